@@ -1,0 +1,76 @@
+package lib_test
+
+import (
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// layers says which packages of lib each package of lib may import: downward
+// only, so that what decides never depends on what runs commands or talks.
+var layers = map[string][]string{
+	"dataset":     {},
+	"identity":    {},
+	"child":       {},
+	"frame":       {},
+	"retention":   {},
+	"progress":    {},
+	"fdpass":      {},
+	"cli":         {},
+	"mapfilter":   {"dataset"},
+	"zfs":         {"dataset", "child"},
+	"plan":        {"dataset"},
+	"transfer":    {"dataset"},
+	"rpc":         {"frame"},
+	"transport":   {"fdpass", "identity", "child"},
+	"replicate":   {"plan", "dataset", "progress", "transfer"},
+	"endpoint":    {"zfs", "dataset", "identity", "mapfilter", "rpc", "transfer", "child"},
+	"zfssim":      {"dataset"},
+	"cmd/zfs-sim": {"zfssim"},
+}
+
+const module = "github.com/zrepl-tools/zrepl-tools/lib/"
+
+func TestLayers(t *testing.T) {
+	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !strings.HasSuffix(path, ".go") || filepath.Dir(path) == "." {
+			return err
+		}
+		pkg := filepath.ToSlash(filepath.Dir(path))
+		allowed, known := layers[pkg]
+		if !known {
+			t.Errorf("package %s has no line in the table of layers", pkg)
+		}
+		checkImports(t, path, pkg, allowed)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// checkImports also looks at tests: a test may import its own package and
+// what its package may, and zfssim, which stands in for ZFS.
+func checkImports(t *testing.T, path, pkg string, allowed []string) {
+	file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.ImportsOnly)
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	test := strings.HasSuffix(path, "_test.go")
+	for _, spec := range file.Imports {
+		imported, _ := strconv.Unquote(spec.Path.Value)
+		imported, ours := strings.CutPrefix(imported, module)
+		switch {
+		case !ours, slices.Contains(allowed, imported):
+		case test && (imported == pkg || imported == "zfssim"):
+		default:
+			t.Errorf("%s: package %s must not import %s", path, pkg, imported)
+		}
+	}
+}

@@ -1,0 +1,10 @@
+module github.com/zrepl-tools/zrepl-tools/zsend-frame
+
+go 1.26
+
+require (
+	github.com/zrepl-tools/zrepl-tools/lib v0.1.0
+	github.com/peterbourgon/ff/v3 v3.4.0
+	golang.org/x/sys v0.49.0
+	gopkg.in/yaml.v3 v3.0.1
+)
