@@ -1,0 +1,162 @@
+// Package transfer holds what the two ends of a replication say to each
+// other: what there is, what is to be sent, what is to be protected.
+//
+// The types are the JSON of the calls where the ends are joined by a
+// connection, and plain values where they are not. They decide nothing and
+// check nothing: an end that serves strangers checks every name itself.
+package transfer
+
+import "github.com/zrepl-tools/zrepl-tools/lib/dataset"
+
+// Protocol is the version of the calls below; both ends say theirs in Hello.
+const Protocol = 1
+
+// Hello opens a connection. Run is the same on all connections of one run.
+type Hello struct {
+	Protocol int    `json:"protocol"`
+	Run      string `json:"run"`
+}
+
+// Welcome answers Hello.
+type Welcome struct {
+	Protocol int    `json:"protocol"`
+	Client   string `json:"client"` // what the server takes the client for
+	Role     string `json:"role"`   // the serving job's: source or sink
+	ZFS      string `json:"zfs,omitempty"`
+}
+
+// ListRequest asks an end for the datasets of its job.
+type ListRequest struct {
+	// Datasets limits the answer to these; empty means all.
+	Datasets []string `json:"datasets,omitempty"`
+	// Thorough asks for the holds of this client, too (slow).
+	Thorough bool `json:"thorough,omitempty"`
+}
+
+// Dataset is one filesystem or volume with its versions. An end may spread a
+// long history over several values with the same name, one behind the other.
+type Dataset struct {
+	Name      string            `json:"name"`
+	Volume    bool              `json:"volume,omitempty"`
+	Encrypted bool              `json:"encrypted,omitempty"`
+	Versions  []dataset.Version `json:"versions,omitempty"`
+
+	// Of a sender.
+	Send  Options  `json:"send,omitzero"`   // how it would be sent
+	Held  []string `json:"held,omitempty"`  // snapshots under the client's hold (thorough only)
+	Going []string `json:"going,omitempty"` // snapshots marked for deferred destruction
+	Marks []string `json:"marks,omitempty"` // the client's cursor bookmarks (short names)
+
+	// Of a receiver.
+	Placeholder bool   `json:"placeholder,omitempty"`
+	Token       string `json:"token,omitempty"`
+	Written     uint64 `json:"written,omitempty"`  // bytes since the newest snapshot
+	Recorded    string `json:"recorded,omitempty"` // Options.Chain of what was received so far; "" unknown
+}
+
+// Options are the flags of zfs send that a job chose for a dataset.
+type Options struct {
+	Raw        bool `json:"raw,omitempty"`        // -w
+	Large      bool `json:"large,omitempty"`      // -L
+	Compressed bool `json:"compressed,omitempty"` // -c
+	Embedded   bool `json:"embedded,omitempty"`   // -e
+	Properties bool `json:"properties,omitempty"` // -p
+}
+
+// Chain names those options that every stream of one chain must share: raw
+// and plain streams do not continue each other, and neither do streams with
+// and without large blocks.
+func (o Options) Chain() string {
+	s := ""
+	if o.Large || o.Raw {
+		s += "L"
+	}
+	if o.Raw {
+		s += "w"
+	}
+	if s == "" {
+		return "-"
+	}
+	return s
+}
+
+// SendRequest asks for one stream of one dataset.
+type SendRequest struct {
+	Dataset string          `json:"dataset"`
+	From    dataset.Version `json:"from,omitzero"` // zero: a full stream
+	To      dataset.Version `json:"to"`
+	Chained bool            `json:"chained,omitempty"` // all snapshots between, too (-I)
+	Token   string          `json:"token,omitempty"`   // resume this receive instead
+	Send    Options         `json:"send,omitzero"`     // as listed; refused when the sender's job says otherwise
+}
+
+// SendReply stands before the stream.
+type SendReply struct {
+	// What the stream is, which for a token only the sender finds out.
+	From dataset.GUID `json:"from,omitempty"` // 0: full
+	To   dataset.GUID `json:"to"`
+	Name string       `json:"name"` // the snapshot that it ends with
+}
+
+// ReceiveRequest says how one stream is to be received.
+type ReceiveRequest struct {
+	Dataset string       `json:"dataset"`
+	Volume  bool         `json:"volume,omitempty"`
+	From    dataset.GUID `json:"from,omitempty"` // 0: full
+	To      dataset.GUID `json:"to"`
+	Name    string       `json:"name"` // the snapshot that it ends with
+	Chained bool         `json:"chained,omitempty"`
+	Resume  bool         `json:"resume,omitempty"`
+	Over    bool         `json:"over,omitempty"`  // onto a placeholder
+	Force   bool         `json:"force,omitempty"` // roll back foreign automatic snapshots: never set by us
+	Send    Options      `json:"send,omitzero"`
+	Source  string       `json:"source,omitempty"` // its name over there, for a person to read
+}
+
+// Received tells what became of a stream. The guid on the receiver counts,
+// which Confirm asks for; an error here only says what to expect.
+type Received struct {
+	Bytes uint64 `json:"bytes"`
+}
+
+// Snap names one snapshot of a dataset together with its identity.
+type Snap struct {
+	Dataset string       `json:"dataset"`
+	Name    string       `json:"name"`
+	GUID    dataset.GUID `json:"guid"`
+}
+
+// Full is the snapshot's whole name.
+func (s Snap) Full() string { return s.Dataset + "@" + s.Name }
+
+// Holds asks an end to put its own hold on some snapshots and then to let go
+// of others. Nothing of a dataset is let go where a hold on it failed.
+type Holds struct {
+	Hold    []Snap `json:"hold,omitempty"`
+	Release []Snap `json:"release,omitempty"`
+	// Bookmark makes a cursor bookmark of each before it is let go.
+	Bookmark []Snap `json:"bookmark,omitempty"`
+	// Forget names cursor bookmarks of this client that are to go.
+	Forget []Snap `json:"forget,omitempty"`
+	// Confirm has the guid of each snapshot to hold looked up first.
+	Confirm bool `json:"confirm,omitempty"`
+}
+
+// Problems maps a dataset to what went wrong with it.
+type Problems map[string]string
+
+// Placeholder asks for an empty dataset that only carries others.
+type Placeholder struct {
+	Dataset string `json:"dataset"`
+}
+
+// Name asks for one dataset.
+type Name struct {
+	Dataset string `json:"dataset"`
+}
+
+// Since asks how much was written to a dataset since one of its snapshots.
+type Since struct {
+	Dataset string `json:"dataset"`
+	Name    string `json:"name"`
+}
