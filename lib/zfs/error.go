@@ -1,0 +1,65 @@
+package zfs
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// Error is a zfs command that failed.
+type Error struct {
+	Args   []string // of the command, without the program
+	Code   int      // its exit status, 128+n where signal n killed it
+	Stderr string   // the end of what it said, without control characters
+	Err    error    // why it could not be started or followed, if that was it
+}
+
+// Error is one line: the first that zfs wrote.
+func (e *Error) Error() string {
+	verb := "zfs"
+	if len(e.Args) > 0 {
+		verb += " " + e.Args[0]
+	}
+	if said := firstLine(e.Stderr); said != "" {
+		return verb + ": " + said
+	}
+	switch {
+	case e.Err != nil:
+		return fmt.Sprintf("%s: %v", verb, e.Err)
+	case e.Code > 128:
+		return fmt.Sprintf("%s: killed by signal %d", verb, e.Code-128)
+	}
+	return fmt.Sprintf("%s: exit status %d without a message", verb, e.Code)
+}
+
+// Unwrap returns the cause that is not zfs's own, such as context.Canceled.
+func (e *Error) Unwrap() error { return e.Err }
+
+// NotExist reports whether err is zfs's answer that a dataset, a snapshot or
+// a bookmark is not there.
+func NotExist(err error) bool {
+	return said(err, "dataset does not exist") ||
+		said(err, "could not find any snapshots to destroy") ||
+		said(err, "no such pool or dataset") || said(err, "no such pool '")
+}
+
+// Exists reports whether err is zfs's answer that what was to be made is
+// already there.
+func Exists(err error) bool { return said(err, "dataset already exists") }
+
+// Busy reports whether err is zfs's answer that a dataset is in use.
+func Busy(err error) bool { return said(err, "dataset is busy") }
+
+func said(err error, text string) bool {
+	var e *Error
+	return errors.As(err, &e) && strings.Contains(e.Stderr, text)
+}
+
+func firstLine(text string) string {
+	for line := range strings.SplitSeq(text, "\n") {
+		if line = strings.TrimSpace(line); line != "" {
+			return line
+		}
+	}
+	return ""
+}

@@ -1,0 +1,159 @@
+package zfs
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// Property is the value of a property and where it comes from: local,
+// default, received, temporary, none, or "inherited from NAME"; "-" and the
+// empty value for one that the object does not have.
+type Property struct {
+	Value, Source string
+}
+
+// GetOptions say what zfs get shows.
+type GetOptions struct {
+	Properties []string
+	Names      []string // datasets or versions; none: everything there is
+	Types      []string // none: all that the names cover
+	Recursive  bool
+}
+
+// Get runs one zfs get -Hp and returns the properties by object and name. A
+// user property that an object does not have is left out. Values with a line
+// break can't be told from two lines and are an error.
+func (z *ZFS) Get(ctx context.Context, o GetOptions) (map[string]map[string]Property, error) {
+	args := []string{"get", "-Hp", "-o", "name,property,value,source"}
+	if o.Recursive {
+		args = append(args, "-r")
+	}
+	if len(o.Types) > 0 {
+		args = append(args, "-t", strings.Join(o.Types, ","))
+	}
+	for _, p := range o.Properties {
+		if err := checkProperty(p); err != nil {
+			return nil, err
+		}
+	}
+	if err := checkAny(o.Names...); err != nil {
+		return nil, err
+	}
+	args = append(append(args, strings.Join(o.Properties, ",")), o.Names...)
+	all := map[string]map[string]Property{}
+	err := z.lines(ctx, args, func(line string) error {
+		name, p, value, err := propertyLine(line)
+		if err != nil {
+			return err
+		}
+		if all[name] == nil {
+			all[name] = map[string]Property{}
+		}
+		if value.Source != "-" || value.Value != "-" {
+			all[name][p] = value
+		}
+		return nil
+	})
+	return all, err
+}
+
+// propertyLine allows for tabs in the value.
+func propertyLine(line string) (name, property string, p Property, err error) {
+	name, rest, ok1 := strings.Cut(line, "\t")
+	property, rest, ok2 := strings.Cut(rest, "\t")
+	last := strings.LastIndexByte(rest, '\t')
+	if !ok1 || !ok2 || last < 0 {
+		return "", "", p, fmt.Errorf("zfs get: not a line of four columns: %q", line)
+	}
+	return name, property, Property{Value: rest[:last], Source: rest[last+1:]}, nil
+}
+
+// Dataset is a filesystem or a volume with some properties.
+type Dataset struct {
+	Name       string
+	Type       string // filesystem or volume
+	Properties map[string]Property
+}
+
+// Datasets returns the filesystems and volumes of roots (all there are
+// without roots, those below too with recursive) in zfs's order, with
+// properties, by one command.
+func (z *ZFS) Datasets(ctx context.Context, roots []string, recursive bool, properties ...string) ([]Dataset, error) {
+	args := []string{"get", "-Hp", "-o", "name,property,value,source", "-t", "filesystem,volume"}
+	if recursive {
+		args = append(args, "-r")
+	}
+	for _, p := range properties {
+		if err := checkProperty(p); err != nil {
+			return nil, err
+		}
+	}
+	if err := checkDatasets(roots...); err != nil {
+		return nil, err
+	}
+	args = append(args, strings.Join(append([]string{"type"}, properties...), ","))
+	var all []Dataset
+	err := z.lines(ctx, append(args, roots...), func(line string) error {
+		name, p, value, err := propertyLine(line)
+		if err != nil {
+			return err
+		}
+		if n := len(all); n == 0 || all[n-1].Name != name {
+			all = append(all, Dataset{Name: name, Properties: map[string]Property{}})
+		}
+		d := &all[len(all)-1]
+		switch {
+		case p == "type":
+			d.Type = value.Value
+		case value.Source != "-" || value.Value != "-":
+			d.Properties[p] = value
+		}
+		return nil
+	})
+	return all, err
+}
+
+// Set sets properties of one object, all of them or none.
+func (z *ZFS) Set(ctx context.Context, name string, props map[string]string) error {
+	if err := checkAny(name); err != nil {
+		return err
+	}
+	set, err := assignments("", props)
+	if err != nil || len(set) == 0 {
+		return err
+	}
+	_, err = z.output(ctx, append(append([]string{"set"}, set...), name)...)
+	return err
+}
+
+// Inherit clears a local property of one object, so that its parent's or the
+// default holds again.
+func (z *ZFS) Inherit(ctx context.Context, property, name string) error {
+	if err := checkProperty(property); err != nil {
+		return err
+	}
+	if err := checkAny(name); err != nil {
+		return err
+	}
+	_, err := z.output(ctx, "inherit", property, name)
+	return err
+}
+
+// Create makes a filesystem with the given properties. It is not mounted
+// (-u), whatever they say.
+func (z *ZFS) Create(ctx context.Context, name string, props map[string]string) error {
+	if err := checkDatasets(name); err != nil {
+		return err
+	}
+	set, err := assignments("-o", props)
+	if err != nil {
+		return err
+	}
+	_, err = z.output(ctx, append(append([]string{"create", "-u"}, set...), name)...)
+	return err
+}
+
+func sortedKeys(m map[string]string) []string { return slices.Sorted(maps.Keys(m)) }

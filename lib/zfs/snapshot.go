@@ -1,0 +1,71 @@
+package zfs
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
+)
+
+// MaxDestroyArg is the longest argument DestroySnapshots makes, in bytes: the
+// system takes 128 KiB for one.
+const MaxDestroyArg = 100 << 10
+
+// Snapshot takes the snapshots with these full names by one command. All of
+// one pool are taken in one transaction, or none. With recursive every
+// dataset below gets one too.
+func (z *ZFS) Snapshot(ctx context.Context, names []string, recursive bool, props map[string]string) error {
+	if len(names) == 0 {
+		return nil
+	}
+	if err := checkVersions(dataset.Snapshot, names...); err != nil {
+		return err
+	}
+	set, err := assignments("-o", props)
+	if err != nil {
+		return err
+	}
+	args := []string{"snapshot"}
+	if recursive {
+		args = append(args, "-r")
+	}
+	_, err = z.output(ctx, append(append(args, set...), names...)...)
+	return err
+}
+
+// DestroySnapshots destroys snapshots of one dataset, named without it, by
+// one command: all of them, or none and an error. Batch says how many fit.
+func (z *ZFS) DestroySnapshots(ctx context.Context, ds string, shorts []string) error {
+	if len(shorts) == 0 {
+		return nil
+	}
+	if err := checkDatasets(ds); err != nil {
+		return err
+	}
+	for _, short := range shorts {
+		// A comma or a % would widen what is destroyed; no legal name has one.
+		if err := dataset.CheckShort(short); err != nil {
+			return fmt.Errorf("bad snapshot name %q: %w", ds+"@"+short, err)
+		}
+	}
+	arg := ds + "@" + strings.Join(shorts, ",")
+	if len(arg) > MaxDestroyArg {
+		return fmt.Errorf("cannot destroy %d snapshots of %q at once: an argument of %d bytes", len(shorts), ds, len(arg))
+	}
+	_, err := z.output(ctx, "destroy", arg)
+	return err
+}
+
+// Batch returns how many of shorts, from the first, fit into one
+// DestroySnapshots of ds: at least one, unless there are none.
+func Batch(ds string, shorts []string) int {
+	size := len(ds)
+	for i, short := range shorts {
+		size += 1 + len(short)
+		if size > MaxDestroyArg && i > 0 {
+			return i
+		}
+	}
+	return len(shorts)
+}
