@@ -1,0 +1,132 @@
+package plan
+
+import (
+	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
+)
+
+// checkTarget finds names that ZFS would refuse whatever is sent.
+func (o *one) checkTarget() *Conflict {
+	if err := dataset.CheckName(o.in.Target); err != nil {
+		return conflict(NameTooLong, "the target's name: %v", err)
+	}
+	n := len(o.in.Source) + 1 + o.p.BookmarkLen
+	if o.p.BookmarkLen > 0 && n > dataset.MaxNameLen {
+		return conflict(NameTooLong, "a cursor bookmark on the source would have a name of %d bytes: at most %d",
+			n, dataset.MaxNameLen)
+	}
+	return nil
+}
+
+// checkOptions holds the send options against encryption and against what the
+// chain was received with.
+func (o *one) checkOptions() *Conflict {
+	send, rcv := o.in.Send, o.in.Receiver
+	if o.in.Encrypted && !send.Raw && !o.p.Decrypt {
+		return conflict(BadOptions, "the source is encrypted and would be sent as plain text, which the configuration does not say")
+	}
+	if rcv == nil || len(o.receiver) == 0 && !o.partialFull() {
+		return nil
+	}
+	if rcv.Sent != nil && !send.Follows(*rcv.Sent) {
+		return conflict(BadOptions, "the target was received with send options %s, and now they are %s; the source has %s, the target has %s",
+			rcv.Sent, send, o.senderHistory(), history(o.receiver))
+	}
+	if o.in.Encrypted && send.Raw && !rcv.Encrypted && len(o.receiver) > 0 {
+		return conflict(BadOptions, "the source would be sent raw, and the target is not encrypted; the source has %s, the target has %s",
+			o.senderHistory(), history(o.receiver))
+	}
+	return nil
+}
+
+// checkChanged decides whether ZFS would receive onto the target as it is now.
+// newer are the snapshots of the target behind the base, all of them unknown
+// to the sender.
+func (o *one) checkChanged(newer []dataset.Version) *Conflict {
+	rcv, base := o.in.Receiver, o.r.Base
+	since := rcv.Written
+	if len(newer) > 0 {
+		since = rcv.WrittenBase
+	}
+	switch {
+	case len(newer) == 0 && since.Known && since.Bytes > 0:
+		return conflict(Modified, "%d bytes of the target changed since %s; the source has %s since %s",
+			since.Bytes, base.Receiver, o.laterHistory(), base.Sender)
+	case len(newer) > 0 && !since.Known:
+		return conflict(Diverged, "since the base %s the target has %s, with changes as far as is known; the source has %s",
+			base.Receiver, history(newer), o.laterHistory())
+	case len(newer) > 0 && since.Bytes > 0:
+		return conflict(Diverged, "since the base %s the target has %s, with %d bytes changed; the source has %s",
+			base.Receiver, history(newer), since.Bytes, o.laterHistory())
+	}
+	return nil
+}
+
+// checkOrder refuses a target whose snapshots stand in another order than the
+// sender's: something newer than the base is there already, before the base.
+func (o *one) checkOrder(wanted []dataset.Version) *Conflict {
+	if len(wanted) == 0 {
+		return nil
+	}
+	have := make(map[dataset.GUID]bool, len(o.receiver))
+	for _, v := range o.receiver {
+		have[v.GUID] = true
+	}
+	for _, v := range wanted {
+		if have[v.GUID] {
+			return conflict(Diverged, "the source has %s after the base %s, the target has it before; the source has %s, the target has %s",
+				v, o.r.Base.Sender, o.senderHistory(), history(o.receiver))
+		}
+	}
+	return nil
+}
+
+// checkNames looks at what the steps would bring: a name that another snapshot
+// of the target has, or one that is too long.
+func (o *one) checkNames() *Conflict {
+	taken := make(map[string]dataset.Version, len(o.receiver))
+	for _, v := range o.receiver {
+		taken[v.Name] = v
+	}
+	for _, s := range o.r.Steps {
+		for _, v := range s.Brings {
+			if t, ok := taken[v.Name]; ok {
+				return conflict(NameTaken, "%s is to come with guid %s, and the target has %s with guid %s; the source has %s, the target has %s",
+					v, v.GUID, t, t.GUID, o.senderHistory(), history(o.receiver))
+			}
+			if n := len(v.Full(o.in.Target)); n > dataset.MaxNameLen {
+				return conflict(NameTooLong, "%s on the target would have a name of %d bytes: at most %d", v, n, dataset.MaxNameLen)
+			}
+		}
+	}
+	return nil
+}
+
+func (o *one) senderHistory() string { return history(snapshots(o.sender)) }
+
+func (o *one) laterHistory() string {
+	var later []dataset.Version
+	for _, v := range o.sender {
+		if v.Kind == dataset.Snapshot && v.CreateTXG > o.r.Base.Sender.CreateTXG {
+			later = append(later, v)
+		}
+	}
+	return history(later)
+}
+
+func (o *one) encryptedSide() string {
+	if o.in.Encrypted {
+		return "the source is encrypted"
+	}
+	return "it is encrypted"
+}
+
+func (o *one) nothingToSend() string {
+	have := snapshots(o.sender)
+	switch {
+	case len(have) == 0 && len(o.sender) > 0:
+		return "the source has bookmarks and no snapshot"
+	case len(have) == 0:
+		return "the source has no snapshot"
+	}
+	return "the source has " + history(have) + ", none of them wanted"
+}

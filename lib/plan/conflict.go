@@ -1,0 +1,70 @@
+package plan
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
+)
+
+// Reason is why a dataset does not move.
+type Reason string
+
+// The reasons.
+const (
+	UpToDate             Reason = "uptodate"              // not a conflict: the receiver has all
+	NoSnapshots          Reason = "no-snapshots"          // the sender has nothing to send
+	InitialRefused       Reason = "initial-refused"       // initial policy fail, and the receiver has nothing
+	Unrelated            Reason = "unrelated"             // no common guid
+	Diverged             Reason = "diverged"              // the receiver went its own way since the base
+	Modified             Reason = "modified"              // the receiver's data changed since the base
+	NameTaken            Reason = "name-taken"            // a snapshot to come has the name of another
+	NameTooLong          Reason = "name-too-long"         // a name that ZFS would refuse
+	BadOptions           Reason = "options"               // the chain does not allow these send options
+	PlaceholderEncrypted Reason = "placeholder-encrypted" // encryption stands in the way of a placeholder
+	PartialParent        Reason = "partial-parent"        // a useless partial receive that has children
+	ParentFailed         Reason = "parent-failed"         // the dataset above is missing or not whole
+)
+
+// Failure reports whether the reason means that something is left undone. A
+// dataset without snapshots has nothing that could be done.
+func (r Reason) Failure() bool { return r != UpToDate && r != NoSnapshots }
+
+// Conflict is why a dataset cannot go on, with both histories in words.
+type Conflict struct {
+	Reason Reason `json:"reason"`
+	Text   string `json:"text"`
+}
+
+// Error makes a conflict an error.
+func (c *Conflict) Error() string { return string(c.Reason) + ": " + c.Text }
+
+func conflict(r Reason, format string, args ...any) *Conflict {
+	return &Conflict{Reason: r, Text: fmt.Sprintf(format, args...)}
+}
+
+// history tells a list of versions in a few words: the oldest, the newest and
+// how many.
+func history(vs []dataset.Version) string {
+	switch len(vs) {
+	case 0:
+		return "no snapshot"
+	case 1:
+		return vs[0].String()
+	case 2:
+		return vs[0].String() + ", " + vs[1].String()
+	}
+	return fmt.Sprintf("%s … %s (%d)", vs[0], vs[len(vs)-1], len(vs))
+}
+
+// named lists at most three versions, newest last.
+func named(vs []dataset.Version) string {
+	if len(vs) > 3 {
+		return history(vs)
+	}
+	var names []string
+	for _, v := range vs {
+		names = append(names, v.String())
+	}
+	return strings.Join(names, ", ")
+}

@@ -1,0 +1,246 @@
+package plan
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
+)
+
+// Needs names the receiver's snapshot for which the caller has to ask
+// written@SNAPSHOT of the target and put it into Receiver.WrittenBase before
+// One can decide: where snapshots that the sender does not know are newer than
+// the base. Without it such a dataset counts as diverged.
+func Needs(in Input) (snapshot dataset.Version, ok bool) {
+	if in.Receiver == nil {
+		return dataset.Version{}, false
+	}
+	sender, receiver := sorted(in.Sender), snapshots(sorted(in.Receiver.Versions))
+	base, at := findBase(sender, receiver)
+	if base == nil || at == len(receiver)-1 {
+		return dataset.Version{}, false
+	}
+	return base.Receiver, true
+}
+
+// One plans one dataset. It looks at nothing but in and p; what a dataset's
+// parents mean for it is All's part.
+func One(in Input, p Policy) Result {
+	o := one{in: in, p: p, sender: sorted(in.Sender)}
+	o.r = Result{Source: in.Source, Target: in.Target}
+	if in.Receiver != nil {
+		o.receiver = snapshots(sorted(in.Receiver.Versions))
+	}
+	o.r.missing = in.Receiver == nil ||
+		len(o.receiver) == 0 && in.Receiver.Partial != nil && in.Receiver.Partial.From == 0 && !in.Receiver.Placeholder
+	o.plan()
+	if o.r.Conflict != nil {
+		o.r.Steps = nil
+	}
+	return o.r
+}
+
+// one is the work on one dataset; its lists are in order of createtxg.
+type one struct {
+	in       Input
+	p        Policy
+	sender   []dataset.Version // snapshots and bookmarks
+	receiver []dataset.Version // snapshots
+	r        Result
+}
+
+func (o *one) plan() {
+	if o.refuse(o.checkTarget()) || o.refuse(o.checkOptions()) {
+		return
+	}
+	base, at := findBase(o.sender, o.receiver)
+	o.r.Base = base
+	switch {
+	case base != nil:
+		o.incremental(at)
+	case len(o.receiver) > 0:
+		o.r.Conflict = conflict(Unrelated, "nothing in common: the source has %s, the target has %s",
+			o.senderHistory(), history(o.receiver))
+	case o.in.Receiver == nil, o.in.Receiver.Placeholder, o.partialFull():
+		o.initial()
+	default:
+		o.r.Conflict = conflict(Unrelated, "the target exists and has no snapshot, and is no placeholder; the source has %s",
+			o.senderHistory())
+	}
+}
+
+func (o *one) refuse(c *Conflict) bool {
+	if c != nil {
+		o.r.Conflict = c
+	}
+	return c != nil
+}
+
+func (o *one) placeholder() bool {
+	return o.in.Receiver != nil && o.in.Receiver.Placeholder && len(o.receiver) == 0
+}
+
+// partialFull: the target is what a cut full stream left.
+func (o *one) partialFull() bool {
+	return o.in.Receiver != nil && o.in.Receiver.Partial != nil && o.in.Receiver.Partial.From == 0
+}
+
+// initial plans for a target without snapshots.
+func (o *one) initial() {
+	wanted := o.wantedAfter(0)
+	switch {
+	case len(wanted) == 0:
+		o.r.Conflict = conflict(NoSnapshots, "%s", o.nothingToSend())
+	case o.p.Initial == Refuse:
+		o.r.Conflict = conflict(InitialRefused, "the target has nothing yet, the source has %s, and the initial policy is fail",
+			o.senderHistory())
+	case o.placeholder() && (o.in.Receiver.Encrypted || o.in.Encrypted):
+		o.r.Conflict = conflict(PlaceholderEncrypted, "the target is a placeholder and %s: ZFS cannot receive over it; destroy the placeholder by hand",
+			o.encryptedSide())
+	default:
+		o.startInitial(wanted)
+	}
+}
+
+func (o *one) startInitial(wanted []dataset.Version) {
+	at := o.resumeAt(wanted, 0)
+	if at < 0 {
+		if o.r.Discard != "" && o.r.missing && o.in.Receiver.Children {
+			o.r.Conflict = conflict(PartialParent, "%s, and it cannot be thrown away because of the datasets below it: destroy the target by hand",
+				o.r.Discard)
+			return
+		}
+		at = len(wanted) - 1
+		if o.p.Initial == Every {
+			at = 0
+		}
+		o.step(Step{Kind: Full, To: &wanted[at], Brings: wanted[at : at+1], Force: o.placeholder(),
+			Reason: o.why(o.initialReason())})
+	} else {
+		o.step(Step{Kind: Resume, To: &wanted[at], Brings: wanted[at : at+1], Force: o.placeholder(),
+			Reason: "a cut full stream goes on"})
+	}
+	o.chain(wanted[at], wanted[at+1:], "follows")
+	o.refuse(o.checkNames())
+}
+
+func (o *one) initialReason() string {
+	switch {
+	case o.placeholder():
+		return "the target is a placeholder"
+	case o.p.Initial == Every:
+		return "the target does not exist; all snapshots, the oldest first"
+	}
+	return "the target does not exist; the newest snapshot"
+}
+
+// incremental plans for a target whose snapshot number at is the base.
+func (o *one) incremental(at int) {
+	newer := o.receiver[at+1:]
+	from := o.r.Base.Sender
+	wanted := o.wantedAfter(from.CreateTXG)
+	if c := o.checkOrder(wanted); o.refuse(c) {
+		return
+	}
+	if len(wanted) == 0 && len(newer) == 0 {
+		return
+	}
+	if o.refuse(o.checkChanged(newer)) || len(wanted) == 0 {
+		return
+	}
+	reason := "newer than the base " + from.String()
+	if len(newer) > 0 {
+		reason += fmt.Sprintf(", onto %s of the target, which changed nothing", named(newer))
+	}
+	if i := o.resumeAt(wanted, from.GUID); i >= 0 {
+		o.step(Step{Kind: Resume, From: &from, To: &wanted[i], Brings: wanted[i : i+1], Reason: "a cut stream goes on"})
+		from, wanted = wanted[i], wanted[i+1:]
+	}
+	o.chain(from, wanted, o.why(reason))
+	o.refuse(o.checkNames())
+}
+
+// why adds to the first step's reason that a partial receive goes first.
+func (o *one) why(reason string) string {
+	if o.r.Discard == "" {
+		return reason
+	}
+	return reason + "; before that the partial receive goes: " + o.r.Discard
+}
+
+// chain adds the steps that bring wanted one after the other onto from.
+func (o *one) chain(from dataset.Version, wanted []dataset.Version, reason string) {
+	for len(wanted) > 0 {
+		n := 1
+		if o.p.Merge && from.Kind == dataset.Snapshot {
+			n = o.run(from, wanted)
+		}
+		o.step(Step{Kind: Incremental, From: &from, To: &wanted[n-1], Brings: wanted[:n], Reason: reason})
+		from, wanted = wanted[n-1], wanted[n:]
+	}
+}
+
+// run counts how many of wanted one send -I from from brings without bringing
+// anything that is not wanted.
+func (o *one) run(from dataset.Version, wanted []dataset.Version) int {
+	n := 0
+	for _, v := range o.sender {
+		switch {
+		case v.Kind != dataset.Snapshot || v.CreateTXG <= from.CreateTXG:
+		case n < len(wanted) && v.GUID == wanted[n].GUID:
+			n++
+		default:
+			return max(n, 1)
+		}
+	}
+	return max(n, 1)
+}
+
+func (o *one) step(s Step) {
+	if s.From != nil {
+		from := *s.From
+		s.From = &from
+	}
+	o.r.Steps = append(o.r.Steps, s)
+}
+
+// wantedAfter returns the sender's snapshots that are newer than txg and that
+// the receiver is to have. One that is marked for deferred destruction would
+// vanish under the chain as soon as its holds go.
+func (o *one) wantedAfter(txg uint64) []dataset.Version {
+	var out []dataset.Version
+	for _, v := range o.sender {
+		if v.Kind == dataset.Snapshot && v.CreateTXG > txg && o.wanted(v) {
+			out = append(out, v)
+		}
+	}
+	return out
+}
+
+func (o *one) wanted(v dataset.Version) bool {
+	return strings.HasPrefix(v.Name, o.p.Prefix) && !o.in.Deferred[v.GUID]
+}
+
+// resumeAt returns which of wanted the partial receive on the target brings,
+// or -1; then Discard says why where there is one.
+func (o *one) resumeAt(wanted []dataset.Version, base dataset.GUID) int {
+	if o.in.Receiver == nil || o.in.Receiver.Partial == nil {
+		return -1
+	}
+	part := o.in.Receiver.Partial
+	switch {
+	case part.Unusable != "":
+		o.r.Discard = "its token cannot be used: " + part.Unusable
+		return -1
+	case part.From != base:
+		o.r.Discard = fmt.Sprintf("it is a stream from guid %s, which is not the base", part.From)
+		return -1
+	}
+	for i, v := range wanted {
+		if v.GUID == part.To {
+			return i
+		}
+	}
+	o.r.Discard = fmt.Sprintf("the source has no snapshot with guid %s to send any more", part.To)
+	return -1
+}

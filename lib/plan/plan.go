@@ -1,0 +1,153 @@
+// Package plan decides what one run of replication has to do.
+//
+// It is pure: versions of datasets and a few facts go in, steps or a typed
+// conflict come out, and the same input always gives the same plan. It matches
+// versions by guid alone, never by name, and promises that carrying out the
+// steps one after the other gives the receiver every wanted snapshot of the
+// sender from the base on, in order, without a rollback. It runs no command
+// and asks for nothing: Needs tells what the caller has to find out before.
+//
+// For one dataset call One, for a run All, and a Queue orders the run.
+package plan
+
+import (
+	"fmt"
+
+	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
+)
+
+// Initial says what happens to a dataset that the receiver does not have.
+type Initial string
+
+// The initial policies. The zero value means MostRecent.
+const (
+	MostRecent Initial = "most_recent" // one full stream of the newest snapshot
+	Every      Initial = "all"         // a full stream of the oldest, then all that follow
+	Refuse     Initial = "fail"        // a conflict: somebody has to decide
+)
+
+// ParseInitial reads an initial policy. Empty means MostRecent.
+func ParseInitial(s string) (Initial, error) {
+	switch i := Initial(s); i {
+	case "":
+		return MostRecent, nil
+	case MostRecent, Every, Refuse:
+		return i, nil
+	}
+	return "", fmt.Errorf("initial policy %q is none of most_recent, all, fail", s)
+}
+
+// Policy is what a job's configuration says of all its datasets.
+type Policy struct {
+	Initial Initial
+	Prefix  string // only snapshots whose name starts so are sent; the base may be any
+	Merge   bool   // one -I stream for a run of snapshots where that is possible
+
+	Decrypt           bool // an encrypted dataset may be sent as plain text
+	PlainPlaceholders bool // placeholders below an encrypted parent without a key get encryption=off
+
+	// BookmarkLen is the length in bytes of the longest name, without dataset
+	// and #, of a bookmark that protection will make on the sender; 0: none.
+	BookmarkLen int
+}
+
+// Input is one dataset. One and All read it and keep slices of Sender.
+type Input struct {
+	Source    string // the sender's dataset
+	Target    string // where it goes
+	Sender    []dataset.Version
+	Encrypted bool                  // the source is encrypted
+	Deferred  map[dataset.GUID]bool // sender snapshots marked by destroy -d (defer_destroy=on)
+	Send      Options               // how this dataset would be sent
+	Receiver  *Receiver             // nil: the target does not exist
+}
+
+// Receiver is the state of a target dataset that exists.
+type Receiver struct {
+	Versions    []dataset.Version // its snapshots; bookmarks are ignored
+	Placeholder bool              // zreplctl:placeholder=on with source local; counts only without snapshots
+	Encrypted   bool
+	Children    bool     // datasets stand below it
+	Partial     *Partial // receive_resume_token is set
+	Sent        *Options // recorded send options of the chain; nil: none recorded
+	Written     Written  // property written: since its newest snapshot
+	WrittenBase Written  // property written@BASE, for the snapshot that Needs names
+}
+
+// Written is an amount of bytes that may be unknown, as its zero value is.
+type Written struct {
+	Known bool
+	Bytes uint64
+}
+
+// WrittenBytes is a known amount.
+func WrittenBytes(n uint64) Written { return Written{Known: true, Bytes: n} }
+
+// Partial is a receive that was cut and can be resumed, from its token.
+type Partial struct {
+	To   dataset.GUID
+	From dataset.GUID // 0: a full stream
+	// Unusable says why the token must not be used, where the caller knows:
+	// unreadable, refused by the sender, other send options. Empty: usable as
+	// far as known.
+	Unusable string
+}
+
+// StepKind is the kind of a step.
+type StepKind string
+
+// The kinds of step.
+const (
+	Full        StepKind = "full"
+	Incremental StepKind = "incremental"
+	Resume      StepKind = "resume"
+	Placeholder StepKind = "placeholder"
+)
+
+// Step is one stream, or one placeholder to create.
+type Step struct {
+	Kind StepKind         `json:"kind"`
+	From *dataset.Version `json:"from,omitempty"` // sender's version; nil for full and placeholder and the resume of a full
+	To   *dataset.Version `json:"to,omitempty"`   // nil for placeholder only
+	// Brings holds the snapshots that the receiver has after this step and had
+	// not before, oldest first; To is the last. More than one means send -I.
+	Brings []dataset.Version `json:"brings,omitempty"`
+	// Force: receive over a placeholder, with -F. Never set otherwise. Clear
+	// the mark of the placeholder (zfs inherit) after it.
+	Force bool `json:"force,omitempty"`
+	// EncryptionOff: create this placeholder with encryption=off.
+	EncryptionOff bool   `json:"encryption_off,omitempty"`
+	Reason        string `json:"reason"`
+}
+
+// Compound reports whether the step is a send -I, of several snapshots.
+func (s Step) Compound() bool { return len(s.Brings) > 1 }
+
+// Initial reports whether the step gives the target its first snapshot, or
+// makes it: what stands below waits until such a step is done.
+func (s Step) Initial() bool { return s.From == nil }
+
+// Result is the plan for one dataset: steps, a conflict, or neither where the
+// receiver has all there is.
+type Result struct {
+	Source   string    `json:"source,omitempty"` // empty for a placeholder
+	Target   string    `json:"target"`
+	Base     *Base     `json:"base,omitempty"`
+	Steps    []Step    `json:"steps,omitempty"`
+	Conflict *Conflict `json:"conflict,omitempty"`
+	// Discard, where not empty, says why the partial receive on the target is
+	// of no use. Throw it away first (zfs receive -A), read the target's state
+	// again and call One again: Steps are what is likely to come of it.
+	Discard string `json:"discard,omitempty"`
+
+	missing bool // the target is not there, or not whole
+}
+
+// UpToDate reports whether there is nothing to do and nothing wrong.
+func (r *Result) UpToDate() bool { return len(r.Steps) == 0 && r.Conflict == nil }
+
+// Base is the newest version that both sides have.
+type Base struct {
+	Sender   dataset.Version `json:"sender"` // a snapshot where there is one of that guid
+	Receiver dataset.Version `json:"receiver"`
+}
