@@ -1,6 +1,6 @@
 module github.com/zrepl-tools/zrepl-tools/zreplctl
 
-go 1.26
+go 1.26.0
 
 require (
 	github.com/zrepl-tools/zrepl-tools/lib v0.1.0
