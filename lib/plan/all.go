@@ -1,0 +1,135 @@
+package plan
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
+)
+
+// Host is what All has to know of a dataset of the receiver under which
+// something is to be made.
+type Host struct {
+	Encrypted bool
+	KeyLoaded bool
+}
+
+// Lookup tells whether the receiver has a dataset, and of what kind. It has to
+// know the targets, all that stands above them and, where the listing begins
+// further down, what stands above that (it must then say so: a pool's root is
+// never created).
+type Lookup func(target string) (Host, bool)
+
+// All plans every dataset of a run: each by One, then what parents mean for
+// children, and placeholders for what has to stand above the targets and comes
+// from nowhere. The results are in order of their targets, parents first;
+// there is one for each input and one for each placeholder.
+//
+// A dataset whose target cannot come into being takes with it what stands
+// below; one that has a complete target and a conflict does not.
+func All(ins []Input, there Lookup, p Policy) []Result {
+	results := make([]Result, 0, len(ins))
+	for i := range ins {
+		results = append(results, One(ins[i], p))
+	}
+	tree := forest{there: there, p: p, at: make(map[string]int, len(ins))}
+	slices.SortFunc(results, func(a, b Result) int { return strings.Compare(a.Target, b.Target) })
+	for i := range results {
+		tree.at[results[i].Target] = i
+	}
+	tree.results = results
+	for i := range ins { // placeholders are appended behind
+		tree.place(i)
+	}
+	results = tree.results
+	slices.SortStableFunc(results, func(a, b Result) int { return strings.Compare(a.Target, b.Target) })
+	return results
+}
+
+type forest struct {
+	results []Result
+	at      map[string]int // target to its result
+	there   Lookup
+	p       Policy
+}
+
+// place makes sure that result i has something to stand under. Inputs come
+// sorted, so that what stands above was placed before.
+func (f *forest) place(i int) {
+	r := &f.results[i]
+	if r.Conflict != nil && r.missing || !r.missing || len(r.Steps) == 0 {
+		return
+	}
+	if c := f.above(r.Target); c != nil {
+		f.results[i].Conflict, f.results[i].Steps = c, nil
+	}
+}
+
+// above reports why nothing can be made below target's parent. It adds the
+// placeholders that are missing.
+func (f *forest) above(target string) *Conflict {
+	parent := dataset.Parent(target)
+	if parent == "" {
+		return conflict(ParentFailed, "the target is a pool, which only zpool can make")
+	}
+	if i, ok := f.at[parent]; ok {
+		r := &f.results[i]
+		switch {
+		case !r.missing, r.Conflict == nil:
+			return nil
+		case r.Conflict.Reason != NoSnapshots:
+			return conflict(ParentFailed, "%q is missing or not whole: %s", parent, r.Conflict.Reason)
+		}
+		// The parent has nothing to send yet: a placeholder holds its place.
+		delete(f.at, parent)
+	}
+	if _, ok := f.there(parent); ok {
+		return nil
+	}
+	if dataset.Parent(parent) == "" {
+		return conflict(ParentFailed, "the pool %q does not exist", parent)
+	}
+	if c := f.above(parent); c != nil {
+		return c
+	}
+	return f.placeholder(parent)
+}
+
+func (f *forest) placeholder(name string) *Conflict {
+	host, where := f.host(name)
+	locked := host.Encrypted && !host.KeyLoaded
+	if locked && !f.p.PlainPlaceholders {
+		return conflict(PlaceholderEncrypted, "a placeholder %q is needed below %q, whose key is not loaded; the configuration does not say that it may be unencrypted",
+			name, where)
+	}
+	r := Result{Target: name, missing: true}
+	r.Steps = []Step{{Kind: Placeholder, EncryptionOff: locked, Reason: "something has to stand above what is received"}}
+	f.at[name] = len(f.results)
+	f.results = append(f.results, r)
+	return nil
+}
+
+// host finds the nearest dataset above name that exists.
+func (f *forest) host(name string) (Host, string) {
+	for p := dataset.Parent(name); p != ""; p = dataset.Parent(p) {
+		if h, ok := f.there(p); ok {
+			return h, p
+		}
+	}
+	return Host{}, ""
+}
+
+// String is a step as one line for people.
+func (s Step) String() string {
+	switch s.Kind {
+	case Placeholder:
+		return string(s.Kind)
+	case Full:
+		return fmt.Sprintf("%s %s", s.Kind, s.To)
+	}
+	if s.From == nil {
+		return fmt.Sprintf("%s %s", s.Kind, s.To)
+	}
+	return fmt.Sprintf("%s %s to %s", s.Kind, s.From, s.To)
+}

@@ -1,0 +1,187 @@
+package plan
+
+import (
+	"container/heap"
+	"math"
+
+	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
+)
+
+// Queue hands out the datasets of a run, one step at a time: whose next step
+// brings the oldest snapshot comes first, so that what lags most catches up
+// first and one long transfer does not starve the others. A dataset comes only
+// when the initial transfer of all above it is complete. It is not safe for
+// concurrent use.
+//
+// Take a dataset with Next, carry out its first remaining step (Step), then
+// say so with Done, Replace or Fail; in between it is not handed out again.
+type Queue struct {
+	nodes []node
+	ready readyHeap
+	open  int // datasets with steps left
+}
+
+type node struct {
+	steps    []Step
+	parent   int // nearest result above, or -1
+	children []int
+	waiting  bool // its own initial step is to come
+	dead     bool
+}
+
+// NewQueue takes the results of All. The numbers that Next and Fail return are
+// places in results.
+func NewQueue(results []Result) *Queue {
+	q := &Queue{nodes: make([]node, len(results))}
+	at := make(map[string]int, len(results))
+	for i := range results {
+		if at[results[i].Target] = i; len(results[i].Steps) > 0 {
+			q.open++
+		}
+	}
+	// Of a dataset and a placeholder that holds its place, only the latter
+	// has steps.
+	for i := range results {
+		if len(results[i].Steps) > 0 {
+			at[results[i].Target] = i
+		}
+	}
+	for i := range results {
+		n := &q.nodes[i]
+		n.steps = results[i].Steps
+		n.waiting = len(n.steps) > 0 && n.steps[0].Initial()
+		n.parent = -1
+		for p := dataset.Parent(results[i].Target); p != ""; p = dataset.Parent(p) {
+			if j, ok := at[p]; ok {
+				n.parent = j
+				q.nodes[j].children = append(q.nodes[j].children, i)
+				break
+			}
+		}
+	}
+	for i := range q.nodes {
+		if q.nodes[i].parent < 0 {
+			q.release(i)
+		}
+	}
+	return q
+}
+
+// release makes i ready, and what stands below unless it has to wait for i.
+func (q *Queue) release(i int) {
+	n := &q.nodes[i]
+	if len(n.steps) > 0 {
+		heap.Push(&q.ready, entry{key: key(n.steps[0]), i: i})
+	}
+	if !n.waiting {
+		for _, c := range n.children {
+			q.release(c)
+		}
+	}
+}
+
+// Next hands out a dataset with a step that can start now. Without one it
+// returns false: everything is done (Empty), or waits for what was handed out.
+func (q *Queue) Next() (i int, ok bool) {
+	for q.ready.Len() > 0 {
+		e := heap.Pop(&q.ready).(entry)
+		if !q.nodes[e.i].dead {
+			return e.i, true
+		}
+	}
+	return -1, false
+}
+
+// Step returns the first remaining step of dataset i, which must have one.
+func (q *Queue) Step(i int) Step { return q.nodes[i].steps[0] }
+
+// Steps returns the remaining steps of dataset i, with those that are being
+// carried out.
+func (q *Queue) Steps(i int) []Step { return q.nodes[i].steps }
+
+// Empty reports whether no dataset has a step left.
+func (q *Queue) Empty() bool { return q.open == 0 }
+
+// Done says that the first remaining step of i succeeded. The dataset takes
+// its place again with its next step, and where the step was its initial one,
+// what stands below may start.
+func (q *Queue) Done(i int) { q.Replace(i, q.nodes[i].steps[1:]) }
+
+// Replace says that a step of i succeeded, as Done, and that what is left is
+// these steps, planned again.
+func (q *Queue) Replace(i int, left []Step) {
+	n := &q.nodes[i]
+	if n.dead {
+		return
+	}
+	n.steps = left
+	waited := n.waiting
+	n.waiting = len(left) > 0 && left[0].Initial()
+	if len(left) > 0 {
+		heap.Push(&q.ready, entry{key: key(left[0]), i: i})
+	} else {
+		q.open--
+	}
+	if waited && !n.waiting {
+		for _, c := range n.children {
+			q.release(c)
+		}
+	}
+}
+
+// Fail takes i and everything below it out of this run. It returns those below
+// that had steps left.
+func (q *Queue) Fail(i int) (below []int) {
+	q.kill(i, &below)
+	if len(below) > 0 && below[0] == i {
+		below = below[1:]
+	}
+	return below
+}
+
+func (q *Queue) kill(i int, out *[]int) {
+	n := &q.nodes[i]
+	if !n.dead && len(n.steps) > 0 {
+		*out = append(*out, i)
+		q.open--
+	}
+	n.dead, n.steps = true, nil
+	for _, c := range n.children {
+		q.kill(c, out)
+	}
+}
+
+// key orders steps by the age of what they bring; placeholders cost nothing
+// and hold up others, so that they come first.
+func key(s Step) uint64 {
+	switch {
+	case s.Kind == Placeholder:
+		return 0
+	case len(s.Brings) > 0:
+		return s.Brings[0].CreateTXG
+	}
+	return math.MaxUint64
+}
+
+type entry struct {
+	key uint64
+	i   int
+}
+
+type readyHeap []entry
+
+func (h readyHeap) Len() int { return len(h) }
+func (h readyHeap) Less(a, b int) bool {
+	if h[a].key != h[b].key {
+		return h[a].key < h[b].key
+	}
+	return h[a].i < h[b].i
+}
+func (h readyHeap) Swap(a, b int) { h[a], h[b] = h[b], h[a] }
+func (h *readyHeap) Push(x any)   { *h = append(*h, x.(entry)) }
+func (h *readyHeap) Pop() any {
+	old := *h
+	e := old[len(old)-1]
+	*h = old[:len(old)-1]
+	return e
+}
