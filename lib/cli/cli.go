@@ -1,0 +1,143 @@
+// Package cli is what the command lines of all programs have in common: flags
+// that may stand anywhere, the environment behind them, usage, errors, exit
+// statuses, signals, and records read and written a line at a time.
+//
+// It promises that a program behaves the same way in all of this as every
+// other one. It knows nothing of ZFS and of what a program does, and only main
+// packages import it.
+package cli
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/peterbourgon/ff/v3"
+	"github.com/peterbourgon/ff/v3/ffcli"
+)
+
+// A Tool is a program's command line. Command's Exec, or the Exec of the
+// subcommand that the arguments name, does the work and returns an error for
+// Run to print.
+type Tool struct {
+	Command *ffcli.Command // its Name is the program's
+	NotEnv  []string       // flags that never come from the environment, besides -n, -destroy and -release
+	RunsCmd bool           // the arguments are a command to run: flags end at its first word
+	Stdout  io.Writer      // usage asked for by -h
+	Stderr  io.Writer      // errors
+}
+
+// never is what must be said on the command line itself: what destroys,
+// releases or pretends.
+var never = []string{"n", "destroy", "release"}
+
+// Run parses args, executes the command they name and returns the program's
+// exit status. Errors are printed on Stderr as Print does. A flag that the
+// arguments do not set is taken from the environment variable TOOL_FLAG
+// (ZSNAP_PREFIX), in capitals and with _ for -.
+func (t Tool) Run(ctx context.Context, args []string) int {
+	path, arranged := arrange(t.Command, args, t.RunsCmd)
+	chosen := path[len(path)-1]
+	err := t.Command.Parse(arranged)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		if _, err := io.WriteString(t.Stdout, usage(path)); err != nil {
+			return Print(t.Stderr, t.Command.Name, err)
+		}
+		return OK
+	case errors.As(err, new(ffcli.NoExecError)):
+		err = Usagef("which subcommand")
+	case err != nil:
+		err = usageError{errors.Unwrap(err)}
+	default:
+		if err = t.environment(path); err == nil {
+			err = chosen.Exec(ctx, chosen.FlagSet.Args())
+		}
+	}
+	status := Print(t.Stderr, t.Command.Name, withCause(ctx, err))
+	if errors.As(err, new(usageError)) {
+		io.WriteString(t.Stderr, usage(path))
+	}
+	return status
+}
+
+// environment sets the flags that no argument has set. It runs once, after
+// all flags have been parsed, so that a flag always wins, wherever it stood.
+func (t Tool) environment(path []*ffcli.Command) error {
+	given := slices.Concat(never, t.NotEnv)
+	for _, c := range path {
+		c.FlagSet.Visit(func(f *flag.Flag) { given = append(given, f.Name) })
+	}
+	for _, c := range path {
+		open := flag.NewFlagSet(c.Name, flag.ContinueOnError)
+		c.FlagSet.VisitAll(func(f *flag.Flag) {
+			if !slices.Contains(given, f.Name) {
+				open.Var(f.Value, f.Name, f.Usage)
+			}
+		})
+		prefix := strings.ToUpper(t.Command.Name)
+		if err := ff.Parse(open, nil, ff.WithEnvVarPrefix(strings.ReplaceAll(prefix, "-", "_"))); err != nil {
+			return usageError{errors.Unwrap(err)}
+		}
+	}
+	return nil
+}
+
+// arrange puts the flags of each command on the path that args choose before
+// its arguments, where package flag wants them.
+func arrange(c *ffcli.Command, args []string, runsCmd bool) (path []*ffcli.Command, arranged []string) {
+	if c.FlagSet == nil {
+		c.FlagSet = flag.NewFlagSet(c.Name, flag.ContinueOnError)
+	}
+	c.FlagSet.Init(c.Name, flag.ContinueOnError)
+	c.FlagSet.SetOutput(io.Discard)
+	flags, words, rest := split(c.FlagSet, args, runsCmd || len(c.Subcommands) > 0)
+	path = []*ffcli.Command{c}
+	if len(rest) > 0 {
+		for _, sub := range c.Subcommands {
+			if sub.Name == rest[0] {
+				below, more := arrange(sub, rest[1:], runsCmd)
+				return append(path, below...), slices.Concat(flags, rest[:1], more)
+			}
+		}
+	}
+	return path, slices.Concat(flags, []string{"--"}, words, rest)
+}
+
+// split tells flags (with their values) from words. Where toFirst is set it
+// stops at the first word; rest is what it has not looked at.
+func split(fs *flag.FlagSet, args []string, toFirst bool) (flags, words, rest []string) {
+	for i := 0; i < len(args); i++ {
+		arg := args[i]
+		switch {
+		case arg == "--":
+			return flags, words, args[i+1:]
+		case len(arg) < 2 || arg[0] != '-':
+			if toFirst {
+				return flags, words, args[i:]
+			}
+			words = append(words, arg)
+		default:
+			flags = append(flags, arg)
+			if wantsValue(fs, arg) && i+1 < len(args) {
+				i++
+				flags = append(flags, args[i])
+			}
+		}
+	}
+	return flags, words, nil
+}
+
+// wantsValue reports whether the flag arg takes the argument behind it.
+func wantsValue(fs *flag.FlagSet, arg string) bool {
+	name := strings.TrimPrefix(arg[1:], "-")
+	f := fs.Lookup(name)
+	if f == nil { // not known, or -name=value
+		return false
+	}
+	b, ok := f.Value.(interface{ IsBoolFlag() bool })
+	return !ok || !b.IsBoolFlag()
+}
