@@ -1,0 +1,323 @@
+// Package child starts programs that must not outlive us, and tells how they
+// ended.
+//
+// A program gets exactly the descriptors that it is given: they are passed as
+// they are, and no flag of theirs is changed. Killing one kills its process
+// group where it has its own. A grandchild that keeps a pipe open holds up
+// nobody: how a program ended and what it said on stderr are told within a
+// bounded time after its own exit.
+//
+// The package does not move data; see package frame.
+package child
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// termGrace is how long a program has between SIGTERM and SIGKILL once its
+// context is cancelled.
+const termGrace = 5 * time.Second
+
+// stderrGrace is how long after a program's exit its stderr is still read,
+// where something else holds it open.
+const stderrGrace = 500 * time.Millisecond
+
+// Cmd describes a program to start.
+type Cmd struct {
+	Args           []string   // Args[0] is looked up in $PATH
+	Env            []string   // nil: ours
+	Stdin, Stdout  *os.File   // nil: /dev/null; stay the caller's, to close
+	Extra          []*os.File // descriptors 3 and up
+	Stderr         *Tail      // nil: inherit ours
+	StderrCopy     io.Writer  // optional: stderr is copied there, too
+	Group          bool       // its own process group
+	Lifeline       bool       // it learns by Watch that we are gone
+	Guard          bool       // with Group: its group is killed even if we are killed by SIGKILL
+	GuardKeepsOpen *os.File   // with Guard: not closed, even if we are killed, before the group is
+}
+
+// Process is a started program. Wait must be called, once or more.
+type Process struct {
+	pid       int
+	group     bool
+	done      chan struct{} // closed when it has ended
+	end       ended         // valid once done is closed
+	mu        sync.Mutex
+	reaped    bool // its number may mean somebody else
+	tail      *Tail
+	stderr    *os.File      // our end, nil where ours is inherited
+	stderrEOF chan struct{} // closed when stderr is read to its end
+	lifeline  *os.File
+	guard     *guard
+}
+
+// Status is how a program ended.
+type Status struct {
+	Code   int            // its exit status; 128+n if signal n killed it
+	Signal syscall.Signal // 0 if it exited by itself
+	Err    error          // it could not be started, or waiting for it failed
+	Stderr string         // the cleaned last lines of its stderr, where a Tail was given
+}
+
+// OK tells whether the program exited with status 0.
+func (s Status) OK() bool { return s.Err == nil && s.Code == 0 }
+
+// String says how it ended, such as "exit status 3" or "killed by signal 9 (killed)".
+func (s Status) String() string {
+	switch {
+	case s.Err != nil:
+		return s.Err.Error()
+	case s.Signal != 0:
+		return fmt.Sprintf("killed by signal %d (%v)", int(s.Signal), s.Signal)
+	}
+	return "exit status " + strconv.Itoa(s.Code)
+}
+
+// Start starts a program. Once ctx is cancelled it gets SIGTERM, and SIGKILL
+// after a grace of 5 seconds; its whole group where it has one. On Linux it
+// is also signalled when we die, whatever kills us: SIGTERM if it has a
+// lifeline, to end in order, otherwise SIGKILL. It is an error if the program
+// is not found or cannot be executed.
+func Start(ctx context.Context, c Cmd) (*Process, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if len(c.Args) == 0 || c.Args[0] == "" {
+		return nil, errors.New("cannot start a program without a name")
+	}
+	path, err := exec.LookPath(c.Args[0])
+	if err != nil {
+		return nil, fmt.Errorf("cannot start %q: %w", c.Args[0], cause(err))
+	}
+	p := &Process{group: c.Group, done: make(chan struct{}), tail: c.Stderr}
+	if err := p.start(path, c); err != nil {
+		return nil, fmt.Errorf("cannot start %q: %w", c.Args[0], cause(err))
+	}
+	go func() {
+		p.end = awaitExit(p.pid)
+		close(p.done)
+	}()
+	if ctx.Done() != nil {
+		go p.endWith(ctx)
+	}
+	return p, nil
+}
+
+// start makes the descriptors and starts the program.
+func (p *Process) start(path string, c Cmd) (err error) {
+	var toClose []*os.File // the child's ends, ours only until it is started
+	defer func() {
+		for _, f := range toClose {
+			f.Close()
+		}
+		if err != nil {
+			p.release()
+		}
+	}()
+	open := func(f *os.File, flag int) (*os.File, error) {
+		if f != nil {
+			return f, nil
+		}
+		f, err := os.OpenFile(os.DevNull, flag, 0)
+		if err == nil {
+			toClose = append(toClose, f)
+		}
+		return f, err
+	}
+	stdin, err := open(c.Stdin, os.O_RDONLY)
+	if err != nil {
+		return err
+	}
+	stdout, err := open(c.Stdout, os.O_WRONLY)
+	if err != nil {
+		return err
+	}
+	files := append([]*os.File{stdin, stdout, os.Stderr}, c.Extra...)
+	var stderrEnd *os.File
+	if c.Stderr != nil || c.StderrCopy != nil {
+		if p.stderr, stderrEnd, err = pollablePipe(); err != nil {
+			return err
+		}
+		toClose = append(toClose, stderrEnd)
+		files[2] = stderrEnd
+	}
+	env := withoutLifeline(c.Env)
+	if c.Lifeline {
+		r, w, err := Pipe()
+		if err != nil {
+			return err
+		}
+		toClose = append(toClose, r)
+		p.lifeline = w
+		env = append(env, lifelineEnv+"="+strconv.Itoa(len(files)))
+		files = append(files, r)
+	}
+	if c.Guard && c.Group {
+		if p.guard, err = startGuard(c.GuardKeepsOpen); err != nil {
+			return err
+		}
+	}
+	attr := &syscall.ProcAttr{Env: env, Sys: sysProcAttr(c)}
+	for _, f := range files {
+		fd, err := FD(f)
+		if err != nil {
+			return err
+		}
+		attr.Files = append(attr.Files, uintptr(fd))
+	}
+	if p.pid, _, err = syscall.StartProcess(path, c.Args, attr); err != nil {
+		return err
+	}
+	p.guard.watch(p.pid)
+	if p.stderr != nil {
+		p.stderrEOF = make(chan struct{})
+		go p.readStderr(c)
+	}
+	return nil
+}
+
+// readStderr reads to the end of stderr, or until Wait closes it.
+func (p *Process) readStderr(c Cmd) {
+	defer close(p.stderrEOF)
+	var to []io.Writer
+	if c.Stderr != nil {
+		to = append(to, c.Stderr)
+	}
+	if c.StderrCopy != nil {
+		to = append(to, lossy{c.StderrCopy})
+	}
+	io.Copy(io.MultiWriter(to...), struct{ io.Reader }{p.stderr})
+}
+
+// lossy keeps a broken writer from stopping the program that writes to it.
+type lossy struct{ w io.Writer }
+
+func (l lossy) Write(b []byte) (int, error) { l.w.Write(b); return len(b), nil }
+
+// endWith ends the program when ctx is cancelled.
+func (p *Process) endWith(ctx context.Context) {
+	select {
+	case <-p.done:
+		return
+	case <-ctx.Done():
+	}
+	p.Signal(syscall.SIGTERM)
+	select {
+	case <-p.done:
+	case <-time.After(termGrace):
+	}
+	p.Kill() // what is left of its group, too
+}
+
+// Done is closed when the program itself has ended. Its group may still have
+// members, and its stderr may still be open.
+func (p *Process) Done() <-chan struct{} { return p.done }
+
+// Result is how the program ended, for a trailer: its exit status, the name
+// of the signal that killed it or "", and the cleaned tail of its stderr. It
+// waits as Wait does, but leaves the process to be killed and waited for.
+func (p *Process) Result() (code int, signal, stderr string) {
+	s := p.status()
+	if s.Signal != 0 {
+		signal = SignalName(s.Signal)
+	}
+	return s.Code, signal, s.Stderr
+}
+
+// status waits for the exit and, for a short time, for the end of stderr.
+func (p *Process) status() Status {
+	<-p.done
+	if p.stderrEOF != nil {
+		select {
+		case <-p.stderrEOF:
+		case <-time.After(stderrGrace):
+			p.stderr.Close() // ends readStderr
+			<-p.stderrEOF
+		}
+	}
+	s := Status{Code: p.end.code, Signal: p.end.signal, Err: p.end.err}
+	if p.tail != nil {
+		s.Stderr = Lines(p.tail.String())
+	}
+	return s
+}
+
+// Wait waits until the program has ended, reaps it and tells how it ended. It
+// waits for the end of its stderr, but not long.
+func (p *Process) Wait() Status {
+	s := p.status()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.reaped {
+		p.guard.dismiss()
+		reap(p.pid)
+		p.reaped = true
+		p.release()
+	}
+	return s
+}
+
+// release closes what is ours.
+func (p *Process) release() {
+	for _, f := range []*os.File{p.stderr, p.lifeline} {
+		if f != nil {
+			f.Close()
+		}
+	}
+	p.guard.dismiss()
+}
+
+// Finish says that the program was given all of its input: the guard lets go
+// of what it kept open.
+func (p *Process) Finish() { p.guard.letGo() }
+
+// Kill kills the program by SIGKILL, and all of its group where it has one.
+// It does nothing after Wait.
+func (p *Process) Kill() { p.Signal(syscall.SIGKILL) }
+
+// Signal sends a signal to the program, or to its group where it has one.
+// It does nothing after Wait.
+func (p *Process) Signal(sig syscall.Signal) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch {
+	case p.reaped:
+	case p.group:
+		syscall.Kill(-p.pid, sig)
+	default:
+		syscall.Kill(p.pid, sig)
+	}
+}
+
+// cause takes off what only repeats the name of the program.
+func cause(err error) error {
+	var e *exec.Error
+	if errors.As(err, &e) {
+		return e.Err
+	}
+	return err
+}
+
+// withoutLifeline is an environment to pass on: a lifeline is for one program.
+func withoutLifeline(env []string) []string {
+	if env == nil {
+		env = os.Environ()
+	}
+	var kept []string
+	for _, e := range env {
+		if !strings.HasPrefix(e, lifelineEnv+"=") {
+			kept = append(kept, e)
+		}
+	}
+	return kept
+}
