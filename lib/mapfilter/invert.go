@@ -1,0 +1,155 @@
+package mapfilter
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
+)
+
+// Invert returns the one source that the rules map to target. It is not ok
+// where there is none, and where there are several: Sources tells these apart.
+func (rs *Rules) Invert(target string) (source string, ok bool) {
+	sources := rs.Sources(target, 2)
+	if len(sources) != 1 {
+		return "", false
+	}
+	return sources[0], true
+}
+
+// Sources returns the names that the rules map to target, at most limit of
+// them (0: all), ordered by the rules' patterns. They are names that could
+// be, not datasets that are.
+func (rs *Rules) Sources(target string, limit int) []string {
+	var found []string
+	add := func(r *rule, source string) bool {
+		if rs.decide(source) == r {
+			found = append(found, source)
+		}
+		return limit > 0 && len(found) >= limit
+	}
+	for at := target; at != ""; at = dataset.Parent(at) {
+		for _, r := range rs.into[at] {
+			source, ok := r.sourceOf(target)
+			if ok && add(r, source) {
+				return found
+			}
+		}
+	}
+	slices.Sort(found)
+	return found
+}
+
+// sourceOf undoes apply.
+func (r *rule) sourceOf(target string) (source string, ok bool) {
+	rest := target[len(r.target):]
+	switch {
+	case !r.tree:
+		return r.path, rest == ""
+	case r.path == "":
+		return strings.TrimPrefix(rest, "/"), rest != ""
+	}
+	return r.path + rest, true
+}
+
+// Overlap returns two rules by which two different sources could land on one
+// target, or ok false where that can't be. It looks at the rules only:
+// whether datasets exist that do, Collisions tells.
+func (rs *Rules) Overlap() (a, b *Rule, ok bool) {
+	for _, r := range rs.all {
+		if r.kind != maps {
+			continue
+		}
+		for at := r.target; at != ""; at = dataset.Parent(at) {
+			for _, other := range rs.into[at] {
+				if other == r || !other.tree && at != r.target {
+					continue
+				}
+				if !r.tree && rs.onlySource(r, other) {
+					continue
+				}
+				return &other.Rule, &r.Rule, true
+			}
+		}
+	}
+	return nil, nil, false
+}
+
+// onlySource reports whether other gives the exact rule r's target to no
+// other source than r's own.
+func (rs *Rules) onlySource(r, other *rule) bool {
+	source, ok := other.sourceOf(r.target)
+	return !ok || rs.decide(source) != other
+}
+
+// Collisions finds sources that land on one target when names is what there
+// is. Each is the target with its sources, ordered.
+func (rs *Rules) Collisions(names []string) []Collision {
+	by := make(map[string][]string)
+	for _, name := range names {
+		if target, ok := rs.Map(name); ok {
+			by[target] = append(by[target], name)
+		}
+	}
+	var found []Collision
+	for target, sources := range by {
+		slices.Sort(sources)
+		if sources = slices.Compact(sources); len(sources) > 1 {
+			found = append(found, Collision{target, sources})
+		}
+	}
+	slices.SortFunc(found, func(a, b Collision) int { return strings.Compare(a.Target, b.Target) })
+	return found
+}
+
+// A Collision is one target that several sources would land on.
+type Collision struct {
+	Target  string
+	Sources []string
+}
+
+// Roots returns the datasets whose listing, with all below them, holds
+// everything that the rules could pass; everything says that only a listing
+// of all pools does. None lies within another.
+func (rs *Rules) Roots() (roots []string, everything bool) {
+	for _, r := range rs.all {
+		switch {
+		case r.kind == omits:
+		case r.path == "":
+			return nil, true
+		default:
+			roots = append(roots, r.path)
+		}
+	}
+	return outermost(roots), false
+}
+
+// Targets returns the datasets below which everything lands that the rules
+// map, none within another.
+func (rs *Rules) Targets() []string {
+	var targets []string
+	for target := range rs.into {
+		targets = append(targets, target)
+	}
+	return outermost(targets)
+}
+
+// outermost drops the names that lie within another one.
+func outermost(names []string) []string {
+	set := make(map[string]bool, len(names))
+	for _, name := range names {
+		set[name] = true
+	}
+	var kept []string
+	for name := range set {
+		above := dataset.Parent(name)
+		for above != "" && !set[above] {
+			above = dataset.Parent(above)
+		}
+		if above == "" {
+			kept = append(kept, name)
+		}
+	}
+	slices.Sort(kept)
+	return kept
+}

@@ -1,0 +1,206 @@
+// Package mapfilter decides by rules which datasets take part and where they
+// go.
+//
+// A rule is a pattern and a result. A pattern is a dataset's path, or a path
+// followed by one "<", which means that dataset and all below it; "<" alone
+// means everything. The most specific pattern wins: an exact path beats any
+// "<", and of several "<" the longest path. The order of the rules does not
+// matter, and what no rule matches is left out.
+//
+// In a filter the result is "ok" or "!" (also "omit"), in any case. In a map
+// it is a target dataset, or "!": an exact pattern gives the target as it is,
+// "P<" puts what follows P behind the target, "<" the whole path. A map is
+// also a filter, which passes what it maps, and can be inverted.
+//
+// The package promises that a decision costs a few look-ups however many rules
+// there are, that matching is by component (a/b< does not match a/bc), and
+// that what String prints parses to the same rules. It knows no datasets that
+// exist, and says nothing of snapshots.
+package mapfilter
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// A Pos is where a rule was written, for messages: "file:line:column",
+// "-r 3", or nothing.
+type Pos string
+
+// A Rule as it is written.
+type Rule struct {
+	Pattern string
+	Result  string
+	Pos     Pos // of the pattern
+	At      Pos // of the result, where it has its own place
+}
+
+// String writes the rule as zmapfilter -r takes it.
+func (r *Rule) String() string { return r.Pattern + "=" + r.Result }
+
+// Rules is a parsed set of rules. It does not change and may be used by
+// several goroutines.
+type Rules struct {
+	all   []*rule          // ordered by pattern
+	exact map[string]*rule // by path
+	tree  map[string]*rule // by path; "" is "<" alone
+	into  map[string][]*rule
+}
+
+type rule struct {
+	Rule
+	path   string // without the <
+	tree   bool
+	kind   kind
+	target string // of kind maps
+}
+
+type kind int
+
+const (
+	omits kind = iota
+	passes
+	maps
+)
+
+// Parse reads a set of rules. The error joins all that is wrong with them,
+// each as an *Error.
+func Parse(rules []Rule) (*Rules, error) {
+	rs := &Rules{
+		exact: make(map[string]*rule, len(rules)),
+		tree:  make(map[string]*rule, len(rules)),
+		into:  make(map[string][]*rule),
+	}
+	var errs []error
+	for _, r := range rules {
+		if err := rs.add(r); err != nil {
+			errs = append(errs, err)
+		}
+	}
+	if len(errs) > 0 {
+		return nil, errors.Join(errs...)
+	}
+	slices.SortFunc(rs.all, func(a, b *rule) int { return strings.Compare(a.Pattern, b.Pattern) })
+	return rs, nil
+}
+
+// Error is what is wrong with one rule.
+type Error struct {
+	Pos     Pos    // of the part that is wrong
+	Pattern string // of the rule
+	Problem string
+}
+
+// Error names the place, where there is one, the rule and the problem.
+func (e *Error) Error() string {
+	if e.Pos == "" {
+		return e.Problem
+	}
+	return string(e.Pos) + ": " + e.Problem
+}
+
+func (rs *Rules) add(r Rule) error {
+	p := &rule{Rule: r}
+	if err := p.readPattern(); err != nil {
+		return &Error{r.Pos, r.Pattern, fmt.Sprintf("pattern %q: %v", r.Pattern, err)}
+	}
+	if err := p.readResult(); err != nil {
+		at := r.At
+		if at == "" {
+			at = r.Pos
+		}
+		return &Error{at, r.Pattern, fmt.Sprintf("result %q of pattern %q: %v", r.Result, r.Pattern, err)}
+	}
+	index := rs.exact
+	if p.tree {
+		index = rs.tree
+	}
+	if first, twice := index[p.path]; twice {
+		where := ""
+		if first.Pos != "" {
+			where = fmt.Sprintf(" (first at %s)", first.Pos)
+		}
+		return &Error{r.Pos, r.Pattern, fmt.Sprintf("pattern %q: written twice%s", r.Pattern, where)}
+	}
+	index[p.path] = p
+	rs.all = append(rs.all, p)
+	if p.kind == maps {
+		rs.into[p.target] = append(rs.into[p.target], p)
+	}
+	return nil
+}
+
+// decide returns the rule that decides about name, or nil.
+func (rs *Rules) decide(name string) *rule {
+	if r := rs.exact[name]; r != nil {
+		return r
+	}
+	for path := name; path != ""; path = path[:max(strings.LastIndexByte(path, '/'), 0)] {
+		if r := rs.tree[path]; r != nil {
+			return r
+		}
+	}
+	return rs.tree[""]
+}
+
+// Pass reports whether the rules let the dataset name take part.
+func (rs *Rules) Pass(name string) bool {
+	r := rs.decide(name)
+	return r != nil && r.kind != omits
+}
+
+// Map returns the target that name goes to, and whether it goes anywhere.
+// The target is made of legal parts, but may be too long to be a dataset's
+// name: dataset.CheckName tells.
+func (rs *Rules) Map(name string) (target string, ok bool) {
+	r := rs.decide(name)
+	if r == nil || r.kind != maps {
+		return "", false
+	}
+	return r.apply(name), true
+}
+
+// apply is where the rule, which matches name, puts it.
+func (r *rule) apply(name string) string {
+	switch {
+	case !r.tree:
+		return r.target
+	case r.path == "":
+		return r.target + "/" + name
+	}
+	return r.target + name[len(r.path):]
+}
+
+// Decision tells why a name is passed, mapped or left out.
+type Decision struct {
+	Result string // "ok", "!", the target, or "!" where no rule matches
+	Rule   *Rule  // the rule that decided, nil where none matches
+}
+
+// Explain decides about name as Pass and Map do and tells by which rule.
+func (rs *Rules) Explain(name string) Decision {
+	r := rs.decide(name)
+	switch {
+	case r == nil:
+		return Decision{"!", nil}
+	case r.kind == maps:
+		return Decision{r.apply(name), &r.Rule}
+	case r.kind == passes:
+		return Decision{"ok", &r.Rule}
+	}
+	return Decision{"!", &r.Rule}
+}
+
+// Len is the number of rules.
+func (rs *Rules) Len() int { return len(rs.all) }
+
+// All returns the rules as they were written, ordered by pattern.
+func (rs *Rules) All() []Rule {
+	all := make([]Rule, len(rs.all))
+	for i, r := range rs.all {
+		all[i] = r.Rule
+	}
+	return all
+}

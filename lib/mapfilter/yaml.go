@@ -1,0 +1,108 @@
+package mapfilter
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"gopkg.in/yaml.v3"
+)
+
+// FromYAML reads rules from a node of YAML: a dictionary of patterns and
+// results, both strings. file stands in front of line and column in messages
+// and may be empty.
+func FromYAML(node *yaml.Node, file string) (*Rules, error) {
+	at := func(n *yaml.Node) Pos {
+		if file == "" {
+			return Pos(fmt.Sprintf("%d:%d", n.Line, n.Column))
+		}
+		return Pos(fmt.Sprintf("%s:%d:%d", file, n.Line, n.Column))
+	}
+	if node.Kind == yaml.AliasNode {
+		node = node.Alias
+	}
+	if node.Kind != yaml.MappingNode {
+		return nil, &Error{Pos: at(node), Problem: "rules are a dictionary of patterns and results"}
+	}
+	rules := make([]Rule, 0, len(node.Content)/2)
+	var errs []error
+	for i := 0; i+1 < len(node.Content); i += 2 {
+		key, value := node.Content[i], node.Content[i+1]
+		if err := isString(key); err != nil {
+			errs = append(errs, &Error{at(key), key.Value, "pattern: " + err.Error()})
+			continue
+		}
+		if err := isString(value); err != nil {
+			errs = append(errs, &Error{at(value), key.Value, fmt.Sprintf("result of pattern %q: %v", key.Value, err)})
+			continue
+		}
+		rules = append(rules, Rule{Pattern: key.Value, Result: value.Value, Pos: at(key), At: at(value)})
+	}
+	parsed, err := Parse(rules)
+	if err := errors.Join(append(errs, err)...); err != nil {
+		return nil, err
+	}
+	return parsed, nil
+}
+
+func isString(n *yaml.Node) error {
+	switch {
+	case n.Kind == yaml.ScalarNode && n.ShortTag() == "!!str":
+		return nil
+	case n.Kind == yaml.ScalarNode && n.Tag == "!" && n.Value == "":
+		return errors.New(`empty: write "!" in quotes`)
+	case n.Kind == yaml.ScalarNode && n.ShortTag() == "!!null":
+		return errors.New("nothing where a string is wanted")
+	case n.Kind == yaml.ScalarNode:
+		return fmt.Errorf("%s is no string: write it in quotes", n.Value)
+	}
+	return errors.New("a string is wanted")
+}
+
+// String prints the rules as a dictionary of YAML, ordered by pattern, with
+// every string in quotes.
+func (rs *Rules) String() string {
+	if len(rs.all) == 0 {
+		return "{}\n"
+	}
+	var b strings.Builder
+	for _, r := range rs.all {
+		fmt.Fprintf(&b, "%q: %q\n", r.Pattern, r.Result)
+	}
+	return b.String()
+}
+
+// MarshalYAML gives the rules as a node of YAML.
+func (rs *Rules) MarshalYAML() (any, error) {
+	node := &yaml.Node{Kind: yaml.MappingNode}
+	for _, r := range rs.all {
+		for _, text := range []string{r.Pattern, r.Result} {
+			node.Content = append(node.Content, &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: text, Style: yaml.DoubleQuotedStyle})
+		}
+	}
+	return node, nil
+}
+
+// Read reads the rules of a file of YAML, at most maxFile bytes of it. file
+// is its name in messages.
+func Read(r io.Reader, file string) (*Rules, error) {
+	text, err := io.ReadAll(io.LimitReader(r, maxFile+1))
+	switch {
+	case err != nil:
+		return nil, err
+	case len(text) > maxFile:
+		return nil, &Error{Pos: Pos(file), Problem: fmt.Sprintf("longer than %d bytes", maxFile)}
+	}
+	var doc yaml.Node
+	if err := yaml.Unmarshal(text, &doc); err != nil {
+		return nil, &Error{Pos: Pos(file), Problem: err.Error()}
+	}
+	if doc.Kind == 0 {
+		return nil, &Error{Pos: Pos(file), Problem: "no rules: the file is empty"}
+	}
+	return FromYAML(doc.Content[0], file)
+}
+
+// maxFile bounds what a file of rules may hold, in bytes.
+const maxFile = 8 << 20
