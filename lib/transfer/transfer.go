@@ -44,35 +44,37 @@ type Dataset struct {
 	// Of a sender.
 	Send  Options  `json:"send,omitzero"`   // how it would be sent
 	Held  []string `json:"held,omitempty"`  // snapshots under the client's hold (thorough only)
-	Going []string `json:"going,omitempty"` // snapshots marked for deferred destruction
 	Marks []string `json:"marks,omitempty"` // the client's cursor bookmarks (short names)
 
 	// Of a receiver.
 	Placeholder bool   `json:"placeholder,omitempty"`
 	Token       string `json:"token,omitempty"`
 	Written     uint64 `json:"written,omitempty"`  // bytes since the newest snapshot
-	Recorded    string `json:"recorded,omitempty"` // Options.Chain of what was received so far; "" unknown
+	Recorded    string `json:"recorded,omitempty"` // Options.Record of the chain; "" unknown
+	KeyLoaded   bool   `json:"keyLoaded,omitempty"`
+	Above       bool   `json:"above,omitempty"` // not the job's own: it only stands above
 }
 
 // Options are the flags of zfs send that a job chose for a dataset.
 type Options struct {
-	Raw        bool `json:"raw,omitempty"`        // -w
-	Large      bool `json:"large,omitempty"`      // -L
-	Compressed bool `json:"compressed,omitempty"` // -c
-	Embedded   bool `json:"embedded,omitempty"`   // -e
-	Properties bool `json:"properties,omitempty"` // -p
+	Raw         bool `json:"raw,omitempty"`          // -w
+	LargeBlocks bool `json:"large_blocks,omitempty"` // -L
+	Compressed  bool `json:"compressed,omitempty"`   // -c
+	Embedded    bool `json:"embedded,omitempty"`     // -e
+	Properties  bool `json:"properties,omitempty"`   // -p
 }
 
-// Chain names those options that every stream of one chain must share: raw
-// and plain streams do not continue each other, and neither do streams with
-// and without large blocks.
-func (o Options) Chain() string {
+// Record writes the options that change what a stream holds as their letters,
+// as they are recorded on the target of a chain; without any it is "-".
+func (o Options) Record() string {
 	s := ""
-	if o.Large || o.Raw {
-		s += "L"
-	}
-	if o.Raw {
-		s += "w"
+	for _, l := range []struct {
+		on     bool
+		letter string
+	}{{o.Raw, "w"}, {o.LargeBlocks, "L"}, {o.Embedded, "e"}, {o.Compressed, "c"}} {
+		if l.on {
+			s += l.letter
+		}
 	}
 	if s == "" {
 		return "-"
@@ -107,8 +109,7 @@ type ReceiveRequest struct {
 	Name    string       `json:"name"` // the snapshot that it ends with
 	Chained bool         `json:"chained,omitempty"`
 	Resume  bool         `json:"resume,omitempty"`
-	Over    bool         `json:"over,omitempty"`  // onto a placeholder
-	Force   bool         `json:"force,omitempty"` // roll back foreign automatic snapshots: never set by us
+	Over    bool         `json:"over,omitempty"` // onto a placeholder
 	Send    Options      `json:"send,omitzero"`
 	Source  string       `json:"source,omitempty"` // its name over there, for a person to read
 }
@@ -148,6 +149,7 @@ type Problems map[string]string
 // Placeholder asks for an empty dataset that only carries others.
 type Placeholder struct {
 	Dataset string `json:"dataset"`
+	Plain   bool   `json:"plain,omitempty"` // with encryption=off
 }
 
 // Name asks for one dataset.

@@ -63,3 +63,18 @@ func firstLine(text string) string {
 	}
 	return ""
 }
+
+// Present turns the failure of a listing whose only fault is that some of the
+// names it was given do not exist into success: the others were listed.
+func Present(err error) error {
+	var e *Error
+	if !errors.As(err, &e) || e.Err != nil || e.Code != 1 || e.Stderr == "" {
+		return err
+	}
+	for line := range strings.SplitSeq(e.Stderr, "\n") {
+		if !strings.HasSuffix(line, "dataset does not exist") && !strings.HasSuffix(line, "no such pool or dataset") {
+			return err
+		}
+	}
+	return nil
+}

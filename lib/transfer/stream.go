@@ -1,0 +1,27 @@
+package transfer
+
+import "os"
+
+// Stream is a stream on its way from a sender to a receiver. It is one of
+// two: a descriptor that stands at the start of a framed stream, where the
+// sender is elsewhere, or a command that was not started yet and will write
+// the plain stream to its stdout, where the sender is here.
+type Stream struct {
+	SendReply
+
+	// Framed is read up to the end of the framed stream and not further. It
+	// stays the sender's. Done must be called once: clean says that the stream
+	// was read to its good end, so that the connection can go on.
+	Framed *os.File
+	Done   func(clean bool)
+
+	// Args is the command, its program first.
+	Args []string
+}
+
+// Close gives a stream back that nobody read.
+func (s *Stream) Close() {
+	if s != nil && s.Done != nil {
+		s.Done(false)
+	}
+}

@@ -1,0 +1,132 @@
+package zfs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
+)
+
+// holdBatch is how many snapshots one zfs hold or release is given. Each may
+// cost a line on stderr, all of which have to be kept to be judged.
+const holdBatch = 150
+
+// Hold puts the hold tag on snapshots (full names). The command takes many
+// but is not atomic: the answer holds an error for each that has no such hold
+// now. One that had it already is none of them.
+func (z *ZFS) Hold(ctx context.Context, tag string, snapshots []string) (map[string]error, error) {
+	return z.holdOrRelease(ctx, "hold", tag, snapshots, "tag already exists")
+}
+
+// Release takes the hold tag from snapshots, as Hold puts it there. A
+// snapshot without the hold, or that does not exist, is no error.
+func (z *ZFS) Release(ctx context.Context, tag string, snapshots []string) (map[string]error, error) {
+	return z.holdOrRelease(ctx, "release", tag, snapshots, "no such tag", "dataset does not exist")
+}
+
+func (z *ZFS) holdOrRelease(ctx context.Context, verb, tag string, snapshots []string, fine ...string) (map[string]error, error) {
+	if err := dataset.CheckShort(tag); err != nil || tag[0] == '-' {
+		return nil, fmt.Errorf("bad tag %q", tag)
+	}
+	if err := checkVersions(dataset.Snapshot, snapshots...); err != nil {
+		return nil, err
+	}
+	bad := map[string]error{}
+	for len(snapshots) > 0 {
+		n := min(FitArgs(snapshots), holdBatch)
+		_, err := z.output(ctx, append([]string{verb, tag}, snapshots[:n]...)...)
+		if err != nil {
+			if err := judge(err, snapshots[:n], fine, bad); err != nil {
+				return bad, err
+			}
+		}
+		snapshots = snapshots[n:]
+	}
+	return bad, nil
+}
+
+// judge reads what a hold or release that failed says of each snapshot
+// ("cannot hold snapshot 'NAME': REASON"). What cannot be read as that is a
+// failure of all of them.
+func judge(err error, snapshots, fine []string, bad map[string]error) error {
+	var e *Error
+	if !errors.As(err, &e) || e.Err != nil || e.Code != 1 {
+		return err
+	}
+	asked := map[string]bool{}
+	for _, s := range snapshots {
+		asked[s] = true
+	}
+	understood := false
+	for line := range strings.SplitSeq(e.Stderr, "\n") {
+		name, reason, ok := aboutName(line)
+		if !ok || !asked[name] {
+			continue
+		}
+		understood = true
+		if !containsAny(reason, fine) {
+			bad[name] = errors.New(reason)
+		}
+	}
+	if !understood {
+		return err
+	}
+	return nil
+}
+
+// aboutName takes "… 'NAME': REASON" apart.
+func aboutName(line string) (name, reason string, ok bool) {
+	_, rest, ok1 := strings.Cut(line, "'")
+	name, reason, ok2 := strings.Cut(rest, "': ")
+	return name, strings.TrimSpace(reason), ok1 && ok2
+}
+
+func containsAny(s string, parts []string) bool {
+	for _, p := range parts {
+		if strings.Contains(s, p) {
+			return true
+		}
+	}
+	return false
+}
+
+// Bookmark makes the bookmark ds#bookmark of ds@snapshot. That it is there
+// already is no error, since its name says its guid.
+func (z *ZFS) Bookmark(ctx context.Context, ds, snapshot, bookmark string) error {
+	from, to := ds+"@"+snapshot, ds+"#"+bookmark
+	if err := checkVersions(dataset.Snapshot, from); err != nil {
+		return err
+	}
+	if err := checkVersions(dataset.Bookmark, to); err != nil {
+		return err
+	}
+	_, err := z.output(ctx, "bookmark", from, to)
+	if said(err, "bookmark exists") {
+		return nil
+	}
+	return err
+}
+
+// DestroyBookmark destroys one bookmark. That it is gone is no error.
+func (z *ZFS) DestroyBookmark(ctx context.Context, ds, bookmark string) error {
+	name := ds + "#" + bookmark
+	if err := checkVersions(dataset.Bookmark, name); err != nil {
+		return err
+	}
+	_, err := z.output(ctx, "destroy", name)
+	if NotExist(err) || said(err, "does not exist") {
+		return nil
+	}
+	return err
+}
+
+// AbortReceive throws the partial receive of ds away (zfs receive -A).
+func (z *ZFS) AbortReceive(ctx context.Context, ds string) error {
+	if err := checkDatasets(ds); err != nil {
+		return err
+	}
+	_, err := z.output(ctx, "receive", "-A", ds)
+	return err
+}

@@ -1,0 +1,103 @@
+package zfs
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
+)
+
+// SendOptions describe one zfs send (zfs-send(8)).
+type SendOptions struct {
+	From    dataset.Version // of the same dataset; zero: a full stream
+	To      dataset.Version
+	Chained bool   // -I: all snapshots from From to To
+	Token   string // -t: instead of From and To
+
+	Raw, LargeBlocks, Compressed, Embedded, Properties bool // -w -L -c -e -p
+}
+
+// SendArgs is the command, the program first, that writes a stream of ds to
+// its stdout. The flags stand beside a token, too: a token alone would decide
+// whether an encrypted dataset leaves as plain text.
+func (z *ZFS) SendArgs(ds string, o SendOptions) ([]string, error) {
+	args := []string{z.Path, "send"}
+	for _, f := range []struct {
+		on   bool
+		flag string
+	}{{o.Raw, "-w"}, {o.LargeBlocks, "-L"}, {o.Compressed, "-c"}, {o.Embedded, "-e"}, {o.Properties && o.Token == "", "-p"}} {
+		if f.on {
+			args = append(args, f.flag)
+		}
+	}
+	if o.Token != "" {
+		if _, err := DecodeToken(o.Token); err != nil {
+			return nil, err
+		}
+		return append(args, "-t", o.Token), nil
+	}
+	if err := checkVersions(dataset.Snapshot, o.To.Full(ds)); err != nil {
+		return nil, err
+	}
+	if o.From.Name == "" {
+		return append(args, o.To.Full(ds)), nil
+	}
+	if err := checkVersions(o.From.Kind, o.From.Full(ds)); err != nil {
+		return nil, err
+	}
+	flag := "-i"
+	if o.Chained {
+		flag = "-I"
+		if o.From.Kind != dataset.Snapshot {
+			return nil, errors.New("a chain of snapshots cannot start at a bookmark")
+		}
+	}
+	return append(args, flag, o.From.Full(ds), o.To.Full(ds)), nil
+}
+
+// ReceiveOptions describe one zfs receive (zfs-receive(8)).
+type ReceiveOptions struct {
+	Snapshot   string // the name to receive as, without the dataset; empty: the stream's
+	Volume     bool
+	Over       bool              // -F: onto a placeholder
+	Set        map[string]string // -o
+	Properties bool              // the stream carries properties
+	Raw        bool              // the stream is raw
+}
+
+// ReceiveArgs is the command, the program first, that receives a stream from
+// its stdin as ds. What arrives is not mounted, a cut stream can be resumed,
+// and nothing in the stream decides where the dataset would be mounted or
+// shared.
+func (z *ZFS) ReceiveArgs(ds string, o ReceiveOptions) ([]string, error) {
+	if err := checkDatasets(ds); err != nil {
+		return nil, err
+	}
+	args := []string{z.Path, "receive", "-u", "-s"}
+	if o.Over {
+		args = append(args, "-F")
+	}
+	if !o.Volume {
+		for _, p := range []string{"mountpoint", "canmount", "sharenfs", "sharesmb"} {
+			args = append(args, "-x", p)
+		}
+	}
+	if o.Properties && !o.Raw {
+		args = append(args, "-x", "encryption")
+	}
+	set, err := assignments("-o", o.Set)
+	if err != nil {
+		return nil, err
+	}
+	args = append(args, set...)
+	if o.Snapshot != "" {
+		if err := dataset.CheckShort(o.Snapshot); err != nil {
+			return nil, fmt.Errorf("bad snapshot name %q: %w", o.Snapshot, err)
+		}
+		if len(ds)+1+len(o.Snapshot) > dataset.MaxNameLen {
+			return nil, fmt.Errorf("bad snapshot name %q: too long for %q", o.Snapshot, ds)
+		}
+		ds += "@" + o.Snapshot
+	}
+	return append(args, ds), nil
+}
