@@ -1,0 +1,172 @@
+package frame
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"unicode/utf8"
+)
+
+// The values of a trailer's status.
+const (
+	StatusOK     = "ok"
+	StatusFailed = "failed"
+)
+
+// Trailer is the last frame of a stream.
+type Trailer struct {
+	Status string `json:"status"`           // StatusOK: all of it was sent, and the producer says that it is good
+	Exit   int    `json:"exit"`             // the exit status of the producer's command, 128+n if signal n killed it
+	Signal string `json:"signal,omitempty"` // the signal's name, such as SIGKILL
+	Reason string `json:"reason,omitempty"` // what failed where it was not the command, in words
+	Stderr string `json:"stderr,omitempty"` // the last lines the command said on stderr
+	Bytes  uint64 `json:"bytes"`            // the data of the stream; set by Writer
+	Frames uint64 `json:"frames"`           // its data frames; set by Writer
+}
+
+// MakeHeader is the JSON of a header with nothing in it but what frames need.
+func MakeHeader(sum Checksum) []byte {
+	return fmt.Appendf(nil, `{"zframe":1,"checksum":"%v"}`, sum)
+}
+
+// ParseHeader checks a header: a strict JSON object that begins with
+// "zframe":1 and may name the checksum of the data (none if it does not).
+// Everything else in it is the application's.
+func ParseHeader(b []byte) (Checksum, error) {
+	fields, first, err := StrictObject(b)
+	if err != nil {
+		return None, corrupt("the header is not usable: %v", err)
+	}
+	if first != "zframe" {
+		return None, corrupt(`the header does not begin with "zframe"`)
+	}
+	if v := string(fields["zframe"]); v != "1" {
+		return None, corrupt("format version %.20q is not known (1 is)", v)
+	}
+	raw, given := fields["checksum"]
+	if !given {
+		return None, nil
+	}
+	var name string
+	if err := json.Unmarshal(raw, &name); err != nil {
+		return None, corrupt("the header's checksum is not a string")
+	}
+	sum, err := ParseChecksum(name)
+	if err != nil {
+		return None, corrupt("%v", err)
+	}
+	return sum, nil
+}
+
+// parseTrailer reads a trailer, leaving out what it does not know.
+func parseTrailer(b []byte) (Trailer, error) {
+	var t Trailer
+	fields, _, err := StrictObject(b)
+	if err != nil {
+		return t, corrupt("the trailer is not usable: %v", err)
+	}
+	for key, to := range map[string]any{
+		"status": &t.Status, "exit": &t.Exit, "signal": &t.Signal, "reason": &t.Reason,
+		"stderr": &t.Stderr, "bytes": &t.Bytes, "frames": &t.Frames,
+	} {
+		raw, given := fields[key]
+		if !given {
+			continue
+		}
+		if err := json.Unmarshal(raw, to); err != nil {
+			return t, corrupt("the trailer's %q is not usable", key)
+		}
+	}
+	if t.Status != StatusOK && t.Status != StatusFailed {
+		return t, corrupt("the trailer's status is %.20q (ok and failed are known)", t.Status)
+	}
+	return t, nil
+}
+
+// encode is the trailer's JSON. What makes it too long is cut from the
+// beginning of stderr.
+func (t Trailer) encode() ([]byte, error) {
+	for {
+		b, err := json.Marshal(t)
+		if err != nil || len(b) <= MaxTrailer {
+			return b, err
+		}
+		if t.Stderr == "" {
+			return nil, fmt.Errorf("a trailer of %d bytes is too long (%d are allowed)", len(b), MaxTrailer)
+		}
+		drop := min(len(t.Stderr), max(256, len(t.Stderr)/4))
+		for drop < len(t.Stderr) && !utf8.RuneStart(t.Stderr[drop]) {
+			drop++
+		}
+		t.Stderr = t.Stderr[drop:]
+	}
+}
+
+// maxDepth is how deep the JSON of a message may be nested.
+const maxDepth = 32
+
+// StrictObject reads one JSON object and nothing behind it. Unlike
+// encoding/json it accepts no key twice, at any depth, and no invalid UTF-8.
+// It returns the values by key, and the first key.
+func StrictObject(b []byte) (fields map[string]json.RawMessage, first string, err error) {
+	if err := Strict(b); err != nil {
+		return nil, "", err
+	}
+	if err := json.Unmarshal(b, &fields); err != nil || fields == nil {
+		return nil, "", fmt.Errorf("not a JSON object")
+	}
+	dec := json.NewDecoder(bytes.NewReader(b))
+	dec.Token() // {
+	if key, err := dec.Token(); err == nil {
+		first, _ = key.(string)
+	}
+	return fields, first, nil
+}
+
+// Strict checks that b is one JSON value in valid UTF-8 with no key twice in
+// an object, not nested deeper than 32, with nothing behind it.
+func Strict(b []byte) error {
+	if !utf8.Valid(b) {
+		return fmt.Errorf("not valid UTF-8")
+	}
+	if !json.Valid(b) { // one value only, which the walk below relies on
+		return fmt.Errorf("not one JSON value")
+	}
+	dec := json.NewDecoder(bytes.NewReader(b))
+	dec.UseNumber()
+	return strictValue(dec, 0)
+}
+
+// strictValue walks over one value of valid JSON.
+func strictValue(dec *json.Decoder, depth int) error {
+	if depth > maxDepth {
+		return fmt.Errorf("nested deeper than %d", maxDepth)
+	}
+	tok, err := dec.Token()
+	if err != nil {
+		return err
+	}
+	delim, ok := tok.(json.Delim)
+	if !ok {
+		return nil
+	}
+	seen := map[string]bool{}
+	for dec.More() {
+		if delim == '{' {
+			tok, err := dec.Token()
+			if err != nil {
+				return err
+			}
+			key, _ := tok.(string)
+			if seen[key] {
+				return fmt.Errorf("the key %.40q is there twice", key)
+			}
+			seen[key] = true
+		}
+		if err := strictValue(dec, depth+1); err != nil {
+			return err
+		}
+	}
+	_, err = dec.Token()
+	return err
+}
