@@ -78,7 +78,7 @@ func (f *forest) above(target string) *Conflict {
 		switch {
 		case !r.missing, r.Conflict == nil:
 			return nil
-		case r.Conflict.Reason != NoSnapshots:
+		case r.Conflict.Reason != NoSnapshots || r.partial:
 			return conflict(ParentFailed, "%q is missing or not whole: %s", parent, r.Conflict.Reason)
 		}
 		// The parent has nothing to send yet: a placeholder holds its place.

@@ -1,7 +1,9 @@
 package plan
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
@@ -31,8 +33,8 @@ func One(in Input, p Policy) Result {
 	if in.Receiver != nil {
 		o.receiver = snapshots(sorted(in.Receiver.Versions))
 	}
-	o.r.missing = in.Receiver == nil ||
-		len(o.receiver) == 0 && in.Receiver.Partial != nil && in.Receiver.Partial.From == 0 && !in.Receiver.Placeholder
+	o.r.partial = len(o.receiver) == 0 && o.partialFull() && !in.Receiver.Placeholder
+	o.r.missing = in.Receiver == nil || o.r.partial
 	o.plan()
 	if o.r.Conflict != nil {
 		o.r.Steps = nil
@@ -61,7 +63,7 @@ func (o *one) plan() {
 	case len(o.receiver) > 0:
 		o.r.Conflict = conflict(Unrelated, "nothing in common: the source has %s, the target has %s",
 			o.senderHistory(), history(o.receiver))
-	case o.in.Receiver == nil, o.in.Receiver.Placeholder, o.partialFull():
+	case o.r.missing, o.placeholder():
 		o.initial()
 	default:
 		o.r.Conflict = conflict(Unrelated, "the target exists and has no snapshot, and is no placeholder; the source has %s",
@@ -142,10 +144,11 @@ func (o *one) incremental(at int) {
 	if c := o.checkOrder(wanted); o.refuse(c) {
 		return
 	}
-	if len(wanted) == 0 && len(newer) == 0 {
+	if len(wanted)+len(newer) > 0 && o.refuse(o.checkChanged(newer)) {
 		return
 	}
-	if o.refuse(o.checkChanged(newer)) || len(wanted) == 0 {
+	if len(wanted) == 0 {
+		o.resumeAt(nil, from.GUID) // what a cut stream left is of no use any more
 		return
 	}
 	reason := "newer than the base " + from.String()
@@ -184,9 +187,12 @@ func (o *one) chain(from dataset.Version, wanted []dataset.Version, reason strin
 // anything that is not wanted.
 func (o *one) run(from dataset.Version, wanted []dataset.Version) int {
 	n := 0
-	for _, v := range o.sender {
+	after, _ := slices.BinarySearchFunc(o.sender, from.CreateTXG+1, func(v dataset.Version, txg uint64) int {
+		return cmp.Compare(v.CreateTXG, txg)
+	})
+	for _, v := range o.sender[after:] {
 		switch {
-		case v.Kind != dataset.Snapshot || v.CreateTXG <= from.CreateTXG:
+		case v.Kind != dataset.Snapshot:
 		case n < len(wanted) && v.GUID == wanted[n].GUID:
 			n++
 		default:
@@ -222,7 +228,8 @@ func (o *one) wanted(v dataset.Version) bool {
 }
 
 // resumeAt returns which of wanted the partial receive on the target brings,
-// or -1; then Discard says why where there is one.
+// or -1; then Discard says why where there is one. A full stream goes on
+// wherever the policy of today would start: too much may have come already.
 func (o *one) resumeAt(wanted []dataset.Version, base dataset.GUID) int {
 	if o.in.Receiver == nil || o.in.Receiver.Partial == nil {
 		return -1
@@ -237,7 +244,12 @@ func (o *one) resumeAt(wanted []dataset.Version, base dataset.GUID) int {
 		return -1
 	}
 	for i, v := range wanted {
-		if v.GUID == part.To {
+		switch {
+		case v.GUID != part.To:
+		case i > 0 && base != 0:
+			o.r.Discard = fmt.Sprintf("it would leave out %s, which is wanted by now", named(wanted[:i]))
+			return -1
+		default:
 			return i
 		}
 	}

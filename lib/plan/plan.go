@@ -141,6 +141,7 @@ type Result struct {
 	Discard string `json:"discard,omitempty"`
 
 	missing bool // the target is not there, or not whole
+	partial bool // it is what a cut full stream left
 }
 
 // UpToDate reports whether there is nothing to do and nothing wrong.
