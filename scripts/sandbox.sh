@@ -1,0 +1,185 @@
+# sandbox.sh: two hosts' pools to try things on, zt_prod and zt_backup; read by the other scripts.
+#
+# "sandbox_open sim" makes them with zfs-sim, "sandbox_open real" with this machine's OpenZFS, on
+# files (then it needs root). $bin holds the programs. Afterwards $work is a temporary folder, zfs
+# and zpool are the right ones, and $work is gone with all that was made when the script ends.
+# shellcheck shell=sh disable=SC2154
+
+sandbox_open() {
+  kind=$1
+  work=$(mktemp -d "${TMPDIR:-/tmp}/zt.XXXXXX") || exit 1
+  work=$(cd "$work" && pwd -P)
+  trap sandbox_close EXIT
+  trap 'exit 1' INT TERM HUP
+  case $kind in
+  sim)
+    mkdir "$work/bin" "$work/sim"
+    ln -s "$bin/zfs-sim" "$work/bin/zfs"
+    ln -s "$bin/zfs-sim" "$work/bin/zpool"
+    export ZFS_SIM_ROOT="$work/sim"
+    PATH=$work/bin:$bin:$PATH
+    ;;
+  real)
+    PATH=$bin:$PATH
+    command -v zpool >/dev/null || { echo "cannot use real OpenZFS: there is no zpool(8) here" >&2; exit 1; }
+    if zpool list -H -o name 2>/dev/null | grep -qx 'zt_prod\|zt_backup'; then
+      echo "cannot make the pools zt_prod and zt_backup: they exist already" >&2
+      exit 1
+    fi
+    ;;
+  esac
+  unset ZREPL_ZFS ZREPLCTL_CONFIG
+  export PATH LC_ALL=C TZ=UTC
+  for pool in zt_prod zt_backup; do
+    truncate -s "${1:-1G}" "$work/$pool.img" 2>/dev/null || dd if=/dev/null of="$work/$pool.img" bs=1M seek=1024 2>/dev/null
+    zpool create -O mountpoint="$work/$pool" $pool "$work/$pool.img" || exit 1
+  done
+}
+
+sandbox_close() {
+  status=$?
+  trap - EXIT
+  stop_daemon
+  stop_sshd
+  for pool in zt_prod zt_backup; do
+    n=0
+    while zpool list $pool >/dev/null 2>&1 && ! zpool destroy -f $pool 2>/dev/null; do
+      n=$((n + 1))
+      [ $n -lt 50 ] || { echo "cannot destroy the pool $pool" >&2; break; }
+      sleep 0.2
+    done
+  done
+  cd /
+  rm -rf "$work"
+  exit $status
+}
+
+# await SECONDS COMMAND… runs the command until it succeeds.
+await() {
+  tries=$(($1 * 10))
+  shift
+  until "$@" >/dev/null 2>&1; do
+    tries=$((tries - 1))
+    [ $tries -gt 0 ] || return 1
+    sleep 0.1
+  done
+}
+
+# contents SNAPSHOT prints the sha256 of every file in it, or of the volume that it is of.
+contents() {
+  look=${1%%[/@]*}/look
+  if [ "$(zfs get -H -o value type "${1%@*}")" = volume ]; then
+    if [ "$kind" = sim ]; then
+      sim_volume "$1"
+      return
+    fi
+    ls /dev/zd* >"$work/volumes" 2>/dev/null
+    zfs clone -o readonly=on "$1" "$look" || return 1
+    # Without udev the kernel's own name is the only one: the device that was not there before.
+    await 10 new_volume
+    sha256sum "$(new_volume)" | sed 's| .*|  (volume)|'
+  else
+    mkdir -p "$work/look"
+    zfs clone -o mountpoint="$work/look" -o readonly=on "$1" "$look" || return 1
+    (cd "$work/look" && find . -type f | sort | while read -r file; do sha256sum "$file"; done)
+  fi
+  n=0
+  until zfs destroy "$look" 2>/dev/null; do
+    n=$((n + 1))
+    [ $n -lt 50 ] || return 1
+    sleep 0.1
+  done
+}
+new_volume() { ls /dev/zd* | grep -vxF -f "$work/volumes" | grep -m 1 'zd[0-9]*$'; }
+
+# guids DATASET prints "@NAME guid" of a subtree's snapshots, without the part of the names that
+# the two sides do not share.
+guids() { zfs list -Hp -r -t snapshot -o name,guid -s name "$1" | sed "s|^$1||"; }
+
+# hosts writes both hosts' configurations: prod offers its pool to the identity prod1's clients, and
+# backup pulls it over the connection that the arguments give.
+prod_config=unset backup_config=unset
+write_prod() {
+  prod_config=$work/prod.yml
+  cat >"$prod_config" <<YML
+global:
+  rundir: $work/prod
+  control: {sockpath: $work/prod/control}
+  serve: {stdinserver: {sockdir: $work/prod/stdinserver}}
+jobs:
+- name: offer
+  type: source
+  serve: {type: stdinserver, client_identity: prod1}
+  datasets: {"zt_prod<": ok, "zt_prod/secret<": "!"}
+  snapshot_prefix: zrepl_
+  interval: 24h
+YML
+}
+write_backup() { # write_backup CONNECT
+  backup_config=$work/backup.yml
+  cat >"$backup_config" <<YML
+global:
+  rundir: $work/backup
+  control: {sockpath: $work/backup/control}
+  serve: {stdinserver: {sockdir: $work/backup/stdinserver}}
+jobs:
+- name: pull_prod1
+  type: pull
+  connect: $1
+  interval: 10m
+  mapping: {"zt_prod<": zt_backup/prod1}
+  initial_repl_policy: most_recent
+  snapshot_prefix: zrepl_
+  prune: {policy: grid, grid: "1x1h(keep=all) | 24x1h | 35x1d"}
+YML
+}
+
+daemon=
+start_daemon() {
+  zreplctl -config "$prod_config" daemon >"$work/daemon.log" 2>&1 &
+  daemon=$!
+  await 20 test -S "$work/prod/stdinserver/prod1" || { cat "$work/daemon.log" >&2; return 1; }
+}
+stop_daemon() {
+  [ -n "$daemon" ] || return 0
+  kill "$daemon" 2>/dev/null
+  wait "$daemon" 2>/dev/null
+  daemon=
+}
+
+# start_sshd COMMAND starts a private sshd on the loopback whose only key is forced to COMMAND.
+sshd='' port=''
+start_sshd() {
+  ssh=$work/ssh
+  mkdir -p -m 700 "$ssh" /run/sshd 2>/dev/null
+  [ -f "$ssh/host" ] || ssh-keygen -q -t ed25519 -N '' -f "$ssh/host"
+  [ -f "$ssh/key" ] || ssh-keygen -q -t ed25519 -N '' -f "$ssh/key"
+  printf 'command="%s",restrict %s\n' "$1" "$(cat "$ssh/key.pub")" >"$ssh/authorized_keys"
+  [ -n "$sshd" ] && return
+  port=$((20000 + $$ % 20000))
+  cat >"$ssh/sshd_config" <<CONF
+Port $port
+ListenAddress 127.0.0.1
+HostKey $ssh/host
+AuthorizedKeysFile $ssh/authorized_keys
+PidFile none
+StrictModes no
+UsePAM no
+PasswordAuthentication no
+PermitRootLogin prohibit-password
+SetEnv PATH=$PATH${ZFS_SIM_ROOT:+ ZFS_SIM_ROOT=$ZFS_SIM_ROOT}
+CONF
+  "$(command -v sshd || echo /usr/sbin/sshd)" -D -e -f "$ssh/sshd_config" 2>"$work/sshd.log" &
+  sshd=$!
+  printf '[127.0.0.1]:%s %s\n' "$port" "$(cut -d' ' -f1,2 "$ssh/host.pub")" >"$ssh/known_hosts"
+  await 10 grep -q 'listening on' "$work/sshd.log" || { cat "$work/sshd.log" >&2; return 1; }
+}
+stop_sshd() {
+  [ -n "$sshd" ] || return 0
+  kill "$sshd" 2>/dev/null
+  wait "$sshd" 2>/dev/null
+  sshd=
+}
+ssh_connect() {
+  echo "{type: ssh+stdinserver, host: 127.0.0.1, user: $(id -un), port: $port, identity_file: $work/ssh/key, options: [-o, UserKnownHostsFile=$work/ssh/known_hosts]}"
+}
