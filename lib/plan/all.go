@@ -110,11 +110,14 @@ func (f *forest) placeholder(name string) *Conflict {
 	return nil
 }
 
-// host finds the nearest dataset above name that exists.
+// host finds the nearest dataset above name that exists, or will, encrypted.
 func (f *forest) host(name string) (Host, string) {
 	for p := dataset.Parent(name); p != ""; p = dataset.Parent(p) {
 		if h, ok := f.there(p); ok {
 			return h, p
+		}
+		if i, ok := f.at[p]; ok && f.results[i].sealed {
+			return Host{Encrypted: true}, p
 		}
 	}
 	return Host{}, ""

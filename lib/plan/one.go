@@ -35,6 +35,7 @@ func One(in Input, p Policy) Result {
 	}
 	o.r.partial = len(o.receiver) == 0 && o.partialFull() && !in.Receiver.Placeholder
 	o.r.missing = in.Receiver == nil || o.r.partial
+	o.r.sealed = in.Encrypted && in.Send.Raw
 	o.plan()
 	if o.r.Conflict != nil {
 		o.r.Steps = nil

@@ -142,6 +142,7 @@ type Result struct {
 
 	missing bool // the target is not there, or not whole
 	partial bool // it is what a cut full stream left
+	sealed  bool // it comes raw: encrypted, and without a key
 }
 
 // UpToDate reports whether there is nothing to do and nothing wrong.

@@ -1,0 +1,243 @@
+package plan
+
+import (
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
+)
+
+// vs makes versions from words such as "@a:1 #m:1 @b:2": the number is the
+// guid, and the place is the createtxg. A bookmark takes its snapshot's.
+func vs(words string) []dataset.Version {
+	var out []dataset.Version
+	for i, w := range strings.Fields(words) {
+		name, guid, _ := strings.Cut(w[1:], ":")
+		g, err := strconv.ParseUint(guid, 10, 64)
+		if err != nil {
+			panic(err)
+		}
+		v := dataset.Version{Kind: dataset.Kind(w[0]), Name: name, GUID: dataset.GUID(g), CreateTXG: uint64(10 * (i + 1))}
+		for _, o := range out {
+			if o.GUID == v.GUID {
+				v.CreateTXG = o.CreateTXG
+			}
+		}
+		out = append(out, v)
+	}
+	return out
+}
+
+func TestOne(t *testing.T) {
+	long := "p/" + strings.Repeat("x", 172)
+	merge, all := Policy{Merge: true}, Policy{Initial: Every}
+	plain := &Receiver{}
+	has := func(words string) *Receiver { return &Receiver{Versions: vs(words)} }
+	with := func(r *Receiver, change func(*Receiver)) *Receiver { change(r); return r }
+	for _, c := range []struct {
+		name   string
+		sender string
+		recv   *Receiver
+		p      Policy
+		in     Input
+		want   string // steps joined by comma, or the reason
+		text   string // words that the conflict or the discard must hold, joined by |
+	}{
+		{name: "first", sender: "@a:1 @b:2", want: "full >@b"},
+		{name: "first of all", sender: "@a:1 @b:2 @c:3", p: all, want: "full >@a,incremental @a>@b,incremental @b>@c"},
+		{name: "nothing", sender: "", want: "no-snapshots"},
+		{name: "only bookmarks", sender: "#a:1", want: "no-snapshots", text: "bookmarks and no snapshot"},
+		{name: "none wanted", sender: "@a:1", p: Policy{Prefix: "z_"}, want: "no-snapshots", text: "@a, none of them wanted"},
+		{name: "refused", sender: "@a:1", p: Policy{Initial: Refuse}, want: "initial-refused"},
+		{name: "next", sender: "@a:1 @b:2", recv: has("@a:1"), want: "incremental @a>@b"},
+		{name: "renamed", sender: "@was:1 @b:2", recv: has("@a:1"), want: "incremental @was>@b"},
+		{name: "bookmark", sender: "#m:1 @b:2 @c:3", recv: has("@a:1"), p: merge, want: "incremental #m>@b,incremental @b>@c"},
+		{name: "snapshot rather than bookmark", sender: "@a:1 #m:1 @b:2", recv: has("@a:1"), want: "incremental @a>@b"},
+		{name: "uptodate", sender: "@a:1 @b:2", recv: has("@a:1 @b:2"), want: "uptodate"},
+		{name: "uptodate by bookmark", sender: "#b:2", recv: has("@a:1 @b:2"), want: "uptodate"},
+		{name: "unrelated", sender: "@a:1 @b:2", recv: has("@x:8 @y:9"), want: "unrelated", text: "@a, @b|@x, @y"},
+		{name: "empty dataset", sender: "@a:1", recv: plain, want: "unrelated", text: "no snapshot, and is no placeholder|@a"},
+		{name: "foreign, unknown", sender: "@a:1 @b:2", recv: has("@a:1 @auto:7"), want: "diverged", text: "@auto|as far as is known|@b"},
+		{name: "foreign, unchanged", sender: "@a:1 @b:2", want: "incremental @a>@b",
+			recv: with(has("@a:1 @auto:7"), func(r *Receiver) { r.WrittenBase = WrittenBytes(0) })},
+		{name: "foreign, changed", sender: "@a:1 @b:2", want: "diverged", text: "512 bytes",
+			recv: with(has("@a:1 @auto:7"), func(r *Receiver) { r.WrittenBase = WrittenBytes(512) })},
+		{name: "source rolled back", sender: "@a:1 @d:4", recv: has("@a:1 @b:2 @c:3"), want: "diverged", text: "@b, @c|@d"},
+		{name: "modified", sender: "@a:1 @b:2", want: "modified", text: "4096 bytes|@b",
+			recv: with(has("@a:1"), func(r *Receiver) { r.Written = WrittenBytes(4096) })},
+		{name: "name taken", sender: "@a:1 @b:2", want: "name-taken", text: "@b is to come with guid 2|guid 7",
+			recv: with(has("@a:1 @b:7"), func(r *Receiver) { r.WrittenBase = WrittenBytes(0) })},
+		{name: "name taken before the base", sender: "@a:1 @b:2", recv: has("@b:7 @a:1"), want: "name-taken"},
+		{name: "another order", sender: "@a:1 @b:2", recv: has("@b:2 @a:1"), want: "diverged", text: "before"},
+		{name: "going", sender: "@a:1 @b:2 @c:3", recv: has("@a:1"), in: Input{Deferred: map[dataset.GUID]bool{2: true, 3: true}},
+			want: "incremental @a>@x", text: "-"},
+		{name: "resume", sender: "@a:1 @b:2 @c:3", want: "resume @a>@b,incremental @b>@c",
+			recv: with(has("@a:1"), func(r *Receiver) { r.Partial = &Partial{From: 1, To: 2} })},
+		{name: "resume a full", sender: "@a:1 @b:2", recv: &Receiver{Partial: &Partial{To: 1}}, want: "resume >@a,incremental @a>@b"},
+		{name: "snapshot of the token gone", sender: "@a:1 @c:3", want: "incremental @a>@c", text: "no snapshot with guid 2",
+			recv: with(has("@a:1"), func(r *Receiver) { r.Partial = &Partial{From: 1, To: 2} })},
+		{name: "token refused", sender: "@a:1 @b:2", want: "incremental @a>@b", text: "other options",
+			recv: with(has("@a:1"), func(r *Receiver) { r.Partial = &Partial{From: 1, To: 2, Unusable: "other options"} })},
+		{name: "token of another base", sender: "@a:1 @b:2 @c:3", want: "incremental @b>@c", text: "from guid 1",
+			recv: with(has("@a:1 @b:2"), func(r *Receiver) { r.Partial = &Partial{From: 1, To: 3} })},
+		{name: "token left over", sender: "@a:1 @b:2", want: "uptodate", text: "guid 2",
+			recv: with(has("@a:1 @b:2"), func(r *Receiver) { r.Partial = &Partial{From: 2, To: 2} })},
+		{name: "useless partial with children", sender: "@b:2", want: "partial-parent", text: "below it",
+			recv: &Receiver{Partial: &Partial{To: 1}, Children: true}},
+		{name: "partial with children, resumable", sender: "@b:2", want: "resume >@b",
+			recv: &Receiver{Partial: &Partial{To: 2}, Children: true}},
+		{name: "placeholder", sender: "@a:1", recv: &Receiver{Placeholder: true}, want: "full! >@a"},
+		{name: "placeholder, resumed", sender: "@a:1", recv: &Receiver{Placeholder: true, Partial: &Partial{To: 1}}, want: "resume! >@a"},
+		{name: "placeholder, useless partial, children", sender: "@b:1", want: "full! >@b", text: "guid 9",
+			recv: &Receiver{Placeholder: true, Children: true, Partial: &Partial{To: 9}}},
+		{name: "placeholder with snapshots", sender: "@a:1 @b:2", want: "incremental @a>@b",
+			recv: with(has("@a:1"), func(r *Receiver) { r.Placeholder = true })},
+		{name: "placeholder encrypted", sender: "@a:1", recv: &Receiver{Placeholder: true, Encrypted: true}, want: "placeholder-encrypted"},
+		{name: "raw onto placeholder", sender: "@a:1", recv: &Receiver{Placeholder: true}, want: "placeholder-encrypted",
+			in: Input{Encrypted: true, Send: Options{Raw: true}}},
+		{name: "plain text", sender: "@a:1", in: Input{Encrypted: true}, want: "options", text: "plain text"},
+		{name: "plain text as configured", sender: "@a:1", in: Input{Encrypted: true}, p: Policy{Decrypt: true}, want: "full >@a"},
+		{name: "other options", sender: "@a:1 @b:2", in: Input{Send: Options{LargeBlocks: true, Compressed: true}}, want: "options",
+			text: "options -,|Lc", recv: with(has("@a:1"), func(r *Receiver) { r.Sent = &Options{} })},
+		{name: "harmless options", sender: "@a:1 @b:2", in: Input{Send: Options{Compressed: true, Embedded: true}}, want: "incremental @a>@b",
+			recv: with(has("@a:1"), func(r *Receiver) { r.Sent = &Options{} })},
+		{name: "raw onto plain", sender: "@a:1 @b:2", in: Input{Encrypted: true, Send: Options{Raw: true}}, recv: has("@a:1"), want: "options"},
+		{name: "merged", sender: "@a:1 @b:2 @c:3 @d:4", recv: has("@a:1"), p: merge, want: "incremental @a>@b+@c+@d"},
+		{name: "merged around a foreign one", sender: "@z1:1 @z2:2 @z3:3 @no:4 @z4:5 @z5:6", recv: has("@z1:1"),
+			p: Policy{Merge: true, Prefix: "z"}, want: "incremental @z1>@z2+@z3,incremental @z3>@z4,incremental @z4>@z5"},
+		{name: "merged initial", sender: "@a:1 @b:2 @c:3", p: Policy{Initial: Every, Merge: true}, want: "full >@a,incremental @a>@b+@c"},
+		{name: "bookmark name too long", sender: "@a:1", in: Input{Source: long}, p: Policy{BookmarkLen: 97}, want: "name-too-long", text: "272 bytes"},
+		{name: "no bookmark, no limit", sender: "@a:1", in: Input{Source: long}, want: "full >@a"},
+		{name: "snapshot name too long", sender: "@" + strings.Repeat("s", 100) + ":1", in: Input{Target: long}, want: "name-too-long", text: "275 bytes"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			in := c.in
+			in.Sender, in.Receiver = vs(c.sender), c.recv
+			if in.Source == "" {
+				in.Source = "src/a"
+			}
+			if in.Target == "" {
+				in.Target = "dst/a"
+			}
+			if c.name == "going" {
+				in.Sender = vs("@a:1 @b:2 @c:3 @x:4")
+			}
+			r := One(in, c.p)
+			if got := brief(r); got != c.want {
+				t.Errorf("plan %q, want %q (%+v)", got, c.want, r)
+			}
+			text := r.Discard
+			if r.Conflict != nil {
+				text = r.Conflict.Error()
+			}
+			for word := range strings.SplitSeq(c.text, "|") {
+				if c.text != "-" && !strings.Contains(text, word) {
+					t.Errorf("text %q lacks %q", text, word)
+				}
+			}
+		})
+	}
+}
+
+func brief(r Result) string {
+	if r.Conflict != nil {
+		return string(r.Conflict.Reason)
+	}
+	var out []string
+	for _, s := range r.Steps {
+		w := string(s.Kind)
+		if s.Force {
+			w += "!"
+		}
+		w += " "
+		if s.From != nil {
+			w += s.From.String()
+		}
+		w += ">"
+		for i, v := range s.Brings {
+			if i > 0 {
+				w += "+"
+			}
+			w += v.String()
+		}
+		out = append(out, w)
+	}
+	if out == nil {
+		return "uptodate"
+	}
+	return strings.Join(out, ",")
+}
+
+func TestOptions(t *testing.T) {
+	for _, s := range []string{"-", "w", "L", "wLec", "ec"} {
+		if o, err := ParseOptions(s); err != nil || o.String() != s {
+			t.Errorf("%q comes back as %q, %v", s, o, err)
+		}
+	}
+	for _, s := range []string{"", "x", "L-", "wLecR"} {
+		if _, err := ParseOptions(s); err == nil {
+			t.Errorf("%q passes", s)
+		}
+	}
+	for _, c := range []struct {
+		old, now string
+		ok       bool
+	}{{"-", "-", true}, {"L", "-", false}, {"-", "L", false}, {"w", "L", false}, {"w", "wLec", true}, {"L", "w", false}, {"L", "Lec", true}} {
+		old, _ := ParseOptions(c.old)
+		now, _ := ParseOptions(c.now)
+		if now.Follows(old) != c.ok {
+			t.Errorf("%s after %s: want %v", now, old, c.ok)
+		}
+	}
+}
+
+// FuzzOne: whatever the lists hold, the steps hang together.
+func FuzzOne(f *testing.F) {
+	f.Add([]byte("\x01a\x02b"), []byte("\x01a"), byte(0))
+	f.Add([]byte("\x01a\x02b\x81m"), []byte("\x01a\x09x"), byte(0xff))
+	f.Fuzz(func(t *testing.T, sender, receiver []byte, flags byte) {
+		in := Input{Source: "src", Target: "dst", Sender: fuzzVersions(sender), Deferred: map[dataset.GUID]bool{3: true}}
+		if flags&1 != 0 {
+			in.Receiver = &Receiver{Versions: fuzzVersions(receiver), Placeholder: flags&2 != 0, WrittenBase: Written{Known: flags&4 != 0}}
+		}
+		if flags&9 == 9 {
+			in.Receiver.Partial = &Partial{To: dataset.GUID(flags >> 5), From: dataset.GUID(flags >> 4 & 1)}
+		}
+		r := One(in, Policy{Merge: flags&16 != 0, Initial: []Initial{MostRecent, Every}[flags>>5&1]})
+		if r.Conflict != nil && len(r.Steps) > 0 {
+			t.Fatalf("a conflict and steps: %+v", r)
+		}
+		have := map[string]bool{}
+		if in.Receiver != nil {
+			for _, v := range snapshots(in.Receiver.Versions) {
+				have[v.Name] = true
+			}
+		}
+		for i, s := range r.Steps {
+			if i > 0 && (s.From == nil || *s.From != *r.Steps[i-1].To) {
+				t.Fatalf("step %d does not follow on the one before: %+v", i, r.Steps)
+			}
+			for _, v := range s.Brings {
+				if have[v.Name] || v.Kind != dataset.Snapshot {
+					t.Fatalf("%s comes twice: %+v", v, r)
+				}
+			}
+			if s.Force && (in.Receiver == nil || !in.Receiver.Placeholder || len(snapshots(in.Receiver.Versions)) > 0) {
+				t.Fatalf("-F onto something that is no placeholder: %+v", r)
+			}
+		}
+	})
+}
+
+func fuzzVersions(b []byte) []dataset.Version {
+	var out []dataset.Version
+	for i := 0; i+1 < len(b); i += 2 {
+		v := dataset.Version{Kind: dataset.Snapshot, Name: string('a' + rune(b[i+1]%26)), GUID: dataset.GUID(b[i]&0x7f) + 1, CreateTXG: uint64(b[i+1])}
+		if b[i]&0x80 != 0 {
+			v.Kind = dataset.Bookmark
+		}
+		out = append(out, v)
+	}
+	return out
+}
