@@ -1,0 +1,155 @@
+package retention
+
+import (
+	"math"
+	"strings"
+)
+
+// KeepAll is the Keep of an interval whose buckets lose nothing.
+const KeepAll = math.MaxInt64
+
+// Interval is Count buckets of one length, one behind the other.
+type Interval struct {
+	Count  int64
+	Length int64 // of a bucket, in seconds
+	Keep   int64 // snapshots that stay in each bucket, or KeepAll
+	Text   string
+	start  int64 // the age at which it begins
+}
+
+// Grid is a row of intervals going back in time from an anchor.
+type Grid struct {
+	text      string
+	intervals []Interval
+}
+
+// ParseGrid reads N x LENGTH[(keep=K|all)], joined by |. Spaces and tabs may
+// stand between the parts. A bad one is an *Error.
+func ParseGrid(text string) (*Grid, error) {
+	p := &parser{what: "grid", text: text}
+	g := &Grid{text: strings.TrimSpace(text)}
+	var end int64
+	for {
+		p.spaces()
+		at := p.at
+		iv, err := p.interval()
+		if err != nil {
+			return nil, err
+		}
+		if iv.Count > (math.MaxInt64-end)/iv.Length {
+			return nil, p.errorf(at, "%s reaches back too far", iv.Text)
+		}
+		if prev := shorter(g.intervals, iv); prev != nil {
+			return nil, p.errorf(at, "%s has shorter buckets than %s before it, which does not keep all", iv.Text, prev.Text)
+		}
+		iv.start = end
+		end += iv.Count * iv.Length
+		g.intervals = append(g.intervals, iv)
+		if p.spaces(); p.at == len(p.text) {
+			return g, nil
+		}
+		if !p.take("|") {
+			return nil, p.errorf(p.at, "| is wanted between two intervals, not %q", p.text[p.at])
+		}
+	}
+}
+
+// shorter returns the interval before next that has longer buckets than next,
+// and could lose what next is there to keep.
+func shorter(before []Interval, next Interval) *Interval {
+	for i := range before {
+		if before[i].Length > next.Length && before[i].Keep != KeepAll {
+			return &before[i]
+		}
+	}
+	return nil
+}
+
+func (p *parser) interval() (iv Interval, err error) {
+	from := p.at
+	if iv.Count, err = p.number("a number of buckets"); err != nil {
+		return iv, err
+	}
+	p.spaces()
+	if !p.take("x") {
+		return iv, p.errorf(p.at, "x is wanted behind the number of buckets, as in 24x1h")
+	}
+	p.spaces()
+	if iv.Length, err = p.duration(); err != nil {
+		return iv, err
+	}
+	to := p.at
+	iv.Keep = 1
+	p.spaces()
+	if p.take("(") {
+		if iv.Keep, err = p.keep(); err != nil {
+			return iv, err
+		}
+		to = p.at
+	}
+	iv.Text = p.text[from:to]
+	return iv, nil
+}
+
+func (p *parser) keep() (n int64, err error) {
+	p.spaces()
+	if !p.take("keep") {
+		return 0, p.errorf(p.at, "keep=NUMBER or keep=all is wanted in the parentheses")
+	}
+	p.spaces()
+	if !p.take("=") {
+		return 0, p.errorf(p.at, "= is wanted behind keep")
+	}
+	p.spaces()
+	if p.take("all") {
+		n = KeepAll
+	} else if n, err = p.number("keep"); err != nil {
+		return 0, err
+	}
+	p.spaces()
+	if !p.take(")") {
+		return 0, p.errorf(p.at, ") is wanted behind keep")
+	}
+	return n, nil
+}
+
+// Intervals returns the grid's intervals, the youngest first.
+func (g *Grid) Intervals() []Interval { return g.intervals }
+
+// Span is the age in seconds at which the last bucket ends.
+func (g *Grid) Span() int64 {
+	last := g.intervals[len(g.intervals)-1]
+	return last.start + last.Count*last.Length
+}
+
+func (g *Grid) String() string { return "grid " + g.text }
+
+// judge walks from the oldest to the youngest, so that the first it meets of
+// a bucket are those that stay. A bucket holds its older edge and not its
+// younger one, and age 0 belongs to none.
+func (g *Grid) judge(v view) {
+	at := len(g.intervals) // intervals seen so far, from the oldest
+	bucket, held := int64(-1), int64(0)
+	for _, i := range v.order {
+		age := v.anchor - v.snaps[i].Creation
+		if age <= 0 {
+			v.say(i, true, "anchor")
+			continue
+		}
+		for at > 0 && (at == len(g.intervals) || age <= g.intervals[at].start) {
+			at--
+			bucket = -1
+		}
+		iv := &g.intervals[at]
+		b := (age - iv.start - 1) / iv.Length
+		if b >= iv.Count {
+			v.say(i, false, "grid end")
+			continue
+		}
+		if b != bucket {
+			bucket, held = b, 0
+		}
+		held++
+		v.say(i, held <= iv.Keep, iv.Text)
+	}
+}

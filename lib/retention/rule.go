@@ -1,0 +1,82 @@
+package retention
+
+import (
+	"fmt"
+	"regexp"
+)
+
+// Rule is one rule of a policy.
+type Rule interface {
+	String() string
+	judge(view)
+}
+
+// view is what a rule sees: the matching snapshots of one dataset.
+type view struct {
+	snaps  []Snapshot
+	order  []int32 // the matching ones, the oldest first
+	anchor int64
+	say    func(i int32, keep bool, why string)
+}
+
+// LastN keeps the newest n, which is at least 1.
+func LastN(n int64) (Rule, error) {
+	if n < 1 {
+		return nil, fmt.Errorf("last_n: a count of %d: it must be at least 1", n)
+	}
+	return lastN(n), nil
+}
+
+type lastN int64
+
+func (n lastN) String() string { return fmt.Sprintf("last_n %d", int64(n)) }
+
+func (n lastN) judge(v view) {
+	why := n.String()
+	for at, i := range v.order {
+		v.say(i, int64(len(v.order)-at) <= int64(n), why)
+	}
+}
+
+// Regex keeps the snapshots whose name (behind the @) matches, or with negate
+// those whose name does not. The syntax is RE2's; the match may be anywhere
+// in the name.
+func Regex(expr string, negate bool) (Rule, error) {
+	re, err := regexp.Compile(expr)
+	if err != nil {
+		return nil, fmt.Errorf("regex: %w", err)
+	}
+	return regex{re, negate}, nil
+}
+
+type regex struct {
+	re     *regexp.Regexp
+	negate bool
+}
+
+func (r regex) String() string {
+	if r.negate {
+		return "regex not " + r.re.String()
+	}
+	return "regex " + r.re.String()
+}
+
+func (r regex) judge(v view) {
+	why := r.String()
+	for _, i := range v.order {
+		v.say(i, r.re.MatchString(v.snaps[i].Name) != r.negate, why)
+	}
+}
+
+// NotReplicated keeps what has not been replicated yet.
+func NotReplicated() Rule { return notReplicated{} }
+
+type notReplicated struct{}
+
+func (notReplicated) String() string { return "not_replicated" }
+
+func (notReplicated) judge(v view) {
+	for _, i := range v.order {
+		v.say(i, !v.snaps[i].Replicated, "not_replicated")
+	}
+}

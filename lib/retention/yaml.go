@@ -1,0 +1,244 @@
+package retention
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+
+	"gopkg.in/yaml.v3"
+)
+
+// FromYAML reads a policy from a node of YAML: {policy: grid, grid: "…"},
+// {keep: [rules]}, or the list of rules alone, where a rule is one of
+//
+//	{type: grid, grid: "24x1h | 35x1d"}
+//	{type: last_n, count: 10}
+//	{type: regex, regex: "^manual_", negate: false}
+//	{type: not_replicated}
+//
+// Errors are joined, one for each problem, and begin with file (unless it is
+// empty), line and column.
+func FromYAML(node *yaml.Node, file string) (*Policy, error) {
+	r := &reader{file: file}
+	p := r.policy(node)
+	if len(r.errs) > 0 {
+		return nil, errors.Join(r.errs...)
+	}
+	return p, nil
+}
+
+type reader struct {
+	file string
+	errs []error
+}
+
+func (r *reader) fail(n *yaml.Node, err error) {
+	at := fmt.Sprintf("%d:%d", n.Line, n.Column)
+	if r.file != "" {
+		at = r.file + ":" + at
+	}
+	r.errs = append(r.errs, fmt.Errorf("%s: %w", at, err))
+}
+
+func (r *reader) failf(n *yaml.Node, format string, args ...any) {
+	r.fail(n, fmt.Errorf(format, args...))
+}
+
+func (r *reader) policy(n *yaml.Node) *Policy {
+	n = resolve(n)
+	if n.Kind == yaml.SequenceNode {
+		return r.rules(n)
+	}
+	m := r.mapping(n, "a retention policy", "policy", "grid", "keep")
+	switch {
+	case m == nil:
+		return nil
+	case m["keep"] != nil && (m["policy"] != nil || m["grid"] != nil):
+		r.failf(n, "a retention policy has either keep or policy, not both")
+		return nil
+	case m["keep"] != nil:
+		return r.rules(resolve(m["keep"]))
+	case m["policy"] == nil:
+		r.failf(n, "a retention policy needs policy (policy: grid) or keep (a list of rules)")
+		return nil
+	}
+	if name := r.text(m["policy"], "policy"); name != "grid" {
+		r.failf(m["policy"], "policy %q is not known: grid", name)
+		return nil
+	}
+	if rule := r.grid(n, m); rule != nil {
+		return New(rule)
+	}
+	return nil
+}
+
+func (r *reader) rules(n *yaml.Node) *Policy {
+	if n.Kind != yaml.SequenceNode {
+		r.failf(n, "keep is a list of rules")
+		return nil
+	}
+	p := New()
+	for _, item := range n.Content {
+		if rule := r.rule(resolve(item)); rule != nil {
+			p.rules = append(p.rules, rule)
+		}
+	}
+	return p
+}
+
+func (r *reader) rule(n *yaml.Node) Rule {
+	m := r.mapping(n, "a rule", "type", "grid", "count", "regex", "negate")
+	if m == nil {
+		return nil
+	}
+	if m["type"] == nil {
+		r.failf(n, "a rule needs a type: grid, last_n, regex or not_replicated")
+		return nil
+	}
+	kind := r.text(m["type"], "type")
+	uses := map[string][]string{"grid": {"grid"}, "last_n": {"count"}, "regex": {"regex", "negate"}, "not_replicated": {}}
+	keys, known := uses[kind]
+	if !known {
+		r.failf(m["type"], "type %q is not known: grid, last_n, regex or not_replicated", kind)
+		return nil
+	}
+	if !r.only(m, kind, append(keys, "type")) {
+		return nil
+	}
+	return r.make(kind, n, m)
+}
+
+func (r *reader) make(kind string, n *yaml.Node, m map[string]*yaml.Node) Rule {
+	switch kind {
+	case "grid":
+		return r.grid(n, m)
+	case "not_replicated":
+		return NotReplicated()
+	}
+	key := map[string]string{"last_n": "count", "regex": "regex"}[kind]
+	value := m[key]
+	if value == nil {
+		r.failf(n, "a rule of type %s needs %s", kind, key)
+		return nil
+	}
+	var rule Rule
+	var err error
+	if kind == "last_n" {
+		rule, err = LastN(r.count(value))
+	} else {
+		rule, err = Regex(r.text(value, "regex"), r.yes(m["negate"]))
+	}
+	if err != nil {
+		r.fail(value, err)
+		return nil
+	}
+	return rule
+}
+
+func (r *reader) grid(n *yaml.Node, m map[string]*yaml.Node) Rule {
+	value := m["grid"]
+	if value == nil {
+		r.failf(n, `grid is missing, as in grid: "24x1h | 35x1d"`)
+		return nil
+	}
+	g, err := ParseGrid(r.text(value, "grid"))
+	if err != nil {
+		r.fail(value, err)
+		return nil
+	}
+	return g
+}
+
+// mapping returns the values of a dictionary by key, none of them twice.
+func (r *reader) mapping(n *yaml.Node, what string, known ...string) map[string]*yaml.Node {
+	if n.Kind != yaml.MappingNode {
+		r.failf(n, "%s is a dictionary", what)
+		return nil
+	}
+	m := map[string]*yaml.Node{}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		key := n.Content[i]
+		switch {
+		case m[key.Value] != nil:
+			r.failf(key, "key %q stands here twice", key.Value)
+		default:
+			m[key.Value] = n.Content[i+1]
+		}
+	}
+	if !r.only(m, what, known) {
+		return nil
+	}
+	return m
+}
+
+// only reports keys that do not belong, in the order of the file.
+func (r *reader) only(m map[string]*yaml.Node, what string, known []string) bool {
+	ok := true
+	for key, value := range m {
+		found := false
+		for _, k := range known {
+			found = found || k == key
+		}
+		if !found {
+			r.failf(value, "%s has no key %q", what, key)
+			ok = false
+		}
+	}
+	return ok
+}
+
+func (r *reader) text(n *yaml.Node, key string) string {
+	if n = resolve(n); n.Kind != yaml.ScalarNode || n.ShortTag() != "!!str" {
+		r.failf(n, "%s is a string", key)
+		return ""
+	}
+	return n.Value
+}
+
+func (r *reader) count(n *yaml.Node) int64 {
+	if n = resolve(n); n.Kind == yaml.ScalarNode && n.ShortTag() == "!!int" {
+		if i, err := strconv.ParseInt(n.Value, 10, 64); err == nil {
+			return i
+		}
+	}
+	r.failf(n, "count is a whole number")
+	return 1
+}
+
+func (r *reader) yes(n *yaml.Node) bool {
+	var b bool
+	if n != nil && (resolve(n).ShortTag() != "!!bool" || n.Decode(&b) != nil) {
+		r.failf(n, "negate is true or false")
+	}
+	return b
+}
+
+func resolve(n *yaml.Node) *yaml.Node {
+	if n.Kind == yaml.DocumentNode && len(n.Content) == 1 {
+		n = n.Content[0]
+	}
+	if n.Kind == yaml.AliasNode {
+		n = n.Alias
+	}
+	return n
+}
+
+// MarshalYAML gives the policy as {keep: [rules]}, which FromYAML reads.
+func (p *Policy) MarshalYAML() (any, error) {
+	list := make([]map[string]any, 0, len(p.rules))
+	for _, rule := range p.rules {
+		item := map[string]any{}
+		switch rule := rule.(type) {
+		case *Grid:
+			item["type"], item["grid"] = "grid", rule.text
+		case lastN:
+			item["type"], item["count"] = "last_n", int64(rule)
+		case regex:
+			item["type"], item["regex"], item["negate"] = "regex", rule.re.String(), rule.negate
+		case notReplicated:
+			item["type"] = "not_replicated"
+		}
+		list = append(list, item)
+	}
+	return map[string]any{"keep": list}, nil
+}
