@@ -1,19 +1,52 @@
+// Zreplctl reads the configuration and puts the small programs together into
+// whole replication jobs: see zreplctl(8).
 package main
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"os"
 
-	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
+	"github.com/peterbourgon/ff/v3/ffcli"
+
+	"github.com/zrepl-tools/zrepl-tools/lib/cli"
 )
 
 func main() {
-	os.Exit(run(context.Background(), os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+	os.Exit(run(cli.Context(), os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
 
-func run(_ context.Context, _ []string, _ io.Reader, _, stderr io.Writer) int {
-	fmt.Fprintln(stderr, "zreplctl: under construction", dataset.CheckName("a"))
-	return 2
+// subcommands in the order in which they are listed.
+var subcommands = []func(*globals) *ffcli.Command{
+	checkCommand,
+	listCommand,
+}
+
+func run(ctx context.Context, args []string, stdin, stdout *os.File, stderr io.Writer) int {
+	root, notEnv := newRoot(&globals{stdin: stdin, stdout: stdout, stderr: stderr})
+	tool := cli.Tool{Command: root, NotEnv: notEnv, Stdout: stdout, Stderr: stderr}
+	return tool.Run(ctx, args)
+}
+
+// newRoot builds the tree of commands, and names the flags that no
+// environment variable sets.
+func newRoot(g *globals) (root *ffcli.Command, notEnv []string) {
+	root = &ffcli.Command{
+		Name:       "zreplctl",
+		ShortUsage: "zreplctl [flags] subcommand [flags] [argument ...]",
+		ShortHelp:  "Run replication jobs of ZFS datasets from a configuration.",
+		FlagSet:    g.flags("zreplctl"),
+		Exec:       unknownCommand,
+	}
+	for _, command := range subcommands {
+		root.Subcommands = append(root.Subcommands, command(g))
+	}
+	return root, []string{"skip"}
+}
+
+func unknownCommand(_ context.Context, args []string) error {
+	if len(args) == 0 {
+		return cli.Usagef("no subcommand")
+	}
+	return cli.Usagef("unknown subcommand %q", args[0])
 }

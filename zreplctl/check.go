@@ -1,0 +1,103 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/peterbourgon/ff/v3/ffcli"
+
+	"github.com/zrepl-tools/zrepl-tools/lib/cli"
+	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/config"
+)
+
+func checkCommand(g *globals) *ffcli.Command {
+	fs := g.flags("check")
+	asJSON := fs.Bool("json", false, "print one JSON object instead of text")
+	return &ffcli.Command{
+		Name:       "check",
+		ShortUsage: "zreplctl check [-json] [flags]",
+		ShortHelp:  "Read the configuration and say what is wrong with it and what each job will do.",
+		FlagSet:    fs,
+		Exec: func(_ context.Context, args []string) error {
+			if len(args) > 0 {
+				return cli.Usagef("unexpected argument %q", args[0])
+			}
+			c, err := g.load()
+			if *asJSON {
+				return checkJSON(g.stdout, c, err)
+			}
+			if err != nil {
+				return err
+			}
+			return checkText(g.stdout, g.stderr, c)
+		},
+	}
+}
+
+// report is what check -json prints.
+type report struct {
+	OK       bool              `json:"ok"`
+	Errors   []*config.Problem `json:"errors"`
+	Warnings []*config.Problem `json:"warnings"`
+	Jobs     []jobReport       `json:"jobs"`
+}
+
+type jobReport struct {
+	Name    string `json:"name"`
+	Type    string `json:"type"`
+	Summary string `json:"summary"`
+}
+
+func checkJSON(w io.Writer, c *config.Config, err error) error {
+	r := report{OK: err == nil, Errors: problems(err), Warnings: []*config.Problem{}, Jobs: []jobReport{}}
+	if c != nil {
+		r.Warnings = append(r.Warnings, c.Warnings...)
+		for _, j := range c.Jobs {
+			r.Jobs = append(r.Jobs, jobReport{j.Name, string(j.Type), j.Summary()})
+		}
+	}
+	text, _ := json.MarshalIndent(r, "", "  ")
+	if _, werr := w.Write(append(text, '\n')); werr != nil {
+		return cli.Quiet(werr)
+	}
+	if err != nil {
+		return cli.WithStatus(cli.Status(err), nil)
+	}
+	return nil
+}
+
+// problems takes a joined error apart.
+func problems(err error) []*config.Problem {
+	all := []*config.Problem{}
+	if err == nil {
+		return all
+	}
+	if joined, ok := errors.AsType[interface {
+		error
+		Unwrap() []error
+	}](err); ok {
+		for _, e := range joined.Unwrap() {
+			all = append(all, problems(e)...)
+		}
+		return all
+	}
+	if p, ok := errors.AsType[*config.Problem](err); ok {
+		return append(all, p)
+	}
+	return append(all, &config.Problem{Message: err.Error()})
+}
+
+func checkText(stdout, stderr io.Writer, c *config.Config) error {
+	for _, w := range c.Warnings {
+		fmt.Fprintf(stderr, "zreplctl: warning: %v\n", w)
+	}
+	for _, j := range c.Jobs {
+		if _, err := fmt.Fprintf(stdout, "%s\t%s\t%s\n", j.Name, j.Type, j.Summary()); err != nil {
+			return cli.Quiet(err)
+		}
+	}
+	return nil
+}

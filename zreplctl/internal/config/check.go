@@ -1,0 +1,239 @@
+package config
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
+	"github.com/zrepl-tools/zrepl-tools/lib/retention"
+)
+
+// maxSocket is the longest path of a socket that every system takes, in
+// bytes: 104 with its NUL on FreeBSD.
+const maxSocket = 103
+
+// check looks at what no value shows by itself: how the jobs go together.
+func (d *decoder) check(c *Config) {
+	d.checkGlobal(&c.Global)
+	d.checkNames(c)
+	for _, j := range c.Jobs {
+		d.checkJob(j)
+	}
+	d.checkTargets(c)
+}
+
+func (d *decoder) checkGlobal(g *Global) {
+	if len(g.Control) > maxSocket {
+		d.wrongAt(place{}, "global: control: the path of the socket %q has more than %d bytes", g.Control, maxSocket)
+	}
+	if g.Control == g.SockDir || dataset.Within(g.Control, g.SockDir) {
+		d.wrongAt(place{}, "global: the control socket %q must not stand in the directory of the clients' sockets %q", g.Control, g.SockDir)
+	}
+}
+
+// checkNames finds names and identities that are not unique.
+func (d *decoder) checkNames(c *Config) {
+	names, clients := map[string]*Job{}, map[string]*Job{}
+	for _, j := range c.Jobs {
+		if first := names[j.Name]; first != nil {
+			d.wrongAt(j.key("name"), "job %q: the name is taken by the job in line %d", j.Name, first.at[""].line)
+		} else if j.Name != "" {
+			names[j.Name] = j
+		}
+		if j.Serve == nil || j.Serve.ClientIdentity == "" {
+			continue
+		}
+		id := j.Serve.ClientIdentity
+		if first := clients[id]; first != nil {
+			d.wrongAt(j.key("serve"), "job %q: serve: the client %q is served by job %q already, and one socket leads to one job", j.Name, id, first.Name)
+			continue
+		}
+		clients[id] = j
+		if socket := c.Global.SockDir + "/" + id; len(socket) > maxSocket {
+			d.wrongAt(j.key("serve"), "job %q: serve: the path of the socket %q has more than %d bytes", j.Name, socket, maxSocket)
+		}
+	}
+}
+
+// key is where a key of the job stands, or else the job itself.
+func (j *Job) key(name string) place {
+	if at, ok := j.at[name]; ok {
+		return at
+	}
+	return j.at[""]
+}
+
+func (d *decoder) checkJob(j *Job) {
+	what := fmt.Sprintf("job %q", j.Name)
+	if j.Type == PushSink {
+		d.checkSink(j, what)
+	}
+	for _, key := range []string{"mapping", "datasets"} {
+		rules := j.Mapping
+		if key == "datasets" {
+			rules = j.Datasets
+		}
+		if rules == nil {
+			continue
+		}
+		if roots, all := rules.Roots(); len(roots) == 0 && !all {
+			d.warnAt(j.key(key), "%s: %s: no rule lets anything take part", what, key)
+		}
+	}
+	if j.Mapping != nil {
+		d.checkMapping(j, what)
+	}
+	if j.SnapshotPrefix == "" && (j.Type == Source || j.Type == Push || j.Type == Local) && j.Interval > 0 {
+		d.warnAt(j.at[""], "%s: without snapshot_prefix the job takes no snapshots of its own", what)
+	}
+	if j.SnapshotPrefix == "" && (j.Prune != nil || j.PruneLHS != nil || j.PruneRHS != nil) {
+		d.wrongAt(j.firstKey("prune", "keep", "prune_lhs", "prune_rhs"), "%s: without snapshot_prefix a policy would be about every snapshot: name the prefix", what)
+	}
+	if j.Type == Prune && j.Prune == nil {
+		d.wrongAt(j.at[""], `%s: key "prune" or "keep" is missing`, what)
+	}
+	d.checkPolicies(j, what)
+}
+
+func (j *Job) firstKey(names ...string) place {
+	for _, name := range names {
+		if at, ok := j.at[name]; ok {
+			return at
+		}
+	}
+	return j.at[""]
+}
+
+func (d *decoder) checkSink(j *Job, what string) {
+	_, root := j.at["root"]
+	_, mapping := j.at["mapping"]
+	if root == mapping {
+		d.wrongAt(j.at[""], `%s: a push-sink job has either "root" or "mapping"`, what)
+	}
+}
+
+// checkMapping finds sources that are targets of the same host's job, and
+// rules by which two sources meet.
+func (d *decoder) checkMapping(j *Job, what string) {
+	if a, b, overlap := j.Mapping.Overlap(); overlap {
+		d.warnAt(j.key("mapping"), "%s: mapping: rules %q and %q could bring two datasets to one target", what, a, b)
+	}
+	if j.Type != Local {
+		return
+	}
+	for _, target := range j.Mapping.Targets() {
+		if source, inside := j.replicatesItself(target); inside {
+			d.wrongAt(j.key("mapping"), "%s: mapping: the target %q is itself a source (it would go to %q): leave it out with %q: \"!\"", what, target, source, target+"<")
+		}
+	}
+}
+
+func (j *Job) replicatesItself(target string) (string, bool) {
+	return j.Mapping.Map(target)
+}
+
+// checkPolicies finds grids that let go at once of what an interval makes.
+func (d *decoder) checkPolicies(j *Job, what string) {
+	if !j.Snapshots() || j.Interval == 0 {
+		return
+	}
+	for key, p := range map[string]*retention.Policy{"prune": j.Prune, "prune_lhs": j.PruneLHS} {
+		if p == nil || len(p.Rules()) != 1 {
+			continue
+		}
+		g, ok := p.Rules()[0].(*retention.Grid)
+		if !ok || len(g.Intervals()) == 0 {
+			continue
+		}
+		if span := g.Span(); span < int64(j.Interval.Seconds()) {
+			d.wrongAt(j.firstKey(key, "keep"), "%s: %s: the grid reaches back %ds, and the interval is %s: it would destroy every snapshot but the newest", what, key, span, FormatDuration(j.Interval))
+		}
+	}
+}
+
+// checkTargets finds jobs that write into each other's targets.
+func (d *decoder) checkTargets(c *Config) {
+	type target struct {
+		name string
+		job  *Job
+	}
+	var all []target
+	for _, j := range c.Jobs {
+		for _, name := range j.Targets() {
+			for _, other := range all {
+				if other.job == j || j.SharedTarget && other.job.SharedTarget {
+					continue
+				}
+				if dataset.Within(name, other.name) || dataset.Within(other.name, name) {
+					d.wrongAt(j.firstKey("mapping", "root"), "job %q: target %q and target %q of job %q lie within each other: if that is meant, write shared_target: true in both", j.Name, name, other.name, other.job.Name)
+				}
+			}
+			all = append(all, target{name, j})
+		}
+	}
+}
+
+// Targets returns the datasets of this host below which the job receives.
+func (j *Job) Targets() []string {
+	switch {
+	case j.Root != "":
+		return []string{j.Root}
+	case j.Mapping != nil:
+		return j.Mapping.Targets()
+	}
+	return nil
+}
+
+// Where says in words where a job's datasets come from and go to.
+func (j *Job) Where() (from, to string) {
+	here := func() string {
+		roots, all := j.sources()
+		if all {
+			return "everything"
+		}
+		return short(roots)
+	}
+	switch j.Type {
+	case Pull:
+		return j.peer(), short(j.Targets())
+	case Push:
+		return here(), j.peer()
+	case PushSink:
+		return j.peer(), short(j.Targets())
+	case Source:
+		return here(), j.peer()
+	case Local:
+		return here(), short(j.Targets())
+	}
+	return here(), "-"
+}
+
+func (j *Job) sources() ([]string, bool) {
+	rules := j.Datasets
+	if rules == nil {
+		rules = j.Mapping
+	}
+	return rules.Roots()
+}
+
+func (j *Job) peer() string {
+	switch {
+	case j.Serve != nil:
+		return j.Serve.ClientIdentity
+	case j.Connect.Type == "exec":
+		return j.Connect.Command[0]
+	}
+	return j.Connect.Host
+}
+
+// short shows a few names.
+func short(names []string) string {
+	const shown = 3
+	if len(names) == 0 {
+		return "nothing"
+	}
+	if len(names) > shown {
+		return fmt.Sprintf("%s,… (%d)", strings.Join(names[:shown], ","), len(names))
+	}
+	return strings.Join(names, ",")
+}

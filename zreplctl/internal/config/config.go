@@ -1,0 +1,202 @@
+// Package config reads the configuration of zreplctl, zreplctl.yml(5).
+//
+// It promises that a Config that was loaded is whole and consistent: every
+// name, rule, duration and policy in it has been checked, every default is
+// filled in, and everything that is wrong with a file is reported at once,
+// with file, line and column. It opens nothing but the file itself, logs
+// nothing and starts nothing.
+package config
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/zrepl-tools/zrepl-tools/lib/mapfilter"
+	"github.com/zrepl-tools/zrepl-tools/lib/retention"
+)
+
+// Config is a whole configuration.
+type Config struct {
+	Path     string // of the file, as it was given
+	Global   Global
+	Jobs     []*Job
+	Warnings []*Problem // what is allowed but hardly meant
+}
+
+// Global is what the jobs share. All paths are absolute.
+type Global struct {
+	RunDir  string // locks and state
+	Control string // the daemon's control socket
+	SockDir string // the sockets that zstdinserver connects to
+}
+
+// Type is what a job does.
+type Type string
+
+// The types of job.
+const (
+	Pull     Type = "pull"      // fetches datasets from a source job of another host
+	Source   Type = "source"    // offers datasets to one client, and takes snapshots
+	Push     Type = "push"      // sends datasets to a push-sink job of another host
+	PushSink Type = "push-sink" // takes what one client pushes
+	Local    Type = "local"     // replicates between datasets of this host
+	Autosnap Type = "autosnap"  // takes snapshots
+	Prune    Type = "prune"     // destroys snapshots by a policy
+)
+
+// Types lists all types of job.
+var Types = []Type{Pull, Source, Push, PushSink, Local, Autosnap, Prune}
+
+// Cursor says how a sender keeps the last snapshot it sent.
+type Cursor string
+
+// The kinds of cursor.
+const (
+	CursorHold     Cursor = "hold"     // the snapshot itself, held
+	CursorBookmark Cursor = "bookmark" // a bookmark of it, which takes no space
+)
+
+// Job is one job. Which fields are set depends on its type; what does not
+// apply to the type has its zero value.
+type Job struct {
+	Name     string
+	Type     Type
+	Interval time.Duration // 0: only when asked to
+
+	Connect *Connect // pull and push
+	Serve   *Serve   // source and push-sink
+
+	// Mapping says which datasets come from where to where: pull, local and
+	// push-sink (which inverts nothing: the names are the client's).
+	Mapping *mapfilter.Rules
+	// Datasets says which datasets take part: source, push, autosnap, prune.
+	Datasets *mapfilter.Rules
+	// Root is the dataset below which everything lands, of a push-sink that
+	// says root instead of mapping.
+	Root string
+	// SharedTarget allows other jobs to write into this one's target.
+	SharedTarget bool
+
+	InitialReplPolicy string // most_recent, all or fail
+	SnapshotPrefix    string
+	Parallel          int    // connections, at least 1
+	Checksum          string // of the streams on connections: none or crc32c
+	Cursor            Cursor // of a sender: source, push and local
+	Send              Send   // of a sender
+	Recv              Recv   // of a receiver: pull, push-sink and local
+
+	Prune    *retention.Policy // of the job's own side; nil: destroys nothing
+	PruneLHS *retention.Policy // local: of the source
+	PruneRHS *retention.Policy // local: of the target
+
+	at map[string]place // where its keys stand
+}
+
+// Serve says to whom a job is open, and how.
+type Serve struct {
+	Type           string // stdinserver
+	ClientIdentity string
+}
+
+// Send says how zfs send is called.
+type Send struct {
+	Decrypt     bool // send encrypted datasets as plain text; otherwise raw (-w)
+	LargeBlocks bool // -L
+	Compressed  bool // -c
+	Embedded    bool // -e
+	Properties  bool // -p
+}
+
+// Recv says how zfs receive is called.
+type Recv struct {
+	Override map[string]string // -o
+	Exclude  []string          // -x
+	// PlainPlaceholders creates placeholders below an encrypted dataset whose
+	// key is not loaded with encryption=off.
+	PlainPlaceholders bool
+}
+
+// Job returns the job of this name.
+func (c *Config) Job(name string) (*Job, error) {
+	for _, j := range c.Jobs {
+		if j.Name == name {
+			return j, nil
+		}
+	}
+	return nil, &noJobError{name, c}
+}
+
+// Serving returns the job that serves this client identity.
+func (c *Config) Serving(identity string) (*Job, error) {
+	for _, j := range c.Jobs {
+		if j.Serve != nil && j.Serve.ClientIdentity == identity {
+			return j, nil
+		}
+	}
+	return nil, fmt.Errorf("no job in %q serves the client %q", c.Path, identity)
+}
+
+type noJobError struct {
+	name string
+	c    *Config
+}
+
+func (e *noJobError) Error() string {
+	return fmt.Sprintf("no job %q in %q", e.name, e.c.Path)
+}
+
+// Hint names the job that was meant, or all of them.
+func (e *noJobError) Hint() string {
+	var names []string
+	for _, j := range e.c.Jobs {
+		names = append(names, j.Name)
+	}
+	if close := nearest(e.name, names); close != "" {
+		return fmt.Sprintf("did you mean %q?", close)
+	}
+	return "the jobs are " + strings.Join(names, ", ")
+}
+
+// Sends reports whether a job's host sends.
+func (j *Job) Sends() bool { return j.Type == Source || j.Type == Push || j.Type == Local }
+
+// Receives reports whether a job's host receives.
+func (j *Job) Receives() bool { return j.Type == Pull || j.Type == PushSink || j.Type == Local }
+
+// Snapshots reports whether a run of the job takes snapshots.
+func (j *Job) Snapshots() bool { return j.Sends() || j.Type == Autosnap }
+
+// Active reports whether a run of the job does something by itself; a
+// push-sink only waits for its client, unless it prunes.
+func (j *Job) Active() bool { return j.Type != PushSink || j.Prune != nil }
+
+// ID is what names this job's protection on a sender: the client's identity
+// where it serves one, otherwise the job's name.
+func (j *Job) ID() string {
+	if j.Serve != nil {
+		return j.Serve.ClientIdentity
+	}
+	return j.Name
+}
+
+// place is a line and a column, both from 1.
+type place struct{ line, column int }
+
+// A Problem is one thing that is wrong with a file.
+type Problem struct {
+	File    string `json:"file"`
+	Line    int    `json:"line"`   // from 1; 0: the whole file
+	Column  int    `json:"column"` // from 1, in characters
+	Message string `json:"message"`
+}
+
+// Error is file:line:column: message.
+func (p *Problem) Error() string {
+	where := p.File
+	if p.Line > 0 {
+		where += ":" + strconv.Itoa(p.Line) + ":" + strconv.Itoa(p.Column)
+	}
+	return where + ": " + p.Message
+}

@@ -1,0 +1,207 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"gopkg.in/yaml.v3"
+)
+
+// decoder walks the nodes of a file and collects what is wrong with them. It
+// never stops at an error: a value that is wrong stays at its zero value.
+type decoder struct {
+	file     string
+	problems []*Problem
+	warnings []*Problem
+	visits   int // nodes looked at, aliases again each time
+}
+
+// maxVisits bounds what aliases can make of a small file.
+const maxVisits = 200_000
+
+// maxProblems bounds what is shown of a file that is wrong all over.
+const maxProblems = 100
+
+func (d *decoder) wrong(n *yaml.Node, format string, args ...any) {
+	d.wrongAt(place{n.Line, n.Column}, format, args...)
+}
+
+func (d *decoder) wrongAt(at place, format string, args ...any) {
+	d.problems = append(d.problems, &Problem{d.file, at.line, at.column, fmt.Sprintf(format, args...)})
+}
+
+func (d *decoder) warnAt(at place, format string, args ...any) {
+	d.warnings = append(d.warnings, &Problem{d.file, at.line, at.column, fmt.Sprintf(format, args...)})
+}
+
+// err joins the problems in the order of the file.
+func (d *decoder) err() error {
+	order := func(a, b *Problem) int {
+		if a.Line != b.Line {
+			return a.Line - b.Line
+		}
+		return a.Column - b.Column
+	}
+	slices.SortStableFunc(d.problems, order)
+	slices.SortStableFunc(d.warnings, order)
+	var errs []error
+	for i, p := range d.problems {
+		if i == maxProblems {
+			errs = append(errs, &Problem{File: d.file, Message: fmt.Sprintf("%d more errors", len(d.problems)-i)})
+			break
+		}
+		errs = append(errs, p)
+	}
+	return errors.Join(errs...)
+}
+
+// resolve follows an alias and counts the visit; false when there were too
+// many, which is said once.
+func (d *decoder) resolve(n *yaml.Node) (*yaml.Node, bool) {
+	d.visits++
+	if d.visits == maxVisits {
+		d.wrong(n, "more than %d values: aliases repeat too much", maxVisits)
+	}
+	if n.Kind == yaml.AliasNode {
+		n = n.Alias
+	}
+	return n, d.visits < maxVisits
+}
+
+// dict calls set for each key of a dictionary that is among keys, and reports
+// all others. set returns false for a key that does not belong after all.
+func (d *decoder) dict(n *yaml.Node, what string, keys []string, set func(key string, k, v *yaml.Node)) bool {
+	n, ok := d.resolve(n)
+	if !ok {
+		return false
+	}
+	if n.Kind != yaml.MappingNode {
+		d.wrong(n, "%s: a dictionary is wanted, not %s", what, kindOf(n))
+		return false
+	}
+	seen := map[string]int{}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		k, v := n.Content[i], n.Content[i+1]
+		if k.Kind != yaml.ScalarNode {
+			d.wrong(k, "%s: a key is a word, not %s", what, kindOf(k))
+			continue
+		}
+		if line, twice := seen[k.Value]; twice {
+			d.wrong(k, "%s: key %q is written twice (first in line %d)", what, k.Value, line)
+			continue
+		}
+		seen[k.Value] = k.Line
+		if !slices.Contains(keys, k.Value) {
+			d.unknownKey(k, what, keys)
+			continue
+		}
+		set(k.Value, k, v)
+	}
+	return true
+}
+
+func (d *decoder) unknownKey(k *yaml.Node, what string, keys []string) {
+	switch close := nearest(strings.ReplaceAll(strings.ToLower(k.Value), "-", "_"), keys); {
+	case k.Value == "<<":
+		d.wrong(k, `%s: merging with "<<" is not supported: an alias stands for a whole value only`, what)
+	case close != "":
+		d.wrong(k, "%s: unknown key %q: did you mean %q?", what, k.Value, close)
+	default:
+		d.wrong(k, "%s: unknown key %q: known are %s", what, k.Value, strings.Join(keys, ", "))
+	}
+}
+
+// list calls item for each value of a list.
+func (d *decoder) list(n *yaml.Node, what string, item func(*yaml.Node)) bool {
+	n, ok := d.resolve(n)
+	if !ok {
+		return false
+	}
+	if n.Kind != yaml.SequenceNode {
+		d.wrong(n, "%s: a list is wanted, not %s", what, kindOf(n))
+		return false
+	}
+	for _, v := range n.Content {
+		item(v)
+	}
+	return true
+}
+
+func (d *decoder) str(n *yaml.Node, what string) (string, bool) {
+	n, ok := d.resolve(n)
+	switch {
+	case !ok:
+		return "", false
+	case n.Kind == yaml.ScalarNode && n.ShortTag() == "!!str":
+		return n.Value, true
+	case n.Kind == yaml.ScalarNode && n.ShortTag() != "!!null" && n.Value != "":
+		d.wrong(n, "%s: a string is wanted, not %s: write %q", what, kindOf(n), n.Value)
+	default:
+		d.wrong(n, "%s: a string is wanted, not %s", what, kindOf(n))
+	}
+	return "", false
+}
+
+// word is a string that must be one of known.
+func (d *decoder) word(n *yaml.Node, what string, known ...string) string {
+	s, ok := d.str(n, what)
+	if !ok || slices.Contains(known, s) {
+		return s
+	}
+	if close := nearest(s, known); close != "" {
+		d.wrong(n, "%s: %q is unknown: did you mean %q?", what, s, close)
+	} else {
+		d.wrong(n, "%s: %q is unknown: it is one of %s", what, s, strings.Join(known, ", "))
+	}
+	return ""
+}
+
+func (d *decoder) boolean(n *yaml.Node, what string) bool {
+	n, ok := d.resolve(n)
+	var b bool
+	if ok && (n.Kind != yaml.ScalarNode || n.ShortTag() != "!!bool" || n.Decode(&b) != nil) {
+		d.wrong(n, "%s: true or false is wanted, not %s", what, kindOf(n))
+	}
+	return b
+}
+
+func (d *decoder) integer(n *yaml.Node, what string, low, high int) int {
+	n, ok := d.resolve(n)
+	var i int
+	switch {
+	case !ok:
+	case n.Kind != yaml.ScalarNode || n.ShortTag() != "!!int":
+		d.wrong(n, "%s: a whole number is wanted, not %s", what, kindOf(n))
+	case n.Decode(&i) != nil || i < low || i > high:
+		d.wrong(n, "%s: %s is out of range: %d to %d", what, n.Value, low, high)
+		return low
+	}
+	return i
+}
+
+// kindOf says what a node is, for a person.
+func kindOf(n *yaml.Node) string {
+	switch n.Kind {
+	case yaml.MappingNode:
+		return "a dictionary"
+	case yaml.SequenceNode:
+		return "a list"
+	case yaml.AliasNode:
+		return "an alias"
+	}
+	switch n.ShortTag() {
+	case "!!null":
+		return "nothing"
+	case "!!int", "!!float":
+		return "the number " + n.Value
+	case "!!bool":
+		return n.Value
+	case "!!str":
+		return fmt.Sprintf("%q", n.Value)
+	case "!!timestamp":
+		return "the date " + n.Value
+	}
+	return fmt.Sprintf("%q with the tag %s", n.Value, n.Tag)
+}

@@ -1,0 +1,210 @@
+package config
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"gopkg.in/yaml.v3"
+
+	"github.com/zrepl-tools/zrepl-tools/lib/identity"
+)
+
+func (d *decoder) config(root *yaml.Node, defaults Global) *Config {
+	c := &Config{Path: d.file, Global: defaults}
+	seen := false
+	d.dict(root, "configuration", []string{"global", "jobs"}, func(key string, k, v *yaml.Node) {
+		if key == "global" {
+			d.global(v, &c.Global)
+			return
+		}
+		seen = true
+		d.list(v, "jobs", func(n *yaml.Node) {
+			if j := d.job(n, len(c.Jobs)+1); j != nil {
+				c.Jobs = append(c.Jobs, j)
+			}
+		})
+		if v.Kind == yaml.SequenceNode && len(v.Content) == 0 {
+			d.wrong(v, "jobs: the list is empty")
+		}
+	})
+	if !seen && len(d.problems) == 0 {
+		d.wrong(root, `configuration: key "jobs" is missing`)
+	}
+	c.Global.within()
+	return c
+}
+
+// job reads one job; number counts from 1 and names a job without a name.
+func (d *decoder) job(n *yaml.Node, number int) *Job {
+	n, ok := d.resolve(n)
+	if !ok {
+		return nil
+	}
+	j := &Job{Send: Send{LargeBlocks: true}, at: map[string]place{"": {n.Line, n.Column}}}
+	what := d.nameAndType(n, j, number)
+	keys := allKeys
+	d.dict(n, what, keys, func(key string, k, v *yaml.Node) {
+		j.at[key] = place{k.Line, k.Column}
+		switch {
+		case key == "name" || key == "type" || j.Type == "":
+		case !allowed(j.Type, key):
+			d.notInType(k, what, j.Type)
+		default:
+			d.field(j, key, what+": "+key, v)
+		}
+	})
+	for _, key := range keysOf[j.Type].must {
+		if _, there := j.at[key]; !there {
+			d.wrong(n, "%s: key %q is missing", what, key)
+		}
+	}
+	d.fill(j)
+	return j
+}
+
+// nameAndType reads what says which keys and which words the rest needs.
+func (d *decoder) nameAndType(n *yaml.Node, j *Job, number int) (what string) {
+	what = fmt.Sprintf("job %d", number)
+	if n.Kind != yaml.MappingNode {
+		return what
+	}
+	var types []string
+	for _, t := range Types {
+		types = append(types, string(t))
+	}
+	name, kind := valueOf(n, "name"), valueOf(n, "type")
+	if name == nil {
+		d.wrong(n, `%s: key "name" is missing`, what)
+	} else if s, ok := d.str(name, what+": name"); ok {
+		what = fmt.Sprintf("job %q", s)
+		if err := identity.Check(s); err != nil {
+			d.wrong(name, "%s: bad name: %v", what, err)
+		} else {
+			j.Name = s
+		}
+	}
+	if kind == nil {
+		d.wrong(n, `%s: key "type" is missing: one of %s`, what, strings.Join(types, ", "))
+	} else {
+		j.Type = Type(d.word(kind, what+": type", types...))
+	}
+	return what
+}
+
+// valueOf finds a key's value in a dictionary, nil where there is none.
+func valueOf(n *yaml.Node, key string) *yaml.Node {
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		if n.Content[i].Value == key {
+			return n.Content[i+1]
+		}
+	}
+	return nil
+}
+
+func (d *decoder) notInType(k *yaml.Node, what string, t Type) {
+	var have []string
+	for _, other := range insteadOf[k.Value] {
+		if allowed(t, other) {
+			have = append(have, fmt.Sprintf("%q", other))
+		}
+	}
+	if len(have) > 0 {
+		d.wrong(k, "%s: a %s job has no key %q but %s", what, t, k.Value, strings.Join(have, " and "))
+		return
+	}
+	d.wrong(k, "%s: a %s job has no key %q", what, t, k.Value)
+}
+
+// field reads the value of one key into j.
+func (d *decoder) field(j *Job, key, what string, v *yaml.Node) {
+	switch key {
+	case "interval":
+		j.Interval = d.interval(v, what)
+	case "connect":
+		j.Connect = d.connect(v, what)
+	case "serve":
+		j.Serve = d.serve(v, what)
+	case "mapping":
+		j.Mapping = d.rules(v, what, true)
+	case "datasets":
+		j.Datasets = d.rules(v, what, false)
+	case "root":
+		j.Root = d.datasetName(v, what)
+	case "shared_target":
+		j.SharedTarget = d.boolean(v, what)
+	case "initial_repl_policy":
+		j.InitialReplPolicy = d.word(v, what, "most_recent", "all", "fail")
+	case "snapshot_prefix":
+		j.SnapshotPrefix = d.prefix(v, what)
+	case "parallel":
+		j.Parallel = d.integer(v, what, 1, 64)
+	case "checksum":
+		j.Checksum = d.word(v, what, "none", "crc32c")
+	case "cursor":
+		j.Cursor = Cursor(d.word(v, what, string(CursorHold), string(CursorBookmark)))
+	case "send":
+		d.send(v, what, &j.Send)
+	case "recv":
+		d.recv(v, what, &j.Recv)
+	case "prune", "keep":
+		d.ownPolicy(j, key, what, v)
+	case "prune_lhs":
+		j.PruneLHS = d.policy(v, what)
+	case "prune_rhs":
+		j.PruneRHS = d.policy(v, what)
+	}
+}
+
+// ownPolicy reads the policy of a job with one side, which stands under prune
+// or, as a bare list, under keep.
+func (d *decoder) ownPolicy(j *Job, key, what string, v *yaml.Node) {
+	if j.Prune != nil {
+		d.wrong(v, "%s: prune and keep say the same thing: write one of them", what)
+		return
+	}
+	if key == "keep" {
+		j.Prune = d.keepList(v, what)
+		return
+	}
+	j.Prune = d.policy(v, what)
+}
+
+func (d *decoder) interval(v *yaml.Node, what string) time.Duration {
+	n, ok := d.resolve(v)
+	if !ok {
+		return 0
+	}
+	if n.Kind != yaml.ScalarNode || !slices.Contains([]string{"!!str", "!!int"}, n.ShortTag()) {
+		d.wrong(n, "%s: a duration like 10m is wanted, not %s", what, kindOf(n))
+		return 0
+	}
+	interval, err := ParseDuration(n.Value)
+	switch {
+	case err != nil:
+		d.wrong(n, "%s: %v", what, err)
+	case interval < time.Second:
+		d.wrong(n, "%s: %q is too short: at least 1s; without the key the job runs only when it is told to", what, n.Value)
+	}
+	return interval
+}
+
+// fill sets what the file has left open to the defaults of the job's type.
+func (d *decoder) fill(j *Job) {
+	set := func(key string, fill func()) {
+		if _, there := j.at[key]; !there && allowed(j.Type, key) {
+			fill()
+		}
+	}
+	set("initial_repl_policy", func() { j.InitialReplPolicy = defaultInitial })
+	set("parallel", func() { j.Parallel = defaultParallel })
+	set("checksum", func() { j.Checksum = defaultChecksum })
+	set("cursor", func() { j.Cursor = defaultCursor })
+	if !j.Sends() {
+		j.Send = Send{}
+	}
+	if j.Parallel == 0 {
+		j.Parallel = 1
+	}
+}

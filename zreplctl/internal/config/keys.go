@@ -1,0 +1,62 @@
+package config
+
+import "slices"
+
+// keysOf holds, for each type of job, the keys it must have and the keys it
+// may have, besides name, type and interval.
+var keysOf = map[Type]struct{ must, may []string }{
+	Pull: {
+		[]string{"connect", "mapping"},
+		[]string{"initial_repl_policy", "snapshot_prefix", "parallel", "checksum", "recv", "shared_target", "prune", "keep"},
+	},
+	Source: {
+		[]string{"serve", "datasets"},
+		[]string{"snapshot_prefix", "checksum", "cursor", "send", "prune", "keep"},
+	},
+	Push: {
+		[]string{"connect", "datasets"},
+		[]string{"initial_repl_policy", "snapshot_prefix", "parallel", "checksum", "cursor", "send", "prune", "keep"},
+	},
+	PushSink: {
+		[]string{"serve"},
+		[]string{"root", "mapping", "snapshot_prefix", "checksum", "recv", "shared_target", "prune", "keep"},
+	},
+	Local: {
+		[]string{"mapping"},
+		[]string{"initial_repl_policy", "snapshot_prefix", "parallel", "cursor", "send", "recv", "shared_target", "prune_lhs", "prune_rhs"},
+	},
+	Autosnap: {
+		[]string{"datasets", "snapshot_prefix"},
+		[]string{"prune", "keep"},
+	},
+	Prune: {
+		[]string{"datasets", "snapshot_prefix"},
+		[]string{"prune", "keep"},
+	},
+}
+
+// allKeys are the keys of any job, in the order in which they are written.
+var allKeys = []string{
+	"name", "type", "connect", "serve", "interval", "mapping", "datasets", "root", "shared_target",
+	"initial_repl_policy", "snapshot_prefix", "parallel", "checksum", "cursor", "send", "recv",
+	"prune", "keep", "prune_lhs", "prune_rhs",
+}
+
+// allowed reports whether a job of type t may have the key.
+func allowed(t Type, key string) bool {
+	k := keysOf[t]
+	return slices.Contains([]string{"name", "type", "interval"}, key) || slices.Contains(k.must, key) || slices.Contains(k.may, key)
+}
+
+// insteadOf is the key that one type of job has for what another calls key.
+var insteadOf = map[string][]string{
+	"mapping":   {"datasets"},
+	"datasets":  {"mapping"},
+	"root":      {"mapping"},
+	"connect":   {"serve"},
+	"serve":     {"connect"},
+	"prune":     {"prune_lhs", "prune_rhs"},
+	"keep":      {"prune_lhs", "prune_rhs"},
+	"prune_lhs": {"prune"},
+	"prune_rhs": {"prune"},
+}
