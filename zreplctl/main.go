@@ -20,6 +20,7 @@ func main() {
 var subcommands = []func(*globals) *ffcli.Command{
 	checkCommand,
 	listCommand,
+	stepsCommand,
 }
 
 func run(ctx context.Context, args []string, stdin, stdout *os.File, stderr io.Writer) int {

@@ -1,0 +1,153 @@
+// Package listing reads what decides about a replication from files: lists of
+// datasets and their versions as zfs list prints them, and what zfs get says
+// of them besides.
+//
+// It promises to keep little more than the versions themselves in memory, and
+// to name the line of whatever it does not understand. It runs no command.
+package listing
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+
+	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
+)
+
+// List is the datasets of one side with their versions.
+type List struct {
+	Names    []string // datasets, in the order of the file
+	versions map[string][]dataset.Version
+}
+
+// Has reports whether the list names the dataset.
+func (l *List) Has(ds string) bool { _, ok := l.versions[ds]; return ok }
+
+// Versions returns the snapshots and bookmarks of ds, in the order of the file.
+func (l *List) Versions(ds string) []dataset.Version { return l.versions[ds] }
+
+// Read reads lines NAME⇥GUID⇥CREATETXG, more columns are ignored, as
+//
+//	zfs list -Hp -t filesystem,volume,snapshot,bookmark -o name,guid,createtxg
+//
+// prints them. A dataset that only its versions name counts as one that is
+// there. The lines may come in any order; those of one dataset best stand
+// together. name is the file's, for errors.
+func Read(r io.Reader, name string) (*List, error) {
+	p := parser{list: &List{versions: map[string][]dataset.Version{}}}
+	in := bufio.NewReaderSize(r, 256<<10)
+	for {
+		line, err := in.ReadSlice('\n')
+		if err != nil && (!errors.Is(err, io.EOF) || len(line) == 0) {
+			if errors.Is(err, io.EOF) {
+				p.flush()
+				return p.list, nil
+			}
+			return nil, fmt.Errorf("cannot read %q: line %d: %w", name, p.line+1, err)
+		}
+		p.line++
+		if err := p.add(bytes.TrimSuffix(line, []byte("\n"))); err != nil {
+			return nil, fmt.Errorf("cannot read %q: line %d: %w", name, p.line, err)
+		}
+	}
+}
+
+// parser collects the versions of one dataset at a time, so that their names
+// share one piece of memory and their list is as long as it must be.
+type parser struct {
+	list  *List
+	line  int
+	ds    string
+	names []byte
+	group []pending
+}
+
+type pending struct {
+	kind      dataset.Kind
+	end       int // of its name in parser.names
+	guid      dataset.GUID
+	createtxg uint64
+}
+
+func (p *parser) add(line []byte) error {
+	name, rest, ok := bytes.Cut(line, []byte("\t"))
+	guidText, txgText, ok2 := bytes.Cut(rest, []byte("\t"))
+	txgText, _, _ = bytes.Cut(txgText, []byte("\t"))
+	if !ok || !ok2 {
+		return errors.New("not NAME, GUID and CREATETXG with tabs between")
+	}
+	at := bytes.IndexAny(name, "@#")
+	ds := name
+	if at >= 0 {
+		ds = name[:at]
+	}
+	if string(ds) != p.ds {
+		if err := p.start(string(ds)); err != nil {
+			return err
+		}
+	}
+	if at < 0 {
+		return nil
+	}
+	v := pending{kind: dataset.Kind(name[at])}
+	if err := checkShort(name[at+1:]); err != nil {
+		return fmt.Errorf("%q: %w", name, err)
+	}
+	var err error
+	if v.guid, err = dataset.ParseGUID(string(guidText)); err != nil {
+		return err
+	}
+	if v.createtxg, err = strconv.ParseUint(string(txgText), 10, 64); err != nil {
+		return fmt.Errorf("createtxg %q is not a number", txgText)
+	}
+	p.names = append(p.names, name[at+1:]...)
+	v.end = len(p.names)
+	p.group = append(p.group, v)
+	return nil
+}
+
+// checkShort is dataset.CheckShort without making a string of what is legal.
+func checkShort(short []byte) error {
+	for _, c := range short {
+		if c <= ' ' || c >= 0x7f || c == '/' || c == '@' || c == '#' || c == '%' {
+			return dataset.CheckShort(string(short))
+		}
+	}
+	if len(short) == 0 || len(short) > dataset.MaxNameLen || short[0] == '.' {
+		return dataset.CheckShort(string(short))
+	}
+	return nil
+}
+
+func (p *parser) start(ds string) error {
+	p.flush()
+	p.ds = ds
+	if _, known := p.list.versions[ds]; known {
+		return nil
+	}
+	if err := dataset.CheckName(ds); err != nil {
+		return fmt.Errorf("%q: %w", ds, err)
+	}
+	p.list.Names = append(p.list.Names, ds)
+	p.list.versions[ds] = nil
+	return nil
+}
+
+func (p *parser) flush() {
+	if len(p.group) == 0 {
+		return
+	}
+	names := string(p.names)
+	vs := slices.Grow(p.list.versions[p.ds], len(p.group))
+	begin := 0
+	for _, v := range p.group {
+		vs = append(vs, dataset.Version{Kind: v.kind, Name: names[begin:v.end], GUID: v.guid, CreateTXG: v.createtxg})
+		begin = v.end
+	}
+	p.list.versions[p.ds] = vs
+	p.names, p.group = p.names[:0], p.group[:0]
+}
