@@ -31,8 +31,8 @@ sandbox_open() {
   unset ZREPL_ZFS ZREPLCTL_CONFIG
   export PATH LC_ALL=C TZ=UTC
   for pool in zt_prod zt_backup; do
-    truncate -s "${1:-1G}" "$work/$pool.img" 2>/dev/null || dd if=/dev/null of="$work/$pool.img" bs=1M seek=1024 2>/dev/null
-    zpool create -O mountpoint="$work/$pool" $pool "$work/$pool.img" || exit 1
+    dd if=/dev/null of="$work/$pool.img" bs=1048576 seek=1024 2>/dev/null # 1 GiB, sparse
+    zpool create -R "$work/mnt" $pool "$work/$pool.img" || exit 1
   done
 }
 
@@ -42,12 +42,7 @@ sandbox_close() {
   stop_daemon
   stop_sshd
   for pool in zt_prod zt_backup; do
-    n=0
-    while zpool list $pool >/dev/null 2>&1 && ! zpool destroy -f $pool 2>/dev/null; do
-      n=$((n + 1))
-      [ $n -lt 50 ] || { echo "cannot destroy the pool $pool" >&2; break; }
-      sleep 0.2
-    done
+    zpool list $pool >/dev/null 2>&1 && settled zpool destroy -f $pool
   done
   cd /
   rm -rf "$work"
@@ -65,36 +60,42 @@ await() {
   done
 }
 
+# new_volume COMMAND… runs a command that makes a volume, its last argument, and sets $device to where
+# that can be read and written. Without udev the kernel's own name is the only one: the device that
+# was not there before.
+new_volume() {
+  { echo none; ls /dev/zd* 2>/dev/null; } >"$work/devices"
+  "$@" || return 1
+  for device; do :; done
+  device=${ZFS_SIM_ROOT-}/dev/zvol/$device
+  [ "$kind" = sim ] && return
+  await 10 appeared || return 1
+  device=$(appeared)
+}
+appeared() { ls /dev/zd* | grep -vxF -f "$work/devices" | grep 'zd[0-9]*$'; }
+
 # contents SNAPSHOT prints the sha256 of every file in it, or of the volume that it is of.
 contents() {
   look=${1%%[/@]*}/look
   if [ "$(zfs get -H -o value type "${1%@*}")" = volume ]; then
-    if [ "$kind" = sim ]; then
-      sim_volume "$1"
-      return
-    fi
-    ls /dev/zd* >"$work/volumes" 2>/dev/null
-    zfs clone -o readonly=on "$1" "$look" || return 1
-    # Without udev the kernel's own name is the only one: the device that was not there before.
-    await 10 new_volume
-    sha256sum "$(new_volume)" | sed 's| .*|  (volume)|'
+    new_volume zfs clone -o readonly=on "$1" "$look" || return 1
+    hash <"$device"
   else
-    mkdir -p "$work/look"
-    zfs clone -o mountpoint="$work/look" -o readonly=on "$1" "$look" || return 1
-    (cd "$work/look" && find . -type f | sort | while read -r file; do sha256sum "$file"; done)
+    zfs clone -o mountpoint=/look -o readonly=on "$1" "$look" || return 1
+    (cd "$work/mnt/look" && find . -type f | sort | while read -r file; do echo "$(hash <"$file")  $file"; done)
   fi
-  n=0
-  until zfs destroy "$look" 2>/dev/null; do
-    n=$((n + 1))
-    [ $n -lt 50 ] || return 1
-    sleep 0.1
-  done
+  settled zfs destroy "$look"
 }
-new_volume() { ls /dev/zd* | grep -vxF -f "$work/volumes" | grep -m 1 'zd[0-9]*$'; }
+hash() { sha256sum | cut -d ' ' -f 1; }
+
+# settled COMMAND… tries for ten seconds: a device or a mount may still be busy.
+settled() {
+  await 10 "$@" || "$@"
+}
 
 # guids DATASET prints "@NAME guid" of a subtree's snapshots, without the part of the names that
 # the two sides do not share.
-guids() { zfs list -Hp -r -t snapshot -o name,guid -s name "$1" | sed "s|^$1||"; }
+guids() { zfs list -Hp -r -t snapshot -o name,guid "$1" | sed "s|^$1||" | sort; }
 
 # hosts writes both hosts' configurations: prod offers its pool to the identity prod1's clients, and
 # backup pulls it over the connection that the arguments give.
