@@ -1,0 +1,134 @@
+package rpc
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+)
+
+// Codes of errors that this package replies with. Handlers have their own:
+// they return a *RemoteError, and any other error is sent as CodeFailed.
+const (
+	CodeFailed      = "failed"       // the handler returned an error
+	CodeUnknownCall = "unknown-call" // there is no such endpoint
+	CodeBadRequest  = "bad-request"  // the body is not what the endpoint takes
+)
+
+// maxMessage is how much of an error's text is sent, or believed, in bytes.
+const maxMessage = 2000
+
+// RemoteError is an error that the far side replied with. Its text is free of
+// control characters and short, but otherwise the far side's. A handler may
+// return one, too, to choose the code: 1 to 32 of a-z and -.
+type RemoteError struct {
+	Code    string
+	Message string
+}
+
+func (e *RemoteError) Error() string { return e.Message }
+
+// remoteError makes an error fit to be sent, or to be shown.
+func remoteError(err error) *RemoteError {
+	code := CodeFailed
+	var remote *RemoteError
+	if errors.As(err, &remote) && validCode(remote.Code) {
+		code = remote.Code
+	}
+	return &RemoteError{Code: code, Message: clean(err.Error(), maxMessage)}
+}
+
+func validCode(code string) bool {
+	for i := range len(code) {
+		if c := code[i]; (c < 'a' || c > 'z') && c != '-' {
+			return false
+		}
+	}
+	return code != "" && len(code) <= 32
+}
+
+// ProtocolError says that the far side did not keep to the protocol. The
+// connection is closed.
+type ProtocolError struct {
+	Err  error
+	Text string // what came instead of a first message, if that is readable text
+}
+
+func (e *ProtocolError) Error() string {
+	if e.Text == "" {
+		return "protocol error: " + e.Err.Error()
+	}
+	return fmt.Sprintf("the far side does not speak the protocol: it says %q, %s", e.Text, looksLike(e.Text))
+}
+
+func (e *ProtocolError) Unwrap() error { return e.Err }
+
+// looksLike names what people find at the far end of a wrong connection.
+func looksLike(text string) string {
+	lower := strings.ToLower(text)
+	for _, known := range []struct{ mark, name string }{
+		{"SSH-", "which looks like an SSH server's banner"},
+		{"HTTP/", "which looks like a web server's answer"},
+		{"command not found", "which looks like a shell that lacks a command"},
+		{"not found", "which looks like a shell that lacks a command"},
+		{"no such file", "which looks like a shell that lacks a command"},
+		{"permission denied", "which looks like a refusal"},
+		{"usage:", "which looks like a program's usage"},
+		{"password", "which looks like a prompt for a password"},
+	} {
+		if strings.Contains(lower, strings.ToLower(known.mark)) {
+			return known.name
+		}
+	}
+	return "which looks like a login greeting or a shell"
+}
+
+// TimeoutError says that the far side took longer than a limit allows. The
+// connection is closed.
+type TimeoutError struct {
+	Doing string
+	Limit time.Duration
+}
+
+func (e *TimeoutError) Error() string {
+	return fmt.Sprintf("the far side took too long: %s, limit %s", e.Doing, e.Limit)
+}
+
+// Timeout is for those who ask a net.Error.
+func (e *TimeoutError) Timeout() bool { return true }
+
+// ErrHungUp says that the far side closed the connection, or died.
+var ErrHungUp = errors.New("the far side hung up")
+
+// hangUp gives the end of input its name where it is no proper end.
+func hangUp(err error) error {
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return ErrHungUp
+	}
+	return err
+}
+
+// clean makes text from elsewhere fit for a terminal: one line, no control
+// characters, at most limit bytes.
+func clean(text string, limit int) string {
+	text = strings.Map(func(r rune) rune {
+		switch {
+		case r == '\n' || r == '\t' || r == '\r':
+			return ' '
+		case r == utf8.RuneError || !unicode.IsPrint(r):
+			return -1
+		}
+		return r
+	}, text)
+	text = strings.TrimSpace(text)
+	if len(text) <= limit {
+		return text
+	}
+	for limit > 0 && !utf8.RuneStart(text[limit]) {
+		limit--
+	}
+	return text[:limit] + "…"
+}

@@ -1,0 +1,258 @@
+package rpc
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"reflect"
+	"strings"
+
+	"github.com/zrepl-tools/zrepl-tools/lib/frame"
+)
+
+// errTooMuch says that a body is longer than a limit allows.
+var errTooMuch = errors.New("longer than is allowed")
+
+// incoming reads one message.
+type incoming struct {
+	w      *wire
+	limits *Limits
+	strict bool // unknown keys in the body are errors: of requests
+	fr     *frame.Reader
+	ended  bool // the trailer was read
+}
+
+func newIncoming(w *wire, limits *Limits, strict bool) *incoming {
+	return &incoming{w: w, limits: limits, strict: strict, fr: frame.NewReader(w)}
+}
+
+// header reads to the end of the message's header, behind any heartbeats. The
+// end of input before the message's first byte is io.EOF.
+func (m *incoming) header(idle bool) ([]byte, error) {
+	silence := m.limits.Silence
+	if idle {
+		silence = m.limits.Idle
+	}
+	for first := true; ; first = false {
+		m.w.expect(silence, m.limits.Start)
+		f, err := m.fr.Next()
+		switch {
+		case err == io.EOF && first:
+			return nil, io.EOF
+		case err != nil:
+			return nil, m.w.broken(err)
+		case f.Type == frame.TypeHeader:
+			return f.Payload, nil
+		}
+		silence = m.limits.Silence
+	}
+}
+
+// next returns the data of the next data frame, or io.EOF behind a good
+// trailer. The data is valid until the next call.
+func (m *incoming) next() ([]byte, error) {
+	for !m.ended {
+		m.w.expect(m.limits.Silence, m.limits.Start)
+		f, err := m.fr.Next()
+		switch {
+		case err != nil:
+			return nil, m.w.broken(err)
+		case f.Type == frame.TypeData:
+			return f.Payload, nil
+		case f.Type == frame.TypeTrailer:
+			m.ended = true
+			m.w.head = nil // somebody who speaks the protocol
+			if f.Trailer.Status != frame.StatusOK {
+				return nil, parseReason(f.Trailer.Reason)
+			}
+		}
+	}
+	return nil, io.EOF
+}
+
+// parseReason reads what outgoing.stream wrote.
+func parseReason(reason string) error {
+	code, message, found := strings.Cut(reason, ": ")
+	if !found || !validCode(code) {
+		code, message = CodeFailed, reason
+	}
+	return &RemoteError{Code: code, Message: clean(message, maxMessage)}
+}
+
+// broken gives an error of the frames its name. All but a reader's own are
+// the far side's fault.
+func (w *wire) broken(err error) error {
+	var bad *frame.FormatError
+	switch {
+	case errors.As(err, &bad):
+		return &ProtocolError{Err: bad, Text: w.words()}
+	case errors.Is(err, frame.ErrCut):
+		if text := w.words(); text != "" {
+			return &ProtocolError{Err: err, Text: text}
+		}
+		return ErrHungUp
+	case errors.Is(err, frame.ErrReset):
+		return &ProtocolError{Err: err}
+	}
+	return hangUp(err)
+}
+
+// none reads a message without a body to its end.
+func (m *incoming) none() error {
+	_, err := m.next()
+	switch {
+	case err == io.EOF:
+		return nil
+	case err != nil:
+		return err
+	}
+	return &ProtocolError{Err: errors.New("data where there is to be none")}
+}
+
+// skip reads a body that nobody wants, within the limit of a json one.
+func (m *incoming) skip() error {
+	for n := 0; ; {
+		data, err := m.next()
+		var failed *RemoteError
+		switch {
+		case err == io.EOF || errors.As(err, &failed):
+			return nil
+		case err != nil:
+			return err
+		}
+		if n += len(data); n > m.limits.JSON {
+			return &ProtocolError{Err: fmt.Errorf("a body %w", errTooMuch)}
+		}
+	}
+}
+
+// json reads a json body into the value that to points to. A body that is no
+// such value is a *badBody, and read to its end.
+func (m *incoming) json(to any) error {
+	data, err := m.next()
+	if err == nil {
+		data, err = m.join(data)
+	}
+	if err != nil && err != io.EOF {
+		return err
+	}
+	if err := unmarshal(data, to, m.strict); err != nil {
+		return &badBody{err}
+	}
+	return nil
+}
+
+// join reads to the end of the message and returns all of its data.
+func (m *incoming) join(first []byte) ([]byte, error) {
+	all := bytes.Clone(first)
+	for {
+		data, err := m.next()
+		switch {
+		case err == io.EOF:
+			return all, nil
+		case err != nil:
+			return nil, err
+		}
+		if len(all)+len(data) > m.limits.JSON {
+			return nil, &ProtocolError{Err: fmt.Errorf("a json body %w: %d bytes", errTooMuch, m.limits.JSON)}
+		}
+		all = append(all, data...)
+	}
+}
+
+// badBody says that a body is not what it should be; the message was read.
+type badBody struct{ err error }
+
+func (e *badBody) Error() string { return "body is not as expected: " + e.err.Error() }
+func (e *badBody) Unwrap() error { return e.err }
+
+func unmarshal(data []byte, to any, strict bool) error {
+	if !strict {
+		return json.Unmarshal(data, to)
+	}
+	dec := json.NewDecoder(bytes.NewReader(data))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(to); err != nil {
+		return err
+	}
+	if _, err := dec.Token(); err != io.EOF {
+		return errors.New("something behind the value")
+	}
+	return nil
+}
+
+// lines reads a jsonl body, giving each value to yield until that says false.
+// The line is read to its end before that, so that its value is whole.
+func (m *incoming) lines(elem reflect.Type, yield func(v reflect.Value) bool) error {
+	var part []byte // of a line that goes on in the next frame
+	for n := 0; ; {
+		data, err := m.next()
+		switch {
+		case err == io.EOF && len(part) > 0:
+			return &ProtocolError{Err: errors.New("a last line without its end")}
+		case err == io.EOF:
+			return nil
+		case err != nil:
+			return err
+		}
+		for len(data) > 0 {
+			end := bytes.IndexByte(data, '\n')
+			line := data[:max(end, 0)]
+			if end < 0 {
+				line = data
+			}
+			if len(part)+len(line) > m.limits.Line {
+				return &ProtocolError{Err: fmt.Errorf("a line %w: %d bytes", errTooMuch, m.limits.Line)}
+			}
+			if end < 0 {
+				part = append(part, line...)
+				break
+			}
+			data = data[end+1:]
+			if len(part) > 0 {
+				line = append(part, line...)
+				part = part[:0]
+			}
+			if n++; n > m.limits.Lines {
+				return &ProtocolError{Err: fmt.Errorf("a list %w: %d lines", errTooMuch, m.limits.Lines)}
+			}
+			v := reflect.New(elem)
+			if err := unmarshal(line, v.Interface(), m.strict); err != nil {
+				return &ProtocolError{Err: fmt.Errorf("line %d: %w", n, err)}
+			}
+			if !yield(v.Elem()) {
+				return nil
+			}
+		}
+	}
+}
+
+// sequence makes a function of an iter.Seq2 type of lines: whoever ranges
+// over it reads the message. It can be ranged over once. end is called with
+// the error once no more is read; the message was read to its end if that is
+// nil and m.ended.
+func (m *incoming) sequence(s shape, end func(error)) reflect.Value {
+	used := false
+	return reflect.MakeFunc(s.typ, func(args []reflect.Value) []reflect.Value {
+		yield := args[0]
+		noError, noValue := reflect.Zero(errorType), reflect.Zero(s.elem)
+		if used {
+			err := errors.New("a list that was read already")
+			yield.Call([]reflect.Value{noValue, reflect.ValueOf(&err).Elem()})
+			return nil
+		}
+		used = true
+		stopped := false
+		err := m.lines(s.elem, func(v reflect.Value) bool {
+			stopped = !yield.Call([]reflect.Value{v, noError})[0].Bool()
+			return !stopped
+		})
+		end(err)
+		if err != nil && !stopped {
+			yield.Call([]reflect.Value{noValue, reflect.ValueOf(&err).Elem()})
+		}
+		return nil
+	})
+}

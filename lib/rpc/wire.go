@@ -1,0 +1,252 @@
+package rpc
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// minRate is what a peer must manage inside a frame, in bytes a second, once
+// the limit for its start has passed.
+const minRate = 4 << 10
+
+// sniffed is how much of the first message's start is kept, to name what it
+// is if it is none.
+const sniffed = 256
+
+// errReply interrupts the sending of a request that the far side has already
+// answered.
+var errReply = errors.New("the far side replies early")
+
+// wire reads and writes the two descriptors. It never reads more than it is
+// asked for, and never waits without a limit in poll(2).
+type wire struct {
+	inFile, outFile *os.File // kept from being collected
+	in, out         int
+	socket          bool // out is a socket
+	wakeR, wakeW    *os.File
+	cause           atomic.Pointer[error] // set before wakeW is written to
+	earlyReply      bool                  // a write gives way to a reply
+
+	silence  time.Duration // until the next frame's first byte; 0: no limit
+	start    time.Duration // from then on
+	began    time.Time     // when the first byte came
+	inFrame  bool
+	got      int           // bytes of this frame
+	waited   time.Duration // the limit that ran out
+	received int64
+	sent     int64
+	head     []byte // the first bytes of all; nil once a message was good
+}
+
+func newWire(in, out *os.File) (*wire, error) {
+	w := &wire{inFile: in, outFile: out, in: int(in.Fd()), out: int(out.Fd()), head: make([]byte, 0, sniffed)}
+	var stat unix.Stat_t
+	if err := unix.Fstat(w.out, &stat); err != nil {
+		return nil, os.NewSyscallError("fstat", err)
+	}
+	w.socket = uint32(stat.Mode)&unix.S_IFMT == unix.S_IFSOCK
+	var wake [2]int
+	if err := unix.Pipe2(wake[:], unix.O_CLOEXEC); err != nil {
+		return nil, os.NewSyscallError("pipe", err)
+	}
+	w.wakeR, w.wakeW = os.NewFile(uintptr(wake[0]), "wake"), os.NewFile(uintptr(wake[1]), "wake")
+	return w, nil
+}
+
+// interrupt ends every wait, now and later, with err. The first one counts.
+func (w *wire) interrupt(err error) {
+	if w.cause.CompareAndSwap(nil, &err) {
+		w.wakeW.Write([]byte{0})
+	}
+}
+
+func (w *wire) interrupted() error {
+	if p := w.cause.Load(); p != nil {
+		return *p
+	}
+	return nil
+}
+
+// during makes ctx end every wait until stop is called.
+func (w *wire) during(ctx context.Context) (stop func() bool) {
+	if ctx.Done() == nil {
+		return func() bool { return true }
+	}
+	return context.AfterFunc(ctx, func() { w.interrupt(context.Cause(ctx)) })
+}
+
+func (w *wire) release() {
+	w.wakeR.Close()
+	w.wakeW.Close()
+}
+
+// expect says that a frame comes next: its first byte within silence, the
+// rest within start and its length at the lowest rate.
+func (w *wire) expect(silence, start time.Duration) {
+	w.silence, w.start, w.inFrame, w.got = silence, start, false, 0
+}
+
+// Read is for the reader of frames.
+func (w *wire) Read(p []byte) (int, error) {
+	for {
+		if err := w.awaitInput(); err != nil {
+			return 0, err
+		}
+		n, err := unix.Read(w.in, p)
+		switch {
+		case err == unix.EINTR || err == unix.EAGAIN:
+			continue
+		case err == unix.ECONNRESET, err == nil && n == 0:
+			return 0, io.EOF
+		case err != nil:
+			return 0, os.NewSyscallError("read", err)
+		}
+		w.count(p[:n])
+		return n, nil
+	}
+}
+
+func (w *wire) count(p []byte) {
+	if !w.inFrame {
+		w.inFrame, w.began = true, time.Now()
+	}
+	w.got += len(p)
+	w.received += int64(len(p))
+	if w.head != nil && len(w.head) < cap(w.head) {
+		w.head = append(w.head, p[:min(len(p), cap(w.head)-len(w.head))]...)
+	}
+}
+
+func (w *wire) awaitInput() error {
+	fds := [2]unix.PollFd{{Fd: int32(w.in), Events: unix.POLLIN}, {Fd: int32(w.wakeR.Fd()), Events: unix.POLLIN}}
+	limit, since := w.silence, time.Time{}
+	if w.inFrame {
+		limit, since = w.start+time.Duration(w.got)*time.Second/minRate, w.began
+	}
+	if err := w.poll(fds[:], since, limit); err != nil {
+		return err
+	}
+	if fds[0].Revents == 0 {
+		return &TimeoutError{Doing: w.doing(), Limit: limit.Round(time.Millisecond)}
+	}
+	return nil
+}
+
+func (w *wire) doing() string {
+	if w.inFrame {
+		return fmt.Sprintf("%d bytes of a frame came", w.got)
+	}
+	return "no sign of life"
+}
+
+// poll waits for an event on a descriptor other than the second, which wakes
+// it up, until limit after since (zero: now). It returns with no event when
+// that has passed. A limit of 0 is none.
+func (w *wire) poll(fds []unix.PollFd, since time.Time, limit time.Duration) error {
+	if since.IsZero() && limit > 0 {
+		since = time.Now()
+	}
+	for {
+		timeout := -1
+		if limit > 0 {
+			timeout = max(0, int((limit-time.Since(since)+time.Millisecond-1)/time.Millisecond))
+		}
+		n, err := unix.Poll(fds, timeout)
+		switch {
+		case err == unix.EINTR:
+		case err != nil:
+			return os.NewSyscallError("poll", err)
+		case n > 0 && fds[1].Revents != 0:
+			return w.interrupted()
+		case n > 0 || timeout == 0:
+			return nil
+		}
+	}
+}
+
+// write writes all of p. The far side must take something every limit.
+func (w *wire) write(p []byte, limit time.Duration) error {
+	for len(p) > 0 {
+		fds := [3]unix.PollFd{{Fd: int32(w.out), Events: unix.POLLOUT}, {Fd: int32(w.wakeR.Fd()), Events: unix.POLLIN},
+			{Fd: int32(w.in), Events: unix.POLLIN}}
+		watched := fds[:2]
+		if w.earlyReply {
+			watched = fds[:]
+		}
+		if err := w.poll(watched, time.Time{}, limit); err != nil {
+			return err
+		}
+		switch {
+		case fds[0].Revents != 0:
+		case fds[2].Revents != 0:
+			return errReply
+		default:
+			return &TimeoutError{Doing: "it does not read what we send", Limit: limit}
+		}
+		n, err := w.writeSome(p)
+		switch {
+		case err == unix.EINTR || err == unix.EAGAIN:
+		case err == unix.EPIPE || err == unix.ECONNRESET:
+			return ErrHungUp
+		case err != nil:
+			return os.NewSyscallError("write", err)
+		}
+		if n > 0 {
+			w.sent += int64(n)
+			p = p[n:]
+		}
+	}
+	return nil
+}
+
+// writeSome writes what can be written without waiting, once poll has said
+// that something can. A pipe then takes one atomic write.
+func (w *wire) writeSome(p []byte) (int, error) {
+	if w.socket {
+		return unix.SendmsgN(w.out, p, nil, nil, unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL)
+	}
+	return unix.Write(w.out, p[:min(len(p), pipeBuf)])
+}
+
+// canWrite tells whether a short write would not wait.
+func (w *wire) canWrite() bool {
+	fds := [1]unix.PollFd{{Fd: int32(w.out), Events: unix.POLLOUT}}
+	n, err := unix.Poll(fds[:], 0)
+	return err == nil && n == 1 && fds[0].Revents == unix.POLLOUT
+}
+
+// gone waits at most limit for the far side to stop reading for good.
+func (w *wire) gone(limit time.Duration) bool {
+	fds := [1]unix.PollFd{{Fd: int32(w.out)}}
+	n, err := unix.Poll(fds[:], int(limit/time.Millisecond))
+	return err == nil && n == 1
+}
+
+// words returns what came instead of the first message, if it is text. It
+// waits a moment for the rest of the line.
+func (w *wire) words() string {
+	if len(w.head) == 0 {
+		return ""
+	}
+	until := time.Now().Add(200 * time.Millisecond)
+	for len(w.head) < cap(w.head) {
+		w.expect(max(time.Until(until), time.Millisecond), time.Millisecond)
+		var more [64]byte
+		if _, err := w.Read(more[:min(64, cap(w.head)-len(w.head))]); err != nil {
+			break
+		}
+	}
+	for _, c := range w.head {
+		if c < ' ' && c != '\n' && c != '\r' && c != '\t' && c != 0x1b {
+			return ""
+		}
+	}
+	return clean(string(w.head), 120)
+}
