@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime/debug"
 	"strconv"
 
 	"github.com/peterbourgon/ff/v3/ffcli"
@@ -17,6 +18,10 @@ import (
 	"github.com/zrepl-tools/zrepl-tools/lib/plan"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/listing"
 )
+
+// memory is how much the garbage collector lets steps use before it works
+// harder, in bytes.
+const memory = 256 << 20
 
 // steps is the command line of zreplctl steps.
 type steps struct {
@@ -67,6 +72,10 @@ func (s *steps) run(_ context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
+	// Nearly all that is read stays until the end: collecting garbage before
+	// memory is short would be for nothing.
+	debug.SetGCPercent(400)
+	debug.SetMemoryLimit(memory)
 	if err := s.read(sides, args[0], args[1]); err != nil {
 		return err
 	}

@@ -67,12 +67,12 @@ func (o *one) checkOrder(wanted []dataset.Version) *Conflict {
 	if len(wanted) == 0 {
 		return nil
 	}
-	have := make(map[dataset.GUID]bool, len(o.receiver))
+	have := make(map[dataset.GUID]struct{}, len(o.receiver))
 	for _, v := range o.receiver {
-		have[v.GUID] = true
+		have[v.GUID] = struct{}{}
 	}
 	for _, v := range wanted {
-		if have[v.GUID] {
+		if _, ok := have[v.GUID]; ok {
 			return conflict(Diverged, "the source has %s after the base %s, the target has it before; the source has %s, the target has %s",
 				v, o.r.Base.Sender, o.senderHistory(), history(o.receiver))
 		}
@@ -83,13 +83,14 @@ func (o *one) checkOrder(wanted []dataset.Version) *Conflict {
 // checkNames looks at what the steps would bring: a name that another snapshot
 // of the target has, or one that is too long.
 func (o *one) checkNames() *Conflict {
-	taken := make(map[string]dataset.Version, len(o.receiver))
-	for _, v := range o.receiver {
-		taken[v.Name] = v
+	taken := make(map[string]int, len(o.receiver))
+	for i := range o.receiver {
+		taken[o.receiver[i].Name] = i
 	}
 	for _, s := range o.r.Steps {
 		for _, v := range s.Brings {
-			if t, ok := taken[v.Name]; ok {
+			if i, ok := taken[v.Name]; ok {
+				t := o.receiver[i]
 				return conflict(NameTaken, "%s is to come with guid %s, and the target has %s with guid %s; the source has %s, the target has %s",
 					v, v.GUID, t, t.GUID, o.senderHistory(), history(o.receiver))
 			}
@@ -104,13 +105,7 @@ func (o *one) checkNames() *Conflict {
 func (o *one) senderHistory() string { return history(snapshots(o.sender)) }
 
 func (o *one) laterHistory() string {
-	var later []dataset.Version
-	for _, v := range o.sender {
-		if v.Kind == dataset.Snapshot && v.CreateTXG > o.r.Base.Sender.CreateTXG {
-			later = append(later, v)
-		}
-	}
-	return history(later)
+	return history(snapshots(o.after(o.r.Base.Sender.CreateTXG)))
 }
 
 func (o *one) encryptedSide() string {

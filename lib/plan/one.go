@@ -1,9 +1,9 @@
 package plan
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
+	"sort"
 	"strings"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
@@ -123,7 +123,7 @@ func (o *one) startInitial(wanted []dataset.Version) {
 		o.step(Step{Kind: Resume, To: &wanted[at], Brings: wanted[at : at+1], Force: o.placeholder(),
 			Reason: "a cut full stream goes on"})
 	}
-	o.chain(wanted[at], wanted[at+1:], "follows")
+	o.chain(&wanted[at], wanted[at+1:], "follows")
 	o.refuse(o.checkNames())
 }
 
@@ -140,7 +140,7 @@ func (o *one) initialReason() string {
 // incremental plans for a target whose snapshot number at is the base.
 func (o *one) incremental(at int) {
 	newer := o.receiver[at+1:]
-	from := o.r.Base.Sender
+	from := &o.r.Base.Sender
 	wanted := o.wantedAfter(from.CreateTXG)
 	if c := o.checkOrder(wanted); o.refuse(c) {
 		return
@@ -157,8 +157,8 @@ func (o *one) incremental(at int) {
 		reason += fmt.Sprintf(", onto %s of the target, which changed nothing", named(newer))
 	}
 	if i := o.resumeAt(wanted, from.GUID); i >= 0 {
-		o.step(Step{Kind: Resume, From: &from, To: &wanted[i], Brings: wanted[i : i+1], Reason: "a cut stream goes on"})
-		from, wanted = wanted[i], wanted[i+1:]
+		o.step(Step{Kind: Resume, From: from, To: &wanted[i], Brings: wanted[i : i+1], Reason: "a cut stream goes on"})
+		from, wanted = &wanted[i], wanted[i+1:]
 	}
 	o.chain(from, wanted, o.why(reason))
 	o.refuse(o.checkNames())
@@ -173,25 +173,31 @@ func (o *one) why(reason string) string {
 }
 
 // chain adds the steps that bring wanted one after the other onto from.
-func (o *one) chain(from dataset.Version, wanted []dataset.Version, reason string) {
+func (o *one) chain(from *dataset.Version, wanted []dataset.Version, reason string) {
+	o.r.Steps = slices.Grow(o.r.Steps, o.streams(len(wanted)))
 	for len(wanted) > 0 {
 		n := 1
 		if o.p.Merge && from.Kind == dataset.Snapshot {
 			n = o.run(from, wanted)
 		}
-		o.step(Step{Kind: Incremental, From: &from, To: &wanted[n-1], Brings: wanted[:n], Reason: reason})
-		from, wanted = wanted[n-1], wanted[n:]
+		o.step(Step{Kind: Incremental, From: from, To: &wanted[n-1], Brings: wanted[:n], Reason: reason})
+		from, wanted = &wanted[n-1], wanted[n:]
 	}
+}
+
+// streams guesses how many streams n snapshots take.
+func (o *one) streams(n int) int {
+	if o.p.Merge {
+		return min(n, 1)
+	}
+	return n
 }
 
 // run counts how many of wanted one send -I from from brings without bringing
 // anything that is not wanted.
-func (o *one) run(from dataset.Version, wanted []dataset.Version) int {
+func (o *one) run(from *dataset.Version, wanted []dataset.Version) int {
 	n := 0
-	after, _ := slices.BinarySearchFunc(o.sender, from.CreateTXG+1, func(v dataset.Version, txg uint64) int {
-		return cmp.Compare(v.CreateTXG, txg)
-	})
-	for _, v := range o.sender[after:] {
+	for _, v := range o.after(from.CreateTXG) {
 		switch {
 		case v.Kind != dataset.Snapshot:
 		case n < len(wanted) && v.GUID == wanted[n].GUID:
@@ -203,25 +209,26 @@ func (o *one) run(from dataset.Version, wanted []dataset.Version) int {
 	return max(n, 1)
 }
 
-func (o *one) step(s Step) {
-	if s.From != nil {
-		from := *s.From
-		s.From = &from
-	}
-	o.r.Steps = append(o.r.Steps, s)
-}
+func (o *one) step(s Step) { o.r.Steps = append(o.r.Steps, s) }
 
 // wantedAfter returns the sender's snapshots that are newer than txg and that
 // the receiver is to have. One that is marked for deferred destruction would
 // vanish under the chain as soon as its holds go.
 func (o *one) wantedAfter(txg uint64) []dataset.Version {
-	var out []dataset.Version
-	for _, v := range o.sender {
-		if v.Kind == dataset.Snapshot && v.CreateTXG > txg && o.wanted(v) {
+	later := o.after(txg)
+	out := make([]dataset.Version, 0, len(later))
+	for _, v := range later {
+		if v.Kind == dataset.Snapshot && o.wanted(v) {
 			out = append(out, v)
 		}
 	}
 	return out
+}
+
+// after returns the sender's versions that are newer than txg.
+func (o *one) after(txg uint64) []dataset.Version {
+	i := sort.Search(len(o.sender), func(i int) bool { return o.sender[i].CreateTXG > txg })
+	return o.sender[i:]
 }
 
 func (o *one) wanted(v dataset.Version) bool {

@@ -80,17 +80,13 @@ func (p *parser) add(line []byte) error {
 	if !ok || !ok2 {
 		return errors.New("not NAME, GUID and CREATETXG with tabs between")
 	}
-	at := bytes.IndexAny(name, "@#")
-	ds := name
-	if at >= 0 {
-		ds = name[:at]
-	}
-	if string(ds) != p.ds {
+	at := p.split(name)
+	if ds := name[:at]; string(ds) != p.ds {
 		if err := p.start(string(ds)); err != nil {
 			return err
 		}
 	}
-	if at < 0 {
+	if at == len(name) {
 		return nil
 	}
 	v := pending{kind: dataset.Kind(name[at])}
@@ -108,6 +104,19 @@ func (p *parser) add(line []byte) error {
 	v.end = len(p.names)
 	p.group = append(p.group, v)
 	return nil
+}
+
+// split returns where the dataset's name ends. Mostly it is the one of the
+// line before.
+func (p *parser) split(name []byte) int {
+	n := len(p.ds)
+	if n > 0 && len(name) > n && (name[n] == '@' || name[n] == '#') && string(name[:n]) == p.ds {
+		return n
+	}
+	if at := bytes.IndexAny(name, "@#"); at >= 0 {
+		return at
+	}
+	return len(name)
 }
 
 // checkShort is dataset.CheckShort without making a string of what is legal.
