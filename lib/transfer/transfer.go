@@ -47,12 +47,22 @@ type Dataset struct {
 	Marks []string `json:"marks,omitempty"` // the client's cursor bookmarks (short names)
 
 	// Of a receiver.
-	Placeholder bool   `json:"placeholder,omitempty"`
-	Token       string `json:"token,omitempty"`
-	Written     uint64 `json:"written,omitempty"`  // bytes since the newest snapshot
-	Recorded    string `json:"recorded,omitempty"` // Options.Record of the chain; "" unknown
-	KeyLoaded   bool   `json:"keyLoaded,omitempty"`
-	Above       bool   `json:"above,omitempty"` // not the job's own: it only stands above
+	Placeholder bool     `json:"placeholder,omitempty"`
+	Partial     *Partial `json:"partial,omitempty"`
+	Written     uint64   `json:"written,omitempty"`  // bytes since the newest snapshot
+	Recorded    string   `json:"recorded,omitempty"` // Options.Record of the chain; "" unknown
+	KeyLoaded   bool     `json:"keyLoaded,omitempty"`
+	Above       bool     `json:"above,omitempty"` // not the job's own: it only stands above
+}
+
+// Partial is a receive that was cut and may be resumed.
+type Partial struct {
+	Token string       `json:"token"`
+	To    dataset.GUID `json:"to,omitempty"`
+	From  dataset.GUID `json:"from,omitempty"` // 0: a full stream
+	Raw   bool         `json:"raw,omitempty"`
+	Bytes uint64       `json:"bytes,omitempty"` // received so far
+	Bad   string       `json:"bad,omitempty"`   // why the token can't be read
 }
 
 // Options are the flags of zfs send that a job chose for a dataset.

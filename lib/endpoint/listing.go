@@ -1,0 +1,81 @@
+package endpoint
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strconv"
+	"sync"
+
+	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
+	"github.com/zrepl-tools/zrepl-tools/lib/zfs"
+)
+
+// listing reads datasets with properties and, beside that, their versions,
+// with a fixed number of commands however many there are.
+type listing struct {
+	zfs        *zfs.ZFS
+	roots      []string
+	recursive  bool
+	properties []string
+	tag        string // where set, the holds with this tag, too
+
+	datasets []zfs.Dataset
+	versions map[string][]dataset.Version
+	held     map[string][]string // snapshots by dataset
+}
+
+func (l *listing) run(ctx context.Context) error {
+	var wg sync.WaitGroup
+	var errs [3]error
+	wg.Go(func() {
+		list, err := l.zfs.Datasets(ctx, l.roots, l.recursive, l.properties...)
+		l.datasets, errs[0] = list, zfs.Present(err)
+	})
+	wg.Go(func() {
+		l.versions = map[string][]dataset.Version{}
+		errs[1] = l.zfs.Histories(ctx, l.roots, l.recursive, func(ds string, v dataset.Version) error {
+			l.versions[ds] = append(l.versions[ds], v)
+			return nil
+		})
+		for _, vs := range l.versions {
+			dataset.Sort(vs)
+		}
+	})
+	if l.tag != "" {
+		wg.Go(func() { errs[2] = l.findHeld(ctx) })
+	}
+	wg.Wait()
+	return errors.Join(errs[:]...)
+}
+
+// findHeld looks for the holds under a tag: first which snapshots are held at
+// all, by the slow way of asking for every single one, then by whom.
+func (l *listing) findHeld(ctx context.Context) error {
+	var names []string
+	o := zfs.ListOptions{Types: []string{"snapshot"}, Columns: []string{"name", "userrefs"}, Roots: l.roots, Recursive: l.recursive}
+	if !l.recursive {
+		o.Depth = 1
+	}
+	err := l.zfs.List(ctx, o, func(f []string) error {
+		if n, err := strconv.ParseUint(f[1], 10, 64); err == nil && n > 0 {
+			names = append(names, f[0])
+		}
+		return nil
+	})
+	if err := zfs.Present(err); err != nil {
+		return err
+	}
+	holds, err := l.zfs.Holds(ctx, names)
+	if err := zfs.Present(err); err != nil {
+		return err
+	}
+	l.held = map[string][]string{}
+	for _, name := range names {
+		if slices.Contains(holds[name], l.tag) {
+			ds, _, short := dataset.Split(name)
+			l.held[ds] = append(l.held[ds], short)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,194 @@
+package endpoint
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strconv"
+
+	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
+	"github.com/zrepl-tools/zrepl-tools/lib/transfer"
+	"github.com/zrepl-tools/zrepl-tools/lib/zfs"
+)
+
+// Receiver is the receiving end of one job over this machine's ZFS. Its
+// fields are set before it is used; it may then be used from several
+// goroutines.
+type Receiver struct {
+	ZFS *zfs.ZFS
+	Tag string // see LastTag
+	// Roots are the datasets that the job may touch, with all below them. What
+	// stands above is read, never changed.
+	Roots []string
+	// RecvFrame is the zrecv-frame program with options, for framed streams.
+	RecvFrame []string
+	// Inherit are descriptors that programs which move a stream keep open,
+	// such as the job's lock.
+	Inherit []*os.File
+}
+
+func (r *Receiver) allowed(name string) error {
+	if err := dataset.CheckName(name); err != nil {
+		return fmt.Errorf("bad dataset name: %w", err)
+	}
+	if !slices.ContainsFunc(r.Roots, func(root string) bool { return dataset.Within(name, root) }) {
+		return fmt.Errorf("dataset %q: %w", name, errNotOffered)
+	}
+	return nil
+}
+
+var receiverProperties = []string{"encryption", "keystatus", "receive_resume_token", "written",
+	PlaceholderProperty, SendProperty}
+
+// List returns the datasets below the job's roots, and what stands above a
+// root that does not exist. It costs two commands, one more for such a root,
+// and two more if it is to be thorough.
+func (r *Receiver) List(ctx context.Context, in transfer.ListRequest) ([]transfer.Dataset, error) {
+	roots, recursive := r.Roots, true
+	if len(in.Datasets) > 0 {
+		for _, name := range in.Datasets {
+			if err := r.allowed(name); err != nil {
+				return nil, err
+			}
+		}
+		roots, recursive = in.Datasets, false
+	}
+	if len(roots) == 0 {
+		return nil, nil
+	}
+	l := listing{zfs: r.ZFS, roots: roots, recursive: recursive, properties: receiverProperties}
+	if in.Thorough {
+		l.tag = r.Tag
+	}
+	if err := l.run(ctx); err != nil {
+		return nil, err
+	}
+	there := map[string]bool{}
+	var out []transfer.Dataset
+	for _, d := range l.datasets {
+		there[d.Name] = true
+		t := received(d)
+		t.Versions, t.Held = l.versions[d.Name], l.held[d.Name]
+		out = append(out, t)
+	}
+	above, err := r.above(ctx, roots, there)
+	return append(above, out...), err
+}
+
+func received(d zfs.Dataset) transfer.Dataset {
+	p := d.Properties
+	t := transfer.Dataset{Name: d.Name, Volume: d.Type == "volume", Encrypted: encrypted(d),
+		KeyLoaded: p["keystatus"].Value == "available",
+		Partial:   partial(p["receive_resume_token"].Value),
+		Recorded:  p[SendProperty].Value}
+	mark := p[PlaceholderProperty]
+	t.Placeholder = mark.Value == "on" && mark.Source == "local"
+	if p[SendProperty].Source != "local" {
+		t.Recorded = "" // of the dataset above
+	}
+	t.Written, _ = strconv.ParseUint(p["written"].Value, 10, 64)
+	return t
+}
+
+// partial reads the token of a cut receive; "-" stands for none.
+func partial(text string) *transfer.Partial {
+	if text == "" || text == "-" {
+		return nil
+	}
+	t, err := zfs.DecodeToken(text)
+	if err != nil {
+		return &transfer.Partial{Bad: err.Error()}
+	}
+	return &transfer.Partial{Token: text, To: t.ToGUID, From: t.FromGUID, Raw: t.Raw, Bytes: t.Bytes}
+}
+
+// above reads what stands above the roots that are missing.
+func (r *Receiver) above(ctx context.Context, roots []string, there map[string]bool) ([]transfer.Dataset, error) {
+	var names []string
+	for _, root := range roots {
+		if there[root] {
+			continue
+		}
+		for p := dataset.Parent(root); p != "" && !there[p]; p = dataset.Parent(p) {
+			names, there[p] = append(names, p), true
+		}
+	}
+	if len(names) == 0 {
+		return nil, nil
+	}
+	list, err := r.ZFS.Datasets(ctx, names, false, receiverProperties...)
+	if err := zfs.Present(err); err != nil {
+		return nil, err
+	}
+	var out []transfer.Dataset
+	for _, d := range list {
+		t := received(d)
+		t.Above = true
+		out = append(out, t)
+	}
+	return out, nil
+}
+
+// Since returns how many bytes were written to each dataset since a snapshot
+// of its own. What can't be found out is not in the answer.
+func (r *Receiver) Since(ctx context.Context, in []transfer.Snap) (map[string]uint64, error) {
+	out := map[string]uint64{}
+	for _, s := range in {
+		if err := r.allowed(s.Dataset); err != nil {
+			return nil, err
+		}
+		if err := dataset.CheckShort(s.Name); err != nil {
+			return nil, fmt.Errorf("bad snapshot name: %w", err)
+		}
+		property := "written@" + s.Name
+		got, err := r.ZFS.Get(ctx, zfs.GetOptions{Properties: []string{property}, Names: []string{s.Dataset}})
+		if err := zfs.Present(err); err != nil {
+			return nil, err
+		}
+		if n, err := strconv.ParseUint(got[s.Dataset][property].Value, 10, 64); err == nil {
+			out[s.Dataset] = n
+		}
+	}
+	return out, nil
+}
+
+// Placeholder makes an empty dataset, not mounted, that only carries others.
+func (r *Receiver) Placeholder(ctx context.Context, in transfer.Placeholder) error {
+	if err := r.allowed(in.Dataset); err != nil {
+		return err
+	}
+	props := map[string]string{"mountpoint": "none", "canmount": "off", PlaceholderProperty: "on"}
+	if in.Plain {
+		props["encryption"] = "off"
+	}
+	err := r.ZFS.Create(ctx, in.Dataset, props)
+	if zfs.Exists(err) {
+		return nil
+	}
+	return err
+}
+
+// Abort throws a partial receive away.
+func (r *Receiver) Abort(ctx context.Context, in transfer.Name) error {
+	if err := r.allowed(in.Dataset); err != nil {
+		return err
+	}
+	return r.ZFS.AbortReceive(ctx, in.Dataset)
+}
+
+// Protect moves the holds on what was received last.
+func (r *Receiver) Protect(ctx context.Context, in transfer.Holds) (transfer.Problems, error) {
+	for _, list := range [][]transfer.Snap{in.Hold, in.Release} {
+		for _, s := range list {
+			if err := r.allowed(s.Dataset); err != nil {
+				return nil, err
+			}
+		}
+	}
+	if len(in.Bookmark)+len(in.Forget) > 0 {
+		return nil, errors.New("a receiver keeps no bookmarks")
+	}
+	return protect(ctx, r.ZFS, r.Tag, in)
+}

@@ -1,0 +1,237 @@
+package endpoint
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"os"
+	"sync"
+
+	"github.com/zrepl-tools/zrepl-tools/lib/rpc"
+	"github.com/zrepl-tools/zrepl-tools/lib/transfer"
+)
+
+// Link is one connection to a server.
+type Link struct {
+	rpc.Client
+	// End closes the connection and returns what is known about why it ended,
+	// such as the last line of ssh, or nil.
+	End func() error
+}
+
+// Pool keeps the connections of one run to one server. Each has one call at a
+// time, so that several calls at once are several connections: as many as its
+// user makes calls. A connection with any fault is ended and not used again.
+type Pool struct {
+	Dial func(ctx context.Context) (*Link, error)
+	Run  string // the same for all connections of a run
+	Role string // what the server must be
+
+	mu   sync.Mutex
+	idle []*Link
+}
+
+// Close ends the connections that are not in use.
+func (p *Pool) Close() {
+	p.mu.Lock()
+	idle := p.idle
+	p.idle = nil
+	p.mu.Unlock()
+	for _, l := range idle {
+		l.End()
+	}
+}
+
+func (p *Pool) get(ctx context.Context) (*Link, error) {
+	p.mu.Lock()
+	if n := len(p.idle); n > 0 {
+		l := p.idle[n-1]
+		p.idle = p.idle[:n-1]
+		p.mu.Unlock()
+		return l, nil
+	}
+	p.mu.Unlock()
+	l, err := p.Dial(ctx)
+	if err != nil {
+		return nil, &transfer.LinkError{Err: err}
+	}
+	var w transfer.Welcome
+	if err := l.Call(ctx, "hello", transfer.Hello{Protocol: transfer.Protocol, Run: p.Run}, &w); err != nil {
+		return nil, p.failed(ctx, l, err)
+	}
+	if w.Role != p.Role {
+		l.End()
+		return nil, fmt.Errorf("the server's job is a %q, and this job needs a %q", w.Role, p.Role)
+	}
+	return l, nil
+}
+
+func (p *Pool) put(l *Link) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.idle = append(p.idle, l)
+}
+
+// failed judges a call's error: an answer leaves the connection as good as
+// before; anything else ends it, and the program at its other end may know
+// better why.
+func (p *Pool) failed(ctx context.Context, l *Link, err error) error {
+	var remote *rpc.RemoteError
+	if errors.As(err, &remote) && ctx.Err() == nil {
+		p.put(l)
+		return err
+	}
+	return p.broken(ctx, l, err)
+}
+
+func (p *Pool) broken(ctx context.Context, l *Link, err error) error {
+	why := l.End()
+	var nonsense *rpc.ProtocolError
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case why != nil && !(errors.As(err, &nonsense) && nonsense.Text != ""):
+		err = fmt.Errorf("%w: %w", err, why)
+	}
+	return &transfer.LinkError{Err: err}
+}
+
+func (p *Pool) call(ctx context.Context, name string, in, out any) error {
+	l, err := p.get(ctx)
+	if err != nil {
+		return err
+	}
+	if err := l.Call(ctx, name, in, out); err != nil {
+		return p.failed(ctx, l, err)
+	}
+	p.put(l)
+	return nil
+}
+
+func (p *Pool) list(ctx context.Context, in transfer.ListRequest) ([]transfer.Dataset, error) {
+	l, err := p.get(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var seq iter.Seq2[transfer.Dataset, error]
+	err = l.Call(ctx, "list", in, &seq)
+	var list []transfer.Dataset
+	if err == nil {
+		list, err = gather(seq)
+	}
+	if err != nil {
+		return nil, p.failed(ctx, l, err)
+	}
+	p.put(l)
+	return list, nil
+}
+
+// RemoteSender is a Sender at the other end of connections.
+type RemoteSender struct{ *Pool }
+
+// List is Sender.List over there.
+func (s RemoteSender) List(ctx context.Context, in transfer.ListRequest) ([]transfer.Dataset, error) {
+	return s.list(ctx, in)
+}
+
+// Protect is Sender.Protect over there.
+func (s RemoteSender) Protect(ctx context.Context, in transfer.Holds) (transfer.Problems, error) {
+	var bad transfer.Problems
+	err := s.call(ctx, "protect", in, &bad)
+	return bad, err
+}
+
+// Deferred is Sender.Deferred over there.
+func (s RemoteSender) Deferred(ctx context.Context, in []transfer.Snap) (out []transfer.Snap, err error) {
+	err = s.call(ctx, "deferred", in, &out)
+	return out, err
+}
+
+// Send asks for a stream. The connection is the stream's until its Done.
+func (s RemoteSender) Send(ctx context.Context, in transfer.SendRequest) (*transfer.Stream, error) {
+	l, err := s.get(ctx)
+	if err != nil {
+		return nil, err
+	}
+	stream := &transfer.Stream{}
+	file, done, err := l.CallReceive(ctx, "send", in, &stream.SendReply)
+	if err != nil {
+		return nil, s.failed(ctx, l, err)
+	}
+	stream.Framed = file
+	stream.Done = func(clean bool) {
+		if err := done(clean); err != nil || !clean {
+			l.End()
+			return
+		}
+		s.put(l)
+	}
+	return stream, nil
+}
+
+// RemoteReceiver is a Receiver at the other end of connections. SendFrame is
+// the zsend-frame program with options.
+type RemoteReceiver struct {
+	*Pool
+	SendFrame []string
+}
+
+// List is Receiver.List over there.
+func (r RemoteReceiver) List(ctx context.Context, in transfer.ListRequest) ([]transfer.Dataset, error) {
+	return r.list(ctx, in)
+}
+
+// Protect is Receiver.Protect over there.
+func (r RemoteReceiver) Protect(ctx context.Context, in transfer.Holds) (bad transfer.Problems, err error) {
+	err = r.call(ctx, "protect", in, &bad)
+	return bad, err
+}
+
+// Since is Receiver.Since over there.
+func (r RemoteReceiver) Since(ctx context.Context, in []transfer.Snap) (out map[string]uint64, err error) {
+	err = r.call(ctx, "since", in, &out)
+	return out, err
+}
+
+// Placeholder is Receiver.Placeholder over there.
+func (r RemoteReceiver) Placeholder(ctx context.Context, in transfer.Placeholder) error {
+	return r.call(ctx, "placeholder", in, nil)
+}
+
+// Abort is Receiver.Abort over there.
+func (r RemoteReceiver) Abort(ctx context.Context, in transfer.Name) error {
+	return r.call(ctx, "abort", in, nil)
+}
+
+// Receive sends a stream that is made here.
+func (r RemoteReceiver) Receive(ctx context.Context, in transfer.ReceiveRequest, stream *transfer.Stream, progress func(uint64)) (got transfer.Received, err error) {
+	defer stream.Close()
+	if stream.Args == nil {
+		return got, errors.New("a stream that comes over a connection can't be sent on over another")
+	}
+	l, err := r.get(ctx)
+	if err != nil {
+		return got, err
+	}
+	var sent error
+	err = l.CallSend(ctx, "receive", in, func(ctx context.Context, out *os.File) error {
+		sent = runFramed(ctx, r.SendFrame, stream.Args, out)
+		return sent
+	}, &got)
+	if err == nil {
+		r.put(l)
+		return got, nil
+	}
+	var remote *rpc.RemoteError
+	if errors.As(err, &remote) {
+		l.End() // a server that refuses octets hangs up
+		return got, err
+	}
+	err = r.broken(ctx, l, err)
+	if sent != nil && ctx.Err() == nil && !errors.Is(err, io.EOF) {
+		err = fmt.Errorf("%w (%w)", sent, err)
+	}
+	return got, err
+}

@@ -1,0 +1,257 @@
+package endpoint
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
+	"github.com/zrepl-tools/zrepl-tools/lib/transfer"
+	"github.com/zrepl-tools/zrepl-tools/lib/zfs"
+)
+
+// Sender is the sending end of one job and one client over this machine's
+// ZFS. Its fields are set before it is used; it may then be used from several
+// goroutines.
+type Sender struct {
+	ZFS      *zfs.ZFS
+	Datasets Filter
+	Tag      string // see CursorTag
+	// Options are the job's options for datasets that are not encrypted.
+	Options transfer.Options
+	// Plain sends encrypted datasets as plain text; otherwise they go raw.
+	Plain bool
+
+	mu        sync.Mutex
+	encrypted map[string]bool
+	asked     time.Time
+}
+
+// encryptionAge is how long what is known of datasets' encryption is used.
+const encryptionAge = time.Minute
+
+// List returns the datasets that the job offers, with their versions. It
+// costs two commands, and two more if it is to be thorough.
+func (s *Sender) List(ctx context.Context, in transfer.ListRequest) ([]transfer.Dataset, error) {
+	for _, name := range in.Datasets {
+		if err := allowed(s.Datasets, name); err != nil {
+			return nil, err
+		}
+	}
+	roots, recursive, none := s.roots(in.Datasets)
+	if none {
+		return nil, nil
+	}
+	l := listing{zfs: s.ZFS, roots: roots, recursive: recursive, properties: []string{"encryption"}}
+	if in.Thorough {
+		l.tag = s.Tag
+	}
+	if err := l.run(ctx); err != nil {
+		return nil, err
+	}
+	var out []transfer.Dataset
+	known := map[string]bool{}
+	for _, d := range l.datasets {
+		if !s.Datasets.Pass(d.Name) {
+			continue
+		}
+		known[d.Name] = encrypted(d)
+		t := transfer.Dataset{Name: d.Name, Volume: d.Type == "volume", Encrypted: known[d.Name],
+			Versions: l.versions[d.Name], Held: l.held[d.Name], Send: s.options(known[d.Name])}
+		for _, v := range t.Versions {
+			if v.Kind == dataset.Bookmark && isCursor(s.Tag, v.Name) {
+				t.Marks = append(t.Marks, v.Name)
+			}
+		}
+		out = append(out, t)
+	}
+	if len(in.Datasets) == 0 {
+		s.remember(known)
+	}
+	return out, nil
+}
+
+// roots returns what to give to zfs list: the names asked for, or where the
+// filter begins. None is true where the filter passes nothing.
+func (s *Sender) roots(asked []string) (roots []string, recursive, none bool) {
+	if len(asked) > 0 {
+		return asked, false, false
+	}
+	roots, everything := s.Datasets.Roots()
+	if everything {
+		return nil, true, false
+	}
+	return roots, true, len(roots) == 0
+}
+
+func encrypted(d zfs.Dataset) bool {
+	e := d.Properties["encryption"].Value
+	return e != "off" && e != "-" && e != ""
+}
+
+func (s *Sender) options(encrypted bool) transfer.Options {
+	o := s.Options
+	o.Raw = encrypted && !s.Plain
+	return o
+}
+
+func (s *Sender) remember(encrypted map[string]bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.encrypted, s.asked = encrypted, time.Now()
+}
+
+// optionsOf finds out how ds is to be sent. What a client says of that is not
+// believed: it could have an encrypted dataset sent as plain text.
+func (s *Sender) optionsOf(ctx context.Context, ds string) (transfer.Options, error) {
+	s.mu.Lock()
+	enc, ok := s.encrypted[ds]
+	ok = ok && time.Since(s.asked) < encryptionAge
+	s.mu.Unlock()
+	if !ok {
+		roots, _, _ := s.roots(nil)
+		list, err := s.ZFS.Datasets(ctx, roots, true, "encryption")
+		if err := zfs.Present(err); err != nil {
+			return transfer.Options{}, err
+		}
+		known := map[string]bool{}
+		for _, d := range list {
+			known[d.Name] = encrypted(d)
+		}
+		s.remember(known)
+		if enc, ok = known[ds]; !ok {
+			return transfer.Options{}, fmt.Errorf("dataset %q: %w", ds, errNotOffered)
+		}
+	}
+	return s.options(enc), nil
+}
+
+// Send returns the command that sends what is asked for, once everything in
+// the request was found to be the client's to ask.
+func (s *Sender) Send(ctx context.Context, in transfer.SendRequest) (*transfer.Stream, error) {
+	if err := allowed(s.Datasets, in.Dataset); err != nil {
+		return nil, err
+	}
+	opts, err := s.optionsOf(ctx, in.Dataset)
+	if err != nil {
+		return nil, err
+	}
+	if opts != in.Send {
+		return nil, fmt.Errorf("dataset %q is sent with options %s, not %s", in.Dataset, opts.Record(), in.Send.Record())
+	}
+	o := zfs.SendOptions{Raw: opts.Raw, LargeBlocks: opts.LargeBlocks, Compressed: opts.Compressed,
+		Embedded: opts.Embedded, Properties: opts.Properties}
+	reply := transfer.SendReply{From: in.From.GUID, To: in.To.GUID, Name: in.To.Name}
+	if in.Token != "" {
+		o.Token = in.Token
+		if reply, err = s.checkToken(ctx, in.Dataset, in.Token, opts); err != nil {
+			return nil, err
+		}
+	} else {
+		if in.To.Kind != dataset.Snapshot || in.To.GUID == 0 || in.From.Name != "" && in.From.GUID == 0 {
+			return nil, errors.New("a request to send that names no snapshot or no guid")
+		}
+		o.From, o.To, o.Chained = in.From, in.To, in.Chained
+	}
+	args, err := s.ZFS.SendArgs(in.Dataset, o)
+	if err != nil {
+		return nil, err
+	}
+	return &transfer.Stream{SendReply: reply, Args: args}, nil
+}
+
+// checkToken holds a resume token against ds. zfs send -t looks for the token's
+// guids all over the pool, beginning at the name in the token, so that name
+// and guid must be of one snapshot of ds, and the flags the job's.
+func (s *Sender) checkToken(ctx context.Context, ds, text string, opts transfer.Options) (r transfer.SendReply, err error) {
+	t, err := zfs.DecodeToken(text)
+	if err != nil {
+		return r, err
+	}
+	name, kind, short := dataset.Split(t.ToName)
+	switch {
+	case kind != dataset.Snapshot || name != ds:
+		return r, fmt.Errorf("resume token: it is not for dataset %q", ds)
+	case t.Saved || t.Redacted:
+		return r, errors.New("resume token: streams of that kind are not sent here")
+	case t.Raw != opts.Raw,
+		!opts.Raw && (t.Large && !opts.LargeBlocks || t.Embedded && !opts.Embedded || t.Compressed && !opts.Compressed):
+		return r, fmt.Errorf("resume token: dataset %q is sent with options %s, not with the token's", ds, opts.Record())
+	}
+	var to, from bool
+	err = s.ZFS.Histories(ctx, []string{ds}, false, func(of string, v dataset.Version) error {
+		if of == ds {
+			to = to || v.Kind == dataset.Snapshot && v.GUID == t.ToGUID && v.Name == short
+			from = from || v.GUID == t.FromGUID
+		}
+		return nil
+	})
+	switch {
+	case err != nil:
+		return r, err
+	case !to:
+		return r, fmt.Errorf("resume token: dataset %q has no snapshot %q with its guid any more", ds, short)
+	case !from && t.FromGUID != 0:
+		return r, fmt.Errorf("resume token: dataset %q has no version with the guid it starts from", ds)
+	}
+	return transfer.SendReply{From: t.FromGUID, To: t.ToGUID, Name: short}, nil
+}
+
+// Protect moves the client's holds and cursor bookmarks.
+func (s *Sender) Protect(ctx context.Context, in transfer.Holds) (transfer.Problems, error) {
+	for _, list := range [][]transfer.Snap{in.Hold, in.Release, in.Bookmark, in.Forget} {
+		for _, snap := range list {
+			if err := allowed(s.Datasets, snap.Dataset); err != nil {
+				return nil, err
+			}
+		}
+	}
+	for _, snap := range in.Forget {
+		if !isCursor(s.Tag, snap.Name) {
+			return nil, fmt.Errorf("bookmark %q is no cursor of this client", snap.Name)
+		}
+	}
+	return protect(ctx, s.ZFS, s.Tag, in)
+}
+
+// Deferred returns those of snaps that are marked for deferred destruction or
+// that are gone.
+func (s *Sender) Deferred(ctx context.Context, snaps []transfer.Snap) ([]transfer.Snap, error) {
+	var names []string
+	for _, snap := range snaps {
+		if err := allowed(s.Datasets, snap.Dataset); err != nil {
+			return nil, err
+		}
+		names = append(names, snap.Full())
+	}
+	marked := map[string]bool{}
+	for chunk := range chunks(names) {
+		o := zfs.ListOptions{Types: []string{"snapshot"}, Columns: []string{"name", "defer_destroy"}, Roots: chunk}
+		err := s.ZFS.List(ctx, o, func(f []string) error {
+			if f[1] == "on" {
+				marked[f[0]] = true
+			}
+			return nil
+		})
+		if err := zfs.Present(err); err != nil {
+			return nil, err
+		}
+	}
+	return slices.DeleteFunc(slices.Clone(snaps), func(t transfer.Snap) bool { return !marked[t.Full()] }), nil
+}
+
+// chunks cuts names so that each part fits into one command.
+func chunks(names []string) func(yield func([]string) bool) {
+	return func(yield func([]string) bool) {
+		for len(names) > 0 {
+			n := zfs.FitArgs(names)
+			if !yield(names[:n]) {
+				return
+			}
+			names = names[n:]
+		}
+	}
+}

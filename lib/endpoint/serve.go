@@ -1,0 +1,155 @@
+package endpoint
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"os"
+
+	"github.com/zrepl-tools/zrepl-tools/lib/child"
+	"github.com/zrepl-tools/zrepl-tools/lib/rpc"
+	"github.com/zrepl-tools/zrepl-tools/lib/transfer"
+)
+
+// Roles of a server.
+const (
+	SourceRole = "source" // serves a Sender
+	SinkRole   = "sink"   // serves a Receiver
+)
+
+// Service is what a server tells of itself and learns of its client.
+type Service struct {
+	Client string                 // the client's identity
+	Hello  func(run string) error // the client said which run it belongs to
+	// Doing is told what the client has begun, and "" when that has ended.
+	Doing func(what, dataset string)
+
+	greeted bool
+}
+
+func (v *Service) register(s *rpc.Server, role string) {
+	s.Handle("hello", func(_ context.Context, in transfer.Hello) (transfer.Welcome, error) {
+		if in.Protocol != transfer.Protocol {
+			return transfer.Welcome{}, fmt.Errorf("client speaks protocol %d, this server %d", in.Protocol, transfer.Protocol)
+		}
+		if err := CheckID(in.Run); err != nil {
+			return transfer.Welcome{}, fmt.Errorf("bad run id: %w", err)
+		}
+		if v.Hello != nil && !v.greeted {
+			if err := v.Hello(in.Run); err != nil {
+				return transfer.Welcome{}, err
+			}
+		}
+		v.greeted = true
+		return transfer.Welcome{Protocol: transfer.Protocol, Client: v.Client, Role: role}, nil
+	})
+}
+
+func (v *Service) doing(what, dataset string) func() {
+	if v.Doing == nil {
+		return func() {}
+	}
+	v.Doing(what, dataset)
+	return func() { v.Doing("", "") }
+}
+
+// ServeSender registers the calls of a sender. SendFrame is the zsend-frame
+// program with options.
+func ServeSender(server *rpc.Server, v *Service, s *Sender, sendFrame []string) {
+	v.register(server, SourceRole)
+	server.Handle("list", func(ctx context.Context, in transfer.ListRequest) (iter.Seq2[transfer.Dataset, error], error) {
+		defer v.doing("list", "")()
+		list, err := s.List(ctx, in)
+		return spread(list), err
+	})
+	server.Handle("protect", s.Protect)
+	server.Handle("deferred", s.Deferred)
+	server.Handle("send", func(ctx context.Context, in transfer.SendRequest) (transfer.SendReply, rpc.Sender, error) {
+		stream, err := s.Send(ctx, in)
+		if err != nil {
+			return transfer.SendReply{}, nil, err
+		}
+		return stream.SendReply, func(ctx context.Context, out *os.File) error {
+			defer v.doing("send", in.Dataset)()
+			return runFramed(ctx, sendFrame, stream.Args, out)
+		}, nil
+	})
+}
+
+// ServeReceiver registers the calls of a receiver.
+func ServeReceiver(server *rpc.Server, v *Service, r *Receiver) {
+	v.register(server, SinkRole)
+	server.Handle("list", func(ctx context.Context, in transfer.ListRequest) (iter.Seq2[transfer.Dataset, error], error) {
+		defer v.doing("list", "")()
+		list, err := r.List(ctx, in)
+		return spread(list), err
+	})
+	server.Handle("protect", r.Protect)
+	server.Handle("since", r.Since)
+	server.Handle("placeholder", func(ctx context.Context, in transfer.Placeholder) (struct{}, error) {
+		return struct{}{}, r.Placeholder(ctx, in)
+	})
+	server.Handle("abort", func(ctx context.Context, in transfer.Name) (struct{}, error) {
+		return struct{}{}, r.Abort(ctx, in)
+	})
+	server.Handle("receive", func(ctx context.Context, in transfer.ReceiveRequest, o *rpc.Octets) (transfer.Received, error) {
+		defer v.doing("receive", in.Dataset)()
+		if err := r.CheckReceive(ctx, in); err != nil {
+			return transfer.Received{}, err
+		}
+		stream := &transfer.Stream{Framed: o.File()}
+		return r.receiveFramed(ctx, in, stream, nil)
+	})
+}
+
+// versionsPerValue keeps a line of a list far below what rpc allows for one.
+const versionsPerValue = 2000
+
+// spread cuts long histories into several values.
+func spread(list []transfer.Dataset) iter.Seq2[transfer.Dataset, error] {
+	return func(yield func(transfer.Dataset, error) bool) {
+		for _, d := range list {
+			rest := d.Versions
+			for first := true; first || len(rest) > 0; first = false {
+				n := min(len(rest), versionsPerValue)
+				d.Versions, rest = rest[:n], rest[n:]
+				if !yield(d, nil) {
+					return
+				}
+				d = transfer.Dataset{Name: d.Name}
+			}
+		}
+	}
+}
+
+// gather joins what spread cut.
+func gather(seq iter.Seq2[transfer.Dataset, error]) ([]transfer.Dataset, error) {
+	var list []transfer.Dataset
+	for d, err := range seq {
+		if err != nil {
+			return nil, err
+		}
+		if n := len(list); n > 0 && list[n-1].Name == d.Name {
+			list[n-1].Versions = append(list[n-1].Versions, d.Versions...)
+			continue
+		}
+		list = append(list, d)
+	}
+	return list, nil
+}
+
+// runFramed runs zsend-frame with a command to out.
+func runFramed(ctx context.Context, sendFrame, args []string, out *os.File) error {
+	said := &child.Tail{}
+	p, err := child.Start(ctx, child.Cmd{
+		Args:   append(append([]string{}, sendFrame...), args...),
+		Stdout: out, Stderr: said, Group: true, Lifeline: true,
+	})
+	if err != nil {
+		return err
+	}
+	if s := p.Wait(); !s.OK() {
+		return fmt.Errorf("%s: %s", child.Clean(s.Stderr, 500), s)
+	}
+	return nil
+}

@@ -1,0 +1,85 @@
+package endpoint
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/zrepl-tools/zrepl-tools/lib/child"
+	"github.com/zrepl-tools/zrepl-tools/lib/transfer"
+)
+
+// told is what a program said of its failure, or else how it ended.
+func told(s child.Status) string {
+	if said := child.Clean(s.Stderr, maxSaid); said != "" && s.Signal == 0 {
+		return said
+	}
+	return s.String()
+}
+
+// cutShort reports whether zfs receive only complains that its input ended.
+func cutShort(s child.Status) bool {
+	return strings.Contains(s.Stderr, "incomplete stream") || strings.Contains(s.Stderr, "failed to read from stream")
+}
+
+// frameOutcome is the line that zrecv-frame writes to -status-fd.
+type frameOutcome struct {
+	Outcome string `json:"outcome"`
+	Error   string `json:"error"`
+	Bytes   uint64 `json:"bytes"`
+	Trailer *ending
+	Command *ending
+}
+
+type ending struct {
+	Exit   int    `json:"exit"`
+	Signal string `json:"signal"`
+	Reason string `json:"reason"`
+	Stderr string `json:"stderr"`
+}
+
+func (e *ending) String() string {
+	switch said := child.Clean(e.Stderr, maxSaid); {
+	case e.Signal != "":
+		return "killed by " + child.Clean(e.Signal, maxSaid)
+	case said != "":
+		return said
+	case e.Reason != "":
+		return child.Clean(e.Reason, maxSaid)
+	}
+	return fmt.Sprintf("exit status %d", e.Exit)
+}
+
+// judgeFrame tells how a framed stream was received: by the line on status,
+// and where there is none, as when it was killed, by how zrecv-frame ended.
+func judgeFrame(status io.Reader, s child.Status) (got transfer.Received, err error) {
+	var o frameOutcome
+	if err := json.NewDecoder(io.LimitReader(status, 1<<20)).Decode(&o); err != nil {
+		if s.OK() {
+			return got, errors.New("zrecv-frame: said nothing of how it ended")
+		}
+		return got, fmt.Errorf("zrecv-frame: %s", told(s))
+	}
+	got.Bytes = o.Bytes
+	text := child.Clean(o.Error, maxSaid)
+	switch o.Outcome {
+	case "done":
+		if !s.OK() {
+			return got, fmt.Errorf("zrecv-frame: %s", told(s))
+		}
+		return got, nil
+	case "cut", "corrupt", "stall":
+		return got, &transfer.LinkError{Err: fmt.Errorf("cannot receive the stream: %s", text)}
+	case "producer-failed":
+		if o.Trailer != nil {
+			return got, fmt.Errorf("zfs send on the sender: %s", o.Trailer)
+		}
+	case "command-failed":
+		if o.Command != nil {
+			return got, fmt.Errorf("zfs receive: %s", o.Command)
+		}
+	}
+	return got, fmt.Errorf("cannot receive the stream: %s", text)
+}

@@ -1,0 +1,79 @@
+// Package progress counts what a run of replication has done, for people and
+// programs that watch it.
+//
+// It promises that a Snapshot is consistent in itself and cheap to take. It
+// prints nothing.
+package progress
+
+import (
+	"sync"
+	"time"
+)
+
+// State of a dataset within a run.
+type State string
+
+// The states.
+const (
+	Waiting  State = "waiting"
+	Sending  State = "sending"
+	Done     State = "done"
+	UpToDate State = "uptodate"
+	Failed   State = "failed"
+)
+
+// Dataset is one dataset of a run.
+type Dataset struct {
+	Source string `json:"source,omitempty"`
+	Target string `json:"target"`
+	State  State  `json:"state"`
+	Steps  int    `json:"steps"`            // in all
+	Done   int    `json:"done"`             // of them
+	Bytes  uint64 `json:"bytes"`            // received in this run
+	To     string `json:"to,omitempty"`     // the newest snapshot both sides have
+	Behind int    `json:"behind"`           // snapshots of the sender that the receiver lacks
+	Reason string `json:"reason,omitempty"` // why it does not move
+	Error  string `json:"error,omitempty"`
+}
+
+// Snapshot is a run at one moment.
+type Snapshot struct {
+	Started  time.Time `json:"started"`
+	Bytes    uint64    `json:"bytes"`
+	Datasets []Dataset `json:"datasets"`
+}
+
+// Tracker is written by a run and read by who watches it.
+type Tracker struct {
+	mu      sync.Mutex
+	started time.Time
+	at      map[string]int
+	all     []Dataset
+}
+
+// Update changes the dataset of a target by fn, which must be quick.
+func (t *Tracker) Update(target string, fn func(*Dataset)) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.at == nil {
+		t.at, t.started = map[string]int{}, time.Now()
+	}
+	i, ok := t.at[target]
+	if !ok {
+		i = len(t.all)
+		t.at[target] = i
+		t.all = append(t.all, Dataset{Target: target, State: Waiting})
+	}
+	fn(&t.all[i])
+}
+
+// Snapshot returns a copy of what is known now.
+func (t *Tracker) Snapshot() Snapshot {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	s := Snapshot{Started: t.started, Datasets: append([]Dataset(nil), t.all...)}
+	for _, d := range t.all {
+		s.Bytes += d.Bytes
+	}
+	return s
+}

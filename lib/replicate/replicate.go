@@ -1,0 +1,140 @@
+// Package replicate carries out one run of replication between two ends.
+//
+// It promises section by section what the manual does: the chain of common
+// snapshots is never without a link that both sides hold; a run that is cut
+// anywhere is put right by the next; a dataset that cannot go on does not
+// stop the others; and a run that returns no error has done all of it. It
+// moves no byte itself and knows no zfs: the ends do, which may be here or at
+// the other end of a connection.
+package replicate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/zrepl-tools/zrepl-tools/lib/plan"
+	"github.com/zrepl-tools/zrepl-tools/lib/progress"
+	"github.com/zrepl-tools/zrepl-tools/lib/transfer"
+)
+
+// Sender is the end that datasets come from. Its methods are called from
+// several goroutines at once. An error that may pass by itself is a
+// *transfer.LinkError.
+type Sender interface {
+	List(context.Context, transfer.ListRequest) ([]transfer.Dataset, error)
+	Send(context.Context, transfer.SendRequest) (*transfer.Stream, error)
+	Protect(context.Context, transfer.Holds) (transfer.Problems, error)
+	Deferred(context.Context, []transfer.Snap) ([]transfer.Snap, error)
+}
+
+// Receiver is the end that datasets go to; see Sender. Receive takes the
+// stream over and closes it, whatever happens.
+type Receiver interface {
+	List(context.Context, transfer.ListRequest) ([]transfer.Dataset, error)
+	Receive(context.Context, transfer.ReceiveRequest, *transfer.Stream, func(bytes uint64)) (transfer.Received, error)
+	Protect(context.Context, transfer.Holds) (transfer.Problems, error)
+	Since(context.Context, []transfer.Snap) (map[string]uint64, error)
+	Placeholder(context.Context, transfer.Placeholder) error
+	Abort(context.Context, transfer.Name) error
+}
+
+// Job is what to replicate. It is used for one Run.
+type Job struct {
+	Sender   Sender
+	Receiver Receiver
+	// Map gives a sender's dataset its target.
+	Map    func(source string) (target string, ok bool)
+	Policy plan.Policy
+	// Parallel is how many streams flow at once, at least 1.
+	Parallel int
+	// Bookmarks makes the cursor a bookmark and not a hold.
+	Bookmarks bool
+	// Thorough looks for what an earlier run may have left behind, which
+	// takes long where there are many snapshots.
+	Thorough bool
+	// Retries is how often in a row the link may be lost without anything
+	// having been done in between. Delay is the wait before the first retry,
+	// doubled for each that follows, up to a minute; 0 means a second.
+	Retries int
+	Delay   time.Duration
+
+	Tracker *progress.Tracker
+	// Say is told what a person may want to know: what was cleaned up, that
+	// the link was lost. Nil: nobody.
+	Say func(string)
+}
+
+// ErrIncomplete is the end of a run in which something was left undone: the
+// tracker knows what.
+var ErrIncomplete = errors.New("not everything was replicated")
+
+const maxDelay = time.Minute
+
+// Run replicates everything once. The error is ErrIncomplete where some
+// datasets failed, a *transfer.LinkError where the link was lost for good,
+// and otherwise the reason why nothing could be done.
+func (j *Job) Run(ctx context.Context) error {
+	if j.Delay == 0 {
+		j.Delay = time.Second
+	}
+	delay, left, thorough := j.Delay, j.Retries, j.Thorough
+	for {
+		r := &round{Job: j, thorough: thorough}
+		err := r.run(ctx)
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		if r.moved {
+			delay, left = j.Delay, j.Retries
+		}
+		if r.tidied {
+			thorough = false
+		}
+		lost := r.lost
+		if link := (*transfer.LinkError)(nil); errors.As(err, &link) {
+			lost = err
+		}
+		switch {
+		case lost != nil && left > 0:
+			j.say(fmt.Sprintf("%v; trying again in %v", lost, delay))
+			if err := sleep(ctx, delay); err != nil {
+				return err
+			}
+			delay, left = min(2*delay, maxDelay), left-1
+		case lost != nil:
+			return lost
+		case err != nil:
+			return err
+		case r.again:
+		case r.failed:
+			return ErrIncomplete
+		default:
+			return nil
+		}
+	}
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+func (j *Job) say(text string) {
+	if j.Say != nil {
+		j.Say(text)
+	}
+}
+
+func (j *Job) update(target string, fn func(*progress.Dataset)) {
+	if j.Tracker != nil {
+		j.Tracker.Update(target, fn)
+	}
+}

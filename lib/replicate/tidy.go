@@ -1,0 +1,98 @@
+package replicate
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
+	"github.com/zrepl-tools/zrepl-tools/lib/transfer"
+)
+
+// tidy lets go of what earlier runs left held, and holds the base where it is
+// not held. Where the base is not known yet, what is held stays until there
+// is a new one.
+func (r *round) tidy(ctx context.Context) error {
+	var here, there transfer.Holds
+	for i, p := range r.results {
+		if p.Base == nil || p.Conflict != nil && p.Conflict.Reason.Failure() {
+			continue
+		}
+		source, target := r.view.sources[p.Source], r.view.targets[p.Target]
+		there.Release = append(there.Release, r.staleTarget(i)...)
+		here.Release = append(here.Release, r.staleSource(i)...)
+		if !slices.Contains(target.Held, p.Base.Receiver.Name) {
+			there.Hold = append(there.Hold, r.target(i, p.Base.Receiver))
+		}
+		if p.Base.Sender.Kind == dataset.Snapshot && !r.Bookmarks && !slices.Contains(source.Held, p.Base.Sender.Name) {
+			here.Hold = append(here.Hold, r.source(i, p.Base.Sender))
+		}
+	}
+	r.tidyOthers(&here)
+	for _, end := range []struct {
+		name    string
+		protect func(context.Context, transfer.Holds) (transfer.Problems, error)
+		in      transfer.Holds
+	}{{"receiver", r.Receiver.Protect, there}, {"sender", r.Sender.Protect, here}} {
+		if len(end.in.Hold)+len(end.in.Release) == 0 {
+			continue
+		}
+		bad, err := end.protect(ctx, end.in)
+		if err != nil {
+			return fmt.Errorf("cannot move holds of the %s: %w", end.name, err)
+		}
+		for ds, problem := range bad {
+			r.say(fmt.Sprintf("cannot move the holds of %q: %s", ds, problem))
+		}
+		if n := len(end.in.Release); n > 0 {
+			r.say(fmt.Sprintf("released %d holds that earlier runs left on the %s", n, end.name))
+		}
+	}
+	return nil
+}
+
+// tidyOthers lets go of datasets that no longer take part. A bookmark keeps
+// the place, in case that they do again.
+func (r *round) tidyOthers(h *transfer.Holds) {
+	for _, d := range r.view.others {
+		for _, v := range d.Versions {
+			if v.Kind == dataset.Snapshot && slices.Contains(d.Held, v.Name) {
+				s := transfer.Snap{Dataset: d.Name, Name: v.Name, GUID: v.GUID}
+				h.Bookmark = append(h.Bookmark, s)
+				h.Release = append(h.Release, s)
+			}
+		}
+	}
+}
+
+// staleSource are the snapshots of i's source that are held and are neither
+// the base nor on their way.
+func (r *round) staleSource(i int) []transfer.Snap {
+	p := r.results[i]
+	source := r.view.sources[p.Source]
+	keep := brings(p.Steps)
+	if p.Base != nil {
+		keep = append(keep, p.Base.Sender)
+	}
+	var out []transfer.Snap
+	for _, v := range source.Versions {
+		same := func(k dataset.Version) bool { return k.GUID == v.GUID }
+		if v.Kind == dataset.Snapshot && slices.Contains(source.Held, v.Name) && !slices.ContainsFunc(keep, same) {
+			out = append(out, r.source(i, v))
+		}
+	}
+	return out
+}
+
+// staleTarget is the same of i's target.
+func (r *round) staleTarget(i int) []transfer.Snap {
+	p := r.results[i]
+	target := r.view.targets[p.Target]
+	var out []transfer.Snap
+	for _, v := range target.Versions {
+		if v.Kind == dataset.Snapshot && slices.Contains(target.Held, v.Name) && (p.Base == nil || v.GUID != p.Base.Receiver.GUID) {
+			out = append(out, r.target(i, v))
+		}
+	}
+	return out
+}

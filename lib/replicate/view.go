@@ -1,0 +1,165 @@
+package replicate
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
+	"github.com/zrepl-tools/zrepl-tools/lib/plan"
+	"github.com/zrepl-tools/zrepl-tools/lib/transfer"
+)
+
+// view is what both ends have at one moment.
+type view struct {
+	sources map[string]transfer.Dataset // what is mapped
+	others  []transfer.Dataset          // offered by the sender and not mapped
+	targets map[string]transfer.Dataset
+	inputs  []plan.Input
+}
+
+// look lists both ends at the same time.
+func (j *Job) look(ctx context.Context, thorough bool) (*view, error) {
+	var from, to []transfer.Dataset
+	var errs [2]error
+	var wg sync.WaitGroup
+	in := transfer.ListRequest{Thorough: thorough}
+	wg.Go(func() { from, errs[0] = j.Sender.List(ctx, in) })
+	wg.Go(func() { to, errs[1] = j.Receiver.List(ctx, in) })
+	wg.Wait()
+	for i, end := range []string{"sender", "receiver"} {
+		if errs[i] != nil {
+			return nil, fmt.Errorf("cannot list the %s's datasets: %w", end, errs[i])
+		}
+	}
+	v := &view{sources: map[string]transfer.Dataset{}, targets: map[string]transfer.Dataset{}}
+	for _, d := range to {
+		v.targets[d.Name] = d
+	}
+	if err := v.pair(j, from); err != nil {
+		return nil, err
+	}
+	return v, j.writtenSince(ctx, v)
+}
+
+// pair maps the sender's datasets to targets and makes a plan's input of each.
+func (v *view) pair(j *Job, from []transfer.Dataset) error {
+	children := map[string]bool{}
+	for name := range v.targets {
+		children[dataset.Parent(name)] = true
+	}
+	taken := map[string]string{}
+	for _, d := range from {
+		target, ok := j.Map(d.Name)
+		if !ok {
+			v.others = append(v.others, d)
+			continue
+		}
+		if other, twice := taken[target]; twice {
+			return fmt.Errorf("datasets %q and %q would both go to %q", other, d.Name, target)
+		}
+		taken[target] = d.Name
+		v.sources[d.Name] = d
+		in := plan.Input{Source: d.Name, Target: target, Sender: d.Versions, Encrypted: d.Encrypted, Send: options(d.Send)}
+		if t, ok := v.targets[target]; ok {
+			in.Receiver = receiver(t, d.Send, children[target])
+		}
+		v.inputs = append(v.inputs, in)
+	}
+	return nil
+}
+
+func options(o transfer.Options) plan.Options {
+	return plan.Options{Raw: o.Raw, LargeBlocks: o.LargeBlocks, Embedded: o.Embedded, Compressed: o.Compressed}
+}
+
+func receiver(t transfer.Dataset, send transfer.Options, children bool) *plan.Receiver {
+	r := &plan.Receiver{Versions: t.Versions, Placeholder: t.Placeholder, Encrypted: t.Encrypted,
+		Children: children, Written: plan.WrittenBytes(t.Written)}
+	if sent, err := plan.ParseOptions(t.Recorded); err == nil {
+		r.Sent = &sent
+	}
+	if p := t.Partial; p != nil {
+		r.Partial = &plan.Partial{To: p.To, From: p.From, Unusable: p.Bad}
+		if p.Bad == "" && p.Raw != send.Raw {
+			r.Partial.Unusable = "it was sent with other options"
+		}
+	}
+	return r
+}
+
+// writtenSince asks for what a plan needs where a target has snapshots of its
+// own behind the base.
+func (j *Job) writtenSince(ctx context.Context, v *view) error {
+	var ask []transfer.Snap
+	var at []int
+	for i, in := range v.inputs {
+		if base, ok := plan.Needs(in); ok {
+			ask = append(ask, transfer.Snap{Dataset: in.Target, Name: base.Name, GUID: base.GUID})
+			at = append(at, i)
+		}
+	}
+	if len(ask) == 0 {
+		return nil
+	}
+	got, err := j.Receiver.Since(ctx, ask)
+	if err != nil {
+		return fmt.Errorf("cannot ask the receiver what was written: %w", err)
+	}
+	for n, i := range at {
+		if bytes, ok := got[ask[n].Dataset]; ok {
+			v.inputs[i].Receiver.WrittenBase = plan.WrittenBytes(bytes)
+		}
+	}
+	return nil
+}
+
+// lookup tells plan.All what the receiver has.
+func (v *view) lookup(target string) (plan.Host, bool) {
+	t, ok := v.targets[target]
+	return plan.Host{Encrypted: t.Encrypted, KeyLoaded: t.KeyLoaded}, ok
+}
+
+// plan decides what to do, and decides again where snapshots that would be
+// sent turn out to be marked for destruction.
+func (j *Job) plan(ctx context.Context, v *view) ([]plan.Result, error) {
+	results := plan.All(v.inputs, v.lookup, j.Policy)
+	var ask []transfer.Snap
+	for _, r := range results {
+		for _, s := range r.Steps {
+			for _, b := range s.Brings {
+				ask = append(ask, transfer.Snap{Dataset: r.Source, Name: b.Name, GUID: b.GUID})
+			}
+		}
+	}
+	if len(ask) == 0 {
+		return results, nil
+	}
+	marked, err := j.Sender.Deferred(ctx, ask)
+	if err != nil {
+		return nil, fmt.Errorf("cannot ask the sender what is to be destroyed: %w", err)
+	}
+	if len(marked) == 0 {
+		return results, nil
+	}
+	deferred := map[string]map[dataset.GUID]bool{}
+	for _, s := range marked {
+		if deferred[s.Dataset] == nil {
+			deferred[s.Dataset] = map[dataset.GUID]bool{}
+		}
+		deferred[s.Dataset][s.GUID] = true
+	}
+	for i := range v.inputs {
+		v.inputs[i].Deferred = deferred[v.inputs[i].Source]
+	}
+	return plan.All(v.inputs, v.lookup, j.Policy), nil
+}
+
+// Plan returns what Run would do first, and changes nothing.
+func (j *Job) Plan(ctx context.Context) ([]plan.Result, error) {
+	v, err := j.look(ctx, false)
+	if err != nil {
+		return nil, err
+	}
+	return j.plan(ctx, v)
+}
