@@ -5,6 +5,12 @@
 # and zpool are the right ones, and $work is gone with all that was made when the script ends.
 # shellcheck shell=sh disable=SC2154
 
+# build_programs builds all programs into a new folder and prints its name.
+build_programs() {
+  built=$(mktemp -d "${TMPDIR:-/tmp}/zt-bin.XXXXXX") || return 1
+  (cd "$here/.." && go build -buildvcs=false -o "$built/" work) && echo "$built"
+}
+
 sandbox_open() {
   kind=$1
   work=$(mktemp -d "${TMPDIR:-/tmp}/zt.XXXXXX") || exit 1
@@ -91,6 +97,44 @@ hash() { sha256sum | cut -d ' ' -f 1; }
 # settled COMMAND… tries for ten seconds: a device or a mount may still be busy.
 settled() {
   await 10 "$@" || "$@"
+}
+
+# populate fills zt_prod with what a machine might hold: 20 MB in several file systems, and a volume.
+populate() {
+  zfs create zt_prod/db && zfs create zt_prod/home && zfs create zt_prod/home/alice && zfs create zt_prod/secret &&
+    new_volume zfs create -V 8M zt_prod/vol || return 1
+  volume=$device
+  noise 8 >"$volume"
+  noise 10 >"$work/mnt/zt_prod/db/table"
+  noise 2 >"$work/mnt/zt_prod/home/alice/letters"
+  mkdir "$work/mnt/zt_prod/home/alice/a folder" && echo hello >"$work/mnt/zt_prod/home/alice/a folder/a file"
+  echo nobody sees this >"$work/mnt/zt_prod/secret/key"
+}
+
+noise() { dd if=/dev/urandom bs=65536 count=$(($1 * 16)) 2>/dev/null; } # noise MEGABYTES
+
+# change alters some of it and adds some.
+change() {
+  noise 1 | dd of="$work/mnt/zt_prod/db/table" bs=65536 seek=16 conv=notrunc 2>/dev/null
+  noise 1 | dd of="$volume" bs=65536 seek=16 conv=notrunc 2>/dev/null
+  echo "entry $1" >>"$work/mnt/zt_prod/home/alice/diary"
+}
+
+# agree SOURCE TARGET SNAPSHOT says whether a snapshot of a subtree is the same on both sides: guids
+# and contents. It prints what there is.
+agree() {
+  differ=0
+  for there in $(zfs list -H -r -t snapshot -o name "$2" | grep "@$3\$"); do
+    from=$1${there#"$2"}
+    if [ "$(zfs get -H -o value guid "$from")" != "$(zfs get -H -o value guid "$there")" ]; then
+      echo "$there: another guid than $from"
+      differ=1
+    fi
+    contents "$from" >"$work/here" && contents "$there" >"$work/there" || differ=1
+    cmp -s "$work/here" "$work/there" || { echo "$there: other contents than $from"; differ=1; }
+    echo "$there: $(wc -l <"$work/there" | tr -d ' ') contents as in $from"
+  done
+  return $differ
 }
 
 # guids DATASET prints "@NAME guid" of a subtree's snapshots, without the part of the names that
