@@ -62,24 +62,35 @@ func (rs *Rules) Overlap() (a, b *Rule, ok bool) {
 		}
 		for at := r.target; at != ""; at = dataset.Parent(at) {
 			for _, other := range rs.into[at] {
-				if other == r || !other.tree && at != r.target {
-					continue
+				if other != r && rs.meet(r, other) {
+					return &other.Rule, &r.Rule, true
 				}
-				if !r.tree && rs.onlySource(r, other) {
-					continue
-				}
-				return &other.Rule, &r.Rule, true
 			}
 		}
 	}
 	return nil, nil, false
 }
 
-// onlySource reports whether other gives the exact rule r's target to no
-// other source than r's own.
-func (rs *Rules) onlySource(r, other *rule) bool {
+// meet reports whether r and other, whose target is r's or above it, could
+// give the same target to two sources.
+func (rs *Rules) meet(r, other *rule) bool {
+	same := r.target == other.target
+	switch {
+	case same && r.tree && other.tree:
+		return true
+	case !other.tree: // it gives its target only, and "<" never gives its own
+		return same && !(r.tree && r.path == "")
+	}
+	// What other would give r's target to, and everything below that, may be
+	// decided by a more specific rule.
 	source, ok := other.sourceOf(r.target)
-	return !ok || rs.decide(source) != other
+	if !ok {
+		return false
+	}
+	if !r.tree {
+		return rs.decide(source) == other
+	}
+	return rs.decideTree(source) == other
 }
 
 // Collisions finds sources that land on one target when names is what there

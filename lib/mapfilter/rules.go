@@ -137,6 +137,11 @@ func (rs *Rules) decide(name string) *rule {
 	if r := rs.exact[name]; r != nil {
 		return r
 	}
+	return rs.decideTree(name)
+}
+
+// decideTree is decide without the exact patterns.
+func (rs *Rules) decideTree(name string) *rule {
 	for path := name; path != ""; path = path[:max(strings.LastIndexByte(path, '/'), 0)] {
 		if r := rs.tree[path]; r != nil {
 			return r

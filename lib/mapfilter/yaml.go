@@ -13,6 +13,17 @@ import (
 // results, both strings. file stands in front of line and column in messages
 // and may be empty.
 func FromYAML(node *yaml.Node, file string) (*Rules, error) {
+	rules, wrong := nodes(node, file)
+	parsed, err := Parse(rules)
+	if wrong != nil {
+		return nil, errors.Join(wrong, err)
+	}
+	return parsed, err
+}
+
+// nodes returns the rules of the entries that are strings, and what is wrong
+// with the others.
+func nodes(node *yaml.Node, file string) ([]Rule, error) {
 	at := func(n *yaml.Node) Pos {
 		if file == "" {
 			return Pos(fmt.Sprintf("%d:%d", n.Line, n.Column))
@@ -39,11 +50,7 @@ func FromYAML(node *yaml.Node, file string) (*Rules, error) {
 		}
 		rules = append(rules, Rule{Pattern: key.Value, Result: value.Value, Pos: at(key), At: at(value)})
 	}
-	parsed, err := Parse(rules)
-	if err := errors.Join(append(errs, err)...); err != nil {
-		return nil, err
-	}
-	return parsed, nil
+	return rules, errors.Join(errs...)
 }
 
 func isString(n *yaml.Node) error {
@@ -84,9 +91,9 @@ func (rs *Rules) MarshalYAML() (any, error) {
 	return node, nil
 }
 
-// Read reads the rules of a file of YAML, at most maxFile bytes of it. file
-// is its name in messages.
-func Read(r io.Reader, file string) (*Rules, error) {
+// Read reads the rules of a file of YAML, at most maxFile bytes of it, for
+// Parse. file is its name in messages.
+func Read(r io.Reader, file string) ([]Rule, error) {
 	text, err := io.ReadAll(io.LimitReader(r, maxFile+1))
 	switch {
 	case err != nil:
@@ -101,7 +108,7 @@ func Read(r io.Reader, file string) (*Rules, error) {
 	if doc.Kind == 0 {
 		return nil, &Error{Pos: Pos(file), Problem: "no rules: the file is empty"}
 	}
-	return FromYAML(doc.Content[0], file)
+	return nodes(doc.Content[0], file)
 }
 
 // maxFile bounds what a file of rules may hold, in bytes.

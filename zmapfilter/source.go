@@ -1,0 +1,77 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+
+	"github.com/zrepl-tools/zrepl-tools/lib/cli"
+	"github.com/zrepl-tools/zrepl-tools/lib/mapfilter"
+)
+
+// source is where the rules come from.
+type source struct {
+	rules ruleFlags
+	file  string
+}
+
+// ruleFlags collects the values of -r.
+type ruleFlags []mapfilter.Rule
+
+// String is wanted by package flag.
+func (r *ruleFlags) String() string { return "" }
+
+// Set reads PATTERN=RESULT. Neither a pattern nor a result holds a =.
+func (r *ruleFlags) Set(text string) error {
+	pattern, result, ok := strings.Cut(text, "=")
+	if !ok {
+		return errors.New("no = in it: a rule is PATTERN=RESULT")
+	}
+	at := mapfilter.Pos(fmt.Sprintf("-r %q", text))
+	*r = append(*r, mapfilter.Rule{Pattern: pattern, Result: result, Pos: at})
+	return nil
+}
+
+// parse joins the rules of the flags and of the file.
+func (s *source) parse(isMap bool) (*mapfilter.Rules, error) {
+	rules := []mapfilter.Rule(s.rules)
+	var wrong error
+	switch {
+	case s.file != "":
+		read, err := readRules(s.file)
+		rules, wrong = append(read, rules...), err
+	case len(rules) == 0:
+		return nil, cli.Usagef("no rules: give some with -r or -f")
+	}
+	parsed, err := mapfilter.Parse(rules)
+	if wrong != nil || err != nil {
+		return nil, errors.Join(wrong, err)
+	}
+	if isMap {
+		err = parsed.CheckMap()
+	}
+	return parsed, err
+}
+
+func readRules(path string) ([]mapfilter.Rule, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, cli.Cannot("read rules", path, cause(err))
+	}
+	defer f.Close()
+	rules, err := mapfilter.Read(f, path)
+	if _, ok := errors.AsType[*fs.PathError](err); ok {
+		return nil, cli.Cannot("read rules", path, cause(err))
+	}
+	return rules, err
+}
+
+// cause is what an error of the file system says besides the path.
+func cause(err error) error {
+	if e, ok := errors.AsType[*fs.PathError](err); ok {
+		return e.Err
+	}
+	return err
+}
