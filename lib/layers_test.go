@@ -24,6 +24,8 @@ var layers = map[string][]string{
 	"cli":         {},
 	"mapfilter":   {"dataset"},
 	"zfs":         {"dataset", "child"},
+	"prune":       {"zfs", "dataset", "retention"},
+	"snap":        {"zfs", "dataset", "child"},
 	"plan":        {"dataset"},
 	"transfer":    {"dataset"},
 	"rpc":         {"frame"},

@@ -44,6 +44,7 @@ type Options struct {
 // that stays the first that keeps it, of one that goes all of them.
 type Verdict struct {
 	Destroy bool
+	Spared  bool // the rules let it go, and it stays all the same
 	Rule    string
 }
 
@@ -60,18 +61,22 @@ func (p *Policy) Apply(snaps []Snapshot, o Options) []Verdict {
 	newest := order[len(order)-1]
 	for _, i := range order {
 		v, s := &verdicts[i], &snaps[i]
+		stays := ""
 		switch {
 		case i == newest:
-			*v = Verdict{Rule: "newest"}
+			stays = "newest"
 		case s.Held:
-			*v = Verdict{Rule: "held"}
+			stays = "held"
 		case s.Origin:
-			*v = Verdict{Rule: "clone"}
+			stays = "clone"
 		case s.Protected:
-			*v = Verdict{Rule: "protected"}
+			stays = "protected"
 		case len(p.rules) == 0:
-			*v = Verdict{Rule: "no rules"}
+			stays = "no rules"
+		default:
+			continue
 		}
+		*v = Verdict{Spared: v.Destroy, Rule: stays}
 	}
 	return verdicts
 }
@@ -86,23 +91,36 @@ func matching(snaps []Snapshot, prefix string, verdicts []Verdict) []int32 {
 			verdicts[i].Rule = "prefix"
 			continue
 		}
-		if n := len(order); n > 0 && compare(&snaps[order[n-1]], &snaps[i]) > 0 {
+		if n := len(order); n > 0 && Compare(&snaps[order[n-1]], &snaps[i]) > 0 {
 			sorted = false
 		}
 		order = append(order, int32(i))
 	}
 	if !sorted { // zfs lists them in order, as a rule
-		slices.SortFunc(order, func(a, b int32) int { return compare(&snaps[a], &snaps[b]) })
+		slices.SortFunc(order, func(a, b int32) int { return Compare(&snaps[a], &snaps[b]) })
 	}
 	return order
 }
 
-func compare(a, b *Snapshot) int {
+// Compare orders two snapshots of one dataset, the older first.
+func Compare(a, b *Snapshot) int {
 	return cmp.Or(
 		cmp.Compare(a.Creation, b.Creation),
 		cmp.Compare(a.CreateTXG, b.CreateTXG),
 		cmp.Compare(a.Name, b.Name),
 	)
+}
+
+// Newest returns the newest snapshot with the prefix, nil where there is none.
+func Newest(snaps []Snapshot, prefix string) *Snapshot {
+	var newest *Snapshot
+	for i := range snaps {
+		s := &snaps[i]
+		if strings.HasPrefix(s.Name, prefix) && (newest == nil || Compare(newest, s) < 0) {
+			newest = s
+		}
+	}
+	return newest
 }
 
 func (p *Policy) judge(snaps []Snapshot, order []int32, anchor *int64, verdicts []Verdict) {
@@ -114,10 +132,10 @@ func (p *Policy) judge(snaps []Snapshot, order []int32, anchor *int64, verdicts 
 		v.say = func(i int32, keep bool, why string) {
 			switch old := &verdicts[i]; {
 			case at == 0:
-				*old = Verdict{!keep, why}
+				*old = Verdict{Destroy: !keep, Rule: why}
 			case !old.Destroy: // an earlier rule keeps it
 			case keep:
-				*old = Verdict{false, why}
+				*old = Verdict{Rule: why}
 			case len(p.rules) > 1:
 				old.Rule += ", " + why
 			}

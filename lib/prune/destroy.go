@@ -1,0 +1,118 @@
+package prune
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"github.com/zrepl-tools/zrepl-tools/lib/zfs"
+)
+
+// Events tell of each snapshot, by its full name, what became of it. Either
+// may be nil. An error of Gone ends the destroying.
+type Events struct {
+	Gone func(snapshot string) error
+	Left func(snapshot string, err error)
+}
+
+// Destroy destroys snapshots of one dataset in batches of one command each.
+// Those that a batch fails for are left with ZFS's reason, and the others are
+// tried again without them. What is gone already counts as destroyed. It
+// returns how many are destroyed and how many are left; err is only for what
+// ends the work, such as a cancelled ctx.
+func Destroy(ctx context.Context, z *zfs.ZFS, ds string, shorts []string, ev Events) (gone, left int, err error) {
+	d := &destroyer{z: z, ds: ds, ev: ev}
+	for len(shorts) > 0 && err == nil {
+		n := zfs.Batch(ds, shorts)
+		err = d.batch(ctx, shorts[:n])
+		shorts = shorts[n:]
+	}
+	return d.gone, d.left, err
+}
+
+type destroyer struct {
+	z          *zfs.ZFS
+	ds         string
+	ev         Events
+	gone, left int
+}
+
+func (d *destroyer) batch(ctx context.Context, shorts []string) error {
+	if err := ctx.Err(); err != nil || len(shorts) == 0 {
+		return err
+	}
+	err := d.z.DestroySnapshots(ctx, d.ds, shorts)
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case err == nil, len(shorts) == 1 && zfs.NotExist(err):
+		return d.destroyed(shorts)
+	case len(shorts) == 1:
+		d.leave(shorts[0], err)
+		return nil
+	}
+	reasons := blamed(err, d.ds, shorts)
+	if len(reasons) == 0 {
+		half := len(shorts) / 2
+		if err := d.batch(ctx, shorts[:half]); err != nil {
+			return err
+		}
+		return d.batch(ctx, shorts[half:])
+	}
+	var rest []string
+	for _, short := range shorts {
+		if reason, ok := reasons[short]; ok {
+			d.leave(short, errors.New(reason))
+		} else {
+			rest = append(rest, short)
+		}
+	}
+	return d.batch(ctx, rest)
+}
+
+func (d *destroyer) destroyed(shorts []string) error {
+	d.gone += len(shorts)
+	for _, short := range shorts {
+		if d.ev.Gone != nil {
+			if err := d.ev.Gone(d.ds + "@" + short); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (d *destroyer) leave(short string, err error) {
+	d.left++
+	if d.ev.Left != nil {
+		d.ev.Left(d.ds+"@"+short, err)
+	}
+}
+
+// blamed reads which snapshots zfs destroy says it could not destroy
+// ("cannot destroy snapshot NAME: REASON", a line each) and why.
+func blamed(err error, ds string, shorts []string) map[string]string {
+	var e *zfs.Error
+	if !errors.As(err, &e) {
+		return nil
+	}
+	asked := map[string]bool{}
+	for _, short := range shorts {
+		asked[short] = true
+	}
+	reasons := map[string]string{}
+	for line := range strings.SplitSeq(e.Stderr, "\n") {
+		_, about, ok := strings.Cut(line, ds+"@")
+		for at := 0; ok && at < len(about); at++ {
+			name := about[:at]
+			if !asked[name] { // a name may hold colons and spaces
+				continue
+			}
+			rest := strings.TrimPrefix(about[at:], "'")
+			if reason, ok := strings.CutPrefix(rest, ": "); ok {
+				reasons[name] = reason
+			}
+		}
+	}
+	return reasons
+}

@@ -1,0 +1,237 @@
+// Package snap takes snapshots of datasets.
+//
+// It promises one command, and so one transaction, for each pool, as far as
+// the system takes that many arguments, and that every snapshot which exists
+// afterwards was told. It destroys nothing: see package prune.
+package snap
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
+	"github.com/zrepl-tools/zrepl-tools/lib/zfs"
+)
+
+// Options of Take.
+type Options struct {
+	Prefix     string
+	Format     string               // of the time behind the prefix; empty: DefaultFormat
+	Local      bool                 // local time instead of UTC
+	Recursive  bool                 // the datasets below, too
+	Passes     func(ds string) bool // only these; nil: all
+	Properties map[string]string    // of the snapshots
+	IfOlder    time.Duration        // skip what has a matching snapshot younger than this
+	IfWritten  bool                 // skip what has nothing new since its matching snapshot
+	DryRun     bool                 // Created is called, and nothing happens
+	Now        func() time.Time     // nil: time.Now
+	Hooks      Hooks
+
+	Created func(snapshot string) error    // each, once it exists; an error of it is returned at the end
+	Failed  func(object string, err error) // a dataset, or a pool, that got none
+	Warn    func(format string, a ...any)  // what is done, but not as one may think
+}
+
+// Result counts datasets.
+type Result struct{ Taken, Skipped, Failed int }
+
+type run struct {
+	z      *zfs.ZFS
+	o      Options
+	now    time.Time
+	short  string
+	asked  map[string]bool
+	result Result
+	out    error
+}
+
+// Take takes a snapshot of each dataset, all with the same name behind the @.
+// Where one of a pool's datasets does not exist, the others get theirs. err is
+// for what ends the run; what failed alone is told by Failed and counted.
+func Take(ctx context.Context, z *zfs.ZFS, datasets []string, o Options) (Result, error) {
+	r := &run{z: z, o: o, asked: map[string]bool{}}
+	if r.o.Now == nil {
+		r.o.Now = time.Now
+	}
+	if r.o.Format == "" {
+		r.o.Format = DefaultFormat
+	}
+	r.now = r.o.Now()
+	if !o.Local {
+		r.now = r.now.UTC()
+	}
+	r.short = Name(o.Prefix, r.o.Format, r.now)
+	if err := dataset.CheckShort(r.short); err != nil {
+		return r.result, fmt.Errorf("bad snapshot name %q: %w", r.short, err)
+	}
+	if err := r.check(datasets); err != nil || len(datasets) == 0 {
+		return r.result, err
+	}
+	due, err := r.choose(ctx, datasets)
+	if err != nil {
+		return r.result, err
+	}
+	for _, pool := range r.pools(due) {
+		if err := r.pool(ctx, pool); err != nil {
+			return r.result, err
+		}
+	}
+	return r.result, r.out
+}
+
+func (r *run) check(datasets []string) error {
+	for _, ds := range datasets {
+		if err := dataset.CheckName(ds); err != nil {
+			return fmt.Errorf("bad dataset name %q: %w", ds, err)
+		}
+		r.asked[ds] = true
+	}
+	return nil
+}
+
+func (r *run) fail(object string, err error) {
+	r.result.Failed++
+	if r.o.Failed != nil {
+		r.o.Failed(object, err)
+	}
+}
+
+// pools parts datasets by pool, in the order in which the pools first come,
+// and sorts out those whose snapshot would have too long a name.
+func (r *run) pools(datasets []string) [][]string {
+	at := map[string]int{}
+	var pools [][]string
+	for _, ds := range datasets {
+		if err := dataset.CheckFull(ds + "@" + r.short); err != nil {
+			r.fail(ds, err)
+			continue
+		}
+		pool := dataset.Pool(ds)
+		i, ok := at[pool]
+		if !ok {
+			i = len(pools)
+			at[pool] = i
+			pools = append(pools, nil)
+		}
+		pools[i] = append(pools[i], ds)
+	}
+	return pools
+}
+
+func (r *run) pool(ctx context.Context, datasets []string) error {
+	names := make([]string, len(datasets))
+	for i, ds := range datasets {
+		names[i] = ds + "@" + r.short
+	}
+	if fit := zfs.FitArgs(names); fit < len(names) && r.o.Warn != nil {
+		r.o.Warn("the %d snapshots of pool %q do not fit into one command: they are atomic only in parts of about %d",
+			len(names), dataset.Pool(datasets[0]), fit)
+	}
+	for len(datasets) > 0 {
+		n := zfs.FitArgs(names)
+		if err := r.batch(ctx, datasets[:n]); err != nil {
+			return err
+		}
+		datasets, names = datasets[n:], names[n:]
+	}
+	return nil
+}
+
+func (r *run) batch(ctx context.Context, datasets []string) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if r.o.DryRun {
+		return r.created(datasets)
+	}
+	goOn, ran, abort := r.before(ctx, datasets)
+	results := map[string]string{}
+	defer func() { r.after(ctx, ran, results) }()
+	if abort {
+		return cmpErr(ctx.Err(), errors.New("a hook before the snapshots failed: nothing more is taken"))
+	}
+	for _, ds := range goOn {
+		results[ds] = "failed"
+	}
+	taken, err := r.snapshot(ctx, goOn)
+	for _, ds := range taken {
+		results[ds] = "taken"
+	}
+	return err
+}
+
+func cmpErr(first, second error) error {
+	if first != nil {
+		return first
+	}
+	return second
+}
+
+// snapshot takes the snapshots of one batch and returns which there are.
+func (r *run) snapshot(ctx context.Context, datasets []string) ([]string, error) {
+	err := r.command(ctx, datasets)
+	if zfs.NotExist(err) {
+		there, missing, listErr := r.existing(ctx, datasets)
+		if listErr == nil && len(missing) > 0 {
+			for _, ds := range missing {
+				r.fail(ds, errors.New("dataset does not exist"))
+			}
+			datasets = there
+			err = r.command(ctx, datasets)
+		}
+	}
+	switch {
+	case ctx.Err() != nil:
+		return nil, ctx.Err()
+	case err != nil && len(datasets) == 1:
+		r.fail(datasets[0], err)
+		return nil, nil
+	case err != nil:
+		r.result.Failed += len(datasets) - 1
+		r.fail(dataset.Pool(datasets[0]), fmt.Errorf("none of %d snapshots is taken: %w", len(datasets), err))
+		return nil, nil
+	}
+	return datasets, r.created(datasets)
+}
+
+func (r *run) command(ctx context.Context, datasets []string) error {
+	names := make([]string, len(datasets))
+	for i, ds := range datasets {
+		names[i] = ds + "@" + r.short
+	}
+	return r.z.Snapshot(ctx, names, false, r.o.Properties)
+}
+
+// existing parts datasets into those that exist and those that do not.
+func (r *run) existing(ctx context.Context, datasets []string) (there, missing []string, err error) {
+	exists := map[string]bool{}
+	err = r.z.List(ctx, zfs.ListOptions{Roots: datasets}, func(fields []string) error {
+		exists[fields[0]] = true
+		return nil
+	})
+	if err != nil && !zfs.NotExist(err) {
+		return nil, nil, err
+	}
+	for _, ds := range datasets {
+		if exists[ds] {
+			there = append(there, ds)
+		} else {
+			missing = append(missing, ds)
+		}
+	}
+	return there, missing, nil
+}
+
+// created tells of snapshots. When the listener has gone the run goes on: a
+// closed pipe must not leave half of the datasets without their snapshots.
+func (r *run) created(datasets []string) error {
+	r.result.Taken += len(datasets)
+	for _, ds := range datasets {
+		if r.o.Created != nil && r.out == nil {
+			r.out = r.o.Created(ds + "@" + r.short)
+		}
+	}
+	return nil
+}
