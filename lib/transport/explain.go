@@ -1,0 +1,77 @@
+package transport
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/zrepl-tools/zrepl-tools/lib/child"
+)
+
+// explainGrace is how long Explain waits for a program that may be about to
+// say why it ends.
+const explainGrace = time.Second
+
+// Error is a connection that could not be made or did not hold.
+type Error struct {
+	Name   string       // what the connection is: a program, or ssh and a host
+	Status child.Status // how its program ended
+	Cause  error        // what its user saw
+	Later  bool         // it may work later: the link, not the far side's answer
+}
+
+// Error prefers the program's own last words.
+func (e *Error) Error() string {
+	said := child.Clean(e.Status.Stderr, 500)
+	switch {
+	case said != "":
+		return fmt.Sprintf("%s: %s (%s)", e.Name, said, e.Status)
+	case e.Cause != nil && e.Status.OK():
+		return fmt.Sprintf("%s: %v", e.Name, e.Cause)
+	case e.Cause != nil:
+		return fmt.Sprintf("%s: %v (%s)", e.Name, e.Cause, e.Status)
+	}
+	return fmt.Sprintf("%s: %s", e.Name, e.Status)
+}
+
+func (e *Error) Unwrap() error { return e.Cause }
+
+// ExitStatus is 75, try again later, where that may help.
+func (e *Error) ExitStatus() int {
+	if e.Later {
+		return 75 // EX_TEMPFAIL of sysexits(3)
+	}
+	return 1
+}
+
+// Explain closes a connection on which err was seen, and says why that was:
+// by the exit status and the last words of its program. ssh's own exit status
+// for a link that it could not make or that it lost, 255, is temporary; 75 of
+// any program is, too.
+func (c *Conn) Explain(err error) error {
+	if err == nil {
+		return nil
+	}
+	select {
+	case <-c.process.Done():
+	case <-time.After(explainGrace):
+	}
+	ended := false
+	select {
+	case <-c.process.Done():
+		ended = true
+	default:
+	}
+	status := c.Wait()
+	if !ended { // it was we who ended it: its status says nothing
+		status = child.Status{Stderr: status.Stderr}
+	}
+	e := &Error{Name: c.name, Status: status, Cause: err}
+	temporary, ok := err.(interface{ ExitStatus() int })
+	switch {
+	case ended && status.Code == 75, ended && c.ssh && status.Code == 255, status.Signal != 0:
+		e.Later = true
+	case ended && status.Code == 0, !ended:
+		e.Later = ok && temporary.ExitStatus() == 75
+	}
+	return e
+}
