@@ -5,10 +5,12 @@
 # and zpool are the right ones, and $work is gone with all that was made when the script ends.
 # shellcheck shell=sh disable=SC2154
 
-# build_programs builds all programs into a new folder and prints its name.
+# build_programs builds all programs into a folder of its own, $bin.
+built=
 build_programs() {
   built=$(mktemp -d "${TMPDIR:-/tmp}/zt-bin.XXXXXX") || return 1
-  (cd "$here/.." && go build -buildvcs=false -o "$built/" work) && echo "$built"
+  bin=$built
+  (cd "$here/.." && go build -buildvcs=false -o "$built/" work) || { rm -rf "$built"; return 1; }
 }
 
 sandbox_open() {
@@ -51,7 +53,7 @@ sandbox_close() {
     zpool list $pool >/dev/null 2>&1 && settled zpool destroy -f $pool
   done
   cd /
-  rm -rf "$work"
+  rm -rf "$work" ${built:+"$built"}
   exit $status
 }
 
@@ -192,6 +194,13 @@ stop_daemon() {
   daemon=
 }
 
+# sshd_usable says whether this machine has an sshd that would let the caller in; sshd lets nobody into
+# an account that is locked.
+sshd_usable() {
+  [ -x "$(sshd_path)" ] && command -v ssh-keygen >/dev/null && ! grep -q "^$(id -un):!" /etc/shadow 2>/dev/null
+}
+sshd_path() { command -v sshd || echo /usr/sbin/sshd; }
+
 # start_sshd COMMAND starts a private sshd on the loopback whose only key is forced to COMMAND.
 sshd='' port=''
 start_sshd() {
@@ -214,7 +223,7 @@ PasswordAuthentication no
 PermitRootLogin prohibit-password
 SetEnv PATH=$PATH${ZFS_SIM_ROOT:+ ZFS_SIM_ROOT=$ZFS_SIM_ROOT}
 CONF
-  "$(command -v sshd || echo /usr/sbin/sshd)" -D -e -f "$ssh/sshd_config" 2>"$work/sshd.log" &
+  "$(sshd_path)" -D -e -f "$ssh/sshd_config" 2>"$work/sshd.log" &
   sshd=$!
   printf '[127.0.0.1]:%s %s\n' "$port" "$(cut -d' ' -f1,2 "$ssh/host.pub")" >"$ssh/known_hosts"
   await 10 grep -q 'listening on' "$work/sshd.log" || { cat "$work/sshd.log" >&2; return 1; }
