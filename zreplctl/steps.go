@@ -56,7 +56,7 @@ func stepsCommand(g *globals) *ffcli.Command {
 func (s *steps) addRule(text string) error {
 	for i := len(text) - 1; i >= 0; i-- {
 		if text[i] == '=' {
-			pos := mapfilter.Pos("-r " + strconv.Itoa(len(s.rules)+1))
+			pos := mapfilter.Pos{File: "-r " + strconv.Itoa(len(s.rules)+1)}
 			s.rules = append(s.rules, mapfilter.Rule{Pattern: text[:i], Result: text[i+1:], Pos: pos})
 			return nil
 		}

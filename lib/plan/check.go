@@ -119,9 +119,9 @@ func (o *one) nothingToSend() string {
 	have := snapshots(o.sender)
 	switch {
 	case len(have) == 0 && len(o.sender) > 0:
-		return "the source has bookmarks and no snapshot"
+		return "the source has bookmarks and no snapshot; the target has " + history(o.receiver)
 	case len(have) == 0:
-		return "the source has no snapshot"
+		return "the source has no snapshot; the target has " + history(o.receiver)
 	}
 	return "the source has " + history(have) + ", none of them wanted"
 }

@@ -59,6 +59,8 @@ func (o *one) plan() {
 	base, at := findBase(o.sender, o.receiver)
 	o.r.Base = base
 	switch {
+	case len(snapshots(o.sender)) == 0:
+		o.r.Conflict = conflict(NoSnapshots, "%s", o.nothingToSend())
 	case base != nil:
 		o.incremental(at)
 	case len(o.receiver) > 0:

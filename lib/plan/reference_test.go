@@ -16,6 +16,10 @@ func reference(in Input, p Policy) []string {
 		return []string{"options"}
 	}
 	var recv []dataset.Version
+	some := false
+	for _, v := range in.Sender {
+		some = some || v.Kind == dataset.Snapshot
+	}
 	if in.Receiver != nil {
 		recv = in.Receiver.Versions
 	}
@@ -45,12 +49,15 @@ func reference(in Input, p Policy) []string {
 	if in.Receiver != nil {
 		part = in.Receiver.Partial
 		whole := part == nil || part.From != 0
-		if initial && whole && !in.Receiver.Placeholder {
+		if some && initial && whole && !in.Receiver.Placeholder {
 			return []string{"unrelated"}
 		}
 		if in.Encrypted && !in.Receiver.Encrypted && count > 0 {
 			return []string{"options"}
 		}
+	}
+	if !some {
+		return []string{"no-snapshots"}
 	}
 	if count > 0 && base == nil {
 		return []string{"unrelated"}
