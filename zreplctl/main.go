@@ -21,6 +21,10 @@ var subcommands = []func(*globals) *ffcli.Command{
 	checkCommand,
 	listCommand,
 	stepsCommand,
+	pullCommand,
+	pushCommand,
+	localCommand,
+	serveCommand,
 }
 
 func run(ctx context.Context, args []string, stdin, stdout *os.File, stderr io.Writer) int {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"strconv"
 
@@ -39,12 +40,14 @@ func (r *Receiver) CheckReceive(ctx context.Context, in transfer.ReceiveRequest)
 
 func (r *Receiver) receiveArgs(in transfer.ReceiveRequest) ([]string, error) {
 	o := zfs.ReceiveOptions{Snapshot: in.Name, Volume: in.Volume, Over: in.Over,
-		Properties: in.Send.Properties, Raw: in.Send.Raw}
+		Properties: in.Send.Properties, Raw: in.Send.Raw, Exclude: r.Exclude}
 	if in.Chained {
 		o.Snapshot = ""
 	}
 	if in.From == 0 {
-		o.Set = map[string]string{"readonly": "on", SendProperty: in.Send.Record()}
+		o.Set = map[string]string{"readonly": "on"}
+		maps.Copy(o.Set, r.Set)
+		o.Set[SendProperty] = in.Send.Record()
 	}
 	return r.ZFS.ReceiveArgs(in.Dataset, o)
 }
@@ -59,8 +62,12 @@ func (r *Receiver) Receive(ctx context.Context, in transfer.ReceiveRequest, stre
 	}
 	if stream.Framed != nil {
 		got, err := r.receiveFramed(ctx, in, stream, progress)
-		if stream.Done != nil {
-			stream.Done(err == nil)
+		if stream.Done == nil {
+			return got, err
+		}
+		why := stream.Done(err == nil)
+		if link := (*transfer.LinkError)(nil); errors.As(err, &link) && why != nil && ctx.Err() == nil {
+			err = &transfer.LinkError{Err: fmt.Errorf("%w: %w", err, why)}
 		}
 		return got, err
 	}

@@ -19,9 +19,14 @@ import (
 type Receiver struct {
 	ZFS *zfs.ZFS
 	Tag string // see LastTag
+	// Map says where a sender's datasets go.
+	Map func(source string) (target string, ok bool)
 	// Roots are the datasets that the job may touch, with all below them. What
 	// stands above is read, never changed.
 	Roots []string
+	// Set and Exclude are properties for zfs receive -o and -x.
+	Set     map[string]string
+	Exclude []string
 	// RecvFrame is the zrecv-frame program with options, for framed streams.
 	RecvFrame []string
 	// Inherit are descriptors that programs which move a stream keep open,
@@ -37,6 +42,20 @@ func (r *Receiver) allowed(name string) error {
 		return fmt.Errorf("dataset %q: %w", name, errNotOffered)
 	}
 	return nil
+}
+
+// Targets says where datasets of the sender go.
+func (r *Receiver) Targets(_ context.Context, sources []string) (map[string]string, error) {
+	targets := map[string]string{}
+	for _, s := range sources {
+		if err := dataset.CheckName(s); err != nil {
+			return nil, fmt.Errorf("bad dataset name: %w", err)
+		}
+		if t, ok := r.Map(s); ok {
+			targets[s] = t
+		}
+	}
+	return targets, nil
 }
 
 var receiverProperties = []string{"encryption", "keystatus", "receive_resume_token", "written",

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"iter"
 	"os"
 	"sync"
@@ -16,9 +15,11 @@ import (
 // Link is one connection to a server.
 type Link struct {
 	rpc.Client
-	// End closes the connection and returns what is known about why it ended,
-	// such as the last line of ssh, or nil.
-	End func() error
+	// Explain closes the connection, on which err was seen, and returns why
+	// that was, as far as is known: what ssh said, perhaps. A method
+	// ExitStatus that returns 75 says that it may work later. It may be called
+	// with nil.
+	Explain func(err error) error
 }
 
 // Pool keeps the connections of one run to one server. Each has one call at a
@@ -40,7 +41,7 @@ func (p *Pool) Close() {
 	p.idle = nil
 	p.mu.Unlock()
 	for _, l := range idle {
-		l.End()
+		l.Explain(nil)
 	}
 }
 
@@ -55,18 +56,40 @@ func (p *Pool) get(ctx context.Context) (*Link, error) {
 	p.mu.Unlock()
 	l, err := p.Dial(ctx)
 	if err != nil {
-		return nil, &transfer.LinkError{Err: err}
+		return nil, err
 	}
 	var w transfer.Welcome
 	if err := l.Call(ctx, "hello", transfer.Hello{Protocol: transfer.Protocol, Run: p.Run}, &w); err != nil {
-		return nil, p.failed(ctx, l, err)
+		return nil, p.unreachable(ctx, l, err)
 	}
 	if w.Role != p.Role {
-		l.End()
+		l.Explain(nil)
 		return nil, fmt.Errorf("the server's job is a %q, and this job needs a %q", w.Role, p.Role)
 	}
 	return l, nil
 }
+
+// unreachable judges the failure of a first call: it may be a wrong address,
+// a refusal or a link that will come back.
+func (p *Pool) unreachable(ctx context.Context, l *Link, err error) error {
+	var remote *rpc.RemoteError
+	if errors.As(err, &remote) {
+		l.Explain(nil)
+		return err
+	}
+	err = l.Explain(err)
+	var later interface{ ExitStatus() int }
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case errors.As(err, &later) && later.ExitStatus() == tryLater:
+		return &transfer.LinkError{Err: err}
+	}
+	return err
+}
+
+// tryLater is EX_TEMPFAIL of sysexits(3).
+const tryLater = 75
 
 func (p *Pool) put(l *Link) {
 	p.mu.Lock()
@@ -86,14 +109,11 @@ func (p *Pool) failed(ctx context.Context, l *Link, err error) error {
 	return p.broken(ctx, l, err)
 }
 
+// broken ends a connection that worked before.
 func (p *Pool) broken(ctx context.Context, l *Link, err error) error {
-	why := l.End()
-	var nonsense *rpc.ProtocolError
-	switch {
-	case ctx.Err() != nil:
+	err = l.Explain(err)
+	if ctx.Err() != nil {
 		return ctx.Err()
-	case why != nil && !(errors.As(err, &nonsense) && nonsense.Text != ""):
-		err = fmt.Errorf("%w: %w", err, why)
 	}
 	return &transfer.LinkError{Err: err}
 }
@@ -161,12 +181,12 @@ func (s RemoteSender) Send(ctx context.Context, in transfer.SendRequest) (*trans
 		return nil, s.failed(ctx, l, err)
 	}
 	stream.Framed = file
-	stream.Done = func(clean bool) {
+	stream.Done = func(clean bool) error {
 		if err := done(clean); err != nil || !clean {
-			l.End()
-			return
+			return l.Explain(err)
 		}
 		s.put(l)
+		return nil
 	}
 	return stream, nil
 }
@@ -192,6 +212,12 @@ func (r RemoteReceiver) Protect(ctx context.Context, in transfer.Holds) (bad tra
 // Since is Receiver.Since over there.
 func (r RemoteReceiver) Since(ctx context.Context, in []transfer.Snap) (out map[string]uint64, err error) {
 	err = r.call(ctx, "since", in, &out)
+	return out, err
+}
+
+// Targets is Receiver.Targets over there.
+func (r RemoteReceiver) Targets(ctx context.Context, sources []string) (out map[string]string, err error) {
+	err = r.call(ctx, "targets", sources, &out)
 	return out, err
 }
 
@@ -226,12 +252,12 @@ func (r RemoteReceiver) Receive(ctx context.Context, in transfer.ReceiveRequest,
 	}
 	var remote *rpc.RemoteError
 	if errors.As(err, &remote) {
-		l.End() // a server that refuses octets hangs up
+		l.Explain(nil) // a server that refuses octets hangs up
 		return got, err
 	}
 	err = r.broken(ctx, l, err)
-	if sent != nil && ctx.Err() == nil && !errors.Is(err, io.EOF) {
-		err = fmt.Errorf("%w (%w)", sent, err)
+	if sent != nil && ctx.Err() == nil {
+		err = &transfer.LinkError{Err: fmt.Errorf("%w (%w)", err, sent)}
 	}
 	return got, err
 }

@@ -86,6 +86,7 @@ func ServeReceiver(server *rpc.Server, v *Service, r *Receiver) {
 	})
 	server.Handle("protect", r.Protect)
 	server.Handle("since", r.Since)
+	server.Handle("targets", r.Targets)
 	server.Handle("placeholder", func(ctx context.Context, in transfer.Placeholder) (struct{}, error) {
 		return struct{}{}, r.Placeholder(ctx, in)
 	})

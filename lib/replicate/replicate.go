@@ -38,15 +38,16 @@ type Receiver interface {
 	Since(context.Context, []transfer.Snap) (map[string]uint64, error)
 	Placeholder(context.Context, transfer.Placeholder) error
 	Abort(context.Context, transfer.Name) error
+	// Targets says where datasets of the sender go; those that are not to be
+	// replicated are not in the answer.
+	Targets(ctx context.Context, sources []string) (map[string]string, error)
 }
 
 // Job is what to replicate. It is used for one Run.
 type Job struct {
 	Sender   Sender
 	Receiver Receiver
-	// Map gives a sender's dataset its target.
-	Map    func(source string) (target string, ok bool)
-	Policy plan.Policy
+	Policy   plan.Policy
 	// Parallel is how many streams flow at once, at least 1.
 	Parallel int
 	// Bookmarks makes the cursor a bookmark and not a hold.

@@ -36,21 +36,29 @@ func (j *Job) look(ctx context.Context, thorough bool) (*view, error) {
 	for _, d := range to {
 		v.targets[d.Name] = d
 	}
-	if err := v.pair(j, from); err != nil {
+	var names []string
+	for _, d := range from {
+		names = append(names, d.Name)
+	}
+	targets, err := j.Receiver.Targets(ctx, names)
+	if err != nil {
+		return nil, fmt.Errorf("cannot find out where datasets go: %w", err)
+	}
+	if err := v.pair(from, targets); err != nil {
 		return nil, err
 	}
 	return v, j.writtenSince(ctx, v)
 }
 
 // pair maps the sender's datasets to targets and makes a plan's input of each.
-func (v *view) pair(j *Job, from []transfer.Dataset) error {
+func (v *view) pair(from []transfer.Dataset, targets map[string]string) error {
 	children := map[string]bool{}
 	for name := range v.targets {
 		children[dataset.Parent(name)] = true
 	}
 	taken := map[string]string{}
 	for _, d := range from {
-		target, ok := j.Map(d.Name)
+		target, ok := targets[d.Name]
 		if !ok {
 			v.others = append(v.others, d)
 			continue

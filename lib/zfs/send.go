@@ -3,6 +3,7 @@ package zfs
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
 )
@@ -61,6 +62,7 @@ type ReceiveOptions struct {
 	Volume     bool
 	Over       bool              // -F: onto a placeholder
 	Set        map[string]string // -o
+	Exclude    []string          // -x, besides what is always excluded
 	Properties bool              // the stream carries properties
 	Raw        bool              // the stream is raw
 }
@@ -77,13 +79,21 @@ func (z *ZFS) ReceiveArgs(ds string, o ReceiveOptions) ([]string, error) {
 	if o.Over {
 		args = append(args, "-F")
 	}
+	exclude := slices.Clone(o.Exclude)
 	if !o.Volume {
-		for _, p := range []string{"mountpoint", "canmount", "sharenfs", "sharesmb"} {
-			args = append(args, "-x", p)
-		}
+		exclude = append(exclude, "mountpoint", "canmount", "sharenfs", "sharesmb")
 	}
 	if o.Properties && !o.Raw {
-		args = append(args, "-x", "encryption")
+		exclude = append(exclude, "encryption")
+	}
+	slices.Sort(exclude)
+	for _, p := range slices.Compact(exclude) {
+		if err := checkProperty(p); err != nil {
+			return nil, err
+		}
+		if _, set := o.Set[p]; !set {
+			args = append(args, "-x", p)
+		}
 	}
 	set, err := assignments("-o", o.Set)
 	if err != nil {

@@ -1,0 +1,78 @@
+package job
+
+import (
+	"context"
+	"fmt"
+	"os"
+
+	"github.com/zrepl-tools/zrepl-tools/lib/endpoint"
+	"github.com/zrepl-tools/zrepl-tools/lib/plan"
+	"github.com/zrepl-tools/zrepl-tools/lib/replicate"
+	"github.com/zrepl-tools/zrepl-tools/lib/transfer"
+	"github.com/zrepl-tools/zrepl-tools/lib/zfs"
+	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/config"
+)
+
+// Programs are the paths of what moves streams.
+type Programs struct {
+	ZFS                  *zfs.ZFS
+	SendFrame, RecvFrame string
+	// Daemon says that ssh gets nothing of our environment.
+	Daemon bool
+}
+
+// sender is the sending end of a job whose datasets are here.
+func (p Programs) sender(j *config.Job) *endpoint.Sender {
+	s := &endpoint.Sender{ZFS: p.ZFS, Datasets: j.Datasets, Plain: j.Send.Decrypt,
+		Options: transfer.Options{LargeBlocks: j.Send.LargeBlocks, Compressed: j.Send.Compressed,
+			Embedded: j.Send.Embedded, Properties: j.Send.Properties}}
+	if j.Type == config.Local {
+		s.Datasets = j.Mapping
+	}
+	s.Tag = endpoint.CursorTag(string(j.Type), j.ID())
+	return s
+}
+
+// receiver is the receiving end of a job whose targets are here.
+func (p Programs) receiver(j *config.Job, inherit ...*os.File) *endpoint.Receiver {
+	r := &endpoint.Receiver{ZFS: p.ZFS, Tag: endpoint.LastTag(j.Name), Inherit: inherit,
+		Set: j.Recv.Override, Exclude: j.Recv.Exclude, RecvFrame: []string{p.RecvFrame}}
+	if j.Mapping != nil {
+		r.Map, r.Roots = j.Mapping.Map, j.Mapping.Targets()
+		return r
+	}
+	r.Roots = []string{j.Root}
+	r.Map = func(source string) (string, bool) { return j.Root + "/" + source, true }
+	return r
+}
+
+func (p Programs) sendFrame(j *config.Job) []string {
+	return []string{p.SendFrame, "-checksum", j.Checksum}
+}
+
+// ends makes both ends of an active job. Close ends its connections.
+func (p Programs) ends(j *config.Job, run string, inherit ...*os.File) (s replicate.Sender, r replicate.Receiver, closeAll func(), err error) {
+	pool := &endpoint.Pool{Run: run, Dial: func(ctx context.Context) (*endpoint.Link, error) { return dial(ctx, j.Connect, p.Daemon) }}
+	switch j.Type {
+	case config.Pull:
+		pool.Role = endpoint.SourceRole
+		return endpoint.RemoteSender{Pool: pool}, p.receiver(j, inherit...), pool.Close, nil
+	case config.Push:
+		pool.Role = endpoint.SinkRole
+		return p.sender(j), endpoint.RemoteReceiver{Pool: pool, SendFrame: p.sendFrame(j)}, pool.Close, nil
+	case config.Local:
+		return p.sender(j), p.receiver(j, inherit...), func() {}, nil
+	}
+	return nil, nil, nil, fmt.Errorf("a job of type %s replicates nothing by itself", j.Type)
+}
+
+func policy(j *config.Job) plan.Policy {
+	return plan.Policy{
+		Initial: plan.Initial(j.InitialReplPolicy),
+		Prefix:  j.SnapshotPrefix,
+		Merge:   true,
+		// The sender decides that, and refuses if it does not want to.
+		Decrypt:           true,
+		PlainPlaceholders: j.Recv.PlainPlaceholders,
+	}
+}

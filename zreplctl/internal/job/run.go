@@ -1,0 +1,133 @@
+// Package job runs one job of the configuration once, or serves one
+// connection of a client of one.
+//
+// It promises that two runs of a job never overlap, and that what a run
+// returns, what it writes into the job's record and what the exit status says
+// are the same. It prints nothing.
+package job
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/zrepl-tools/zrepl-tools/lib/plan"
+	"github.com/zrepl-tools/zrepl-tools/lib/progress"
+	"github.com/zrepl-tools/zrepl-tools/lib/replicate"
+	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/config"
+)
+
+// Run is one run of an active job.
+type Run struct {
+	Global   config.Global
+	Job      *config.Job
+	Programs Programs
+	Retries  int // see replicate.Job
+	Tracker  *progress.Tracker
+	Say      func(string)
+	// Before and After are the parts that are not replication: they take
+	// snapshots and prune. Nil: not wanted. After runs only where the
+	// replication was not cut off, since it destroys.
+	Before, After func(context.Context) error
+	// NoReplication leaves the replication out.
+	NoReplication bool
+}
+
+// Do runs the job. The error is ErrRunning, or a *DatasetsError where only
+// some datasets failed, or says why nothing could be done.
+func (r *Run) Do(ctx context.Context) (err error) {
+	file, err := lock(r.Global.RunDir, r.Job.Name)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	if r.Tracker == nil {
+		r.Tracker = &progress.Tracker{}
+	}
+	started := time.Now()
+	defer func() {
+		if werr := r.record(started, err); werr != nil && err == nil {
+			err = fmt.Errorf("cannot write the record of the run: %w", werr)
+		}
+	}()
+	var errs []error
+	if r.Before != nil {
+		errs = append(errs, r.Before(ctx))
+	}
+	if !r.NoReplication {
+		errs = append(errs, r.replicate(ctx, file))
+	}
+	if r.After != nil && ctx.Err() == nil {
+		errs = append(errs, r.After(ctx))
+	}
+	return errors.Join(errs...)
+}
+
+func (r *Run) replicate(ctx context.Context, lock *os.File) error {
+	sender, receiver, closeAll, err := r.Programs.ends(r.Job, runID(), lock)
+	if err != nil {
+		return err
+	}
+	defer closeAll()
+	// As long as the mark is there, the last run left nothing behind.
+	mark := filepath.Join(r.Global.RunDir, r.Job.Name+".tidy")
+	_, missing := os.Stat(mark)
+	os.Remove(mark)
+	j := &replicate.Job{Sender: sender, Receiver: receiver, Policy: policy(r.Job), Parallel: r.Job.Parallel,
+		Bookmarks: r.Job.Cursor == config.CursorBookmark, Thorough: missing != nil, Retries: r.Retries,
+		Tracker: r.Tracker, Say: r.Say}
+	err = j.Run(ctx)
+	if err == nil {
+		os.WriteFile(mark, nil, 0o600) // without it the next run only takes longer
+	}
+	if errors.Is(err, replicate.ErrIncomplete) {
+		return &DatasetsError{r.failures()}
+	}
+	return err
+}
+
+func (r *Run) failures() (failed []progress.Dataset) {
+	for _, d := range r.Tracker.Snapshot().Datasets {
+		if d.State == progress.Failed {
+			failed = append(failed, d)
+		}
+	}
+	return failed
+}
+
+// DatasetsError says which datasets were not replicated.
+type DatasetsError struct{ Failed []progress.Dataset }
+
+func (e *DatasetsError) Error() string {
+	return fmt.Sprintf("%d datasets were not replicated", len(e.Failed))
+}
+
+// Unwrap returns one error for each dataset.
+func (e *DatasetsError) Each() []error {
+	var all []error
+	for _, d := range e.Failed {
+		name, text := d.Source, d.Error
+		if name == "" {
+			name = d.Target
+		}
+		if d.Reason != "" {
+			text = d.Reason + ": " + text
+		}
+		all = append(all, fmt.Errorf("cannot replicate %q to %q: %s", name, d.Target, text))
+	}
+	return all
+}
+
+// Plan returns what a run would do, and changes nothing.
+func (r *Run) Plan(ctx context.Context) ([]plan.Result, error) {
+	sender, receiver, closeAll, err := r.Programs.ends(r.Job, runID())
+	if err != nil {
+		return nil, err
+	}
+	defer closeAll()
+	j := &replicate.Job{Sender: sender, Receiver: receiver, Policy: policy(r.Job)}
+	return j.Plan(ctx)
+}

@@ -1,0 +1,56 @@
+package job
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"sync"
+
+	"github.com/zrepl-tools/zrepl-tools/lib/endpoint"
+	"github.com/zrepl-tools/zrepl-tools/lib/rpc"
+	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/config"
+)
+
+// Event is a line of JSON that serve writes for the daemon.
+type Event struct {
+	Event   string `json:"event"`             // hello, send, receive, list or idle
+	Run     string `json:"run,omitempty"`     // of hello: the client's run
+	Dataset string `json:"dataset,omitempty"` // of send and receive
+}
+
+// Serve serves one connection of a client on in and out, until the client
+// hangs up. Events go to status, where it is not nil.
+func (p Programs) Serve(ctx context.Context, c *config.Config, client string, in, out *os.File, status io.Writer) error {
+	j, err := c.Serving(client)
+	if err != nil {
+		return err
+	}
+	var mu sync.Mutex
+	tell := func(e Event) {
+		mu.Lock()
+		defer mu.Unlock()
+		if status != nil {
+			json.NewEncoder(status).Encode(e)
+		}
+	}
+	service := &endpoint.Service{Client: client,
+		Hello: func(run string) error { tell(Event{Event: "hello", Run: run}); return nil },
+		Doing: func(what, dataset string) {
+			if what == "" {
+				what = "idle"
+			}
+			tell(Event{Event: what, Dataset: dataset})
+		}}
+	server := &rpc.Server{}
+	switch j.Type {
+	case config.Source:
+		endpoint.ServeSender(server, service, p.sender(j), p.sendFrame(j))
+	case config.PushSink:
+		endpoint.ServeReceiver(server, service, p.receiver(j))
+	default:
+		return fmt.Errorf("job %q of type %s serves nobody", j.Name, j.Type)
+	}
+	return server.Serve(ctx, in, out)
+}

@@ -1,0 +1,69 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/peterbourgon/ff/v3/ffcli"
+
+	"github.com/zrepl-tools/zrepl-tools/lib/cli"
+	"github.com/zrepl-tools/zrepl-tools/lib/identity"
+	"github.com/zrepl-tools/zrepl-tools/lib/zfs"
+	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/job"
+)
+
+func serveCommand(g *globals) *ffcli.Command {
+	fs := g.flags("serve")
+	statusFD := fs.Int("status-fd", -1, "write events as lines of JSON to this `descriptor`")
+	return &ffcli.Command{
+		Name:       "serve",
+		ShortUsage: "zreplctl serve [flags] identity",
+		ShortHelp:  "Serve one connection of a client on standard input and output.",
+		FlagSet:    fs,
+		Exec: func(ctx context.Context, args []string) error {
+			if len(args) != 1 {
+				return cli.Usagef("serve wants one client identity")
+			}
+			return g.serve(ctx, args[0], *statusFD)
+		},
+	}
+}
+
+func (g *globals) serve(ctx context.Context, id string, statusFD int) error {
+	if err := identity.Check(id); err != nil {
+		return cli.WithStatus(cli.Usage, cli.Cannot("serve client", id, err))
+	}
+	c, err := g.load()
+	if err != nil {
+		return err
+	}
+	if _, err := c.Serving(id); err != nil {
+		return cli.WithStatus(cli.Usage, err)
+	}
+	programs, err := findPrograms()
+	if err != nil {
+		return err
+	}
+	var status io.Writer
+	if statusFD >= 0 {
+		status = os.NewFile(uintptr(statusFD), "status")
+	}
+	if err := programs.Serve(ctx, c, id, g.stdin, g.stdout, status); err != nil {
+		return fmt.Errorf("cannot serve client %q: %w", id, err)
+	}
+	return nil
+}
+
+// findPrograms finds what a job needs to move streams.
+func findPrograms() (p job.Programs, err error) {
+	if p.ZFS, err = zfs.Find(); err != nil {
+		return p, err
+	}
+	if p.SendFrame, err = cli.Program("zsend-frame"); err != nil {
+		return p, err
+	}
+	p.RecvFrame, err = cli.Program("zrecv-frame")
+	return p, err
+}
