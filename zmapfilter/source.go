@@ -29,7 +29,7 @@ func (r *ruleFlags) Set(text string) error {
 	if !ok {
 		return errors.New("no = in it: a rule is PATTERN=RESULT")
 	}
-	at := mapfilter.Pos(fmt.Sprintf("-r %q", text))
+	at := mapfilter.Pos{File: fmt.Sprintf("-r %q", text)}
 	*r = append(*r, mapfilter.Rule{Pattern: pattern, Result: result, Pos: at})
 	return nil
 }

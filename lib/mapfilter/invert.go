@@ -29,7 +29,7 @@ func (rs *Rules) Sources(target string, limit int) []string {
 		return limit > 0 && len(found) >= limit
 	}
 	for at := target; at != ""; at = dataset.Parent(at) {
-		for _, r := range rs.into[at] {
+		for r := rs.into[at]; r != nil; r = r.next {
 			source, ok := r.sourceOf(target)
 			if ok && add(r, source) {
 				return found
@@ -61,7 +61,7 @@ func (rs *Rules) Overlap() (a, b *Rule, ok bool) {
 			continue
 		}
 		for at := r.target; at != ""; at = dataset.Parent(at) {
-			for _, other := range rs.into[at] {
+			for other := rs.into[at]; other != nil; other = other.next {
 				if other != r && rs.meet(r, other) {
 					return &other.Rule, &r.Rule, true
 				}

@@ -69,7 +69,7 @@ func (rs *Rules) check(wrong kind, problem string) error {
 	for _, r := range rs.all {
 		if r.kind == wrong {
 			at := r.At
-			if at == "" {
+			if at == (Pos{}) {
 				at = r.Pos
 			}
 			errs = append(errs, &Error{at, r.Pattern, fmt.Sprintf("result %q of pattern %q: %s", r.Result, r.Pattern, problem)})

@@ -25,9 +25,23 @@ import (
 	"strings"
 )
 
-// A Pos is where a rule was written, for messages: "file:line:column",
-// "-r 3", or nothing.
-type Pos string
+// A Pos is where a rule was written, for messages. The zero value means that
+// nobody knows; a Line of 0 leaves File alone.
+type Pos struct {
+	File         string
+	Line, Column int
+}
+
+// String is file:line:column.
+func (p Pos) String() string {
+	switch {
+	case p.Line == 0:
+		return p.File
+	case p.File == "":
+		return fmt.Sprintf("%d:%d", p.Line, p.Column)
+	}
+	return fmt.Sprintf("%s:%d:%d", p.File, p.Line, p.Column)
+}
 
 // A Rule as it is written.
 type Rule struct {
@@ -43,10 +57,10 @@ func (r *Rule) String() string { return r.Pattern + "=" + r.Result }
 // Rules is a parsed set of rules. It does not change and may be used by
 // several goroutines.
 type Rules struct {
-	all   []*rule          // ordered by pattern
+	all   []*rule          // as given
 	exact map[string]*rule // by path
 	tree  map[string]*rule // by path; "" is "<" alone
-	into  map[string][]*rule
+	into  map[string]*rule // by target, the first of those with a next
 }
 
 type rule struct {
@@ -55,6 +69,7 @@ type rule struct {
 	tree   bool
 	kind   kind
 	target string // of kind maps
+	next   *rule  // with the same target
 }
 
 type kind int
@@ -71,18 +86,18 @@ func Parse(rules []Rule) (*Rules, error) {
 	rs := &Rules{
 		exact: make(map[string]*rule, len(rules)),
 		tree:  make(map[string]*rule, len(rules)),
-		into:  make(map[string][]*rule),
+		into:  make(map[string]*rule, len(rules)),
 	}
 	var errs []error
-	for _, r := range rules {
-		if err := rs.add(r); err != nil {
+	parsed := make([]rule, len(rules))
+	for i, r := range rules {
+		if err := rs.add(&parsed[i], r); err != nil {
 			errs = append(errs, err)
 		}
 	}
 	if len(errs) > 0 {
 		return nil, errors.Join(errs...)
 	}
-	slices.SortFunc(rs.all, func(a, b *rule) int { return strings.Compare(a.Pattern, b.Pattern) })
 	return rs, nil
 }
 
@@ -95,20 +110,20 @@ type Error struct {
 
 // Error names the place, where there is one, the rule and the problem.
 func (e *Error) Error() string {
-	if e.Pos == "" {
+	if e.Pos == (Pos{}) {
 		return e.Problem
 	}
-	return string(e.Pos) + ": " + e.Problem
+	return e.Pos.String() + ": " + e.Problem
 }
 
-func (rs *Rules) add(r Rule) error {
-	p := &rule{Rule: r}
+func (rs *Rules) add(p *rule, r Rule) error {
+	p.Rule = r
 	if err := p.readPattern(); err != nil {
 		return &Error{r.Pos, r.Pattern, fmt.Sprintf("pattern %q: %v", r.Pattern, err)}
 	}
 	if err := p.readResult(); err != nil {
 		at := r.At
-		if at == "" {
+		if at == (Pos{}) {
 			at = r.Pos
 		}
 		return &Error{at, r.Pattern, fmt.Sprintf("result %q of pattern %q: %v", r.Result, r.Pattern, err)}
@@ -119,7 +134,7 @@ func (rs *Rules) add(r Rule) error {
 	}
 	if first, twice := index[p.path]; twice {
 		where := ""
-		if first.Pos != "" {
+		if first.Pos != (Pos{}) {
 			where = fmt.Sprintf(" (first at %s)", first.Pos)
 		}
 		return &Error{r.Pos, r.Pattern, fmt.Sprintf("pattern %q: written twice%s", r.Pattern, where)}
@@ -127,7 +142,8 @@ func (rs *Rules) add(r Rule) error {
 	index[p.path] = p
 	rs.all = append(rs.all, p)
 	if p.kind == maps {
-		rs.into[p.target] = append(rs.into[p.target], p)
+		p.next = rs.into[p.target]
+		rs.into[p.target] = p
 	}
 	return nil
 }
@@ -207,5 +223,6 @@ func (rs *Rules) All() []Rule {
 	for i, r := range rs.all {
 		all[i] = r.Rule
 	}
+	slices.SortFunc(all, func(a, b Rule) int { return strings.Compare(a.Pattern, b.Pattern) })
 	return all
 }

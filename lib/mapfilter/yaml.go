@@ -24,12 +24,7 @@ func FromYAML(node *yaml.Node, file string) (*Rules, error) {
 // nodes returns the rules of the entries that are strings, and what is wrong
 // with the others.
 func nodes(node *yaml.Node, file string) ([]Rule, error) {
-	at := func(n *yaml.Node) Pos {
-		if file == "" {
-			return Pos(fmt.Sprintf("%d:%d", n.Line, n.Column))
-		}
-		return Pos(fmt.Sprintf("%s:%d:%d", file, n.Line, n.Column))
-	}
+	at := func(n *yaml.Node) Pos { return Pos{file, n.Line, n.Column} }
 	if node.Kind == yaml.AliasNode {
 		node = node.Alias
 	}
@@ -74,7 +69,7 @@ func (rs *Rules) String() string {
 		return "{}\n"
 	}
 	var b strings.Builder
-	for _, r := range rs.all {
+	for _, r := range rs.All() {
 		fmt.Fprintf(&b, "%q: %q\n", r.Pattern, r.Result)
 	}
 	return b.String()
@@ -83,7 +78,7 @@ func (rs *Rules) String() string {
 // MarshalYAML gives the rules as a node of YAML.
 func (rs *Rules) MarshalYAML() (any, error) {
 	node := &yaml.Node{Kind: yaml.MappingNode}
-	for _, r := range rs.all {
+	for _, r := range rs.All() {
 		for _, text := range []string{r.Pattern, r.Result} {
 			node.Content = append(node.Content, &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: text, Style: yaml.DoubleQuotedStyle})
 		}
@@ -99,14 +94,22 @@ func Read(r io.Reader, file string) ([]Rule, error) {
 	case err != nil:
 		return nil, err
 	case len(text) > maxFile:
-		return nil, &Error{Pos: Pos(file), Problem: fmt.Sprintf("longer than %d bytes", maxFile)}
+		return nil, &Error{Pos: Pos{File: file}, Problem: fmt.Sprintf("longer than %d bytes", maxFile)}
 	}
+	if rules, ok := quick(text, file); ok {
+		return rules, nil
+	}
+	return slow(text, file)
+}
+
+// slow reads any form of YAML.
+func slow(text []byte, file string) ([]Rule, error) {
 	var doc yaml.Node
 	if err := yaml.Unmarshal(text, &doc); err != nil {
-		return nil, &Error{Pos: Pos(file), Problem: err.Error()}
+		return nil, &Error{Pos: Pos{File: file}, Problem: err.Error()}
 	}
 	if doc.Kind == 0 {
-		return nil, &Error{Pos: Pos(file), Problem: "no rules: the file is empty"}
+		return nil, &Error{Pos: Pos{File: file}, Problem: "no rules: the file is empty"}
 	}
 	return nodes(doc.Content[0], file)
 }
