@@ -9,6 +9,7 @@ import (
 	"os"
 	"runtime/debug"
 	"strconv"
+	"strings"
 
 	"github.com/peterbourgon/ff/v3/ffcli"
 
@@ -54,14 +55,13 @@ func stepsCommand(g *globals) *ffcli.Command {
 }
 
 func (s *steps) addRule(text string) error {
-	for i := len(text) - 1; i >= 0; i-- {
-		if text[i] == '=' {
-			pos := mapfilter.Pos{File: "-r " + strconv.Itoa(len(s.rules)+1)}
-			s.rules = append(s.rules, mapfilter.Rule{Pattern: text[:i], Result: text[i+1:], Pos: pos})
-			return nil
-		}
+	pattern, result, ok := strings.Cut(text, "=")
+	if !ok {
+		return fmt.Errorf("no = in rule %q", text)
 	}
-	return fmt.Errorf("no = in rule %q", text)
+	pos := mapfilter.Pos{File: "-r " + strconv.Itoa(len(s.rules)+1)}
+	s.rules = append(s.rules, mapfilter.Rule{Pattern: pattern, Result: result, Pos: pos})
+	return nil
 }
 
 func (s *steps) run(_ context.Context, args []string) error {
