@@ -1,19 +1,53 @@
+// Zsnap takes snapshots of datasets: see zsnap(8).
 package main
 
 import (
 	"context"
-	"fmt"
+	"flag"
 	"io"
 	"os"
+	"time"
 
-	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
+	"github.com/peterbourgon/ff/v3/ffcli"
+
+	"github.com/zrepl-tools/zrepl-tools/lib/cli"
+	"github.com/zrepl-tools/zrepl-tools/lib/snap"
 )
 
 func main() {
-	os.Exit(run(context.Background(), os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+	os.Exit(run(cli.Context(), os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
 
-func run(_ context.Context, _ []string, _ io.Reader, _, stderr io.Writer) int {
-	fmt.Fprintln(stderr, "zsnap: under construction", dataset.CheckName("a"))
-	return 2
+func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	s := &snapper{in: stdin, out: stdout, errs: stderr}
+	tool := cli.Tool{Command: command(s), Stdout: stdout, Stderr: stderr}
+	return tool.Run(ctx, args)
+}
+
+func command(s *snapper) *ffcli.Command {
+	fs := flag.NewFlagSet("zsnap", flag.ContinueOnError)
+	o := &s.options
+	fs.StringVar(&o.Prefix, "prefix", "zrepl_", "`text` that the names begin with")
+	fs.StringVar(&o.Format, "format", snap.DefaultFormat, "`layout` of the time behind it, as in Go's package time, 000 being milliseconds")
+	fs.BoolVar(&s.utc, "utc", true, "name them by UTC; -utc=false: by local time")
+	fs.BoolVar(&o.Recursive, "r", false, "take the datasets below, too")
+	fs.Var(&s.properties, "o", "set `property=value` on the snapshots; may be repeated")
+	fs.Var(&s.ifOlder, "if-older", "skip what has a snapshot with the prefix younger than `age`, as in 10m")
+	fs.BoolVar(&o.IfWritten, "if-written", false, "skip what has nothing new since its last snapshot with the prefix")
+	fs.StringVar(&o.Hooks.Before, "before", "", "run `program` for each dataset before")
+	fs.StringVar(&o.Hooks.After, "after", "", "run `program` for each dataset after, always when the one before ran")
+	fs.DurationVar(&o.Hooks.Timeout, "hook-timeout", time.Minute, "kill a hook that takes longer than `duration`")
+	fs.StringVar(&s.hookFail, "hook-fail", "skip", "when the hook before fails, `skip|abort`: spare its dataset, or end")
+	fs.BoolVar(&o.DryRun, "n", false, "take nothing: print the names that would be")
+	fs.BoolVar(&s.nul, "0", false, "records end with a NUL instead of a line break")
+	return &ffcli.Command{
+		Name: "zsnap",
+		ShortUsage: "zsnap [-0nr] [-prefix text] [-format layout] [-utc=false] [-o property=value ...]\n" +
+			"[-if-older age] [-if-written] [-before program] [-after program]\n" +
+			"[-hook-timeout duration] [-hook-fail skip|abort] [dataset ...]",
+		ShortHelp: "Take snapshots, one command a pool, and print their names. Without arguments\n" +
+			"the datasets are read from standard input, one a line, in the first column.",
+		FlagSet: fs,
+		Exec:    s.run,
+	}
 }
