@@ -81,7 +81,7 @@ func (p *parser) add(line []byte) error {
 		return errors.New("not NAME, GUID and CREATETXG with tabs between")
 	}
 	at := p.split(name)
-	if ds := name[:at]; string(ds) != p.ds {
+	if ds := name[:at]; p.ds == "" || string(ds) != p.ds {
 		if err := p.start(string(ds)); err != nil {
 			return err
 		}
