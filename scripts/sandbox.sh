@@ -5,6 +5,21 @@
 # and zpool are the right ones, and $work is gone with all that was made when the script ends.
 # shellcheck shell=sh disable=SC2154
 
+# arguments ARGUMENT… reads what these scripts are called with: -real, and -bin FOLDER with the built
+# programs; without it they are built.
+arguments() {
+  kind=sim bin=
+  while [ $# -gt 0 ]; do
+    case $1 in
+    -real) kind=real ;;
+    -bin) bin=$(cd "${2:?}" && pwd) && shift || exit 2 ;;
+    *) sed -n '4s/^# *//p' "$0" >&2; exit 2 ;;
+    esac
+    shift
+  done
+  [ -n "$bin" ] || build_programs || exit 1
+}
+
 # build_programs builds all programs into a folder of its own, $bin.
 built=
 build_programs() {
@@ -101,14 +116,14 @@ settled() {
   await 10 "$@" || "$@"
 }
 
-# populate fills zt_prod with what a machine might hold: 20 MB in several file systems, and a volume.
+# populate fills zt_prod with what a machine might hold: 9 MB in several file systems, and a volume.
 populate() {
   zfs create zt_prod/db && zfs create zt_prod/home && zfs create zt_prod/home/alice && zfs create zt_prod/secret &&
     new_volume zfs create -V 8M zt_prod/vol || return 1
   volume=$device
-  noise 8 >"$volume"
-  noise 10 >"$work/mnt/zt_prod/db/table"
-  noise 2 >"$work/mnt/zt_prod/home/alice/letters"
+  noise 2 >"$volume"
+  noise 6 >"$work/mnt/zt_prod/db/table"
+  noise 1 >"$work/mnt/zt_prod/home/alice/letters"
   mkdir "$work/mnt/zt_prod/home/alice/a folder" && echo hello >"$work/mnt/zt_prod/home/alice/a folder/a file"
   echo nobody sees this >"$work/mnt/zt_prod/secret/key"
 }
@@ -181,9 +196,10 @@ jobs:
 YML
 }
 
+# start_daemon [TRACER…] starts the source's daemon and waits until it can be called.
 daemon=
 start_daemon() {
-  zreplctl -config "$prod_config" daemon >"$work/daemon.log" 2>&1 &
+  "$@" zreplctl -config "$prod_config" daemon >"$work/daemon.log" 2>&1 &
   daemon=$!
   await 20 test -S "$work/prod/stdinserver/prod1" || { cat "$work/daemon.log" >&2; return 1; }
 }
