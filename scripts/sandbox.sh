@@ -20,6 +20,23 @@ arguments() {
   [ -n "$bin" ] || build_programs || exit 1
 }
 
+# verdict STATUS TEXT counts one test, and finish says how many there were.
+passed=0 failed=0
+verdict() {
+  if [ "$1" = 0 ]; then
+    passed=$((passed + 1))
+    echo "ok    $2"
+  else
+    failed=$((failed + 1))
+    echo "FAIL  $2"
+  fi
+}
+finish() {
+  echo "$passed passed, $failed failed"
+  [ $failed = 0 ]
+  exit
+}
+
 # build_programs builds all programs into a folder of its own, $bin.
 built=
 build_programs() {
