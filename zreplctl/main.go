@@ -20,6 +20,8 @@ func main() {
 var subcommands = []func(*globals) *ffcli.Command{
 	checkCommand,
 	listCommand,
+	configCommand,
+	showCommand,
 	stepsCommand,
 	pullCommand,
 	pushCommand,

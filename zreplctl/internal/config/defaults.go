@@ -12,7 +12,6 @@ const (
 	defaultParallel = 1
 	defaultChecksum = "none"
 	defaultCursor   = CursorHold
-	defaultPort     = 22
 )
 
 // SystemDefaults are the paths of global where the file names none: below

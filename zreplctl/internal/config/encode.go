@@ -1,0 +1,208 @@
+package config
+
+import (
+	"bytes"
+	"slices"
+	"strconv"
+
+	"gopkg.in/yaml.v3"
+)
+
+// Encode writes the configuration with every default filled in, so that
+// Parse reads the same from it.
+func (c *Config) Encode() ([]byte, error) {
+	root := dictionary()
+	root.put("global", c.Global.encode())
+	jobs := &yaml.Node{Kind: yaml.SequenceNode}
+	for _, j := range c.Jobs {
+		n, err := j.encode()
+		if err != nil {
+			return nil, err
+		}
+		jobs.Content = append(jobs.Content, n)
+	}
+	root.Content = append(root.Content, text("jobs"), jobs)
+	var b bytes.Buffer
+	e := yaml.NewEncoder(&b)
+	e.SetIndent(2)
+	if err := e.Encode(root.node()); err != nil {
+		return nil, err
+	}
+	return b.Bytes(), e.Close()
+}
+
+// dict is a dictionary that keeps its order.
+type dict yaml.Node
+
+func dictionary() *dict          { return &dict{Kind: yaml.MappingNode} }
+func (m *dict) node() *yaml.Node { return (*yaml.Node)(m) }
+
+// put appends a key; value is a node, or something that yaml encodes.
+func (m *dict) put(key string, value any) error {
+	n, ok := value.(*yaml.Node)
+	if d, is := value.(*dict); is {
+		n, ok = d.node(), true
+	}
+	if !ok {
+		n = &yaml.Node{}
+		if err := n.Encode(value); err != nil {
+			return err
+		}
+	}
+	m.Content = append(m.Content, text(key), n)
+	return nil
+}
+
+func text(s string) *yaml.Node {
+	return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: s}
+}
+
+func (g *Global) encode() *dict {
+	control, serve, sockets, m := dictionary(), dictionary(), dictionary(), dictionary()
+	control.put("sockpath", text(g.Control))
+	sockets.put("sockdir", text(g.SockDir))
+	serve.put("stdinserver", sockets)
+	m.put("rundir", text(g.RunDir))
+	m.put("control", control)
+	m.put("serve", serve)
+	return m
+}
+
+func (j *Job) encode() (*yaml.Node, error) {
+	m := dictionary()
+	for _, key := range allKeys {
+		value, there := j.value(key)
+		if !there {
+			continue
+		}
+		if err := m.put(key, value); err != nil {
+			return nil, err
+		}
+	}
+	return m.node(), nil
+}
+
+// value is what the job has under a key, and whether it has it.
+func (j *Job) value(key string) (any, bool) {
+	switch key {
+	case "name":
+		return text(j.Name), true
+	case "type":
+		return text(string(j.Type)), true
+	case "interval":
+		return text(FormatDuration(j.Interval)), j.Interval > 0
+	case "connect":
+		if j.Connect == nil {
+			return nil, false
+		}
+		return encodeConnect(j.Connect), true
+	case "serve":
+		if j.Serve == nil {
+			return nil, false
+		}
+		m := dictionary()
+		m.put("type", text(j.Serve.Type))
+		m.put("client_identity", text(j.Serve.ClientIdentity))
+		return m, true
+	case "mapping":
+		return j.Mapping, j.Mapping != nil
+	case "datasets":
+		return j.Datasets, j.Datasets != nil
+	case "root":
+		return text(j.Root), j.Root != ""
+	case "prune":
+		return j.Prune, j.Prune != nil
+	case "prune_lhs":
+		return j.PruneLHS, j.PruneLHS != nil
+	case "prune_rhs":
+		return j.PruneRHS, j.PruneRHS != nil
+	case "snapshot_prefix":
+		return text(j.SnapshotPrefix), j.SnapshotPrefix != ""
+	}
+	return j.setting(key), key != "keep" && allowed(j.Type, key)
+}
+
+// setting is what the job has under a key that has a default.
+func (j *Job) setting(key string) any {
+	switch key {
+	case "shared_target":
+		return j.SharedTarget
+	case "initial_repl_policy":
+		return text(j.InitialReplPolicy)
+	case "parallel":
+		return j.Parallel
+	case "checksum":
+		return text(j.Checksum)
+	case "cursor":
+		return text(string(j.Cursor))
+	case "send":
+		return j.Send.encode()
+	case "recv":
+		return j.Recv.encode()
+	}
+	return nil
+}
+
+func encodeConnect(c *Connect) *dict {
+	m := dictionary()
+	m.put("type", text(c.Type))
+	for _, word := range []struct{ key, value string }{{"host", c.Host}, {"user", c.User}, {"identity_file", c.IdentityFile}} {
+		if word.value != "" {
+			m.put(word.key, text(word.value))
+		}
+	}
+	if c.Port != 0 {
+		m.put("port", &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!int", Value: strconv.Itoa(c.Port)})
+	}
+	for _, words := range []struct {
+		key    string
+		values []string
+	}{{"options", c.Options}, {"command", c.Command}} {
+		if len(words.values) > 0 {
+			m.put(words.key, list(words.values))
+		}
+	}
+	return m
+}
+
+func list(values []string) *yaml.Node {
+	n := &yaml.Node{Kind: yaml.SequenceNode, Style: yaml.FlowStyle}
+	for _, v := range values {
+		n.Content = append(n.Content, text(v))
+	}
+	return n
+}
+
+func (s *Send) encode() *dict {
+	m := dictionary()
+	encrypted := "raw"
+	if s.Decrypt {
+		encrypted = "plain"
+	}
+	m.put("encrypted", text(encrypted))
+	m.put("large_blocks", s.LargeBlocks)
+	m.put("compressed", s.Compressed)
+	m.put("embedded", s.Embedded)
+	m.put("properties", s.Properties)
+	return m
+}
+
+func (r *Recv) encode() *dict {
+	m, override := dictionary(), dictionary()
+	var names []string
+	for name := range r.Override {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		override.put(name, text(r.Override[name]))
+	}
+	encryption := "inherit"
+	if r.PlainPlaceholders {
+		encryption = "off"
+	}
+	m.put("override", override)
+	m.put("exclude", list(r.Exclude))
+	m.put("placeholder_encryption", text(encryption))
+	return m
+}

@@ -1,0 +1,86 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+
+	"github.com/peterbourgon/ff/v3/ffcli"
+	"gopkg.in/yaml.v3"
+
+	"github.com/zrepl-tools/zrepl-tools/lib/cli"
+	"github.com/zrepl-tools/zrepl-tools/lib/retention"
+	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/config"
+)
+
+func showCommand(g *globals) *ffcli.Command {
+	fs := g.flags("show")
+	side := fs.String("side", "", "of a local job the policy of the `side` lhs (source) or rhs (target)")
+	return &ffcli.Command{
+		Name:       "show",
+		ShortUsage: "zreplctl show [-side lhs|rhs] [flags] job rules|policy",
+		ShortHelp:  "Print a job's rules for zmapfilter -f, or its retention policy for zprune -policy.",
+		FlagSet:    fs,
+		Exec: func(_ context.Context, args []string) error {
+			if len(args) != 2 || args[1] != "rules" && args[1] != "policy" {
+				return cli.Usagef("show wants the name of a job, and rules or policy")
+			}
+			_, j, err := g.job(args[0])
+			if err != nil {
+				return err
+			}
+			text, err := shown(j, args[1], *side)
+			if err != nil {
+				return err
+			}
+			_, err = g.stdout.Write(text)
+			return cli.Quiet(err)
+		},
+	}
+}
+
+func shown(j *config.Job, what, side string) ([]byte, error) {
+	if what == "rules" {
+		return shownRules(j, side)
+	}
+	policy, err := policyOf(j, side)
+	if err != nil {
+		return nil, err
+	}
+	if policy == nil {
+		return nil, cli.Cannot("show policy of job", j.Name, fmt.Errorf("it has none, and destroys nothing"))
+	}
+	var b bytes.Buffer
+	e := yaml.NewEncoder(&b)
+	e.SetIndent(2)
+	if err := e.Encode(policy); err != nil {
+		return nil, cli.Cannot("show policy of job", j.Name, err)
+	}
+	return b.Bytes(), nil
+}
+
+func shownRules(j *config.Job, side string) ([]byte, error) {
+	switch {
+	case side != "":
+		return nil, cli.Usagef("-side goes with policy only")
+	case j.Root != "":
+		return fmt.Appendf(nil, "\"<\": %q\n", j.Root), nil
+	case j.Mapping != nil:
+		return []byte(j.Mapping.String()), nil
+	}
+	return []byte(j.Datasets.String()), nil
+}
+
+func policyOf(j *config.Job, side string) (*retention.Policy, error) {
+	switch {
+	case j.Type != config.Local && side != "":
+		return nil, cli.Usagef("-side: a %s job has one policy only", j.Type)
+	case j.Type != config.Local:
+		return j.Prune, nil
+	case side == "lhs":
+		return j.PruneLHS, nil
+	case side == "rhs":
+		return j.PruneRHS, nil
+	}
+	return nil, cli.Usagef("a local job has two policies: say -side lhs or -side rhs")
+}
