@@ -1,0 +1,151 @@
+package retention
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// maxCells is the width of a row of the timeline, in characters.
+const maxCells = 60
+
+// usual divides time where a policy has no grid that does.
+const usual = "1x1h(keep=all) | 23x1h | 29x1d | 11x30d | 9x1y"
+
+// cell is a piece of time in the picture.
+type cell struct{ stay, gone int }
+
+// Timeline draws what stays and what goes of one dataset's snapshots, a row
+// for each interval of the policy's first grid. It ends with a line break.
+func (p *Policy) Timeline(title string, snaps []Snapshot, verdicts []Verdict, o Options) string {
+	newest := Newest(snaps, o.Prefix)
+	if newest == nil {
+		return fmt.Sprintf("%s: no snapshots with the prefix\n", title)
+	}
+	anchor := newest.Creation
+	if o.Anchor != nil {
+		anchor = *o.Anchor
+	}
+	d := newDrawing(p.grid())
+	for i := range snaps {
+		if strings.HasPrefix(snaps[i].Name, o.Prefix) {
+			d.add(anchor-snaps[i].Creation, verdicts[i].Destroy)
+		}
+	}
+	return d.text(title, anchor)
+}
+
+func (p *Policy) grid() *Grid {
+	for _, r := range p.rules {
+		if g, ok := r.(*Grid); ok {
+			return g
+		}
+	}
+	g, _ := ParseGrid(usual)
+	return g
+}
+
+type drawing struct {
+	grid   *Grid
+	cells  [][]cell // by interval; the anchor's before them, what is older behind
+	widths []int64  // buckets in a cell
+}
+
+func newDrawing(g *Grid) *drawing {
+	d := &drawing{grid: g}
+	for _, iv := range g.intervals {
+		width := (iv.Count + maxCells - 1) / maxCells
+		d.widths = append(d.widths, width)
+		d.cells = append(d.cells, make([]cell, (iv.Count+width-1)/width))
+	}
+	d.cells = append(d.cells, make([]cell, 1), make([]cell, 1))
+	return d
+}
+
+func (d *drawing) add(age int64, goes bool) {
+	c := d.at(age)
+	if goes {
+		c.gone++
+	} else {
+		c.stay++
+	}
+}
+
+func (d *drawing) at(age int64) *cell {
+	n := len(d.grid.intervals)
+	if age <= 0 {
+		return &d.cells[n][0]
+	}
+	for i, iv := range d.grid.intervals {
+		if b := (age - iv.start - 1) / iv.Length; b < iv.Count {
+			return &d.cells[i][b/d.widths[i]]
+		}
+	}
+	return &d.cells[n+1][0]
+}
+
+func (d *drawing) text(title string, anchor int64) string {
+	var b strings.Builder
+	total := sum(d.cells...)
+	fmt.Fprintf(&b, "%s: %d stay, %d go; newest %s\n", title, total.stay, total.gone,
+		time.Unix(anchor, 0).UTC().Format("2006-01-02 15:04:05"))
+	fmt.Fprintf(&b, "  %-22s %-12s %8s %8s  %s\n", "interval", "to age", "stay", "go", "young to old")
+	n := len(d.grid.intervals)
+	row := func(name, to string, cells []cell) {
+		s := sum(cells)
+		fmt.Fprintf(&b, "  %-22s %-12s %8d %8d  %s\n", name, to, s.stay, s.gone, picture(cells))
+	}
+	row("newest", "0s", d.cells[n])
+	for i, iv := range d.grid.intervals {
+		row(iv.Text, FormatAge(iv.start+iv.Count*iv.Length), d.cells[i])
+	}
+	row("older", "", d.cells[n+1])
+	return b.String()
+}
+
+func sum(rows ...[]cell) (s cell) {
+	for _, row := range rows {
+		for _, c := range row {
+			s.stay += c.stay
+			s.gone += c.gone
+		}
+	}
+	return s
+}
+
+// picture has a character for each cell: how many stay (+ for ten and more),
+// a dot where all go, and _ where there is nothing.
+func picture(cells []cell) string {
+	b := make([]byte, len(cells))
+	for i, c := range cells {
+		switch {
+		case c.stay > 9:
+			b[i] = '+'
+		case c.stay > 0:
+			b[i] = byte('0' + c.stay)
+		case c.gone > 0:
+			b[i] = '.'
+		default:
+			b[i] = '_'
+		}
+	}
+	return string(b)
+}
+
+// Legend explains the characters of a timeline.
+const Legend = "a character is a bucket: 1 to 9 stay, + more stay, . all go, _ nothing there\n"
+
+// FormatAge writes seconds for people: the two largest units of d, h, m, s.
+func FormatAge(seconds int64) string {
+	var parts []string
+	for _, unit := range []string{"d", "h", "m", "s"} {
+		if n := seconds / units[unit]; n > 0 && len(parts) < 2 {
+			parts = append(parts, fmt.Sprintf("%d%s", n, unit))
+			seconds -= n * units[unit]
+		}
+	}
+	if len(parts) == 0 {
+		return "0s"
+	}
+	return strings.Join(parts, "")
+}

@@ -1,0 +1,179 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"gopkg.in/yaml.v3"
+
+	"github.com/zrepl-tools/zrepl-tools/lib/cli"
+	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
+	"github.com/zrepl-tools/zrepl-tools/lib/retention"
+)
+
+// rules are the flags that make a policy.
+type rules struct {
+	grids   parsed
+	lasts   parsed
+	regexes parsed
+	file    string
+}
+
+// parsed are the rules of one flag that may be repeated.
+type parsed struct {
+	rules []retention.Rule
+	parse func(string) (retention.Rule, error)
+}
+
+func (p *parsed) String() string { return "" }
+
+func (p *parsed) Set(text string) error {
+	rule, err := p.parse(text)
+	if err == nil {
+		p.rules = append(p.rules, rule)
+	}
+	return err
+}
+
+func newRules() rules {
+	return rules{
+		grids: parsed{parse: func(text string) (retention.Rule, error) { return retention.ParseGrid(text) }},
+		lasts: parsed{parse: func(text string) (retention.Rule, error) {
+			n, err := strconv.ParseInt(text, 10, 64)
+			if err != nil {
+				return nil, errors.New("a whole number is wanted")
+			}
+			return retention.LastN(n)
+		}},
+		regexes: parsed{parse: func(text string) (retention.Rule, error) { return retention.Regex(text, false) }},
+	}
+}
+
+func (r *rules) policy() (*retention.Policy, error) {
+	var all []retention.Rule
+	if r.file != "" {
+		policy, err := readPolicy(r.file)
+		if err != nil {
+			return nil, err
+		}
+		all = policy.Rules()
+	}
+	all = slices.Concat(all, r.grids.rules, r.lasts.rules, r.regexes.rules)
+	if len(all) == 0 && r.file == "" {
+		return nil, cli.Usagef("no policy: give -grid, -keep-last, -keep-regex or -policy")
+	}
+	return retention.New(all...), nil
+}
+
+func readPolicy(file string) (*retention.Policy, error) {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return nil, cli.WithStatus(cli.Usage, fmt.Errorf("cannot read the policy: %w", err))
+	}
+	decoder := yaml.NewDecoder(bytes.NewReader(text))
+	var node, more yaml.Node
+	if err := decoder.Decode(&node); err != nil {
+		if errors.Is(err, io.EOF) {
+			err = errors.New("no policy in it")
+		}
+		return nil, cli.WithStatus(cli.Usage, fmt.Errorf("%s: %w", file, err))
+	}
+	if err := decoder.Decode(&more); !errors.Is(err, io.EOF) {
+		return nil, cli.WithStatus(cli.Usage, fmt.Errorf("%s: more than one document", file))
+	}
+	policy, err := retention.FromYAML(&node, file)
+	if err != nil {
+		return nil, cli.WithStatus(cli.Usage, err)
+	}
+	return policy, nil
+}
+
+// protection is what -protect names.
+type protection struct {
+	file  string
+	names map[string]bool
+	guids map[dataset.GUID]bool
+}
+
+func (p *protection) read(nul bool) error {
+	if p.file == "" {
+		return nil
+	}
+	f, err := os.Open(p.file)
+	if err != nil {
+		return fmt.Errorf("cannot read what to protect: %w", err)
+	}
+	defer f.Close()
+	p.names, p.guids = map[string]bool{}, map[dataset.GUID]bool{}
+	lines := cli.NewRecords(f, nul)
+	for lines.Next() {
+		field, _, _ := cli.Cut(lines.Record())
+		name := string(field)
+		if guid, err := dataset.ParseGUID(name); err == nil {
+			p.guids[guid] = true
+			continue
+		}
+		if err := dataset.CheckFull(name); err != nil || !strings.Contains(name, "@") {
+			return fmt.Errorf("%s: record %d: %q is neither a snapshot nor a guid", p.file, lines.Number(), name)
+		}
+		p.names[name] = true
+	}
+	return lines.Err()
+}
+
+// columns say what stands where in a line.
+type columns struct {
+	names []string
+	given bool
+}
+
+var known = []string{"name", "creation", "createtxg", "userrefs", "clones", "guid", "-"}
+
+func (c *columns) String() string { return "" }
+
+func (c *columns) Set(text string) error {
+	names := strings.Split(text, ",")
+	for i, name := range names {
+		switch {
+		case !slices.Contains(known, name):
+			return fmt.Errorf("column %q is not known: %s", name, strings.Join(known, ", "))
+		case name != "-" && slices.Contains(names[:i], name):
+			return fmt.Errorf("column %q stands here twice", name)
+		}
+	}
+	for _, name := range known[:2] {
+		if !slices.Contains(names, name) {
+			return fmt.Errorf("column %q is missing", name)
+		}
+	}
+	c.names, c.given = names, true
+	return nil
+}
+
+// moment is a time: seconds since 1970, or a date with or without a time of
+// day, in UTC unless it says otherwise.
+type moment struct{ at *int64 }
+
+func (m *moment) String() string { return "" }
+
+func (m *moment) Set(text string) error {
+	if n, err := strconv.ParseInt(text, 10, 64); err == nil && n >= 0 {
+		m.at = &n
+		return nil
+	}
+	for _, layout := range []string{time.RFC3339, time.DateOnly, time.DateTime, "2006-01-02 15:04", "2006-01-02T15:04:05"} {
+		if t, err := time.Parse(layout, text); err == nil && t.Unix() >= 0 {
+			n := t.Unix()
+			m.at = &n
+			return nil
+		}
+	}
+	return errors.New("a time is wanted, as in 2026-01-31 or 2026-01-31T12:00:00Z, or seconds since 1970")
+}

@@ -1,0 +1,286 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/zrepl-tools/zrepl-tools/lib/cli"
+	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
+	"github.com/zrepl-tools/zrepl-tools/lib/retention"
+)
+
+// group are the lines of one dataset's snapshots. The lines stand one behind
+// the other in text, which becomes one string when the group is complete: a
+// million lines would otherwise be as many allocations, and more.
+type group struct {
+	dataset string
+	text    []byte
+	places  []place
+	snaps   []retention.Snapshot // the names are empty before complete
+	guids   []dataset.GUID
+	all     string
+}
+
+// place says where in the text a line and its snapshot's name are.
+type place struct{ from, to, name, nameTo int }
+
+func (g *group) complete() {
+	g.all = string(g.text)
+	for i, at := range g.places {
+		g.snaps[i].Name = g.all[at.name:at.nameTo]
+	}
+}
+
+func (g *group) line(i int) string { return g.all[g.places[i].from:g.places[i].to] }
+
+// grouper parts lines by dataset and hands each group on when it is complete:
+// when another dataset's lines begin, or with unsorted at the end.
+type grouper struct {
+	columns  []string
+	strict   bool // all columns must be there; otherwise only the first two
+	unsorted bool
+	each     func(*group) error
+
+	now   *group
+	seen  map[string]*group // nil where it was handed on
+	order []*group
+	line  int
+	field [][]byte
+}
+
+func newGrouper(c columns, unsorted bool, each func(*group) error) *grouper {
+	g := &grouper{columns: c.names, strict: c.given, unsorted: unsorted, each: each, seen: map[string]*group{}}
+	if !c.given {
+		g.columns = known[:4]
+	}
+	return g
+}
+
+// positioned is what is wrong with a line, and at which of its bytes.
+func (gr *grouper) positioned(at int, format string, a ...any) error {
+	return fmt.Errorf("line %d, byte %d: %s", gr.line, at+1, fmt.Sprintf(format, a...))
+}
+
+// add takes in one line, which stays the caller's.
+func (gr *grouper) add(line []byte) error {
+	gr.line++
+	gr.split(line)
+	name, at, err := gr.name(line)
+	if err != nil {
+		return err
+	}
+	if err := gr.enter(name, at); err != nil {
+		return err
+	}
+	var s retention.Snapshot
+	var guid dataset.GUID
+	if err := gr.parse(line, &s, &guid); err != nil {
+		return err
+	}
+	g := gr.now
+	from := len(g.text)
+	start := from + at + len(g.dataset) + 1
+	g.text = append(g.text, line...)
+	g.places = append(g.places, place{from, len(g.text), start, from + at + len(name)})
+	g.snaps = append(g.snaps, s)
+	g.guids = append(g.guids, guid)
+	return nil
+}
+
+func (gr *grouper) split(line []byte) {
+	gr.field = gr.field[:0]
+	for len(gr.field) < len(gr.columns) {
+		i := bytes.IndexByte(line, '\t')
+		if i < 0 {
+			gr.field = append(gr.field, line)
+			return
+		}
+		gr.field = append(gr.field, line[:i])
+		line = line[i+1:]
+	}
+}
+
+// offset is where a field of the line begins.
+func (gr *grouper) offset(column int) int {
+	at := 0
+	for _, f := range gr.field[:column] {
+		at += len(f) + 1
+	}
+	return at
+}
+
+func (gr *grouper) column(name string) (field []byte, at int, ok bool) {
+	for i, f := range gr.field {
+		if gr.columns[i] == name {
+			return f, gr.offset(i), true
+		}
+	}
+	return nil, 0, false
+}
+
+// name finds the snapshot's name and says why it is none.
+func (gr *grouper) name(line []byte) (name []byte, at int, err error) {
+	if len(gr.field) < 2 {
+		return nil, 0, gr.positioned(len(line), "no tab: name, tab, creation are wanted")
+	}
+	name, at, ok := gr.column("name")
+	if !ok {
+		return nil, 0, gr.positioned(len(line), "the line ends before the column name")
+	}
+	if _, _, ok := gr.column("creation"); !ok {
+		return nil, 0, gr.positioned(len(line), "the line ends before the column creation")
+	}
+	kind := bytes.IndexAny(name, "@#")
+	switch {
+	case kind < 0:
+		return nil, 0, gr.positioned(at+len(name), "%q is a dataset: a snapshot is wanted", name)
+	case name[kind] == '#':
+		return nil, 0, gr.positioned(at+kind, "%q is a bookmark: a snapshot is wanted", name)
+	case len(name) > dataset.MaxNameLen:
+		return nil, 0, gr.positioned(at+dataset.MaxNameLen, "a name of %d bytes: at most %d", len(name), dataset.MaxNameLen)
+	}
+	return name, at, nil
+}
+
+// enter makes the line's group the present one and checks the name.
+func (gr *grouper) enter(name []byte, at int) error {
+	cut := bytes.IndexByte(name, '@')
+	if gr.now == nil || gr.now.dataset != string(name[:cut]) {
+		if err := gr.change(string(name[:cut]), at); err != nil {
+			return err
+		}
+	}
+	short := string(name[cut+1:])
+	if err := dataset.CheckShort(short); err != nil {
+		return gr.positioned(at+cut+1+badByte(dataset.CheckShort, short), "bad snapshot name %q: %v", name, err)
+	}
+	return nil
+}
+
+func (gr *grouper) change(ds string, at int) error {
+	if err := dataset.CheckName(ds); err != nil {
+		return gr.positioned(at+badByte(dataset.CheckName, ds), "bad dataset name %q: %v", ds, err)
+	}
+	g, seen := gr.seen[ds]
+	if seen && g == nil {
+		return cli.Hint(gr.positioned(at, "dataset %q again: its lines must stand together", ds),
+			"sort them by name, or give -unsorted")
+	}
+	if !gr.unsorted {
+		if err := gr.finish(); err != nil {
+			return err
+		}
+	}
+	if g == nil {
+		g = gr.fresh(ds)
+	}
+	gr.now = g
+	gr.seen[ds] = g
+	return nil
+}
+
+// fresh makes a group, of the memory of the one before where that is done.
+func (gr *grouper) fresh(ds string) *group {
+	g := &group{}
+	if old := gr.now; old != nil && !gr.unsorted {
+		g.text, g.places, g.snaps, g.guids = old.text[:0], old.places[:0], old.snaps[:0], old.guids[:0]
+	}
+	g.dataset = strings.Clone(ds)
+	if gr.unsorted {
+		gr.order = append(gr.order, g)
+	}
+	return g
+}
+
+// finish hands on the present group.
+func (gr *grouper) finish() error {
+	if gr.now == nil {
+		return nil
+	}
+	gr.seen[gr.now.dataset] = nil
+	gr.now.complete()
+	return gr.each(gr.now)
+}
+
+// end hands on what is left.
+func (gr *grouper) end() error {
+	if !gr.unsorted {
+		return gr.finish()
+	}
+	for _, g := range gr.order {
+		g.complete()
+		if err := gr.each(g); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// parse reads the fields behind the name.
+func (gr *grouper) parse(line []byte, s *retention.Snapshot, guid *dataset.GUID) (err error) {
+	if gr.strict && len(gr.field) < len(gr.columns) {
+		return gr.positioned(len(line), "%d columns: %d are wanted (%s)", len(gr.field), len(gr.columns), strings.Join(gr.columns, ","))
+	}
+	for i, f := range gr.field {
+		var n uint64
+		switch gr.columns[i] {
+		case "creation":
+			n, err = gr.number(i, 63)
+			s.Creation = int64(n)
+		case "createtxg":
+			s.CreateTXG, err = gr.number(i, 64)
+		case "userrefs":
+			if string(f) != "-" {
+				n, err = gr.number(i, 64)
+			}
+			s.Held = n > 0
+		case "clones":
+			s.Origin = len(f) > 0 && string(f) != "-"
+		case "guid":
+			n, err = gr.number(i, 64)
+			*guid = dataset.GUID(n)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// number reads a field, as zfs list -p writes it.
+func (gr *grouper) number(column, bits int) (uint64, error) {
+	f, name := gr.field[column], gr.columns[column]
+	n, err := strconv.ParseUint(string(f), 10, bits)
+	if err == nil {
+		return n, nil
+	}
+	at := gr.offset(column)
+	digits := 0
+	for digits < len(f) && '0' <= f[digits] && f[digits] <= '9' {
+		digits++
+	}
+	switch {
+	case len(f) == 0:
+		return 0, gr.positioned(at, "the %s is empty", name)
+	case digits == len(f):
+		return 0, gr.positioned(at, "the %s %s is too large", name, f)
+	case f[0] == '-':
+		return 0, gr.positioned(at, "the %s %q is negative", name, f)
+	}
+	err = gr.positioned(at+digits, "the %s %q is not a whole number", name, f)
+	if name == "creation" {
+		err = cli.Hint(err, "seconds since 1970 are wanted, as zfs list -p prints them")
+	}
+	return 0, err
+}
+
+// badByte is the place of the byte from which on text fails the check.
+func badByte(check func(string) error, text string) int {
+	at := len(text)
+	for at > 0 && check(text[:at]) != nil {
+		at--
+	}
+	return at
+}

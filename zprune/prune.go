@@ -1,0 +1,273 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/zrepl-tools/zrepl-tools/lib/cli"
+	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
+	"github.com/zrepl-tools/zrepl-tools/lib/prune"
+	"github.com/zrepl-tools/zrepl-tools/lib/retention"
+	"github.com/zrepl-tools/zrepl-tools/lib/zfs"
+)
+
+type pruner struct {
+	in   io.Reader
+	out  *output
+	errs io.Writer
+
+	rules    rules
+	prefix   string
+	columns  columns
+	protect  protection
+	now      moment
+	simulate string
+	max      int
+
+	recursive, unsorted, explain, timeline, destroy, dryRun, nul bool
+
+	policy  *retention.Policy
+	zfs     *zfs.ZFS
+	waiting []prune.Victims // to be destroyed when all is read
+	total   int
+	bad     bool // something could not be done; it has been told
+}
+
+func (p *pruner) run(ctx context.Context, args []string) (err error) {
+	if err := p.check(args); err != nil {
+		return err
+	}
+	if p.policy, err = p.rules.policy(); err != nil {
+		return err
+	}
+	p.out.end = cli.End(p.nul)
+	if p.simulate != "" {
+		return p.simulation(ctx)
+	}
+	if err := p.prepare(args); err != nil {
+		return err
+	}
+	if len(args) > 0 {
+		err = p.datasets(ctx, args)
+	} else {
+		err = p.lines(ctx)
+	}
+	if err == nil {
+		err = p.out.Flush()
+	}
+	if err == nil && p.destroy {
+		err = p.execute(ctx)
+	}
+	p.out.Flush() // what was decided before an error, or destroyed, is told
+	if err == nil && p.bad {
+		err = cli.WithStatus(cli.Failed, nil)
+	}
+	return cli.Quiet(err)
+}
+
+func (p *pruner) check(args []string) error {
+	switch {
+	case p.explain && p.timeline:
+		return cli.Usagef("-explain and -timeline exclude each other")
+	case p.simulate != "" && (len(args) > 0 || p.destroy || p.explain || p.protect.file != ""):
+		return cli.Usagef("-simulate takes no datasets and no -destroy, -explain or -protect")
+	case len(args) > 0 && (p.columns.given || p.unsorted):
+		return cli.Usagef("-cols and -unsorted are for lines, not for datasets")
+	case len(args) == 0 && p.recursive:
+		return cli.Usagef("-r is for datasets, not for lines")
+	case p.max < 0:
+		return cli.Usagef("-max is a number of snapshots, not %d", p.max)
+	case p.max > 0 && !p.destroy:
+		return cli.Usagef("-max goes with -destroy")
+	}
+	for _, arg := range args {
+		if err := dataset.CheckName(arg); err != nil {
+			return cli.Usagef("bad dataset name %q: %w", arg, err)
+		}
+	}
+	if !p.columns.given {
+		p.columns.names = known[:4]
+	}
+	return nil
+}
+
+func (p *pruner) prepare(args []string) (err error) {
+	if len(args) > 0 {
+		p.columns = columns{prune.Columns, true}
+	}
+	if len(args) == 0 && prune.NeedsCursor(p.policy) {
+		return cli.Usagef("the rule not_replicated needs datasets as arguments: lines do not tell what is replicated")
+	}
+	if err := p.protect.read(p.nul); err != nil {
+		return cli.WithStatus(cli.Usage, err)
+	}
+	if len(p.protect.guids) > 0 && !strings.Contains(strings.Join(p.columns.names, ","), "guid") {
+		return cli.Usagef("-protect has guids, and the lines have none: give -cols with guid")
+	}
+	if len(args) > 0 || p.destroy && !p.dryRun {
+		if p.zfs, err = zfs.Find(); err != nil {
+			return cli.WithStatus(cli.Usage, err)
+		}
+	}
+	return nil
+}
+
+// lines judges what is read.
+func (p *pruner) lines(ctx context.Context) error {
+	groups := newGrouper(p.columns, p.unsorted, p.judge)
+	lines := cli.NewRecords(p.in, p.nul)
+	for lines.Next() {
+		if err := groups.add(lines.Record()); err != nil {
+			return err
+		}
+		if lines.Number()%4096 == 0 && ctx.Err() != nil {
+			return ctx.Err()
+		}
+	}
+	if err := lines.Err(); err != nil {
+		return err
+	}
+	return groups.end()
+}
+
+// datasets judges what zfs lists. A policy that asks for more than a line
+// tells has to wait until all are there.
+func (p *pruner) datasets(ctx context.Context, args []string) error {
+	wait := prune.NeedsCursor(p.policy)
+	var all []*group
+	groups := newGrouper(p.columns, wait, func(g *group) error {
+		if wait {
+			all = append(all, g)
+			return nil
+		}
+		return p.judge(g)
+	})
+	err := prune.List(ctx, p.zfs, args, p.recursive, func(fields []string) error {
+		return groups.add([]byte(strings.Join(fields, "\t")))
+	})
+	if err == nil {
+		err = groups.end()
+	}
+	if err == nil && wait {
+		err = p.mark(ctx, args, all)
+	}
+	if err != nil {
+		return cli.Cannot("list the snapshots of", strings.Join(args, " "), err)
+	}
+	for _, g := range all {
+		if err := p.judge(g); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p *pruner) mark(ctx context.Context, args []string, all []*group) error {
+	groups := make([]prune.Group, len(all))
+	for i, g := range all {
+		groups[i] = prune.Group{Dataset: g.dataset, Snapshots: g.snaps, GUIDs: g.guids}
+	}
+	return prune.MarkReplicated(ctx, p.zfs, args, p.recursive, groups)
+}
+
+// judge decides on one dataset's snapshots and says so.
+func (p *pruner) judge(g *group) error {
+	for i := range g.snaps {
+		s := &g.snaps[i]
+		s.Protected = len(p.protect.names) > 0 && p.protect.names[g.dataset+"@"+s.Name] || p.protect.guids[g.guids[i]]
+	}
+	o := retention.Options{Prefix: p.prefix, Anchor: p.now.at}
+	verdicts := p.policy.Apply(g.snaps, o)
+	p.clock(g, verdicts)
+	if p.destroy {
+		p.remember(g, verdicts)
+	}
+	switch {
+	case p.explain:
+		return p.out.explanation(g, verdicts)
+	case p.timeline:
+		_, err := p.out.WriteString(p.policy.Timeline(g.dataset, g.snaps, verdicts, o))
+		return err
+	case p.destroy:
+		return nil
+	}
+	return p.out.victims(g, verdicts)
+}
+
+// clock keeps all of a dataset whose newest snapshot is from the future.
+func (p *pruner) clock(g *group, verdicts []retention.Verdict) {
+	if p.now.at != nil {
+		return
+	}
+	err := prune.CheckClock(g.snaps, p.prefix, time.Now())
+	if err == nil {
+		return
+	}
+	told := false
+	for i := range verdicts {
+		if v := &verdicts[i]; v.Destroy {
+			*v = retention.Verdict{Spared: true, Rule: "future"}
+			told = true
+		}
+	}
+	if told {
+		p.tell(cli.Hint(cli.Cannot("prune", g.dataset, err), "destroy it if a clock was wrong, or give -now"))
+	}
+}
+
+func (p *pruner) tell(err error) {
+	p.bad = true
+	cli.Print(p.errs, "zprune", err)
+}
+
+// remember takes down what is to be destroyed, and says what only a hold or a
+// clone keeps.
+func (p *pruner) remember(g *group, verdicts []retention.Verdict) {
+	for i, v := range verdicts {
+		if v.Spared && (v.Rule == "held" || v.Rule == "clone") {
+			why := map[string]string{"held": "it is held", "clone": "it has clones"}[v.Rule]
+			fmt.Fprintf(p.errs, "zprune: kept %q: %s\n", g.dataset+"@"+g.snaps[i].Name, why)
+		}
+	}
+	shorts := prune.Oldest(g.snaps, verdicts)
+	for i := range shorts {
+		shorts[i] = strings.Clone(shorts[i]) // and not all of the group's text
+	}
+	if len(shorts) > 0 {
+		p.waiting = append(p.waiting, prune.Victims{Dataset: g.dataset, Shorts: shorts})
+		p.total += len(shorts)
+	}
+}
+
+// execute destroys what was remembered.
+func (p *pruner) execute(ctx context.Context) error {
+	if p.max > 0 && p.total > p.max {
+		return prune.TooMany(p.total, p.max)
+	}
+	var broken error // the reader of our output has gone: that is no reason to stop
+	events := prune.Events{
+		Gone: func(name string) error {
+			if !p.explain && !p.timeline && broken == nil {
+				broken = errors.Join(p.out.record(name), p.out.Flush())
+			}
+			return nil
+		},
+		Left: func(name string, err error) { p.tell(cli.Cannot("destroy", name, err)) },
+	}
+	for _, v := range p.waiting {
+		if p.dryRun {
+			for _, short := range v.Shorts {
+				events.Gone(v.Dataset + "@" + short)
+			}
+			continue
+		}
+		if _, _, err := prune.Destroy(ctx, p.zfs, v.Dataset, v.Shorts, events); err != nil {
+			return err
+		}
+	}
+	return broken
+}
