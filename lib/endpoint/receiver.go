@@ -173,9 +173,11 @@ func (r *Receiver) Since(ctx context.Context, in []transfer.Snap) (map[string]ui
 	return out, nil
 }
 
-// Placeholder makes an empty dataset, not mounted, that only carries others.
+// Placeholder makes an empty dataset, not mounted, that only carries others:
+// below a root, or where one is missing above it.
 func (r *Receiver) Placeholder(ctx context.Context, in transfer.Placeholder) error {
-	if err := r.allowed(in.Dataset); err != nil {
+	above := func(root string) bool { return dataset.Within(root, in.Dataset) }
+	if err := r.allowed(in.Dataset); err != nil && !slices.ContainsFunc(r.Roots, above) {
 		return err
 	}
 	props := map[string]string{"mountpoint": "none", "canmount": "off", PlaceholderProperty: "on"}
