@@ -1,0 +1,97 @@
+package control
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"iter"
+	"os"
+
+	"github.com/zrepl-tools/zrepl-tools/lib/rpc"
+)
+
+// Get asks the daemon for its status. Without a daemon it is ErrAway.
+func Get(ctx context.Context, sockpath string) (Status, error) {
+	c, err := dial(ctx, sockpath)
+	if err != nil {
+		return Status{}, err
+	}
+	defer c.Close()
+	var s Status
+	err = c.Call(ctx, callStatus, nil, &s)
+	return s, err
+}
+
+// Watch gives the daemon's status whenever it changes, until the daemon ends
+// or ctx is cancelled.
+func Watch(ctx context.Context, sockpath string) iter.Seq2[Status, error] {
+	return func(yield func(Status, error) bool) {
+		c, err := dial(ctx, sockpath)
+		if err != nil {
+			yield(Status{}, err)
+			return
+		}
+		defer c.Close()
+		rpc.Stream[Status](ctx, c.Conn, callWatch, nil)(yield)
+	}
+}
+
+// RunJob lets a running daemon that has the job run it now, follows the run
+// and returns the exit status of its last step. What the run says goes to
+// stdout and stderr. handled is false, with nothing done, where there is no
+// daemon, where it does not have the job, or where we are one of its children:
+// then the caller runs the job itself.
+//
+// Cancelling ctx stops following, not the run.
+func RunJob(ctx context.Context, sockpath, job string, stdout, stderr io.Writer, skip ...string) (code int, handled bool, err error) {
+	if os.Getenv(ChildEnv) != "" {
+		return 0, false, nil
+	}
+	c, err := dial(ctx, sockpath)
+	if errors.Is(err, ErrAway) || errors.Is(err, fs.ErrPermission) {
+		return 0, false, nil
+	}
+	if err != nil {
+		return 0, true, fmt.Errorf("cannot ask the daemon at %q: %w", sockpath, err)
+	}
+	defer c.Close()
+	request := Request{Job: job}
+	if len(skip) > 0 {
+		request.Skip = skip[0]
+	}
+	for e, err := range rpc.Stream[Event](ctx, c.Conn, callRun, request) {
+		var remote *rpc.RemoteError
+		switch {
+		case errors.As(err, &remote) && remote.Code == codeNoJob:
+			return 0, false, nil
+		case errors.As(err, &remote) && remote.Code == codeBusy:
+			return 75, true, &busyError{job}
+		case ctx.Err() != nil:
+			return 1, true, fmt.Errorf("job %q goes on in the daemon: %w", job, context.Cause(ctx))
+		case err != nil:
+			return 75, true, &lostError{err}
+		case e.Exit != nil:
+			return *e.Exit, true, nil
+		}
+		if _, err := io.WriteString(stdout, e.Stdout); err != nil {
+			return 1, true, err
+		}
+		io.WriteString(stderr, e.Stderr) // nobody to tell
+	}
+	return 75, true, &lostError{rpc.ErrHungUp}
+}
+
+type busyError struct{ job string }
+
+func (e *busyError) Error() string   { return fmt.Sprintf("cannot run job %q: %v", e.job, ErrBusy) }
+func (e *busyError) Unwrap() error   { return ErrBusy }
+func (e *busyError) ExitStatus() int { return 75 }
+func (e *busyError) Hint() string    { return "zreplctl status shows it" }
+
+type lostError struct{ err error }
+
+func (e *lostError) Error() string   { return "cannot follow the run in the daemon: " + e.err.Error() }
+func (e *lostError) Unwrap() error   { return e.err }
+func (e *lostError) ExitStatus() int { return 75 }

@@ -1,0 +1,224 @@
+// Package control is how commands talk to a running daemon: over a Unix
+// socket that only its owner can reach, with the calls of zrpc(5).
+//
+// It promises that what a command prints and how it exits is the same whether
+// a job runs in the command's own process or in the daemon. It decides
+// nothing about jobs.
+package control
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"iter"
+	"net"
+	"os"
+	"syscall"
+	"time"
+
+	"github.com/zrepl-tools/zrepl-tools/lib/progress"
+	"github.com/zrepl-tools/zrepl-tools/lib/rpc"
+)
+
+// ChildEnv is set for the jobs that the daemon starts, which must not ask the
+// daemon to start them.
+const ChildEnv = "ZREPLCTL_DAEMON_CHILD"
+
+// Version of the calls. A command and a daemon of different versions do not
+// talk.
+const Version = 1
+
+// The calls.
+const (
+	callHello  = "hello"
+	callStatus = "status"
+	callWatch  = "watch"
+	callRun    = "run"
+)
+
+// Status is what the daemon knows.
+type Status struct {
+	PID     int       `json:"pid"`
+	Started time.Time `json:"started"`
+	Config  string    `json:"config"`
+	Jobs    []Job     `json:"jobs"`
+}
+
+// The states of a job.
+const (
+	Idle    = "idle"    // waits for its time, or to be told
+	Running = "running" // a run is on
+	Failed  = "failed"  // waits; the last run did not do all of it
+	Serving = "serving" // waits for its client, or has it
+)
+
+// Job is one job's state.
+type Job struct {
+	Name     string             `json:"name"`
+	Type     string             `json:"type"`
+	State    string             `json:"state"`
+	Step     string             `json:"step,omitempty"` // the subcommand that runs
+	Since    *time.Time         `json:"since,omitempty"`
+	Next     *time.Time         `json:"next,omitempty"`
+	Last     *Run               `json:"last,omitempty"`
+	Success  *time.Time         `json:"success,omitempty"`  // the end of the last run that did all of it
+	Progress *progress.Snapshot `json:"progress,omitempty"` // of this run, or the last one
+	Client   string             `json:"client,omitempty"`   // whom it serves
+	Clients  []Connection       `json:"connections,omitempty"`
+}
+
+// Run is how one run of a job ended.
+type Run struct {
+	Started time.Time `json:"started"`
+	Ended   time.Time `json:"ended"`
+	Status  int       `json:"status"` // exit status
+	Error   string    `json:"error,omitempty"`
+}
+
+// Connection is one connection of a client.
+type Connection struct {
+	PID   int       `json:"pid"` // of what serves it
+	Since time.Time `json:"since"`
+	Run   string    `json:"run,omitempty"`  // the client's
+	Call  string    `json:"call,omitempty"` // that it made last
+}
+
+// Request asks for a run of a job.
+type Request struct {
+	Job  string `json:"job"`
+	Skip string `json:"skip,omitempty"`
+}
+
+// Event is one thing that happens in a run: exactly one field is set.
+type Event struct {
+	Stdout   string             `json:"stdout,omitempty"`
+	Stderr   string             `json:"stderr,omitempty"`
+	Progress *progress.Snapshot `json:"progress,omitempty"`
+	Exit     *int               `json:"exit,omitempty"` // the last event
+}
+
+// Daemon is what answers the calls.
+type Daemon interface {
+	Status() Status
+	// Watch returns a status whenever it changes, at most one a second.
+	Watch(ctx context.Context) iter.Seq[Status]
+	// Run starts a run and follows it to its end. Who stops following
+	// does not stop the run. A job that the daemon does not have is
+	// ErrNoJob, one that runs already ErrBusy.
+	Run(ctx context.Context, r Request) (iter.Seq[Event], error)
+}
+
+// What Run may refuse.
+var (
+	ErrNoJob = errors.New("the daemon has no such job")
+	ErrBusy  = errors.New("a run of this job is on already")
+)
+
+// Codes of errors, on the wire.
+const (
+	codeNoJob = "no-job"
+	codeBusy  = "busy"
+)
+
+// Serve answers calls at a socket until ctx is cancelled. It closes l.
+func Serve(ctx context.Context, l *net.UnixListener, d Daemon) error {
+	defer context.AfterFunc(ctx, func() { l.Close() })()
+	for {
+		conn, err := l.AcceptUnix()
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ECONNABORTED):
+			time.Sleep(100 * time.Millisecond)
+			continue
+		case err != nil:
+			return err
+		}
+		go serveOne(ctx, conn, d)
+	}
+}
+
+// serveOne serves one command. What is wrong with one concerns nobody else.
+func serveOne(ctx context.Context, conn *net.UnixConn, d Daemon) {
+	f, err := conn.File()
+	conn.Close()
+	if err != nil {
+		return
+	}
+	defer f.Close()
+	server(d).Serve(ctx, f, f)
+}
+
+func server(d Daemon) *rpc.Server {
+	s := &rpc.Server{Limits: rpc.Limits{Idle: time.Minute, Heartbeat: time.Second}}
+	s.Handle(callHello, func(context.Context, struct{}) (int, error) { return Version, nil })
+	s.Handle(callStatus, func(context.Context, struct{}) (Status, error) { return d.Status(), nil })
+	s.Handle(callWatch, func(ctx context.Context, _ struct{}) (iter.Seq2[Status, error], error) {
+		return noErrors(d.Watch(ctx)), nil
+	})
+	s.Handle(callRun, func(ctx context.Context, r Request) (iter.Seq2[Event, error], error) {
+		events, err := d.Run(ctx, r)
+		switch {
+		case errors.Is(err, ErrNoJob):
+			return nil, &rpc.RemoteError{Code: codeNoJob, Message: err.Error()}
+		case errors.Is(err, ErrBusy):
+			return nil, &rpc.RemoteError{Code: codeBusy, Message: err.Error()}
+		case err != nil:
+			return nil, err
+		}
+		return noErrors(events), nil
+	})
+	return s
+}
+
+func noErrors[T any](seq iter.Seq[T]) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		for v := range seq {
+			if !yield(v, nil) {
+				return
+			}
+		}
+	}
+}
+
+// ErrAway says that no daemon answers at the socket.
+var ErrAway = errors.New("no daemon is running")
+
+// client is a connection to the daemon.
+type client struct {
+	*rpc.Conn
+	file *os.File
+}
+
+func (c *client) Close() error {
+	return errors.Join(c.Conn.Close(), c.file.Close())
+}
+
+// dial connects to the daemon and agrees on the version.
+func dial(ctx context.Context, sockpath string) (*client, error) {
+	conn, err := net.DialUnix("unix", nil, &net.UnixAddr{Name: sockpath, Net: "unix"})
+	switch {
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, syscall.ENOTDIR):
+		return nil, ErrAway
+	case err != nil:
+		return nil, err
+	}
+	f, err := conn.File()
+	conn.Close()
+	if err != nil {
+		return nil, err
+	}
+	calls, err := rpc.NewConn(f, f)
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	c := &client{calls, f}
+	var version int
+	if err := c.Call(ctx, callHello, nil, &version); err != nil {
+		return nil, errors.Join(err, c.Close())
+	}
+	if version != Version {
+		return nil, errors.Join(errors.New("the running daemon is of another version"), c.Close())
+	}
+	return c, nil
+}

@@ -1,0 +1,242 @@
+package daemon
+
+import (
+	"context"
+	"encoding/json"
+	"iter"
+	"log/slog"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/zrepl-tools/zrepl-tools/lib/child"
+	"github.com/zrepl-tools/zrepl-tools/lib/progress"
+	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/config"
+	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/control"
+)
+
+// job is one job and its runs, one at a time.
+type job struct {
+	d     *daemon
+	c     *config.Job
+	log   *slog.Logger
+	steps []string // subcommands of a run
+	asked chan *followed
+
+	mu       sync.Mutex
+	clock    clock
+	running  bool
+	step     string
+	since    time.Time
+	last     *control.Run
+	success  *time.Time
+	progress *progress.Snapshot
+	follow   *followed
+}
+
+func newJob(d *daemon, c *config.Job) *job {
+	j := &job{d: d, c: c, log: d.Log.With("job", c.Name), steps: stepsOf(c), asked: make(chan *followed)}
+	if len(j.steps) > 0 {
+		j.clock.interval = c.Interval
+	}
+	return j
+}
+
+// stepsOf says which subcommands a run of a job is made of.
+func stepsOf(c *config.Job) []string {
+	switch c.Type {
+	case config.Pull, config.Push, config.Local:
+		return []string{string(c.Type)}
+	case config.Source, config.Autosnap:
+		if c.Prune != nil {
+			return []string{"autosnap", "prune"}
+		}
+		return []string{"autosnap"}
+	case config.Prune:
+		return []string{"prune"}
+	case config.PushSink:
+		if c.Prune != nil {
+			return []string{"prune"}
+		}
+	}
+	return nil
+}
+
+// run makes one run: all steps, also behind one that did not do all of its
+// part, and its status is the first that is not 0.
+func (j *job) run(ctx context.Context, f *followed) {
+	j.mu.Lock()
+	j.running, j.since, j.progress, j.follow = true, wall(), nil, f
+	j.clock.begun(j.since)
+	j.mu.Unlock()
+	result := control.Run{Started: j.since}
+	for _, step := range j.steps {
+		j.mu.Lock()
+		j.step = step
+		j.mu.Unlock()
+		j.d.changed.ring()
+		status, reason := j.runStep(ctx, step, f)
+		if status != 0 && result.Status == 0 {
+			result.Status, result.Error = status, reason
+		}
+		if ctx.Err() != nil {
+			break
+		}
+	}
+	result.Ended = wall()
+	level := slog.LevelInfo
+	if result.Status != 0 {
+		level = slog.LevelWarn
+	}
+	j.log.Log(ctx, level, "a run has ended", "status", result.Status, "took", result.Ended.Sub(result.Started).Round(time.Millisecond))
+	j.mu.Lock()
+	j.running, j.step, j.follow, j.last = false, "", nil, &result
+	if result.Status == 0 {
+		j.success = &result.Ended
+	}
+	j.mu.Unlock()
+	f.add(control.Event{Exit: &result.Status})
+	j.d.changed.ring()
+}
+
+// runStep runs one subcommand as a child.
+func (j *job) runStep(ctx context.Context, step string, f *followed) (status int, reason string) {
+	seen, err := newReport(maxReport, j.told)
+	if err != nil {
+		return 75, err.Error()
+	}
+	stdout, err := newReport(maxLine, func(line []byte) { f.add(control.Event{Stdout: string(line) + "\n"}) })
+	if err != nil {
+		seen.started()
+		return 75, err.Error()
+	}
+	args := append([]string{j.d.Program, step, j.c.Name}, j.d.common()...)
+	if f.skip != "" {
+		args = append(args, "-skip", f.skip)
+	}
+	tail := &child.Tail{Max: 2 << 10}
+	p, err := child.Start(ctx, child.Cmd{
+		Args: args, Env: append(os.Environ(), control.ChildEnv+"=1", "ZREPLCTL_PROGRESS_FD=3"),
+		Stdout: stdout.child, Extra: []*os.File{seen.child}, Stderr: tail,
+		StderrCopy: &lineWriter{line: func(s string) { j.log.Info(child.Clean(s, 1000)); f.add(control.Event{Stderr: s + "\n"}) }},
+		Group:      true, Lifeline: true,
+	})
+	stdout.started()
+	seen.started()
+	if err != nil {
+		f.add(control.Event{Stderr: "zreplctl: " + err.Error() + "\n"})
+		return 1, err.Error()
+	}
+	end := p.Wait()
+	for _, r := range []*report{stdout, seen} { // a grandchild may hold them
+		select {
+		case <-r.done:
+		case <-time.After(time.Second):
+		}
+	}
+	return end.Code, child.Clean(end.Stderr, 1000)
+}
+
+// told takes a line of a step's progress.
+func (j *job) told(line []byte) {
+	var s progress.Snapshot
+	if json.Unmarshal(line, &s) != nil {
+		return
+	}
+	j.mu.Lock()
+	j.progress = &s
+	f := j.follow
+	j.mu.Unlock()
+	if f != nil {
+		f.add(control.Event{Progress: &s})
+	}
+	j.d.changed.ring()
+}
+
+// state is what there is to see.
+func (j *job) state() control.Job {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	s := control.Job{Name: j.c.Name, Type: string(j.c.Type), State: control.Idle,
+		Step: j.step, Last: j.last, Success: j.success, Progress: j.progress}
+	switch {
+	case j.running:
+		s.State = control.Running
+		since := j.since
+		s.Since = &since
+	case j.last != nil && j.last.Status != 0:
+		s.State = control.Failed
+	case len(j.steps) == 0:
+		s.State = control.Serving
+	}
+	if j.clock.interval > 0 {
+		next := j.clock.next
+		s.Next = &next
+	}
+	return s
+}
+
+// Status is what control asks for.
+func (d *daemon) Status() control.Status {
+	s := control.Status{PID: d.PID, Started: d.Started, Config: d.Config.Path}
+	for _, j := range d.jobs {
+		one := j.state()
+		for _, c := range d.clients {
+			if c.job == j.c {
+				one.Client, one.Clients = c.job.Serve.ClientIdentity, c.state()
+			}
+		}
+		s.Jobs = append(s.Jobs, one)
+	}
+	return s
+}
+
+// Watch is what control asks for.
+func (d *daemon) Watch(ctx context.Context) iter.Seq[control.Status] {
+	return func(yield func(control.Status) bool) {
+		for ctx.Err() == nil {
+			changed := d.changed.next()
+			if !yield(d.Status()) {
+				return
+			}
+			pause(ctx, time.Second)
+			select {
+			case <-changed:
+			case <-ctx.Done():
+			}
+		}
+	}
+}
+
+func pause(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}
+
+// busyAfter is how long a job may take to listen: it does, always, unless a
+// run is on.
+const busyAfter = 300 * time.Millisecond
+
+// Run is what control asks for.
+func (d *daemon) Run(ctx context.Context, r control.Request) (iter.Seq[control.Event], error) {
+	for _, j := range d.jobs {
+		if j.c.Name != r.Job {
+			continue
+		}
+		if len(j.steps) == 0 {
+			return nil, control.ErrNoJob
+		}
+		f := newFollowed(r.Skip)
+		select {
+		case j.asked <- f:
+			return f.events(ctx), nil
+		case <-time.After(busyAfter):
+			return nil, control.ErrBusy
+		}
+	}
+	return nil, control.ErrNoJob
+}
