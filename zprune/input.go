@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -129,10 +130,10 @@ func (gr *grouper) name(line []byte) (name []byte, at int, err error) {
 	if !ok {
 		return nil, 0, gr.positioned(len(line), "the line ends before the column name")
 	}
-	if _, _, ok := gr.column("creation"); !ok {
+	if len(gr.field) < len(gr.columns) && !slices.Contains(gr.columns[:len(gr.field)], "creation") {
 		return nil, 0, gr.positioned(len(line), "the line ends before the column creation")
 	}
-	kind := bytes.IndexAny(name, "@#")
+	kind := slices.IndexFunc(name, func(c byte) bool { return c == '@' || c == '#' })
 	switch {
 	case kind < 0:
 		return nil, 0, gr.positioned(at+len(name), "%q is a dataset: a snapshot is wanted", name)
@@ -152,11 +153,24 @@ func (gr *grouper) enter(name []byte, at int) error {
 			return err
 		}
 	}
+	if plain(name[cut+1:]) {
+		return nil
+	}
 	short := string(name[cut+1:])
 	if err := dataset.CheckShort(short); err != nil {
 		return gr.positioned(at+cut+1+badByte(dataset.CheckShort, short), "bad snapshot name %q: %v", name, err)
 	}
 	return nil
+}
+
+// plain reports names that need no closer look, as nearly all do.
+func plain(short []byte) bool {
+	for _, c := range short {
+		if (c < 'a' || 'z' < c) && (c < '0' || '9' < c) && c != '_' {
+			return false
+		}
+	}
+	return len(short) > 0
 }
 
 func (gr *grouper) change(ds string, at int) error {
