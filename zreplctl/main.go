@@ -17,16 +17,20 @@ func main() {
 }
 
 // subcommands in the order in which they are listed.
-var subcommands = []func(*globals) *ffcli.Command{
-	checkCommand,
-	listCommand,
-	configCommand,
-	showCommand,
-	stepsCommand,
-	pullCommand,
-	pushCommand,
-	localCommand,
-	serveCommand,
+func subcommands() []func(*globals) *ffcli.Command {
+	return []func(*globals) *ffcli.Command{
+		checkCommand,
+		listCommand,
+		configCommand,
+		showCommand,
+		stepsCommand,
+		pullCommand,
+		pushCommand,
+		localCommand,
+		serveCommand,
+		initCommand,
+		completionCommand,
+	}
 }
 
 func run(ctx context.Context, args []string, stdin, stdout *os.File, stderr io.Writer) int {
@@ -45,7 +49,7 @@ func newRoot(g *globals) (root *ffcli.Command, notEnv []string) {
 		FlagSet:    g.flags("zreplctl"),
 		Exec:       unknownCommand,
 	}
-	for _, command := range subcommands {
+	for _, command := range subcommands() {
 		root.Subcommands = append(root.Subcommands, command(g))
 	}
 	return root, []string{"skip"}

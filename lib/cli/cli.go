@@ -141,3 +141,20 @@ func wantsValue(fs *flag.FlagSet, arg string) bool {
 	b, ok := f.Value.(interface{ IsBoolFlag() bool })
 	return !ok || !b.IsBoolFlag()
 }
+
+// Where tells how far args get in the tree of commands below root: which
+// command they choose, the flag that still wants its value, if the last of
+// them is one, and the command's own arguments. It sets the flags that are
+// complete, and is for completion: what is wrong in args it passes over.
+func Where(root *ffcli.Command, args []string) (c *ffcli.Command, flagName string, words []string) {
+	path, arranged := arrange(root, args, false)
+	c = path[len(path)-1]
+	_ = root.Parse(arranged)
+	if n := len(args); n > 0 && len(args[n-1]) > 1 && args[n-1][0] == '-' && wantsValue(c.FlagSet, args[n-1]) {
+		return c, strings.TrimLeft(args[n-1], "-"), nil
+	}
+	if words = c.FlagSet.Args(); len(words) > 0 && words[0] == "--" {
+		words = words[1:]
+	}
+	return c, "", words
+}

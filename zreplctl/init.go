@@ -1,0 +1,191 @@
+package main
+
+import (
+	"context"
+	_ "embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/peterbourgon/ff/v3/ffcli"
+
+	"github.com/zrepl-tools/zrepl-tools/lib/cli"
+	"github.com/zrepl-tools/zrepl-tools/lib/identity"
+	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/config"
+)
+
+// firstConfig holds the first configurations of all types, each between lines
+// that say which types it is for.
+//
+//go:embed first.yml
+var firstConfig string
+
+func initTypes() []candidate {
+	return []candidate{
+		{"pull", "fetch datasets from another host"},
+		{"source", "offer datasets to another host"},
+		{"push", "send datasets to another host"},
+		{"push-sink", "take what another host pushes"},
+		{"local", "replicate between pools of this host"},
+	}
+}
+
+// first is what init is asked to write.
+type first struct {
+	dir    string
+	kind   string
+	peer   string // the other host
+	client string // the identity of the active side
+	dry    bool
+}
+
+func initCommand(g *globals) *ffcli.Command {
+	set := g.flags("init")
+	var f first
+	set.StringVar(&f.dir, "dir", "/etc/zreplctl", "write into the `directory`")
+	set.StringVar(&f.peer, "host", "other.example.com", "the other `host`")
+	set.StringVar(&f.client, "client", "", "the `identity` of the host that connects (of this host, or else of -host)")
+	set.BoolVar(&f.dry, "n", false, "print the configuration, and write nothing")
+	return &ffcli.Command{
+		Name:       "init",
+		ShortUsage: "zreplctl init [-n] [-dir directory] [-host host] [-client identity] [pull|source|push|push-sink|local]",
+		ShortHelp:  "Write a first configuration, with comments, and the ssh key that goes with it.",
+		FlagSet:    set,
+		Exec: func(ctx context.Context, args []string) error {
+			f.kind = "pull"
+			if len(args) > 0 {
+				f.kind = args[0]
+			}
+			if err := f.complete(args); err != nil {
+				return err
+			}
+			return f.write(ctx, g)
+		},
+	}
+}
+
+// complete checks the arguments and fills in what they leave open.
+func (f *first) complete(args []string) error {
+	known := false
+	for _, t := range initTypes() {
+		known = known || t.text == f.kind
+	}
+	if len(args) > 1 || !known {
+		return cli.Usagef("init wants one of pull, source, push, push-sink, local")
+	}
+	dir, err := filepath.Abs(f.dir)
+	if err != nil {
+		return cli.Cannot("use directory", f.dir, err)
+	}
+	f.dir = dir
+	if f.client == "" {
+		f.client = f.peer
+		if f.connects() {
+			if name, err := os.Hostname(); err == nil && identity.Check(name) == nil {
+				f.client = name
+			} else {
+				f.client = "me"
+			}
+		}
+	}
+	if err := identity.Check(f.client); err != nil {
+		return cli.Usagef("bad -client %q: %v", f.client, err)
+	}
+	return nil
+}
+
+// connects reports whether this host is the one that connects.
+func (f *first) connects() bool { return f.kind == "pull" || f.kind == "push" }
+
+func (f *first) key() string { return filepath.Join(f.dir, "ssh", "zreplctl") }
+
+// text is the configuration. It is checked before it is written, so that what
+// init writes always passes zreplctl check.
+func (f *first) text() ([]byte, error) {
+	var b strings.Builder
+	keep := true
+	for line := range strings.Lines(firstConfig) {
+		if kinds, ok := strings.CutPrefix(line, "#: "); ok {
+			words := strings.Fields(kinds)
+			keep = words[0] == "all"
+			for _, w := range words {
+				keep = keep || w == f.kind
+			}
+			continue
+		}
+		if keep {
+			b.WriteString(line)
+		}
+	}
+	text := []byte(strings.NewReplacer("@HOST@", f.peer, "@CLIENT@", f.client, "@KEY@", f.key()).Replace(b.String()))
+	_, err := config.Parse(text, "first configuration", config.SystemDefaults())
+	return text, err
+}
+
+// write makes the configuration last, so that a run that failed can be
+// repeated.
+func (f *first) write(ctx context.Context, g *globals) error {
+	text, err := f.text()
+	if err != nil {
+		return cli.WithStatus(cli.Usage, err)
+	}
+	if f.dry {
+		_, err := g.stdout.Write(text)
+		return cli.Quiet(err)
+	}
+	path := filepath.Join(f.dir, "zreplctl.yml")
+	if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
+		return cli.Hint(cli.Cannot("write configuration", path, fs.ErrExist), "init never overwrites: name another place with -dir, or look at it with -n")
+	}
+	if err := os.MkdirAll(f.dir, 0o755); err != nil {
+		return cli.Cannot("make directory", f.dir, pathCause(err))
+	}
+	line := ""
+	if f.connects() {
+		if line, err = f.makeKey(ctx, g); err != nil {
+			return err
+		}
+	}
+	if err := writeNew(path, text); err != nil {
+		return cli.Cannot("write configuration", path, pathCause(err))
+	}
+	fmt.Fprintf(g.stderr, "zreplctl: wrote %s\n", path)
+	if line != "" {
+		fmt.Fprintf(g.stderr, "zreplctl: add this line to ~root/.ssh/authorized_keys on %s:\n", f.peer)
+		_, err = fmt.Fprintln(g.stdout, line)
+	}
+	return cli.Quiet(err)
+}
+
+// writeNew writes a file whole or not at all, and never over another.
+func writeNew(path string, text []byte) error {
+	tmp, err := os.CreateTemp(filepath.Dir(path), ".zreplctl-*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(tmp.Name())
+	_, err = tmp.Write(text)
+	if err == nil {
+		err = tmp.Chmod(0o644)
+	}
+	if err == nil {
+		err = tmp.Sync()
+	}
+	if err := errors.Join(err, tmp.Close()); err != nil {
+		return err
+	}
+	return os.Link(tmp.Name(), path)
+}
+
+func pathCause(err error) error {
+	if e, ok := errors.AsType[*fs.PathError](err); ok {
+		return e.Err
+	}
+	if e, ok := errors.AsType[*os.LinkError](err); ok {
+		return e.Err
+	}
+	return err
+}
