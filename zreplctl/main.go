@@ -28,6 +28,8 @@ func subcommands() []func(*globals) *ffcli.Command {
 		pushCommand,
 		localCommand,
 		serveCommand,
+		daemonCommand,
+		statusCommand,
 		initCommand,
 		completionCommand,
 	}

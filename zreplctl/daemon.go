@@ -1,0 +1,73 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/peterbourgon/ff/v3/ffcli"
+
+	"github.com/zrepl-tools/zrepl-tools/lib/cli"
+	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/daemon"
+)
+
+func daemonCommand(g *globals) *ffcli.Command {
+	fs := g.flags("daemon")
+	readyFD := fs.Int("ready-fd", -1, "write a line to this `descriptor` once everything listens")
+	return &ffcli.Command{
+		Name:       "daemon",
+		ShortUsage: "zreplctl daemon [flags]",
+		ShortHelp:  "Run every job at its interval, and let clients in through zstdinserver.",
+		FlagSet:    fs,
+		Exec: func(ctx context.Context, args []string) error {
+			if len(args) > 0 {
+				return cli.Usagef("unexpected argument %q: the daemon runs all jobs", args[0])
+			}
+			return g.daemon(ctx, *readyFD)
+		},
+	}
+}
+
+// daemon runs until a signal ends it, which is no error.
+func (g *globals) daemon(ctx context.Context, readyFD int) error {
+	c, err := g.load()
+	if err != nil {
+		return err
+	}
+	if c.Path == "-" {
+		return cli.Usagef("the daemon wants a file: its children read it again")
+	}
+	if c.Path, err = filepath.Abs(c.Path); err != nil {
+		return err
+	}
+	program, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	level := slog.LevelInfo
+	if g.verbose {
+		level = slog.LevelDebug
+	}
+	log := slog.New(slog.NewTextHandler(g.stderr, &slog.HandlerOptions{Level: level}))
+	err = daemon.Run(ctx, daemon.Options{Config: c, Program: program, Log: log,
+		PID: os.Getpid(), Started: time.Now(), Ready: ready(readyFD)})
+	if errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
+}
+
+// ready tells whoever waits for the daemon.
+func ready(fd int) func() {
+	return func() {
+		if fd < 0 {
+			return
+		}
+		f := os.NewFile(uintptr(fd), "ready")
+		f.WriteString("ready\n")
+		f.Close()
+	}
+}
