@@ -47,17 +47,22 @@ type Victims struct {
 // Run prunes datasets: one zfs list, and one zfs destroy for each dataset and
 // batch. What could not be destroyed is told by Events.Left and in the
 // result, a dataset that is not to be judged by Events.Left with the name of
-// its newest snapshot; err is for what ends the work.
+// the dataset; err is for what ends the work. Roots that do not exist have
+// nothing to prune.
 func Run(ctx context.Context, z *zfs.ZFS, o Options) (Result, error) {
 	var r Result
 	groups, err := Groups(ctx, z, o.Roots, o.Recursive)
-	if err != nil {
+	missing, only := zfs.Missing(err)
+	if err != nil && !only {
 		return r, fmt.Errorf("cannot list snapshots: %w", err)
+	}
+	if len(missing) > 0 {
+		o.Roots = slices.DeleteFunc(slices.Clone(o.Roots), func(root string) bool { return slices.Contains(missing, root) })
 	}
 	if o.Passes != nil {
 		groups = slices.DeleteFunc(groups, func(g Group) bool { return !o.Passes(g.Dataset) })
 	}
-	if NeedsCursor(o.Policy) {
+	if NeedsCursor(o.Policy) && len(groups) > 0 {
 		if err := MarkReplicated(ctx, z, o.Roots, o.Recursive, groups); err != nil {
 			return r, fmt.Errorf("cannot find out what is replicated: %w", err)
 		}

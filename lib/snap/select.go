@@ -46,8 +46,12 @@ func (r *run) choose(ctx context.Context, datasets []string) ([]string, error) {
 		err := r.z.List(ctx, r.listOptions(roots[:n]), func(fields []string) error {
 			return r.note(fields, all, &order)
 		})
-		if err != nil && !r.onlyMissing(err) {
+		missing, only := zfs.Missing(err)
+		if err != nil && !only {
 			return nil, fmt.Errorf("cannot list datasets: %w", err)
+		}
+		for _, name := range missing {
+			r.fail(name, errors.New("dataset does not exist"))
 		}
 		roots = roots[n:]
 	}
@@ -146,27 +150,6 @@ func (r *run) due(f *found) bool {
 		return false
 	}
 	return !r.o.IfWritten || f.written+f.foreign > 0
-}
-
-// onlyMissing reports an error of zfs list that is about names which do not
-// exist; the others are listed all the same.
-func (r *run) onlyMissing(err error) bool {
-	var e *zfs.Error
-	if !errors.As(err, &e) || e.Err != nil || e.Stderr == "" {
-		return false
-	}
-	lines := strings.Split(strings.TrimSpace(e.Stderr), "\n")
-	for _, line := range lines {
-		if !strings.Contains(line, "does not exist") && !strings.Contains(line, "no such pool") {
-			return false
-		}
-	}
-	for _, line := range lines {
-		_, name, _ := strings.Cut(line, "'")
-		name, _, _ = strings.Cut(name, "'")
-		r.fail(name, errors.New("dataset does not exist"))
-	}
-	return true
 }
 
 func unique(names []string) []string {

@@ -43,6 +43,25 @@ func NotExist(err error) bool {
 		said(err, "no such pool or dataset") || said(err, "no such pool '")
 }
 
+// Missing returns the names of which a command says that they do not exist,
+// where it complains of nothing else: a list of several names goes on behind
+// one that is missing.
+func Missing(err error) (names []string, only bool) {
+	var e *Error
+	if !errors.As(err, &e) || e.Err != nil || e.Stderr == "" {
+		return nil, false
+	}
+	for line := range strings.SplitSeq(strings.TrimSpace(e.Stderr), "\n") {
+		_, rest, quoted := strings.Cut(line, "'")
+		name, reason, ended := strings.Cut(rest, "'")
+		if !quoted || !ended || !strings.Contains(reason, "does not exist") && !strings.Contains(reason, "no such pool") {
+			return nil, false
+		}
+		names = append(names, name)
+	}
+	return names, true
+}
+
 // Exists reports whether err is zfs's answer that what was to be made is
 // already there.
 func Exists(err error) bool { return said(err, "dataset already exists") }
