@@ -27,6 +27,8 @@ func subcommands() []func(*globals) *ffcli.Command {
 		pullCommand,
 		pushCommand,
 		localCommand,
+		autosnapCommand,
+		pruneCommand,
 		serveCommand,
 		daemonCommand,
 		statusCommand,

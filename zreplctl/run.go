@@ -11,6 +11,7 @@ import (
 	"github.com/zrepl-tools/zrepl-tools/lib/transfer"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/config"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/job"
+	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/upkeep"
 )
 
 func pullCommand(g *globals) *ffcli.Command {
@@ -63,6 +64,16 @@ func (g *globals) runJob(ctx context.Context, c *config.Config, j *config.Job, s
 	r := &job.Run{Global: c.Global, Job: j, Programs: programs, Retries: retries,
 		NoReplication: skip["replicate"],
 		Say:           func(text string) { fmt.Fprintf(g.stderr, "zreplctl: %s: %s\n", j.Name, text) }}
+	u, err := g.upkeep(j)
+	if err != nil {
+		return err
+	}
+	if j.Snapshots() && !skip["snapshot"] {
+		r.Before = u.Snapshot
+	}
+	if upkeep.Prunes(j) && !skip["prune"] {
+		r.After = u.Prune
+	}
 	return runError(j, r.Do(ctx))
 }
 
