@@ -1,19 +1,153 @@
+// Zsend-frame frames a byte stream so that its end, its failure and its
+// corruption are visible.
 package main
 
 import (
 	"context"
-	"fmt"
+	"errors"
+	"flag"
 	"io"
 	"os"
+	"sync/atomic"
+	"time"
 
-	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
+	"github.com/peterbourgon/ff/v3/ffcli"
+
+	"github.com/zrepl-tools/zrepl-tools/lib/child"
+	"github.com/zrepl-tools/zrepl-tools/lib/cli"
+	"github.com/zrepl-tools/zrepl-tools/lib/frame"
 )
 
 func main() {
-	os.Exit(run(context.Background(), os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+	ctx, cancel := context.WithCancelCause(cli.Context())
+	child.Watch(func() { cancel(errors.New("the parent process is gone")) })
+	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
 
-func run(_ context.Context, _ []string, _ io.Reader, _, stderr io.Writer) int {
-	fmt.Fprintln(stderr, "zsend-frame: under construction", dataset.CheckName("a"))
-	return 2
+type options struct {
+	checksum   string
+	heartbeat  time.Duration
+	rate       cli.Size
+	tty        bool
+	progress   bool
+	progressFD cli.Descriptor
+	statusFD   cli.Descriptor
+	in, out    *os.File
+	stderr     io.Writer
+	moved      atomic.Uint64
+}
+
+func run(ctx context.Context, args []string, stdin, stdout *os.File, stderr io.Writer) int {
+	o := options{in: stdin, out: stdout, stderr: stderr}
+	fs := flag.NewFlagSet("zsend-frame", flag.ContinueOnError)
+	fs.StringVar(&o.checksum, "checksum", "crc32c", "`sum` of the data: crc32c, or none where the transport has its own")
+	fs.DurationVar(&o.heartbeat, "heartbeat", 10*time.Second, "`silence` after which a heartbeat is sent; 0: never")
+	fs.Var(&o.rate, "rate", "send at most that many `bytes` a second (such as 50M)")
+	fs.BoolVar(&o.tty, "tty", false, "leave the command in our process group, so that it may use the terminal")
+	fs.BoolVar(&o.progress, "progress", false, "show progress on stderr")
+	fs.Var(&o.progressFD, "progress-fd", "write progress as JSON lines to descriptor `n`")
+	fs.Var(&o.statusFD, "status-fd", "write the outcome as a JSON line to descriptor `n`")
+	tool := cli.Tool{
+		Command: &ffcli.Command{
+			Name:       "zsend-frame",
+			ShortUsage: "zsend-frame [flags] [command [argument ...]]",
+			ShortHelp:  "Frame stdin, or the command's output, so that the reader sees its end, its failure and its corruption.",
+			FlagSet:    fs,
+			Exec:       o.exec,
+		},
+		RunsCmd: true,
+		NotEnv:  []string{"status-fd", "progress-fd"},
+		Stdout:  stdout,
+		Stderr:  stderr,
+	}
+	return tool.Run(ctx, args)
+}
+
+func (o *options) exec(ctx context.Context, args []string) error {
+	sum, err := frame.ParseChecksum(o.checksum)
+	switch {
+	case err != nil:
+		return cli.Usagef("%w", err)
+	case o.heartbeat < 0:
+		return cli.Usagef("a heartbeat cannot come after %v", o.heartbeat)
+	}
+	send := frame.SendOptions{In: o.in, Out: o.out, Checksum: sum, Heartbeat: o.heartbeat, Rate: int64(o.rate), Moved: &o.moved}
+	if len(args) > 0 {
+		command, err := o.start(ctx, args, &send)
+		if err != nil {
+			o.sayFailed(sum, err)
+			return o.report(frame.Trailer{}, err)
+		}
+		defer command.Wait()
+		defer send.In.Close()
+	}
+	meter := frame.Meter{Moved: &o.moved, Program: o.progressFD.Writer()}
+	if o.progress {
+		meter.Person = o.stderr
+	}
+	stop := meter.Run()
+	t, err := frame.Send(ctx, send)
+	stop()
+	if failed, ok := errors.AsType[*frame.FailedError](err); ok && len(args) > 0 {
+		err = cli.Cannot("send the output of", args[0], errors.New(failed.Trailer.How()))
+	}
+	return o.report(t, err)
+}
+
+// sayFailed sends a stream that says that there is none.
+func (o *options) sayFailed(sum frame.Checksum, err error) {
+	w := frame.NewWriter(o.out, sum)
+	if w.Header(frame.MakeHeader(sum)) == nil {
+		w.Trailer(frame.Trailer{Status: frame.StatusFailed, Exit: cli.Failed, Reason: err.Error()})
+	}
+}
+
+// start starts the command, whose stdout is then what is sent.
+func (o *options) start(ctx context.Context, args []string, send *frame.SendOptions) (*child.Process, error) {
+	r, w, err := child.Pipe()
+	if err != nil {
+		return nil, err
+	}
+	defer w.Close()
+	p, err := child.Start(context.WithoutCancel(ctx), child.Cmd{
+		Args: args, Stdin: o.in, Stdout: w, Stderr: &child.Tail{}, StderrCopy: o.stderr,
+		Group: !o.tty, Guard: !o.tty,
+	})
+	if err != nil {
+		r.Close()
+		return nil, err
+	}
+	send.In, send.Command = r, command{p, ctx}
+	return p, nil
+}
+
+// command passes a signal that stopped us on, before it kills.
+type command struct {
+	*child.Process
+	ctx context.Context
+}
+
+func (c command) Kill() {
+	if s, ok := errors.AsType[cli.SignalError](context.Cause(c.ctx)); ok {
+		c.End(s.Signal, time.Second)
+	}
+	c.Process.Kill()
+}
+
+// report tells the outcome, and returns the error that ends the program.
+func (o *options) report(t frame.Trailer, err error) error {
+	out := frame.NewOutcome(t, o.moved.Load(), err)
+	if failed, ok := errors.AsType[*frame.FailedError](err); ok && failed.Trailer.Exit != 0 {
+		out.Exit = failed.Trailer.Exit
+	}
+	if w := o.statusFD.Writer(); w != nil {
+		w.Write(out.Line())
+	}
+	if out.Outcome == frame.ReaderGone { // as quietly as SIGPIPE ends a filter
+		return cli.WithStatus(out.Exit, nil)
+	}
+	if err == nil {
+		return nil
+	}
+	return cli.WithStatus(out.Exit, err)
 }

@@ -211,12 +211,7 @@ func (p *Process) endWith(ctx context.Context) {
 		return
 	case <-ctx.Done():
 	}
-	p.Signal(syscall.SIGTERM)
-	select {
-	case <-p.done:
-	case <-time.After(termGrace):
-	}
-	p.Kill() // what is left of its group, too
+	p.End(syscall.SIGTERM, termGrace)
 }
 
 // Done is closed when the program itself has ended. Its group may still have
@@ -320,4 +315,15 @@ func withoutLifeline(env []string) []string {
 		}
 	}
 	return kept
+}
+
+// Exited tells, without waiting, whether the program has ended, and its exit
+// status then; 128+n if signal n killed it.
+func (p *Process) Exited() (code int, ended bool) {
+	select {
+	case <-p.done:
+		return p.end.code, true
+	default:
+		return 0, false
+	}
 }

@@ -33,15 +33,17 @@ var (
 // FailedError says that a stream was whole, and that its producer failed.
 type FailedError struct{ Trailer Trailer }
 
-func (e *FailedError) Error() string {
-	t := e.Trailer
+func (e *FailedError) Error() string { return "the sender's side failed: " + e.Trailer.How() }
+
+// How says in words how the producer ended.
+func (t Trailer) How() string {
 	switch {
 	case t.Signal != "":
-		return fmt.Sprintf("the sender's command was killed by %s", t.Signal)
-	case t.Exit != 0:
-		return fmt.Sprintf("the sender's command failed with exit status %d", t.Exit)
+		return "killed by " + t.Signal
+	case t.Exit != 0 && t.Reason == "":
+		return fmt.Sprintf("exit status %d", t.Exit)
 	case t.Reason != "":
-		return "the sender failed: " + t.Reason
+		return t.Reason
 	}
-	return "the sender failed"
+	return t.Status
 }

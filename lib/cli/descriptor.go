@@ -1,0 +1,64 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+
+	"golang.org/x/sys/unix"
+)
+
+// Descriptor is a flag whose value is the number of an open descriptor to
+// write to. No command that the program runs inherits it.
+type Descriptor struct{ File *os.File }
+
+// String is the descriptor's number, or "".
+func (d *Descriptor) String() string {
+	if d == nil || d.File == nil {
+		return ""
+	}
+	return d.File.Name()
+}
+
+// Set implements flag.Value.
+func (d *Descriptor) Set(s string) error {
+	n, err := strconv.ParseUint(s, 10, 31)
+	if err != nil {
+		return fmt.Errorf("not the number of a descriptor")
+	}
+	if _, err := unix.FcntlInt(uintptr(n), unix.F_GETFD, 0); err != nil {
+		return fmt.Errorf("descriptor %d is not open", n)
+	}
+	if n > 2 {
+		unix.CloseOnExec(int(n))
+	}
+	d.File = os.NewFile(uintptr(n), s)
+	return nil
+}
+
+// Writer is what to write to, or nil.
+func (d *Descriptor) Writer() io.Writer {
+	if d.File == nil {
+		return nil
+	}
+	return d.File
+}
+
+// Terminal tells whether w is a terminal.
+func Terminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	if !ok {
+		return false
+	}
+	raw, err := f.SyscallConn()
+	if err != nil {
+		return false
+	}
+	is := false
+	err = raw.Control(func(fd uintptr) {
+		_, err := unix.IoctlGetWinsize(int(fd), unix.TIOCGWINSZ)
+		is = err == nil
+	})
+	return is && err == nil
+}

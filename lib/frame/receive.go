@@ -1,0 +1,332 @@
+package frame
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// ReceiveOptions says what Receive moves from where to where. In stays the
+// caller's, and no flag of its descriptor is changed; pipes may be enlarged.
+type ReceiveOptions struct {
+	In      *os.File
+	Out     *os.File       // nil: the stream is only verified
+	Command Command        // whose stdin Out is, which is then Receive's, to close; nil if Out is anything else
+	Stall   time.Duration  // how long nothing may come; 0: for ever
+	Inspect Inspect        // looks at the beginning of the data; may be nil
+	Moved   *atomic.Uint64 // counts the data as it is passed on; may be nil
+	Plain   bool           // copy through a buffer, whatever could be faster
+}
+
+// Inspect looks at the beginning of the data before any of it is passed on.
+// It is called with nothing at first. It returns how many bytes it needs to
+// see, and is called again when there are as many, until it returns no more
+// than it was shown; then the stream passes. An error refuses the stream. A
+// stream that ends before is refused.
+type Inspect func(beginning []byte) (need int, err error)
+
+// MaxInspect is how many bytes Inspect may ask for.
+const MaxInspect = 16 << 20
+
+// Receive reads one framed stream from In, and not a byte behind it, and
+// writes its data to Out. Data of a stream with checksums is verified before
+// it is passed on. The error is nil only if the whole stream was passed on,
+// its trailer says that it is good, and the command ended with exit status 0.
+// Otherwise it is a *FormatError, ErrCut, ErrReset, ErrStall, *FailedError,
+// *CommandError, ErrConsumerGone, *RefusedError, or that of a read or write.
+//
+// On any fault of the stream the command is killed before its input ends, so
+// that it never takes a part for the whole. A slow consumer is no fault. The
+// trailer is the zero value if none came.
+//
+// Where ctx is cancelled while a write blocks, Receive returns without having
+// ended it: Out must then not be used or closed before the process ends.
+func Receive(ctx context.Context, o ReceiveOptions) (Trailer, error) {
+	r, err := newReceiver(ctx, o)
+	if err != nil {
+		if o.Command != nil {
+			o.Command.Kill()
+		}
+		return Trailer{}, err
+	}
+	var t Trailer
+	return t, detach(ctx, o.Command, func() error {
+		defer r.close()
+		got, err := r.run()
+		if got != nil {
+			t = *got
+		}
+		return err
+	})
+}
+
+type receiver struct {
+	ReceiveOptions
+	r         *Reader
+	in        *port
+	out       *port // nil: none
+	watch     *watch
+	buf       []byte
+	held      []byte // data that is still being inspected
+	inspected bool
+	fast      *fastReceiver // nil: by copying
+}
+
+func newReceiver(ctx context.Context, o ReceiveOptions) (*receiver, error) {
+	r := &receiver{ReceiveOptions: o, inspected: o.Inspect == nil}
+	if r.Moved == nil {
+		r.Moved = new(atomic.Uint64)
+	}
+	r.r = NewReader(receiveIn{r})
+	var err error
+	if r.in, err = newPort(o.In); err != nil {
+		return nil, fmt.Errorf("cannot read: %w", err)
+	}
+	r.in.enlarge()
+	if o.Out != nil {
+		if r.out, err = newPort(o.Out); err != nil {
+			return nil, fmt.Errorf("cannot write: %w", err)
+		}
+		r.out.enlarge()
+		if o.Command != nil { // this descriptor is ours alone
+			if err := unix.SetNonblock(r.out.fd, true); err != nil {
+				return nil, os.NewSyscallError("fcntl", err)
+			}
+		}
+	}
+	if r.watch, err = newWatch(ctx, o.Command); err != nil {
+		return nil, err
+	}
+	if !o.Plain {
+		r.fast = newFastReceiver(r)
+	}
+	return r, nil
+}
+
+func (r *receiver) close() {
+	r.watch.close()
+	r.fast.close()
+}
+
+// run receives the whole stream and, of a command, its end.
+func (r *receiver) run() (*Trailer, error) {
+	t, err := r.stream()
+	if err == nil && t.Status != StatusOK {
+		err = &FailedError{*t}
+	}
+	if r.Command == nil {
+		return t, err
+	}
+	if err != nil {
+		err = r.blame(err)
+		r.Command.Kill() // first; only then may its input end
+		r.Out.Close()
+		return t, err
+	}
+	r.Command.Finish()
+	r.Out.Close()
+	return t, r.awaitCommand()
+}
+
+// blame finds out whether a fault is the command's own: it has ended.
+func (r *receiver) blame(err error) error {
+	if !errors.Is(err, unix.EPIPE) && !errors.Is(err, ErrConsumerGone) {
+		return err
+	}
+	// Its input was closed: it is ending, or else it does not want more.
+	select {
+	case <-r.Command.Done():
+	case <-time.After(abandonAfter):
+		return fmt.Errorf("%w: it closed its input", ErrConsumerGone)
+	}
+	if failed := r.commandError(); failed != nil {
+		return failed
+	}
+	return ErrConsumerGone
+}
+
+// awaitCommand waits for the end of a command that has all of its input.
+func (r *receiver) awaitCommand() error {
+	select {
+	case <-r.Command.Done():
+		return r.commandError()
+	case <-r.watch.ctx.Done():
+		r.Command.Kill()
+		return r.watch.cancelled()
+	}
+}
+
+// commandError is how an ended command failed, or nil.
+func (r *receiver) commandError() error {
+	var end End
+	end.Exit, end.Signal, end.Stderr = r.Command.Result()
+	if end.Exit == 0 {
+		return nil
+	}
+	return &CommandError{end}
+}
+
+// stream reads to the trailer.
+func (r *receiver) stream() (*Trailer, error) {
+	for {
+		t, err := r.frame()
+		if err == io.EOF {
+			err = ErrCut
+		}
+		if err != nil || t != nil {
+			return t, err
+		}
+	}
+}
+
+// frame reads one frame and passes its data on.
+func (r *receiver) frame() (*Trailer, error) {
+	if _, err := io.ReadFull(r.r.r, r.r.pre[:]); err != nil {
+		return nil, r.r.cut(err)
+	}
+	r.r.begun = true
+	p, err := r.r.accept(r.r.pre[:])
+	if err != nil {
+		return nil, err
+	}
+	if p.typ == TypeData && r.inspected && r.fast != nil {
+		err := r.fast.move(p)
+		if err != errNotHere {
+			return nil, err
+		}
+		r.fast.close()
+		r.fast = nil
+	}
+	f, err := r.whole(p)
+	switch {
+	case err != nil:
+		return nil, err
+	case f.Type == TypeData:
+		return nil, r.pass(f.Payload)
+	case f.Type == TypeTrailer:
+		return f.Trailer, r.endInspection(f.Trailer)
+	}
+	return nil, nil
+}
+
+// whole reads what follows a frame's prefix into the buffer and checks it.
+func (r *receiver) whole(p prefix) (Frame, error) {
+	if cap(r.buf) < int(p.length) {
+		r.buf = make([]byte, p.length)
+	}
+	body := r.buf[:p.length]
+	if _, err := io.ReadFull(r.r.r, body); err != nil {
+		return Frame{}, r.r.cut(err)
+	}
+	return r.r.finish(p, body)
+}
+
+// pass passes checked data on, once it was inspected.
+func (r *receiver) pass(data []byte) error {
+	if !r.inspected {
+		r.held = append(r.held, data...)
+		if err := r.inspect(); err != nil || !r.inspected {
+			return err
+		}
+		data, r.held = r.held, nil
+	}
+	if r.out != nil {
+		if _, err := r.out.writeAll(data, r.watch, r.consumerGone); err != nil {
+			return err
+		}
+	}
+	r.Moved.Add(uint64(len(data)))
+	return nil
+}
+
+// inspect shows what came so far, where it is enough.
+func (r *receiver) inspect() error {
+	need, err := r.Inspect(r.held)
+	switch {
+	case err != nil:
+		return &RefusedError{err}
+	case need > MaxInspect:
+		return &RefusedError{fmt.Errorf("it begins with %d bytes that must be looked at (%d are allowed)", need, MaxInspect)}
+	}
+	r.inspected = need <= len(r.held)
+	return nil
+}
+
+// endInspection refuses a stream that ended before it could be inspected. One
+// that failed by itself is not to blame for that.
+func (r *receiver) endInspection(t *Trailer) error {
+	if r.inspected || t.Status != StatusOK {
+		return nil
+	}
+	return &RefusedError{fmt.Errorf("it ends after %d bytes", len(r.held))}
+}
+
+// interrupted is an error once the context is cancelled, or the command has
+// failed. A command that has ended well may have seen the end of its input in
+// the data itself, as zfs receive does: what counts is whether more comes.
+func (r *receiver) interrupted() error {
+	if err := r.watch.cancelled(); err != nil {
+		return err
+	}
+	if r.Command == nil {
+		return nil
+	}
+	if code, ended := r.Command.Exited(); ended && code != 0 {
+		return ErrConsumerGone
+	}
+	return nil
+}
+
+// consumerGone is interrupted for one who waits to write.
+func (r *receiver) consumerGone() error {
+	if r.watch.commandEnded() {
+		return ErrConsumerGone
+	}
+	return r.interrupted()
+}
+
+// awaitInput waits until there is input, or its end, but no longer than Stall.
+func (r *receiver) awaitInput() error {
+	since := time.Now()
+	for {
+		if err := r.interrupted(); err != nil {
+			return err
+		}
+		patience := time.Duration(-1)
+		if r.Stall > 0 {
+			patience = max(0, r.Stall-time.Since(since))
+		}
+		ready, late, err := r.watch.poll([]unix.PollFd{{Fd: int32(r.in.fd), Events: unix.POLLIN}}, patience)
+		switch {
+		case ready || err != nil:
+			return err
+		case late:
+			return ErrStall
+		}
+	}
+}
+
+// receiveIn is the receiver's input as an io.Reader.
+type receiveIn struct{ r *receiver }
+
+func (i receiveIn) Read(b []byte) (int, error) {
+	for {
+		if err := i.r.awaitInput(); err != nil {
+			return 0, err
+		}
+		n, err := i.r.in.read(b)
+		switch {
+		case errors.Is(err, unix.EAGAIN):
+		case err == nil && n == 0:
+			return 0, io.EOF
+		default:
+			return n, err
+		}
+	}
+}

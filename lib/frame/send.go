@@ -1,0 +1,353 @@
+package frame
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// SendOptions says what Send moves from where to where. The descriptors stay
+// the caller's, and no flag of theirs is changed; pipes may be enlarged.
+type SendOptions struct {
+	In        *os.File
+	Out       *os.File
+	Checksum  Checksum
+	Heartbeat time.Duration  // of silence before a heartbeat; 0: none
+	Rate      int64          // bytes a second, at most; 0: no limit
+	Command   Command        // whose stdout In is; nil if In is anything else
+	Moved     *atomic.Uint64 // counts the data as it moves; may be nil
+	Plain     bool           // copy through a buffer, whatever could be faster
+}
+
+// heldGrace is how long the output of a command that has ended may be silent
+// without ending, which only something the command started can cause.
+const heldGrace = 2 * time.Second
+
+// abandonAfter is how long a cancelled Send or Receive waits for a read or
+// write that blocks on a descriptor that others share.
+const abandonAfter = 300 * time.Millisecond
+
+// Send reads In to its end and writes it to Out as one framed stream, and no
+// byte more. It returns the trailer that it wrote. The error is nil only if
+// the trailer says ok; *FailedError says that the trailer reports a failure of
+// the input or of the command.
+//
+// On any other error the command is killed. Where ctx is cancelled while a
+// write blocks, Send returns without having ended it: Out must then not be
+// used or closed before the process ends.
+func Send(ctx context.Context, o SendOptions) (Trailer, error) {
+	s, err := newSender(ctx, o)
+	if err != nil {
+		return Trailer{}, err
+	}
+	var t Trailer
+	return t, detach(ctx, o.Command, func() (err error) {
+		defer s.close()
+		got, err := s.run()
+		if err == nil || errors.As(err, new(*FailedError)) {
+			t = got
+		}
+		return err
+	})
+}
+
+// detach runs f, which may block, in a goroutine, and leaves that to itself
+// where it does not end soon after ctx was cancelled.
+func detach(ctx context.Context, cmd Command, f func() error) error {
+	result := make(chan error, 1)
+	go func() { result <- f() }()
+	select {
+	case err := <-result:
+		return err
+	case <-ctx.Done():
+	}
+	select {
+	case err := <-result:
+		return err
+	case <-time.After(abandonAfter):
+	}
+	if cmd != nil {
+		cmd.Kill()
+	}
+	select {
+	case err := <-result:
+		return err
+	case <-time.After(abandonAfter):
+		return context.Cause(ctx)
+	}
+}
+
+type sender struct {
+	SendOptions
+	w       *Writer
+	in, out *port
+	watch   *watch
+	limit   *limiter
+	buf     []byte
+	fast    *fastSender // nil: by copying
+	inFrame bool        // the frame that was begun is not complete
+	silent  time.Time   // since when the command's output is held open and silent
+}
+
+func newSender(ctx context.Context, o SendOptions) (*sender, error) {
+	s := &sender{SendOptions: o, limit: newLimiter(o.Rate)}
+	if s.Moved == nil {
+		s.Moved = new(atomic.Uint64)
+	}
+	s.w = NewWriter(sendOut{s}, o.Checksum)
+	var err error
+	if s.in, err = newPort(o.In); err != nil {
+		return nil, fmt.Errorf("cannot read: %w", err)
+	}
+	if s.out, err = newPort(o.Out); err != nil {
+		return nil, fmt.Errorf("cannot write: %w", err)
+	}
+	if s.watch, err = newWatch(ctx, o.Command); err != nil {
+		return nil, err
+	}
+	s.in.enlarge()
+	s.out.enlarge()
+	if !o.Plain {
+		s.fast = newFastSender(s)
+	}
+	return s, nil
+}
+
+func (s *sender) close() {
+	s.watch.close()
+	s.fast.close()
+}
+
+// run sends the whole stream. A fault of the input becomes a trailer; a fault
+// of the output cannot.
+func (s *sender) run() (Trailer, error) {
+	err := s.w.Header(MakeHeader(s.Checksum))
+	for err == nil {
+		err = s.step()
+	}
+	t := Trailer{Status: StatusOK}
+	var end *inputEnd
+	switch {
+	case !errors.As(err, &end):
+		s.kill()
+		s.giveUp(err)
+		return t, err
+	case end.err != nil:
+		s.kill()
+		t.Status, t.Reason = StatusFailed, end.err.Error()
+	}
+	if s.Command != nil && end.err == nil {
+		if err := s.awaitCommand(); err != nil {
+			s.kill()
+			s.giveUp(err)
+			return t, err
+		}
+		t.Exit, t.Signal, t.Stderr = s.Command.Result()
+		if t.Exit != 0 {
+			t.Status = StatusFailed
+		}
+	}
+	if err := s.w.Trailer(t); err != nil {
+		return t, err
+	}
+	t.Bytes, t.Frames = s.w.bytes, s.w.frames
+	if t.Status != StatusOK {
+		return t, &FailedError{t}
+	}
+	return t, nil
+}
+
+// inputEnd is the end of the input, in order or by a fault.
+type inputEnd struct{ err error }
+
+func (e *inputEnd) Error() string { return "end of input" }
+
+func (s *sender) kill() {
+	if s.Command != nil {
+		s.Command.Kill()
+	}
+}
+
+// giveUp says why in a trailer, where it can be said without waiting.
+func (s *sender) giveUp(err error) {
+	if s.inFrame || errors.Is(err, syscall.EPIPE) || !s.writable() {
+		return
+	}
+	s.w.Trailer(Trailer{Status: StatusFailed, Exit: 1, Reason: err.Error()})
+}
+
+// step sends one data frame.
+func (s *sender) step() error {
+	most, err := s.allowance()
+	if err != nil {
+		return err
+	}
+	if err := s.awaitInput(); err != nil {
+		return err
+	}
+	n, err := s.move(most)
+	s.limit.spend(n)
+	s.Moved.Add(uint64(n))
+	return err
+}
+
+// move sends what is at hand, at most that many bytes.
+func (s *sender) move(most int) (int, error) {
+	if s.fast != nil {
+		n, err := s.fast.move(most)
+		if err != errNotHere {
+			return n, err
+		}
+		s.fast.close()
+		s.fast = nil
+	}
+	return s.copy(most)
+}
+
+// copyFrame is how much a frame carries that goes through a buffer: what the
+// caches of a processor hold.
+const copyFrame = 256 << 10
+
+// copy is the plain way to move: what it reads is what it sends.
+func (s *sender) copy(most int) (int, error) {
+	if s.buf == nil {
+		s.buf = make([]byte, copyFrame)
+	}
+	n, err := s.in.read(s.buf[:min(most, len(s.buf))])
+	switch {
+	case errors.Is(err, unix.EAGAIN):
+		return 0, nil
+	case err != nil:
+		return 0, &inputEnd{err}
+	case n == 0:
+		return 0, &inputEnd{}
+	}
+	s.inFrame = true
+	if err := s.w.Data(s.buf[:n]); err != nil {
+		return 0, err
+	}
+	s.inFrame = false
+	return n, nil
+}
+
+// allowance waits until the rate allows more, and says how much.
+func (s *sender) allowance() (int, error) {
+	for {
+		n, wait := s.limit.allowance(time.Now())
+		if n > 0 {
+			return n, s.watch.cancelled()
+		}
+		if err := s.idle(nil, wait); err != nil {
+			return 0, err
+		}
+	}
+}
+
+// awaitInput waits until there is input, or its end.
+func (s *sender) awaitInput() error {
+	beat := s.nextBeat()
+	for {
+		fds := []unix.PollFd{{Fd: int32(s.in.fd), Events: unix.POLLIN}}
+		if err := s.idle(fds, s.patience(beat)); err != nil {
+			return err
+		}
+		if fds[0].Revents != 0 {
+			s.silent = time.Time{}
+			return nil
+		}
+		if err := s.heldOpen(); err != nil {
+			return err
+		}
+		if s.Heartbeat > 0 && !time.Now().Before(beat) {
+			if err := s.beat(); err != nil {
+				return err
+			}
+			beat = s.nextBeat()
+		}
+	}
+}
+
+// awaitCommand waits until the command has ended, once its output has.
+func (s *sender) awaitCommand() error {
+	for beat := s.nextBeat(); !s.watch.commandEnded(); {
+		if err := s.idle(nil, s.patience(beat)); err != nil {
+			return err
+		}
+		if s.Heartbeat > 0 && !time.Now().Before(beat) {
+			if err := s.beat(); err != nil {
+				return err
+			}
+			beat = s.nextBeat()
+		}
+	}
+	return nil
+}
+
+func (s *sender) nextBeat() time.Time { return time.Now().Add(s.Heartbeat) }
+
+// patience is how long to wait at most.
+func (s *sender) patience(beat time.Time) time.Duration {
+	d := time.Duration(-1)
+	if s.Heartbeat > 0 {
+		d = max(0, time.Until(beat))
+	}
+	if s.watch.commandEnded() && (d < 0 || d > heldGrace) {
+		d = heldGrace
+	}
+	return d
+}
+
+// heldOpen is an error once the command has ended and its output has been
+// silent for a while without ending.
+func (s *sender) heldOpen() error {
+	switch {
+	case !s.watch.commandEnded():
+	case s.silent.IsZero():
+		s.silent = time.Now()
+	case time.Since(s.silent) >= heldGrace:
+		return &inputEnd{ErrHeldOpen}
+	}
+	return nil
+}
+
+// idle waits for fds, and notices meanwhile if nobody reads our output.
+func (s *sender) idle(fds []unix.PollFd, timeout time.Duration) error {
+	if err := s.watch.cancelled(); err != nil {
+		return err
+	}
+	all := append(fds, unix.PollFd{Fd: int32(s.out.fd)})
+	_, _, err := s.watch.poll(all, timeout)
+	copy(fds, all)
+	if err == nil && all[len(fds)].Revents&(unix.POLLERR|unix.POLLHUP) != 0 && s.out.kind != fileKind {
+		err = fmt.Errorf("cannot write: %w", unix.EPIPE)
+	}
+	return err
+}
+
+// beat sends a heartbeat, unless it would have to wait.
+func (s *sender) beat() error {
+	if !s.writable() {
+		return nil
+	}
+	return s.w.Heartbeat()
+}
+
+// writable tells whether a few bytes can be written without waiting.
+func (s *sender) writable() bool {
+	fds := []unix.PollFd{{Fd: int32(s.out.fd), Events: unix.POLLOUT}}
+	n, err := unix.Poll(fds, 0)
+	return err == nil && n > 0 && fds[0].Revents&unix.POLLOUT != 0
+}
+
+// sendOut is the sender's output as an io.Writer.
+type sendOut struct{ s *sender }
+
+func (o sendOut) Write(b []byte) (int, error) {
+	return o.s.out.writeAll(b, o.s.watch, o.s.watch.cancelled)
+}
