@@ -28,7 +28,7 @@ var layers = map[string][]string{
 	"snap":        {"zfs", "dataset", "child"},
 	"plan":        {"dataset"},
 	"transfer":    {"dataset"},
-	"rpc":         {"frame"},
+	"rpc":         {"frame", "child"},
 	"transport":   {"fdpass", "identity", "child"},
 	"replicate":   {"plan", "dataset", "progress", "transfer"},
 	"endpoint":    {"zfs", "dataset", "identity", "mapfilter", "rpc", "transfer", "child"},

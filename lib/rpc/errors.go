@@ -6,8 +6,8 @@ import (
 	"io"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
+
+	"github.com/zrepl-tools/zrepl-tools/lib/child"
 )
 
 // Codes of errors that this package replies with. Handlers have their own:
@@ -38,7 +38,7 @@ func remoteError(err error) *RemoteError {
 	if errors.As(err, &remote) && validCode(remote.Code) {
 		code = remote.Code
 	}
-	return &RemoteError{Code: code, Message: clean(err.Error(), maxMessage)}
+	return &RemoteError{Code: code, Message: child.Clean(err.Error(), maxMessage)}
 }
 
 func validCode(code string) bool {
@@ -100,8 +100,17 @@ func (e *TimeoutError) Error() string {
 // Timeout is for those who ask a net.Error.
 func (e *TimeoutError) Timeout() bool { return true }
 
-// ErrHungUp says that the far side closed the connection, or died.
-var ErrHungUp = errors.New("the far side hung up")
+// ExitStatus is 75: try again later.
+func (e *TimeoutError) ExitStatus() int { return 75 }
+
+// ErrHungUp says that the far side closed the connection, or died. Its
+// ExitStatus is 75.
+var ErrHungUp error = hungUp{}
+
+type hungUp struct{}
+
+func (hungUp) Error() string   { return "the far side hung up" }
+func (hungUp) ExitStatus() int { return 75 }
 
 // hangUp gives the end of input its name where it is no proper end.
 func hangUp(err error) error {
@@ -109,26 +118,4 @@ func hangUp(err error) error {
 		return ErrHungUp
 	}
 	return err
-}
-
-// clean makes text from elsewhere fit for a terminal: one line, no control
-// characters, at most limit bytes.
-func clean(text string, limit int) string {
-	text = strings.Map(func(r rune) rune {
-		switch {
-		case r == '\n' || r == '\t' || r == '\r':
-			return ' '
-		case r == utf8.RuneError || !unicode.IsPrint(r):
-			return -1
-		}
-		return r
-	}, text)
-	text = strings.TrimSpace(text)
-	if len(text) <= limit {
-		return text
-	}
-	for limit > 0 && !utf8.RuneStart(text[limit]) {
-		limit--
-	}
-	return text[:limit] + "…"
 }

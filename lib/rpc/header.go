@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+
+	"github.com/zrepl-tools/zrepl-tools/lib/child"
 )
 
 // version is that of zrpc(5), in every header.
@@ -73,11 +75,11 @@ func parseRequest(data []byte) (requestHeader, error) {
 	h := requestHeader{call: f.text[0], body: body(f.text[1]), accept: body(f.text[2])}
 	switch {
 	case !validName(h.call):
-		return h, fmt.Errorf("illegal name of a call %q", clean(h.call, 80))
+		return h, fmt.Errorf("illegal name of a call %q", child.Clean(h.call, 80))
 	case !validBody(h.body):
-		return h, fmt.Errorf("unknown type of body %q", clean(string(h.body), 80))
+		return h, fmt.Errorf("unknown type of body %q", child.Clean(string(h.body), 80))
 	case !validBody(h.accept):
-		return h, fmt.Errorf("unknown type to accept %q", clean(string(h.accept), 80))
+		return h, fmt.Errorf("unknown type to accept %q", child.Clean(string(h.accept), 80))
 	}
 	return h, nil
 }
@@ -87,10 +89,10 @@ func parseReply(data []byte) (replyHeader, error) {
 	if err := f.parse(data, "status", "body", "code", "error"); err != nil {
 		return replyHeader{}, err
 	}
-	h := replyHeader{body: body(f.text[1]), code: f.text[2], message: clean(f.text[3], maxMessage)}
+	h := replyHeader{body: body(f.text[1]), code: f.text[2], message: child.Clean(f.text[3], maxMessage)}
 	switch {
 	case !validBody(h.body):
-		return h, fmt.Errorf("unknown type of body %q", clean(string(h.body), 80))
+		return h, fmt.Errorf("unknown type of body %q", child.Clean(string(h.body), 80))
 	case f.text[0] == "ok" && h.code == "" && f.text[3] == "":
 		return h, nil
 	case f.text[0] == "error" && validCode(h.code) && h.body == bodyNone:
@@ -176,7 +178,7 @@ func (f *fields) value(key string, keys []string) error {
 		bit = len(keys) + 2
 		_, ok = f.quoted()
 	default:
-		return fmt.Errorf("unknown key %q in a header", clean(key, 80))
+		return fmt.Errorf("unknown key %q in a header", child.Clean(key, 80))
 	}
 	if !ok {
 		return fmt.Errorf("wrong value of %q in a header", key)

@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/zrepl-tools/zrepl-tools/lib/child"
 	"github.com/zrepl-tools/zrepl-tools/lib/frame"
 )
 
@@ -44,7 +45,7 @@ func sockets(t testing.TB) link {
 
 func pipe(t testing.TB) (r, w *os.File) {
 	t.Helper()
-	r, w, err := blockingPipe()
+	r, w, err := child.Pipe()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,6 +9,7 @@ import (
 	"reflect"
 	"strings"
 
+	"github.com/zrepl-tools/zrepl-tools/lib/child"
 	"github.com/zrepl-tools/zrepl-tools/lib/frame"
 )
 
@@ -78,7 +79,7 @@ func parseReason(reason string) error {
 	if !found || !validCode(code) {
 		code, message = CodeFailed, reason
 	}
-	return &RemoteError{Code: code, Message: clean(message, maxMessage)}
+	return &RemoteError{Code: code, Message: child.Clean(message, maxMessage)}
 }
 
 // broken gives an error of the frames its name. All but a reader's own are

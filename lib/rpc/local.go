@@ -9,7 +9,7 @@ import (
 	"reflect"
 	"sync/atomic"
 
-	"golang.org/x/sys/unix"
+	"github.com/zrepl-tools/zrepl-tools/lib/child"
 )
 
 // Local calls the functions of this process's own server, without a
@@ -114,7 +114,7 @@ func (l *local) CallReceive(ctx context.Context, name string, in, out any) (*os.
 		cancel()
 		return nil, nil, err
 	}
-	r, w, err := blockingPipe()
+	r, w, err := child.Pipe()
 	if err != nil {
 		cancel()
 		return nil, nil, err
@@ -138,7 +138,7 @@ func (l *local) CallReceive(ctx context.Context, name string, in, out any) (*os.
 }
 
 func (l *local) CallSend(ctx context.Context, name string, in any, send Sender, out any) error {
-	r, w, err := blockingPipe()
+	r, w, err := child.Pipe()
 	if err != nil {
 		return err
 	}
@@ -161,12 +161,4 @@ func (l *local) CallSend(ctx context.Context, name string, in any, send Sender, 
 		return err
 	}
 	return <-sent
-}
-
-func blockingPipe() (r, w *os.File, err error) {
-	var p [2]int
-	if err := unix.Pipe2(p[:], unix.O_CLOEXEC); err != nil {
-		return nil, nil, os.NewSyscallError("pipe", err)
-	}
-	return os.NewFile(uintptr(p[0]), "octets"), os.NewFile(uintptr(p[1]), "octets"), nil
 }

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/zrepl-tools/zrepl-tools/lib/child"
 )
 
 // minRate is what a peer must manage inside a frame, in bytes a second, once
@@ -248,5 +250,5 @@ func (w *wire) words() string {
 			return ""
 		}
 	}
-	return clean(string(w.head), 120)
+	return child.Clean(string(w.head), 120)
 }
