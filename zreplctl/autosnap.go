@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 
@@ -61,11 +60,7 @@ func (g *globals) upkeepCommand(name, part, help string, fits func(*config.Job) 
 				return cli.Quiet(do(u)(ctx))
 			}
 			r := &job.Run{Global: c.Global, Job: j, NoReplication: true, Before: do(u)}
-			err = r.Do(ctx)
-			if errors.Is(err, job.ErrRunning) {
-				err = runError(j, err)
-			}
-			return cli.Quiet(err)
+			return cli.Quiet(runError(j, r.Do(ctx)))
 		},
 	}
 }

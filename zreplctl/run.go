@@ -77,8 +77,16 @@ func (g *globals) runJob(ctx context.Context, c *config.Config, j *config.Job, s
 	return runError(j, r.Do(ctx))
 }
 
-// runError says which job failed, and with which exit status.
+// runError says which job failed, and with which exit status. Of several
+// errors each is told.
 func runError(j *config.Job, err error) error {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		var all []error
+		for _, e := range joined.Unwrap() {
+			all = append(all, runError(j, e))
+		}
+		return errors.Join(all...)
+	}
 	var some *job.DatasetsError
 	var link *transfer.LinkError
 	switch {
