@@ -1,0 +1,165 @@
+package crash
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// point is one way to break a run.
+type point struct {
+	host  string
+	fault string // for the wrapper of zfs on host, or
+	cut   string // for the relay
+}
+
+func (p point) String() string {
+	if p.cut != "" {
+		return "connection cut at " + p.cut
+	}
+	return "killed at zfs command " + p.fault + " on " + p.host
+}
+
+// TestCrash kills both sides, or the caller alone, before and after each zfs
+// command of either side, and cuts the connection at every frame. Whatever
+// happened, what was promised holds at once, and the next run ends where a run
+// without a crash ends.
+func TestCrash(t *testing.T) {
+	total := 0
+	for _, s := range scenarios {
+		t.Run(s.name, func(t *testing.T) {
+			base := newWorld(t, s)
+			s.prepare(t, base)
+			base.scenario.prepare = nil
+			goal, points := undisturbed(t, base)
+			all := len(points)
+			if os.Getenv("ZT_HEAVY") == "" {
+				points = some(points, 5)
+			}
+			tried := explore(t, base, goal, points)
+			total += tried
+			t.Logf("%s: %d crash points tried, of %d", s.name, tried, all)
+		})
+	}
+	t.Logf("%d crash points in all", total)
+}
+
+// some picks n points, always the same.
+func some(points []point, n int) []point {
+	rng := rand.New(rand.NewPCG(1, 2))
+	rng.Shuffle(len(points), func(i, j int) { points[i], points[j] = points[j], points[i] })
+	return points[:min(n, len(points))]
+}
+
+// undisturbed runs the scenario once without harm, and finds all the points
+// at which it could have been broken.
+func undisturbed(t *testing.T, base *world) (goal []string, points []point) {
+	t.Helper()
+	w := base.copy(t)
+	if w.scenario.cut != "" {
+		w.scenario.spec = w.scenario.bulk + ":0:before"
+		w.heal(t)
+	}
+	if o := w.replicate(t); o.status != 0 || o.left != nil {
+		t.Fatalf("an undisturbed run: status %d, left running %q: %s", o.status, o.left, o.talk)
+	}
+	goal = w.state(t)
+	for _, host := range []string{"src", "dst"} {
+		for k := range w.commandsOf(host) {
+			for _, when := range []string{"before", "after"} {
+				for _, whom := range []string{"all", "caller"} {
+					points = append(points, point{host: host, fault: fmt.Sprintf("%d %s %s", k+1, when, whom)})
+				}
+			}
+		}
+	}
+	if frames, err := os.ReadFile(w.path(w.scenario.cut + "/frames")); err == nil && w.scenario.cut != "" {
+		for k := range frames {
+			for _, where := range []string{"before", "head", "body"} {
+				points = append(points, point{host: w.scenario.cut, cut: fmt.Sprintf("%s:%d:%s", w.scenario.bulk, k+1, where)})
+			}
+		}
+	}
+	return goal, points
+}
+
+// explore tries points, several at a time, and returns how many struck.
+func explore(t *testing.T, base *world, goal []string, points []point) (tried int) {
+	t.Helper()
+	results := make(chan bool)
+	slots := make(chan struct{}, runtime.NumCPU())
+	for _, p := range points {
+		go func() {
+			slots <- struct{}{}
+			defer func() { <-slots }()
+			struck := false
+			defer func() { results <- struck }()
+			struck = try(t, base, p, goal)
+		}()
+	}
+	for range points {
+		if <-results {
+			tried++
+		}
+	}
+	return tried
+}
+
+// try breaks one run, looks at what is left, and runs again.
+func try(t *testing.T, base *world, p point, goal []string) bool {
+	w := base.copy(t)
+	before := w.common(t)
+	if p.cut != "" {
+		w.scenario.spec = p.cut
+		w.heal(t)
+	} else {
+		w.write(t, p.host+"/fault", p.fault)
+	}
+	first := w.replicate(t)
+	if !w.struck(p.host) {
+		return false // this run had fewer of them
+	}
+	complain := func(format string, args ...any) {
+		hint, _ := os.ReadFile(w.path(p.host + "/struck"))
+		t.Errorf("%s: %s (%s): %s\nfirst run: status %d\n%s", base.scenario.name, p, hint, fmt.Sprintf(format, args...), first.status, first.talk)
+	}
+	if first.left != nil {
+		complain("left running: %q", first.left)
+	}
+	if first.status == 0 && p.cut == "" && !strings.Contains(p.fault, "caller") {
+		complain("exit status 0")
+	}
+	if problems := w.guarantees(t, before); problems != nil {
+		complain("at the crash: %s", strings.Join(problems, "; "))
+	}
+	w.scenario.spec = ""
+	w.heal(t)
+	second := w.replicate(t)
+	if second.status != 0 || second.left != nil {
+		complain("the second run: status %d, left %q: %s", second.status, second.left, second.talk)
+		return true
+	}
+	if diff := difference(goal, w.state(t)); diff != "" {
+		complain("the second run ends elsewhere:\n%s\n%s", diff, second.talk)
+	}
+	return true
+}
+
+func difference(want, got []string) string {
+	var out []string
+	for _, l := range want {
+		if !slices.Contains(got, l) {
+			out = append(out, "- "+l)
+		}
+	}
+	for _, l := range got {
+		if !slices.Contains(want, l) {
+			out = append(out, "+ "+l)
+		}
+	}
+	return strings.Join(out, "\n")
+}

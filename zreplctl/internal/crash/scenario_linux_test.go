@@ -1,0 +1,140 @@
+package crash
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+)
+
+// command is one of zreplctl on one host.
+type command struct {
+	host string
+	args []string
+}
+
+// scenario is something that is replicated, up to the run in which things go
+// wrong.
+type scenario struct {
+	name     string
+	config   func(w *world, host string) string
+	prepare  func(t *testing.T, w *world)
+	commands []command
+	cut      string // which relay can cut the connection: the serving host, "" for none
+	bulk     string // the direction in which the streams go: "from" the serving host, or "to" it
+	spec     string // what the relay is to do
+	last     string // the hold on the receiver
+}
+
+var datasets = []string{"src/data", "src/data/a", "src/data/a/deep", "src/data/b"}
+
+func target(source string) string { return "dst/back/" + source }
+
+const keepTwo = `keep: [{type: last_n, count: 2}]`
+
+func pullConfig(w *world, host string) string {
+	if host == "src" {
+		return fmt.Sprintf(`
+global: {rundir: %s}
+jobs:
+- {name: offer, type: source, serve: {type: stdinserver, client_identity: backup}, datasets: {"src/data<": ok},
+   snapshot_prefix: s, interval: 1h, %s}
+`, w.path("src/run"), keepTwo)
+	}
+	return fmt.Sprintf(`
+global: {rundir: %s}
+jobs:
+- {name: fetch, type: pull, connect: {type: exec, command: %s}, mapping: {"<": dst/back}, initial_repl_policy: all,
+   snapshot_prefix: s, interval: 1h, %s}
+`, w.path("dst/run"), w.serve("src", "backup", w.scenario.spec), keepTwo)
+}
+
+func pushConfig(w *world, host string) string {
+	if host == "src" {
+		return fmt.Sprintf(`
+global: {rundir: %s}
+jobs:
+- {name: give, type: push, connect: {type: exec, command: %s}, datasets: {"src/data<": ok}, initial_repl_policy: all,
+   snapshot_prefix: s, interval: 1h, %s}
+`, w.path("src/run"), w.serve("dst", "prod", w.scenario.spec), keepTwo)
+	}
+	return fmt.Sprintf(`
+global: {rundir: %s}
+jobs:
+- {name: take, type: push-sink, serve: {type: stdinserver, client_identity: prod}, root: dst/back,
+   snapshot_prefix: s, interval: 1h, %s}
+`, w.path("dst/run"), keepTwo)
+}
+
+func localConfig(w *world, host string) string {
+	return fmt.Sprintf(`
+global: {rundir: %s}
+jobs:
+- {name: mirror, type: local, mapping: {"src/data<": dst/back/src/data}, initial_repl_policy: all,
+   snapshot_prefix: s, interval: 1h, prune_lhs: {%s}, prune_rhs: {%s}}
+`, w.path(host+"/run"), keepTwo, keepTwo)
+}
+
+// keep: lists stand in a job itself, and below prune_lhs in braces.
+
+var (
+	pull  = []command{{"dst", []string{"pull", "-retries", "0", "fetch"}}, {"src", []string{"prune", "offer"}}}
+	push  = []command{{"src", []string{"push", "-skip", "snapshot", "-retries", "0", "give"}}, {"dst", []string{"prune", "take"}}}
+	local = []command{{"src", []string{"local", "-skip", "snapshot", "mirror"}}}
+)
+
+var scenarios = []scenario{
+	{name: "first pull", config: pullConfig, prepare: first, commands: pull, cut: "src", bulk: "from", last: "zreplctl_last_fetch"},
+	{name: "incremental pull", config: pullConfig, prepare: later, commands: pull, cut: "src", bulk: "from", last: "zreplctl_last_fetch"},
+	{name: "resumed pull", config: pullConfig, prepare: resumed, commands: pull, cut: "src", bulk: "from", last: "zreplctl_last_fetch"},
+	{name: "push", config: pushConfig, prepare: later, commands: push, cut: "dst", bulk: "to", last: "zreplctl_last_take"},
+	{name: "local", config: localConfig, prepare: later, commands: local, last: "zreplctl_last_mirror"},
+}
+
+// first makes the datasets with two snapshots, and things of the receiver's
+// own that nobody may touch.
+func first(t *testing.T, w *world) {
+	for _, ds := range datasets {
+		w.must(t, "zfs", "create", ds)
+	}
+	w.must(t, "zfs", "create", "dst/back")
+	w.must(t, "zfs", "create", "dst/own")
+	w.fill(t, "dst/own", "mine", 1000)
+	w.must(t, "zfs", "snapshot", "dst/own@s0")
+	change(t, w, "1", "2")
+}
+
+// change writes into every dataset and takes a snapshot, for each name.
+func change(t *testing.T, w *world, names ...string) {
+	for _, n := range names {
+		for i, ds := range datasets {
+			w.fill(t, ds, "f"+n, 20000+150000*i)
+		}
+		w.must(t, "zfs", "snapshot", "-r", "src/data@s"+n)
+	}
+}
+
+// later is a replication that worked, and two snapshots more.
+func later(t *testing.T, w *world) {
+	first(t, w)
+	if o := w.replicate(t); o.status != 0 {
+		t.Fatalf("the first replication: status %d: %s", o.status, o.talk)
+	}
+	change(t, w, "3", "4")
+}
+
+// resumed is a replication that was cut in the middle of a stream.
+func resumed(t *testing.T, w *world) {
+	later(t, w)
+	for at := 1; at < 200; at++ {
+		w.scenario.spec = fmt.Sprintf("from:%d:body", at)
+		c := w.copy(t)
+		c.replicate(t)
+		if tokens := c.must(t, "zfs", "get", "-H", "-r", "-o", "value", "receive_resume_token", "dst/back"); strings.Contains(tokens, "1-") {
+			w.scenario.spec = ""
+			*w = world{dir: c.dir, scenario: w.scenario}
+			w.heal(t)
+			return
+		}
+	}
+	t.Fatal("no cut left a receive that can be resumed")
+}
