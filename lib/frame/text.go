@@ -33,48 +33,62 @@ func MakeHeader(sum Checksum) []byte {
 // "zframe":1 and may name the checksum of the data (none if it does not).
 // Everything else in it is the application's.
 func ParseHeader(b []byte) (Checksum, error) {
-	fields, first, err := StrictObject(b)
+	var room [8]Member
+	members, err := Members(b, room[:0])
 	if err != nil {
 		return None, corrupt("the header is not usable: %v", err)
 	}
-	if first != "zframe" {
+	if len(members) == 0 || members[0].Key != "zframe" {
 		return None, corrupt(`the header does not begin with "zframe"`)
 	}
-	if v := string(fields["zframe"]); v != "1" {
+	if v := string(members[0].Value); v != "1" {
 		return None, corrupt("format version %.20q is not known (1 is)", v)
 	}
-	raw, given := fields["checksum"]
-	if !given {
-		return None, nil
+	for _, m := range members {
+		if m.Key != "checksum" {
+			continue
+		}
+		name, err := m.Text()
+		if err != nil {
+			return None, corrupt("the header's checksum is not a string")
+		}
+		sum, err := ParseChecksum(name)
+		if err != nil {
+			return None, corrupt("%v", err)
+		}
+		return sum, nil
 	}
-	var name string
-	if err := json.Unmarshal(raw, &name); err != nil {
-		return None, corrupt("the header's checksum is not a string")
-	}
-	sum, err := ParseChecksum(name)
-	if err != nil {
-		return None, corrupt("%v", err)
-	}
-	return sum, nil
+	return None, nil
 }
 
 // parseTrailer reads a trailer, leaving out what it does not know.
 func parseTrailer(b []byte) (Trailer, error) {
 	var t Trailer
-	fields, _, err := StrictObject(b)
+	var room [8]Member
+	members, err := Members(b, room[:0])
 	if err != nil {
 		return t, corrupt("the trailer is not usable: %v", err)
 	}
-	for key, to := range map[string]any{
-		"status": &t.Status, "exit": &t.Exit, "signal": &t.Signal, "reason": &t.Reason,
-		"stderr": &t.Stderr, "bytes": &t.Bytes, "frames": &t.Frames,
-	} {
-		raw, given := fields[key]
-		if !given {
-			continue
+	for _, m := range members {
+		var err error
+		switch m.Key {
+		case "status":
+			t.Status, err = m.Text()
+		case "signal":
+			t.Signal, err = m.Text()
+		case "reason":
+			t.Reason, err = m.Text()
+		case "stderr":
+			t.Stderr, err = m.Text()
+		case "bytes":
+			t.Bytes, err = m.Number()
+		case "frames":
+			t.Frames, err = m.Number()
+		case "exit":
+			err = json.Unmarshal(m.Value, &t.Exit)
 		}
-		if err := json.Unmarshal(raw, to); err != nil {
-			return t, corrupt("the trailer's %q is not usable", key)
+		if err != nil {
+			return t, corrupt("the trailer's %q is not usable", m.Key)
 		}
 	}
 	if t.Status != StatusOK && t.Status != StatusFailed {
