@@ -1,0 +1,396 @@
+package zfssim
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+func (z *cmd) destroy(args []string) int {
+	o, err := getopt(args, "vpndrRf", nil)
+	if err != nil {
+		return z.usage("%v", err)
+	}
+	switch {
+	case len(o.args) == 0:
+		return z.usage("missing dataset argument")
+	case len(o.args) > 1:
+		return z.usage("too many arguments")
+	}
+	name := o.args[0]
+	switch {
+	case strings.Contains(name, "@"):
+		return z.change(func(t *tx) int { return z.destroySnaps(t, o, name) })
+	case strings.Contains(name, "#"):
+		return z.change(func(t *tx) int { return z.destroyMark(t, o, name) })
+	}
+	if o.has('d') {
+		return z.change(func(t *tx) int {
+			if _, ok := z.openObject(t, name, takeSet); !ok {
+				return -1
+			}
+			return -z.fail(1, "cannot destroy '%s': operation not supported", name)
+		})
+	}
+	return z.change(func(t *tx) int { return z.destroySet(t, o, name) })
+}
+
+func (z *cmd) destroyMark(t *tx, o *options, full string) int {
+	if o.has('r') || o.has('R') {
+		return -z.fail(1, "-r or -R options are not valid with bookmarks") // checked before the name
+	}
+	if why := badName(full, takeBookmark, false); why != "" {
+		return -z.fail(1, "cannot destroy '%s': %s", full, why)
+	}
+	d, v := t.lookup(full)
+	if v == nil {
+		return -z.fail(1, "bookmark '%s' does not exist.", full)
+	}
+	if o.has('v') {
+		z.tellDestroy(o, full)
+	}
+	if !o.has('n') {
+		t.removeVersion(d, v)
+	}
+	return 0
+}
+
+func (z *cmd) tellDestroy(o *options, name string) {
+	switch {
+	case o.has('p'):
+		fmt.Fprintf(z.out, "destroy\t%s\n", name)
+	case o.has('n'):
+		fmt.Fprintf(z.out, "would destroy %s\n", name)
+	default:
+		fmt.Fprintf(z.out, "will destroy %s\n", name)
+	}
+}
+
+func (z *cmd) tellReclaim(o *options, n uint64) {
+	switch {
+	case o.has('p'):
+		fmt.Fprintf(z.out, "reclaim\t%d\n", n)
+	case o.has('n'):
+		fmt.Fprintf(z.out, "would reclaim %s\n", bytesText(n))
+	default:
+		fmt.Fprintf(z.out, "will reclaim %s\n", bytesText(n))
+	}
+}
+
+func bytesText(n uint64) string {
+	if n < 1024 {
+		return fmt.Sprintf("%dB", n)
+	}
+	return nice(n)
+}
+
+// destroySnaps destroys fs@a,b%c: all of what is there, or nothing.
+func (z *cmd) destroySnaps(t *tx, o *options, spec string) int {
+	name, list, _ := strings.Cut(spec, "@")
+	target, ok := z.openObject(t, name, takeSet)
+	if !ok {
+		return -1
+	}
+	victims, bad := z.matchSnaps(t, target.d, list, o.has('r') || o.has('R'))
+	if bad != "" {
+		return -z.fail(1, "%s", bad)
+	}
+	if len(victims) == 0 {
+		return -z.fail(1, "could not find any snapshots to destroy; check snapshot names.")
+	}
+	var clones []*ds
+	if o.has('R') {
+		clones = t.cloneTree(victims)
+	}
+	if o.has('v') || o.has('n') && o.has('v') {
+		z.tellSnaps(t, o, victims, clones)
+	}
+	if o.has('n') {
+		return 0
+	}
+	for _, c := range clones {
+		t.removeSet(c)
+	}
+	failed := false
+	for _, v := range victims {
+		if why := z.keepSnap(t, v, o); why != "" {
+			z.fail(1, "%s", why)
+			failed = true
+		}
+	}
+	if failed {
+		return -1
+	}
+	for _, v := range victims {
+		if len(v.v.Holds) > 0 || len(t.clonesOf(v)) > 0 {
+			v.v.Defer, v.d.moved = true, true
+			continue
+		}
+		t.removeVersion(v.d, v.v)
+	}
+	return 0
+}
+
+func (z *cmd) tellSnaps(t *tx, o *options, victims []object, clones []*ds) {
+	n := uint64(0)
+	for _, c := range clones {
+		z.tellDestroy(o, c.name)
+	}
+	for _, v := range victims {
+		z.tellDestroy(o, v.name())
+		n += sub(v.v.Ref, t.referenced(v.d))
+	}
+	z.tellReclaim(o, n)
+}
+
+// keepSnap says why a snapshot cannot be destroyed.
+func (z *cmd) keepSnap(t *tx, v object, o *options) string {
+	clones := t.clonesOf(v)
+	switch {
+	case len(v.v.Holds) > 0 && !o.has('d'):
+		return fmt.Sprintf("cannot destroy snapshot %s: it's being held. Run 'zfs holds -r %s' to see holders.", v.name(), v.name())
+	case len(clones) > 0 && !o.has('d') && strings.HasSuffix(clones[0], "/%recv"):
+		return fmt.Sprintf("cannot destroy snapshot %s: dataset is busy", v.name())
+	case len(clones) > 0 && !o.has('d'):
+		return fmt.Sprintf("cannot destroy '%s': snapshot has dependent clones\nuse '-R' to destroy the following datasets:\n%s", v.name(), strings.Join(t.dependents(clones), "\n"))
+	case t.sending(v):
+		return fmt.Sprintf("cannot destroy snapshot %s: dataset is busy", v.name())
+	}
+	return ""
+}
+
+func (t *tx) dependents(clones []string) []string {
+	var names []string
+	for _, c := range clones {
+		names = append(names, c)
+	}
+	return names
+}
+
+// cloneTree is what -R takes along: clones of the victims and all of theirs.
+func (t *tx) cloneTree(victims []object) []*ds {
+	var out []*ds
+	for _, v := range victims {
+		for _, name := range t.clonesOf(v) {
+			for _, d := range t.tree(name, -1) {
+				var snaps []object
+				for _, s := range t.snapshots(d) {
+					snaps = append(snaps, object{d, s})
+				}
+				out = append(out, t.cloneTree(snaps)...)
+				out = append(out, d)
+			}
+		}
+	}
+	return out
+}
+
+// matchSnaps resolves a@x,y%z in d and, with deep, below it.
+func (z *cmd) matchSnaps(t *tx, d *ds, list string, deep bool) ([]object, string) {
+	sets := []*ds{d}
+	if deep {
+		sets = t.tree(d.name, -1)
+	}
+	var out []object
+	seen := map[*version]bool{}
+	for _, part := range strings.Split(list, ",") {
+		if !strings.Contains(part, "%") && badName(d.name+"@"+part, takeSnapshot, false) != "" {
+			return nil, fmt.Sprintf("invalid snapshot name: %s", part)
+		}
+		for _, s := range sets {
+			for _, v := range t.matchPart(s, part) {
+				if !seen[v] {
+					seen[v] = true
+					out = append(out, object{s, v})
+				}
+			}
+		}
+	}
+	return out, ""
+}
+
+func (t *tx) matchPart(d *ds, part string) []*version {
+	first, last, ranged := strings.Cut(part, "%")
+	snaps := t.snapshots(d)
+	if !ranged {
+		if v := t.find(d, "@"+part); v != nil {
+			return []*version{v}
+		}
+		return nil
+	}
+	from, to := 0, len(snaps)-1
+	if first != "" {
+		from = slices.IndexFunc(snaps, func(v *version) bool { return v.name == first })
+	}
+	if last != "" {
+		to = slices.IndexFunc(snaps, func(v *version) bool { return v.name == last })
+	}
+	if from < 0 || to < from {
+		return nil
+	}
+	return snaps[from : to+1]
+}
+
+// removeVersion destroys a snapshot or a bookmark. The contents of an
+// unmounted dataset that equal it move into their own place first.
+func (t *tx) removeVersion(d *ds, v *version) {
+	if v.kind == '@' && d.Clean == v.guid && !d.Mounted {
+		t.ownLive(d)
+	}
+	t.do(opRemove, t.rel(d.name, treeOf(v)), "")
+	t.dropVersion(d, v)
+}
+
+// ownLive gives an unmounted dataset a copy of the snapshot it equals.
+func (t *tx) ownLive(d *ds) {
+	src := t.live(d)
+	d.Clean, d.dirty = 0, true
+	dst, err := t.staged()
+	if err == nil && copyTree(src, dst) == nil {
+		t.do(opMove, dst, t.rel(d.name, "@live"))
+	}
+}
+
+func (z *cmd) destroySet(t *tx, o *options, name string) int {
+	target, ok := z.openObject(t, name, takeSet)
+	if !ok {
+		return -1
+	}
+	d := target.d
+	deep := o.has('r') || o.has('R')
+	if !strings.Contains(name, "/") && !deep && false {
+		return -1
+	}
+	if !strings.Contains(name, "/") {
+		return -z.fail(1, "cannot destroy '%s': operation does not apply to pools\nuse 'zfs destroy -r %s' to destroy all datasets in the pool\nuse 'zpool destroy %s' to destroy the pool itself", name, name, name)
+	}
+	victims := t.tree(name, -1)
+	if !deep {
+		if code := z.refuseChildren(t, d, victims); code != 0 {
+			return code
+		}
+	}
+	clones := t.outsideClones(victims)
+	if len(clones) > 0 && !o.has('R') {
+		return -z.fail(1, "cannot destroy '%s': %s has dependent clones\nuse '-R' to destroy the following datasets:\n%s", name, kindWord(d.Volume), strings.Join(t.dependents(clones), "\n"))
+	}
+	for _, c := range clones {
+		victims = append(victims, t.tree(c, -1)...)
+	}
+	if o.has('v') {
+		for _, line := range t.destroyOrder(victims) {
+			z.tellDestroy(o, line)
+		}
+		if o.has('n') || o.has('p') {
+			z.tellReclaim(o, t.used(d))
+		}
+	}
+	if o.has('n') {
+		return 0
+	}
+	for _, v := range victims {
+		if why := t.busySet(v); why != "" {
+			return -z.fail(1, "cannot destroy '%s': %s", v.name, why)
+		}
+	}
+	for _, v := range slices.Backward(victims) {
+		t.removeSet(v)
+	}
+	return 0
+}
+
+// destroyOrder is children first, the snapshots of each before it.
+func (t *tx) destroyOrder(victims []*ds) []string {
+	var out []string
+	for _, d := range slices.Backward(victims) {
+		for _, v := range t.snapshots(d) {
+			out = append(out, v.full(d))
+		}
+		out = append(out, d.name)
+	}
+	return out
+}
+
+func (t *tx) busySet(d *ds) string {
+	for _, v := range t.snapshots(d) {
+		if len(v.Holds) > 0 || t.sending(object{d, v}) {
+			return "dataset is busy"
+		}
+	}
+	if t.receivingInto(d) {
+		return "dataset is busy"
+	}
+	return ""
+}
+
+// refuseChildren complains of what stands below a dataset destroyed without -r.
+func (z *cmd) refuseChildren(t *tx, d *ds, victims []*ds) int {
+	var below []string
+	for _, v := range t.snapshots(d) {
+		below = append(below, v.full(d))
+	}
+	for _, k := range victims[1:] {
+		for _, v := range t.snapshots(k) {
+			below = append(below, v.full(k))
+		}
+		below = append(below, k.name)
+	}
+	if len(below) == 0 {
+		return 0
+	}
+	return -z.fail(1, "cannot destroy '%s': %s has children\nuse '-r' to destroy the following datasets:\n%s", d.name, kindWord(d.Volume), strings.Join(below, "\n"))
+}
+
+// outsideClones lists clones of the victims' snapshots that are not victims.
+func (t *tx) outsideClones(victims []*ds) []string {
+	inside := map[string]bool{}
+	for _, d := range victims {
+		inside[d.name] = true
+	}
+	var out []string
+	for _, d := range victims {
+		for _, v := range t.snapshots(d) {
+			for _, c := range t.clonesOf(object{d, v}) {
+				if !inside[c] && !strings.HasSuffix(c, "/%recv") {
+					out = append(out, c)
+				}
+			}
+		}
+	}
+	return out
+}
+
+// removeSet takes a dataset away with all that belongs to it.
+func (t *tx) removeSet(d *ds) {
+	if d.gone {
+		return
+	}
+	if d.Mounted {
+		t.do(opRemove, t.mountedAt(d), "")
+	}
+	if d.Volume {
+		t.volumeLink(d, false)
+	}
+	t.dropClone(d)
+	t.do(opRemove, t.rel(d.name), "")
+	t.txg(d.pool)
+	d.gone = true
+	if parent := parentOf(d.name); parent != "" {
+		kids := slices.Clone(t.children(parent))
+		t.kids[parent] = slices.DeleteFunc(kids, func(k string) bool { return k == d.name })
+	}
+}
+
+// dropClone forgets that d is a clone, and finishes a deferred destruction of
+// its origin.
+func (t *tx) dropClone(d *ds) {
+	if d.Origin == "" {
+		return
+	}
+	delete(d.pool.Clones, d.name)
+	d.pool.dirty = true
+	od, v := t.lookup(d.Origin)
+	if v != nil && v.Defer && len(v.Holds) == 0 && len(t.clonesOf(object{od, v})) == 0 {
+		t.removeVersion(od, v)
+	}
+}

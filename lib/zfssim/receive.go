@@ -1,0 +1,274 @@
+package zfssim
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// A receiving is one run of zfs receive.
+type receiving struct {
+	z      *cmd
+	o      *options
+	target string // as given
+	set    map[string]string
+	omit   map[string]bool
+	in     *recordReader
+	first  *record
+	verb   string // "receive new filesystem stream" and the like
+}
+
+func (z *cmd) receive(args []string) int {
+	o, err := getopt(args, ":o:x:dehMnuvFsAc", nil)
+	if err != nil {
+		return z.usage("%v", err)
+	}
+	if o.has('d') && o.has('e') {
+		return z.fail(1, "invalid option combination: -d and -e are mutually exclusive")
+	}
+	if len(o.args) == 0 {
+		return z.usage("missing snapshot argument")
+	}
+	if len(o.args) > 1 {
+		return z.usage("too many arguments")
+	}
+	if o.has('A') {
+		return z.abortReceive(o, o.args[0])
+	}
+	r := &receiving{z: z, o: o, target: o.args[0], omit: map[string]bool{}}
+	var code int
+	if r.set, code = z.assignments(o.vals['o']); code != 0 {
+		return code
+	}
+	for _, name := range o.vals['x'] {
+		if p := native(name); p == nil && !isUser(name) {
+			return z.usage("invalid property '%s'", name)
+		}
+		r.omit[canonical(name)] = true
+	}
+	for name := range r.set {
+		if r.omit[name] {
+			return z.fail(1, "property '%s' specified multiple times", name)
+		}
+	}
+	if z.inputTerminal() {
+		return z.fail(1, "Error: Backup stream can not be read from a terminal.\nYou must redirect standard input.")
+	}
+	r.in = &recordReader{r: bufio.NewReaderSize(z.faults.receiveReader(z.in), 1<<18)}
+	return r.run()
+}
+
+func (r *receiving) run() int {
+	z := r.z
+	if why := badName(r.target, takeSet|takeSnapshot, true); why != "" {
+		return z.fail(1, "cannot receive: %s", why)
+	}
+	rec, err := r.in.next()
+	if code := r.badFirst(rec, err); code != 0 {
+		return code
+	}
+	r.first = rec
+	switch rec.begin.header {
+	case headerSub:
+		return r.one(rec, nil, nil)
+	case headerCompound:
+		return r.compound(rec)
+	}
+	return z.fail(1, "cannot receive: invalid stream (bad record type)")
+}
+
+func (r *receiving) badFirst(rec *record, err error) int {
+	z := r.z
+	var fault *faultError
+	switch {
+	case errors.As(err, &fault):
+		return z.fail(fault.code, "%s", fault.message)
+	case errors.Is(err, errBadMagic):
+		return z.fail(1, "cannot receive: invalid stream (bad magic number)")
+	case err != nil:
+		return z.fail(1, "cannot receive: failed to read from stream")
+	case rec.kind == drrEnd:
+		return z.fail(1, "cannot receive: invalid stream (bad record type)")
+	case rec.kind != drrBegin:
+		return z.fail(1, "cannot receive: invalid stream (bad magic number)")
+	case rec.begin.header == headerSub && !strings.Contains(rec.begin.toname, "@"):
+		return z.fail(1, "cannot receive: invalid stream (bad snapshot name)")
+	}
+	return 0
+}
+
+// destination says which snapshot the stream's snapshot becomes.
+func (r *receiving) destination(sent string) (string, string) {
+	ds, short, _ := strings.Cut(sent, "@")
+	target, given, named := strings.Cut(r.target, "@")
+	switch {
+	case r.o.has('d'):
+		_, rest, ok := strings.Cut(ds, "/")
+		if ok {
+			target += "/" + rest
+		}
+	case r.o.has('e'):
+		target += "/" + ds[strings.LastIndexByte(ds, '/')+1:]
+	case named:
+		short = given
+	}
+	return target, short
+}
+
+// one receives a plain stream, or one substream of a compound one, whose
+// description of the dataset is sent.
+func (r *receiving) one(rec *record, c *compound, to *recvTarget) int {
+	z, begin := r.z, &rec.begin
+	if to == nil {
+		ds, short := r.destination(begin.toname)
+		to = &recvTarget{name: ds, snap: short}
+	}
+	r.verb = "receive " + streamWord(begin)
+	var w *incoming
+	code := z.change(func(t *tx) int {
+		var code int
+		w, code = r.begin(t, begin, rec, to)
+		return code
+	})
+	if code != 0 || w == nil {
+		if code == 0 {
+			return r.drain()
+		}
+		return code
+	}
+	defer w.close()
+	err := r.copy(w)
+	if err == nil {
+		err = w.flush()
+	}
+	if err != nil {
+		return r.broken(w, err)
+	}
+	return z.change(func(t *tx) int { return r.complete(t, w, to) })
+}
+
+func streamWord(b *beginRecord) string {
+	if b.fromguid == 0 || b.flags&flagClone != 0 {
+		return "new filesystem stream"
+	}
+	return "incremental stream"
+}
+
+// copy moves records from the stream to the log until the END record.
+func (r *receiving) copy(w *incoming) error {
+	for {
+		rec, err := r.in.next()
+		if err != nil {
+			return err
+		}
+		switch rec.kind {
+		case drrEnd:
+			return nil
+		case drrBegin:
+			return errChecksum
+		}
+		if err := w.append(r.in.raw[:], rec); err != nil {
+			return err
+		}
+	}
+}
+
+// drain reads a substream that is not wanted.
+func (r *receiving) drain() int {
+	for {
+		rec, err := r.in.next()
+		if err != nil {
+			return r.z.fail(1, "cannot receive: failed to read from stream")
+		}
+		if rec.kind == drrEnd {
+			return 0
+		}
+	}
+}
+
+// broken ends a receive whose stream was cut or wrong: what came is kept with
+// -s, and thrown away otherwise.
+func (r *receiving) broken(w *incoming, cause error) int {
+	z := r.z
+	var fault *faultError
+	w.flush()
+	token := ""
+	code := z.change(func(t *tx) int {
+		d := t.get(w.name)
+		if d == nil || d.Partial == nil {
+			return 0
+		}
+		if r.o.has('s') {
+			d.Partial.Live = ""
+			d.dirty = true
+			w.done(t)
+			token = t.resumeToken(d)
+			return 0
+		}
+		t.dropPartial(d)
+		w.done(t)
+		return 0
+	})
+	if code != 0 {
+		return code
+	}
+	if errors.As(cause, &fault) {
+		return z.fail(fault.code, "%s", fault.message)
+	}
+	switch {
+	case errors.Is(cause, errChecksum), errors.Is(cause, errBadMagic), errors.Is(cause, io.EOF), errors.Is(cause, io.ErrUnexpectedEOF):
+		z.fail(1, "cannot %s: checksum mismatch or incomplete stream", r.verb)
+		if token != "" {
+			text := "Partially received snapshot is saved.\nA resuming stream can be generated on the sending system by running:\n    zfs send -t " + token
+			fmt.Fprintf(z.err, "%s\n", text)
+		}
+	default:
+		z.fail(1, "cannot %s: %v", r.verb, cause)
+	}
+	return 1
+}
+
+// props merges what the stream, -o and -x say of the dataset to be received.
+func (r *receiving) props(d *ds, sent *sentDS, fresh, top bool) {
+	if sent != nil {
+		d.Received = map[string]string{}
+		for name, text := range sent.Props {
+			p := native(name)
+			if p == nil || p.takes&(object{d: d}).take() != 0 {
+				d.Received[name] = text
+			}
+		}
+		d.Hidden = nil
+	}
+	if d.Props == nil {
+		d.Props = map[string]string{}
+	}
+	if top {
+		maps.Copy(d.Props, r.set)
+	}
+	for name := range r.omit {
+		if _, ok := d.Received[name]; ok {
+			if d.Hidden == nil {
+				d.Hidden = map[string]bool{}
+			}
+			d.Hidden[name] = true
+		}
+		if fresh {
+			delete(d.Props, name)
+		}
+	}
+	d.dirty = true
+}
+
+func (z *cmd) inputTerminal() bool {
+	if z.in == nil {
+		return false
+	}
+	_, err := unix.IoctlGetTermios(int(z.in.Fd()), ioctlGetTermios)
+	return err == nil
+}

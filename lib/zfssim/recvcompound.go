@@ -1,0 +1,87 @@
+package zfssim
+
+import (
+	"strings"
+)
+
+// compound receives a stream of -R, -I or -p: the description first, then the
+// substreams until the last END.
+func (r *receiving) compound(rec *record) int {
+	z := r.z
+	var c compound
+	if readJSONBytes(rec.payload, &c) != nil {
+		return z.fail(1, "cannot receive: invalid stream (bad magic number)")
+	}
+	if end, err := r.in.next(); err != nil || end.kind != drrEnd {
+		return z.fail(1, "cannot receive: failed to read from stream")
+	}
+	if c.Replicate && r.o.has('F') && !r.o.has('n') {
+		if code := z.change(func(t *tx) int { return r.prune(t, &c) }); code != 0 {
+			return code
+		}
+	}
+	result := 0
+	for {
+		sub, err := r.in.next()
+		if code := r.badFirst(sub, err); err != nil && code != 0 {
+			return code
+		}
+		if sub.kind == drrEnd {
+			return result
+		}
+		if sub.kind != drrBegin {
+			return z.fail(1, "cannot receive: invalid stream (bad record type)")
+		}
+		r.first = sub
+		if code := r.one(sub, &c, r.subTarget(&c, sub.begin.toname)); code != 0 {
+			result = code
+			return result
+		}
+	}
+}
+
+// subTarget maps a substream's dataset below the destination.
+func (r *receiving) subTarget(c *compound, toname string) *recvTarget {
+	name, short, _ := strings.Cut(toname, "@")
+	top, _ := r.destination(c.Top + "@x")
+	to := &recvTarget{name: top + strings.TrimPrefix(name, c.Top), snap: short, sub: true, top: name == c.Top}
+	for i := range c.Sets {
+		if c.Props && c.Sets[i].Name == name {
+			to.sent = &c.Sets[i]
+		}
+	}
+	return to
+}
+
+// prune makes the destination follow the sender (-R with -F): snapshots and
+// datasets that the sender no longer has go.
+func (r *receiving) prune(t *tx, c *compound) int {
+	top, _ := r.destination(c.Top + "@x")
+	if c.From == "" {
+		return 0
+	}
+	known := map[uint64]bool{}
+	for _, s := range c.Sets {
+		for _, v := range s.Snaps {
+			known[v.GUID] = true
+		}
+	}
+	for _, d := range t.tree(top, -1) {
+		snaps, kept := t.snapshots(d), 0
+		for _, v := range snaps {
+			if known[v.guid] {
+				kept++
+			}
+		}
+		if kept == 0 && len(snaps) > 0 && d.name != top {
+			t.removeSet(d)
+			continue
+		}
+		for _, v := range snaps {
+			if !known[v.guid] && kept > 0 && len(v.Holds) == 0 {
+				t.removeVersion(d, v)
+			}
+		}
+	}
+	return 0
+}

@@ -1,0 +1,170 @@
+package zfssim
+
+import (
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// A Command is one call of the program, as main received it.
+type Command struct {
+	Args           []string // with the program's name first
+	Env            func(string) string
+	Stdin          *os.File
+	Stdout, Stderr io.Writer
+}
+
+// A cmd is a running command.
+type cmd struct {
+	root    string
+	version string // of OpenZFS: 2.1 or 2.3
+	env     func(string) string
+	in      *os.File
+	out     io.Writer
+	err     io.Writer
+	faults  *faults
+	user    string
+}
+
+// Run does what the command says and returns its exit status.
+func Run(c Command) int {
+	root, err := filepath.Abs(c.Env("ZFS_SIM_ROOT"))
+	if err != nil || c.Env("ZFS_SIM_ROOT") == "" {
+		fmt.Fprintln(c.Stderr, "zfs-sim: ZFS_SIM_ROOT does not name a directory")
+		return 2
+	}
+	z := &cmd{root: root, version: c.Env("ZFS_SIM_VERSION"), env: c.Env, in: c.Stdin, out: c.Stdout, err: c.Stderr}
+	if z.version == "" {
+		z.version = "2.3"
+	}
+	args := append([]string{filepath.Base(c.Args[0])}, c.Args[1:]...)
+	if args[0] != "zfs" && args[0] != "zpool" {
+		args = args[1:]
+	}
+	if len(args) == 0 {
+		fmt.Fprintln(c.Stderr, "usage: zfs-sim zfs|zpool|fill …, or call it by the name zfs or zpool")
+		return 2
+	}
+	return z.dispatch(args)
+}
+
+func (z *cmd) dispatch(args []string) int {
+	switch args[0] {
+	case "zfs":
+		return z.withFaults(args, func() int { return z.zfs(args[1:]) })
+	case "zpool":
+		return z.withFaults(args, func() int { return z.zpool(args[1:]) })
+	case "fill":
+		return z.fill(args[1:])
+	}
+	return z.fail(2, "zfs-sim: unknown command %q", args[0])
+}
+
+func (z *cmd) zfs(args []string) int {
+	if len(args) == 0 {
+		return z.usage("missing command")
+	}
+	run, ok := zfsCommand(args[0])
+	switch {
+	case args[0] == "version" || args[0] == "-V" || args[0] == "--version":
+		fmt.Fprintf(z.out, "zfs-%s.0-sim\nzfs-kmod-%s.0-sim\n", z.version, z.version)
+		return 0
+	case args[0] == "-?" || args[0] == "--help" || args[0] == "help":
+		z.printUsage(z.out)
+		return 0
+	case !ok:
+		return z.usage("unrecognized command '%s'", args[0])
+	}
+	return run(z, args[1:])
+}
+
+// fail prints one line and returns code.
+func (z *cmd) fail(code int, format string, a ...any) int {
+	fmt.Fprintf(z.err, format+"\n", a...)
+	return code
+}
+
+// usage prints a complaint and how to use the command.
+func (z *cmd) usage(format string, a ...any) int {
+	fmt.Fprintf(z.err, format+"\n", a...)
+	z.printUsage(z.err)
+	return 2
+}
+
+func (z *cmd) printUsage(w io.Writer) {
+	fmt.Fprint(w, "usage: see zfs(8) or zpool(8); zfs-sim knows the subcommands and flags that replication touches\n")
+}
+
+// open begins a command's transaction.
+func (z *cmd) open(write bool) (*tx, int) {
+	s, err := openStore(z.root, write)
+	if err != nil {
+		return nil, z.fail(1, "zfs-sim: cannot open %q: %v", z.root, err)
+	}
+	return &tx{
+		store: s, write: write, now: time.Now().Unix(),
+		pools: map[string]*pool{}, sets: map[string]*ds{}, kids: map[string][]string{},
+	}, 0
+}
+
+// change runs f on the exclusively opened store and commits what it did
+// unless it reports failure by a negative status.
+func (z *cmd) change(f func(*tx) int) int {
+	t, code := z.open(true)
+	if code != 0 {
+		return code
+	}
+	defer t.end()
+	code = f(t)
+	if code < 0 {
+		return -code
+	}
+	if err := z.commit(t); err != nil {
+		return z.fail(1, "zfs-sim: cannot write the state: %v", err)
+	}
+	return code
+}
+
+func (z *cmd) commit(t *tx) error { return t.finish() }
+
+// look runs f on the store opened for reading.
+func (z *cmd) look(f func(*tx) int) int {
+	t, code := z.open(false)
+	if code != 0 {
+		return code
+	}
+	defer t.end()
+	return f(t)
+}
+
+// end lets go of the lock and of what was staged and not used.
+func (t *tx) end() {
+	if t.hold != nil {
+		removeAll(t.tmp)
+		t.hold.Close()
+	}
+	t.close()
+}
+
+// staged returns a new path for something that is to be moved into place.
+func (t *tx) staged() (string, error) {
+	if t.hold == nil {
+		dir, f, err := t.stage()
+		if err != nil {
+			return "", err
+		}
+		t.tmp, t.hold = dir, f
+	}
+	return os.MkdirTemp(t.tmp, "")
+}
+
+func newGUID() uint64 {
+	for {
+		if g := rand.Uint64(); g > 1<<32 {
+			return g
+		}
+	}
+}
