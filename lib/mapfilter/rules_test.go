@@ -1,0 +1,217 @@
+package mapfilter
+
+import (
+	"errors"
+	"strings"
+	"testing"
+)
+
+// parse reads "pattern=result" words.
+func parse(t *testing.T, words ...string) *Rules {
+	t.Helper()
+	rs, err := Parse(split(words))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return rs
+}
+
+func split(words []string) []Rule {
+	var rules []Rule
+	for _, w := range words {
+		pattern, result, _ := strings.Cut(w, "=")
+		rules = append(rules, Rule{Pattern: pattern, Result: result})
+	}
+	return rules
+}
+
+func TestPass(t *testing.T) {
+	for _, test := range []struct {
+		rules string
+		pass  string
+		not   string
+	}{
+		{"<=ok", "tank tank/a tank/a/b other", ""},
+		{"tank<=ok", "tank tank/a", "tanks tan other tank2/a"},
+		{"tank=ok", "tank", "tank/a other"},
+		{"a/b<=ok", "a/b a/b/c", "a a/bc a/bc/d"},
+		{"tank<=ok tank/a=!", "tank tank/a/b tank/b", "tank/a"},
+		{"tank<=ok tank/a<=!", "tank tank/b", "tank/a tank/a/b"},
+		{"tank<=! tank/a<=ok tank/a/b=omit", "tank/a tank/a/c tank/a/b/c", "tank tank/b tank/a/b"},
+		{"tank/a/b<=OK tank/a<=OMIT tank<=Ok", "tank tank/a/b tank/a/b/c tank/b", "tank/a tank/a/c"},
+		{"<=! tank=ok", "tank", "other tank/a"},
+		{"tank<=backup/x", "tank tank/a", "other"},
+		{"a b/c d<=ok", "a b/c d a b/c d/e", "a b"},
+		{"", "", "tank"},
+	} {
+		rs := parse(t, fields(test.rules)...)
+		for _, name := range names(test.pass) {
+			if !rs.Pass(name) {
+				t.Errorf("%s: %q does not pass", test.rules, name)
+			}
+		}
+		for _, name := range names(test.not) {
+			if rs.Pass(name) {
+				t.Errorf("%s: %q passes", test.rules, name)
+			}
+		}
+	}
+}
+
+// fields and names split at spaces, but leave those of the one test alone
+// whose names hold some.
+func fields(text string) []string {
+	if strings.HasPrefix(text, "a b/") {
+		return []string{text}
+	}
+	return strings.Fields(text)
+}
+
+func names(text string) []string {
+	if strings.HasPrefix(text, "a b/c d ") {
+		return []string{"a b/c d", "a b/c d/e"}
+	}
+	if text == "a b" {
+		return []string{text}
+	}
+	return strings.Fields(text)
+}
+
+func TestMap(t *testing.T) {
+	for _, test := range []struct{ rules, name, target string }{
+		{"tank=backup/t", "tank", "backup/t"},
+		{"tank=backup/t", "tank/a", ""},
+		{"tank<=backup/t", "tank", "backup/t"},
+		{"tank<=backup/t", "tank/a/b", "backup/t/a/b"},
+		{"<=backup", "tank", "backup/tank"},
+		{"<=backup", "tank/a", "backup/tank/a"},
+		{"tank<=tank", "tank/a", "tank/a"},
+		{"tank<=backup tank/a=!", "tank/a", ""},
+		{"tank<=backup tank/a=!", "tank/a/b", "backup/a/b"},
+		{"tank<=backup tank/a<=other/x", "tank/a/b", "other/x/b"},
+		{"tank<=backup tank/a<=other/x", "tank/ab", "backup/ab"},
+		{"tank/a<=! <=backup", "tank/a/b", ""},
+		{"tank/a<=! <=backup", "tank/b", "backup/tank/b"},
+		{"tank<=ok", "tank", ""},
+	} {
+		target, ok := parse(t, strings.Fields(test.rules)...).Map(test.name)
+		if target != test.target || ok != (test.target != "") {
+			t.Errorf("%s: %q goes to %q, %v, want %q", test.rules, test.name, target, ok, test.target)
+		}
+	}
+}
+
+func TestInvert(t *testing.T) {
+	for _, test := range []struct{ rules, target, sources string }{
+		{"tank=backup/t", "backup/t", "tank"},
+		{"tank=backup/t", "backup/t/a", ""},
+		{"tank<=backup/t", "backup/t/a/b", "tank/a/b"},
+		{"<=backup", "backup/tank/a", "tank/a"},
+		{"<=backup", "backup", ""},
+		{"<=backup", "other", ""},
+		{"tank<=backup tank/a=!", "backup/a", ""},
+		{"tank<=backup tank/a=!", "backup/a/b", "tank/a/b"},
+		{"tank<=backup tank/a<=other/x", "backup/a/b", ""},
+		{"a<=t b<=t", "t/x", "a/x b/x"},
+		{"a<=t b=t/x", "t/x", "a/x b"},
+		{"a<=t/u <=t", "t/u/v", "a/v u/v"},
+	} {
+		rs := parse(t, strings.Fields(test.rules)...)
+		if got := strings.Join(rs.Sources(test.target, 0), " "); got != test.sources {
+			t.Errorf("%s: %q comes from %q, want %q", test.rules, test.target, got, test.sources)
+		}
+		source, ok := rs.Invert(test.target)
+		if one := len(strings.Fields(test.sources)) == 1; ok != one || ok && source != test.sources {
+			t.Errorf("%s: Invert(%q) = %q, %v", test.rules, test.target, source, ok)
+		}
+	}
+}
+
+func TestParseErrors(t *testing.T) {
+	for _, test := range []struct{ rule, want string }{
+		{"=ok", `pattern "": empty: "<" alone means everything`},
+		{"a<b<=ok", `pattern "a<b<": "<" stands once, at the end`},
+		{"a<<=ok", `pattern "a<<": "<" stands once, at the end`},
+		{"<a=ok", `pattern "<a": "<" stands once, at the end`},
+		{"/a=ok", `pattern "/a": starts with "/": a dataset's name, not a mountpoint, is wanted`},
+		{"a/=ok", `pattern "a/": ends with "/"`},
+		{"a/<=ok", `pattern "a/<": ends with "/"`},
+		{"a//b=ok", `pattern "a//b": empty component at byte 3`},
+		{"a@s=ok", `pattern "a@s": '@' is part of a snapshot's or bookmark's name: a dataset is wanted`},
+		{"a#b<=ok", `pattern "a#b<": '#' is part of a snapshot's or bookmark's name: a dataset is wanted`},
+		{"a/*=ok", `pattern "a/*": "*" has no meaning: "P<" is P and all below it`},
+		{"a\x1b=ok", `pattern "a\x1b": character '\x1b' at byte 2`},
+		{"a/..=ok", `pattern "a/..": component ".." at byte 3`},
+		{"a=", `result "" of pattern "a": empty: it is ok, "!" or a dataset`},
+		{"a=t<", `result "t<" of pattern "a": "<" stands only at the end of a pattern`},
+		{"a=/t", `result "/t" of pattern "a": starts with "/": a dataset's name, not a mountpoint, is wanted`},
+		{"a=t@s", `result "t@s" of pattern "a": '@' is part of a snapshot's or bookmark's name: a dataset is wanted`},
+		{"a=-t", `result "-t" of pattern "a": pool name starts with '-': it must start with a letter`},
+	} {
+		_, err := Parse(split([]string{test.rule}))
+		if err == nil || err.Error() != test.want {
+			t.Errorf("%q: error %v\nwant %s", test.rule, err, test.want)
+		}
+	}
+}
+
+func TestAllErrorsAtOnce(t *testing.T) {
+	_, err := Parse(split([]string{"a=ok", "b@=ok", "a=!", "c/=t"}))
+	joined, ok := err.(interface{ Unwrap() []error })
+	if !ok || len(joined.Unwrap()) != 3 {
+		t.Fatalf("want three errors, got %v", err)
+	}
+	for _, e := range joined.Unwrap() {
+		if _, ok := errors.AsType[*Error](e); !ok {
+			t.Errorf("%v is no *Error", e)
+		}
+	}
+}
+
+func TestCheckKind(t *testing.T) {
+	if err := parse(t, "a=ok", "b=t/u").CheckFilter(); err == nil || !strings.Contains(err.Error(), `"t/u"`) {
+		t.Errorf("a filter with a target: %v", err)
+	}
+	if err := parse(t, "a=ok", "b=t/u").CheckMap(); err == nil || !strings.Contains(err.Error(), `pattern "a"`) {
+		t.Errorf("a map with ok: %v", err)
+	}
+	if err := parse(t, "a=!", "b=t/u").CheckMap(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestRoots(t *testing.T) {
+	for _, test := range []struct {
+		rules, roots string
+		all          bool
+	}{
+		{"tank/a<=ok tank/a/b=ok tank/ab=ok tank/c=!", "tank/a tank/ab", false},
+		{"tank<=! tank/a/b<=ok", "tank/a/b", false},
+		{"tank/a<=ok <=ok", "", true},
+		{"<=!", "", false},
+	} {
+		roots, all := parse(t, strings.Fields(test.rules)...).Roots()
+		if strings.Join(roots, " ") != test.roots || all != test.all {
+			t.Errorf("%s: roots %q, %v", test.rules, roots, all)
+		}
+	}
+}
+
+func TestExplain(t *testing.T) {
+	rs := parse(t, "tank<=backup", "tank/a=!", "b=ok")
+	for _, test := range []struct{ name, result, rule string }{
+		{"tank/x", "backup/x", "tank<=backup"},
+		{"tank/a", "!", "tank/a=!"},
+		{"b", "ok", "b=ok"},
+		{"c", "!", ""},
+	} {
+		d := rs.Explain(test.name)
+		rule := ""
+		if d.Rule != nil {
+			rule = d.Rule.String()
+		}
+		if d.Result != test.result || rule != test.rule {
+			t.Errorf("%s: %q by %q", test.name, d.Result, rule)
+		}
+	}
+}
