@@ -9,6 +9,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // Faults are rules, one a line, in the file faults below the root and in the
@@ -100,7 +102,7 @@ func streams(args []string) bool {
 
 // killCaller kills the process group of the parent and this process.
 func killCaller() {
-	if group, err := syscall.Getpgid(os.Getppid()); err == nil && group > 1 {
+	if group, err := unix.Getpgid(os.Getppid()); err == nil && group > 1 {
 		syscall.Kill(-group, syscall.SIGKILL)
 	}
 	syscall.Kill(os.Getpid(), syscall.SIGKILL)

@@ -23,14 +23,11 @@ func (r *receiving) compound(rec *record) int {
 	result := 0
 	for {
 		sub, err := r.in.next()
-		if code := r.badFirst(sub, err); err != nil && code != 0 {
-			return code
-		}
-		if sub.kind == drrEnd {
+		if err == nil && sub.kind == drrEnd {
 			return result
 		}
-		if sub.kind != drrBegin {
-			return z.fail(1, "cannot receive: invalid stream (bad record type)")
+		if code := r.badFirst(sub, err); code != 0 {
+			return code
 		}
 		r.first = sub
 		if code := r.one(sub, &c, r.subTarget(&c, sub.begin.toname)); code != 0 {
