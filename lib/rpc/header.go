@@ -4,13 +4,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strconv"
+	"slices"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/child"
+	"github.com/zrepl-tools/zrepl-tools/lib/frame"
 )
-
-// version is that of zrpc(5), in every header.
-const version = 1
 
 // body is what follows a header: the type of the message's data.
 type body string
@@ -115,144 +113,36 @@ func validName(s string) bool {
 	return s != "" && len(s) <= 64
 }
 
-// fields parses the one flat object that a header is. encoding/json alone
-// would take keys in any case and more than once.
+// fields are the values of a header's keys.
 type fields struct {
-	rest   []byte
-	zframe uint64
-	zrpc   uint64
-	text   [4]string
-	seen   uint
+	text [4]string
 }
 
-// parse fills text in the order of keys. Each key may be there once; the
-// first one is zframe.
+// parse fills text in the order of keys. Package frame has seen to it that the
+// object is strict, with each key once, and that zframe and checksum are good.
 func (f *fields) parse(data []byte, keys ...string) error {
-	f.rest = data
-	if !f.skip('{') {
-		return errors.New("header is not a JSON object")
+	var room [8]frame.Member
+	members, err := frame.Members(data, room[:0])
+	if err != nil {
+		return err
 	}
-	for first := true; ; first = false {
-		key, ok := f.quoted()
-		if !ok || !f.skip(':') {
-			return errors.New("header is not a JSON object of plain values")
+	seen := false
+	for _, m := range members {
+		at := slices.Index(keys, m.Key)
+		switch {
+		case at >= 0:
+			f.text[at], err = m.Text()
+		case m.Key == "zrpc":
+			seen = string(m.Value) == "1"
+		case m.Key != "zframe" && m.Key != "checksum":
+			err = errors.New("unknown key")
 		}
-		if first != (key == "zframe") {
-			return errors.New("header does not start with its version")
+		if err != nil {
+			return fmt.Errorf("%q in a header: %w", child.Clean(m.Key, 80), err)
 		}
-		if err := f.value(key, keys); err != nil {
-			return err
-		}
-		if f.skip(',') {
-			continue
-		}
-		if !f.skip('}') || f.space() != 0 {
-			return errors.New("header does not end with its object")
-		}
-		break
 	}
-	if f.zframe != 1 || f.zrpc != version {
-		return fmt.Errorf("version %d of the protocol in version %d of frames: this program knows 1 and 1", f.zrpc, f.zframe)
+	if !seen {
+		return errors.New("a header without version 1 of the protocol, the one this program knows")
 	}
 	return nil
-}
-
-func (f *fields) value(key string, keys []string) error {
-	bit := -1
-	for i, k := range keys {
-		if k == key {
-			bit = i
-		}
-	}
-	ok := true
-	switch {
-	case bit >= 0:
-		f.text[bit], ok = f.quoted()
-	case key == "zframe":
-		bit = len(keys)
-		f.zframe, ok = f.number()
-	case key == "zrpc":
-		bit = len(keys) + 1
-		f.zrpc, ok = f.number()
-	case key == "checksum": // package frame has looked at it
-		bit = len(keys) + 2
-		_, ok = f.quoted()
-	default:
-		return fmt.Errorf("unknown key %q in a header", child.Clean(key, 80))
-	}
-	if !ok {
-		return fmt.Errorf("wrong value of %q in a header", key)
-	}
-	if f.seen&(1<<bit) != 0 {
-		return fmt.Errorf("%q twice in a header", key)
-	}
-	f.seen |= 1 << bit
-	return nil
-}
-
-// space skips white space and tells how much is left.
-func (f *fields) space() int {
-	for len(f.rest) > 0 {
-		switch f.rest[0] {
-		case ' ', '\t', '\n', '\r':
-			f.rest = f.rest[1:]
-			continue
-		}
-		break
-	}
-	return len(f.rest)
-}
-
-func (f *fields) skip(c byte) bool {
-	if f.space() == 0 || f.rest[0] != c {
-		return false
-	}
-	f.rest = f.rest[1:]
-	return true
-}
-
-// quoted takes a JSON string. Only one with a backslash, or with something
-// else than plain ASCII, needs more than a look.
-func (f *fields) quoted() (string, bool) {
-	if !f.skip('"') {
-		return "", false
-	}
-	plain := true
-	for i := 0; i < len(f.rest); i++ {
-		switch c := f.rest[i]; {
-		case c == '"':
-			raw := f.rest[:i]
-			f.rest = f.rest[i+1:]
-			if plain {
-				return string(raw), true
-			}
-			var s string
-			err := json.Unmarshal([]byte(`"`+string(raw)+`"`), &s)
-			return s, err == nil
-		case c < ' ':
-			return "", false
-		case c == '\\':
-			plain = false
-			i++
-		case c >= 0x80:
-			plain = false
-		}
-	}
-	return "", false
-}
-
-func (f *fields) number() (uint64, bool) {
-	if f.space() == 0 {
-		return 0, false
-	}
-	n := 0
-	for n < len(f.rest) && n < 20 && '0' <= f.rest[n] && f.rest[n] <= '9' {
-		n++
-	}
-	v, err := strconv.ParseUint(string(f.rest[:n]), 10, 64)
-	if err != nil || n > 1 && f.rest[0] == '0' {
-		return 0, false
-	}
-	f.rest = f.rest[n:]
-	return v, true
 }
