@@ -54,9 +54,9 @@ type drawing struct {
 func newDrawing(g *Grid) *drawing {
 	d := &drawing{grid: g}
 	for _, iv := range g.intervals {
-		width := (iv.Count + maxCells - 1) / maxCells
+		width := (iv.Count-1)/maxCells + 1
 		d.widths = append(d.widths, width)
-		d.cells = append(d.cells, make([]cell, (iv.Count+width-1)/width))
+		d.cells = append(d.cells, make([]cell, (iv.Count-1)/width+1))
 	}
 	d.cells = append(d.cells, make([]cell, 1), make([]cell, 1))
 	return d

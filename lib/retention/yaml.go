@@ -3,6 +3,7 @@ package retention
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 
 	"gopkg.in/yaml.v3"
@@ -62,8 +63,11 @@ func (r *reader) policy(n *yaml.Node) *Policy {
 		r.failf(n, "a retention policy needs policy (policy: grid) or keep (a list of rules)")
 		return nil
 	}
-	if name := r.text(m["policy"], "policy"); name != "grid" {
+	name, ok := r.text(m["policy"], "policy")
+	if ok && name != "grid" {
 		r.failf(m["policy"], "policy %q is not known: grid", name)
+	}
+	if name != "grid" {
 		return nil
 	}
 	if rule := r.grid(n, m); rule != nil {
@@ -95,14 +99,17 @@ func (r *reader) rule(n *yaml.Node) Rule {
 		r.failf(n, "a rule needs a type: grid, last_n, regex or not_replicated")
 		return nil
 	}
-	kind := r.text(m["type"], "type")
+	kind, ok := r.text(m["type"], "type")
+	if !ok {
+		return nil
+	}
 	uses := map[string][]string{"grid": {"grid"}, "last_n": {"count"}, "regex": {"regex", "negate"}, "not_replicated": {}}
 	keys, known := uses[kind]
 	if !known {
 		r.failf(m["type"], "type %q is not known: grid, last_n, regex or not_replicated", kind)
 		return nil
 	}
-	if !r.only(m, kind, append(keys, "type")) {
+	if r.mapping(n, "a rule of type "+kind, append(keys, "type")...) == nil {
 		return nil
 	}
 	return r.make(kind, n, m)
@@ -121,13 +128,23 @@ func (r *reader) make(kind string, n *yaml.Node, m map[string]*yaml.Node) Rule {
 		r.failf(n, "a rule of type %s needs %s", kind, key)
 		return nil
 	}
-	var rule Rule
-	var err error
 	if kind == "last_n" {
-		rule, err = LastN(r.count(value))
-	} else {
-		rule, err = Regex(r.text(value, "regex"), r.yes(m["negate"]))
+		if n, ok := r.count(value); ok {
+			return r.made(value, func() (Rule, error) { return LastN(n) })
+		}
+		return nil
 	}
+	expr, ok := r.text(value, "regex")
+	negate, ok2 := r.yes(m["negate"])
+	if !ok || !ok2 {
+		return nil
+	}
+	return r.made(value, func() (Rule, error) { return Regex(expr, negate) })
+}
+
+// made is the rule that make makes of a value, or nil.
+func (r *reader) made(value *yaml.Node, make func() (Rule, error)) Rule {
+	rule, err := make()
 	if err != nil {
 		r.fail(value, err)
 		return nil
@@ -141,76 +158,67 @@ func (r *reader) grid(n *yaml.Node, m map[string]*yaml.Node) Rule {
 		r.failf(n, `grid is missing, as in grid: "24x1h | 35x1d"`)
 		return nil
 	}
-	g, err := ParseGrid(r.text(value, "grid"))
-	if err != nil {
-		r.fail(value, err)
+	text, ok := r.text(value, "grid")
+	if !ok {
 		return nil
 	}
-	return g
+	return r.made(value, func() (Rule, error) { return ParseGrid(text) })
 }
 
-// mapping returns the values of a dictionary by key, none of them twice.
+// mapping returns the values of a dictionary by key, nil after an error.
 func (r *reader) mapping(n *yaml.Node, what string, known ...string) map[string]*yaml.Node {
 	if n.Kind != yaml.MappingNode {
 		r.failf(n, "%s is a dictionary", what)
 		return nil
 	}
 	m := map[string]*yaml.Node{}
+	good := true
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		key := n.Content[i]
 		switch {
+		case !slices.Contains(known, key.Value):
+			r.failf(key, "%s has no key %q", what, key.Value)
+			good = false
 		case m[key.Value] != nil:
 			r.failf(key, "key %q stands here twice", key.Value)
-		default:
-			m[key.Value] = n.Content[i+1]
+			good = false
 		}
+		m[key.Value] = n.Content[i+1]
 	}
-	if !r.only(m, what, known) {
+	if !good {
 		return nil
 	}
 	return m
 }
 
-// only reports keys that do not belong, in the order of the file.
-func (r *reader) only(m map[string]*yaml.Node, what string, known []string) bool {
-	ok := true
-	for key, value := range m {
-		found := false
-		for _, k := range known {
-			found = found || k == key
-		}
-		if !found {
-			r.failf(value, "%s has no key %q", what, key)
-			ok = false
-		}
-	}
-	return ok
-}
-
-func (r *reader) text(n *yaml.Node, key string) string {
+func (r *reader) text(n *yaml.Node, key string) (string, bool) {
 	if n = resolve(n); n.Kind != yaml.ScalarNode || n.ShortTag() != "!!str" {
 		r.failf(n, "%s is a string", key)
-		return ""
+		return "", false
 	}
-	return n.Value
+	return n.Value, true
 }
 
-func (r *reader) count(n *yaml.Node) int64 {
+func (r *reader) count(n *yaml.Node) (int64, bool) {
 	if n = resolve(n); n.Kind == yaml.ScalarNode && n.ShortTag() == "!!int" {
 		if i, err := strconv.ParseInt(n.Value, 10, 64); err == nil {
-			return i
+			return i, true
 		}
 	}
 	r.failf(n, "count is a whole number")
-	return 1
+	return 0, false
 }
 
-func (r *reader) yes(n *yaml.Node) bool {
-	var b bool
-	if n != nil && (resolve(n).ShortTag() != "!!bool" || n.Decode(&b) != nil) {
-		r.failf(n, "negate is true or false")
+func (r *reader) yes(n *yaml.Node) (b, ok bool) {
+	if n == nil {
+		return false, true
 	}
-	return b
+	n = resolve(n)
+	if n.ShortTag() != "!!bool" || n.Decode(&b) != nil {
+		r.failf(n, "negate is true or false")
+		return false, false
+	}
+	return b, true
 }
 
 func resolve(n *yaml.Node) *yaml.Node {

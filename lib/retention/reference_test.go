@@ -1,0 +1,95 @@
+package retention
+
+import (
+	"strings"
+)
+
+// The reference says what a policy does in the slowest and plainest way: one
+// snapshot after the other, each rule from its definition, every bucket with
+// its two edges.
+
+type refRule struct {
+	kind     string // grid, last_n, regex, not_replicated
+	buckets  []refBucket
+	n        int
+	word     string // a regex that is a plain word
+	negate   bool
+	asParsed Rule
+}
+
+// refBucket holds ages from young (without) to old (with), in seconds.
+type refBucket struct{ young, old, keep int64 }
+
+func refOlder(a, b Snapshot) bool {
+	if a.Creation != b.Creation {
+		return a.Creation < b.Creation
+	}
+	if a.CreateTXG != b.CreateTXG {
+		return a.CreateTXG < b.CreateTXG
+	}
+	return a.Name < b.Name
+}
+
+// refDestroys reports whether snaps[i] is to go.
+func refDestroys(rules []refRule, snaps []Snapshot, i int, prefix string, anchor *int64) bool {
+	s := snaps[i]
+	if !strings.HasPrefix(s.Name, prefix) || s.Held || s.Origin || s.Protected || len(rules) == 0 {
+		return false
+	}
+	var matching []Snapshot
+	newer := 0
+	var newest Snapshot
+	for _, o := range snaps {
+		if !strings.HasPrefix(o.Name, prefix) {
+			continue
+		}
+		matching = append(matching, o)
+		if refOlder(s, o) {
+			newer++
+		}
+		if len(matching) == 1 || refOlder(newest, o) {
+			newest = o
+		}
+	}
+	if newer == 0 {
+		return false
+	}
+	zero := newest.Creation
+	if anchor != nil {
+		zero = *anchor
+	}
+	for _, r := range rules {
+		if r.keeps(s, matching, newer, zero) {
+			return false
+		}
+	}
+	return true
+}
+
+func (r refRule) keeps(s Snapshot, matching []Snapshot, newer int, zero int64) bool {
+	switch r.kind {
+	case "last_n":
+		return newer < r.n
+	case "regex":
+		return strings.Contains(s.Name, r.word) != r.negate
+	case "not_replicated":
+		return !s.Replicated
+	}
+	if s.Creation >= zero {
+		return true
+	}
+	for _, b := range r.buckets {
+		holds := func(o Snapshot) bool { return zero-o.Creation > b.young && zero-o.Creation <= b.old }
+		if !holds(s) {
+			continue
+		}
+		older := int64(0)
+		for _, o := range matching {
+			if holds(o) && refOlder(o, s) {
+				older++
+			}
+		}
+		return older < b.keep
+	}
+	return false
+}

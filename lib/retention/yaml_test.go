@@ -1,0 +1,107 @@
+package retention
+
+import (
+	"strings"
+	"testing"
+
+	"gopkg.in/yaml.v3"
+)
+
+func fromText(t testing.TB, text string) (*Policy, error) {
+	var node yaml.Node
+	if err := yaml.Unmarshal([]byte(text), &node); err != nil {
+		t.Fatalf("%s: %v", text, err)
+	}
+	return FromYAML(&node, "f")
+}
+
+func TestFromYAML(t *testing.T) {
+	for text, want := range map[string]string{
+		`{policy: grid, grid: "1x1h | 2x1d"}`: "grid 1x1h | 2x1d",
+		`{keep: []}`:                          "keep all",
+		`[{type: last_n, count: 3}]`:          "last_n 3",
+		`{keep: [{type: regex, regex: "^a", negate: true}, {type: not_replicated}, {type: grid, grid: 1x1h}]}`: "regex not ^a; not_replicated; grid 1x1h",
+		"keep:\n- &r {type: last_n, count: 3}\n- *r\n":                                                         "last_n 3; last_n 3",
+	} {
+		p, err := fromText(t, text)
+		if err != nil {
+			t.Errorf("%s: %v", text, err)
+			continue
+		}
+		if p.String() != want {
+			t.Errorf("%s: %s, want %s", text, p, want)
+		}
+		printed, err := yaml.Marshal(p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if again, err := fromText(t, string(printed)); err != nil || again.String() != want {
+			t.Errorf("%s: printed as %s: %v, %v", text, printed, again, err)
+		}
+	}
+}
+
+func TestFromYAMLErrors(t *testing.T) {
+	for text, want := range map[string]string{
+		"just text":                                       "f:1:1: a retention policy is a dictionary",
+		"{}":                                              "f:1:1: a retention policy needs policy (policy: grid) or keep (a list of rules)",
+		"{keep: 5}":                                       "f:1:8: keep is a list of rules",
+		"{policy: grd}":                                   `f:1:10: policy "grd" is not known: grid`,
+		"{policy: grid}":                                  `f:1:1: grid is missing, as in grid: "24x1h | 35x1d"`,
+		"{policy: grid, grid: 5}":                         "f:1:22: grid is a string",
+		"{policy: grid, grid: 0x1h}":                      "f:1:22: grid \"0x1h\": byte 1: a number of buckets must be at least 1",
+		"{policy: grid, grid: 1x1h, keep: []}":            "f:1:1: a retention policy has either keep or policy, not both",
+		"{keep: [], kep: []}":                             `f:1:12: a retention policy has no key "kep"`,
+		"keep: [5]":                                       "f:1:8: a rule is a dictionary",
+		"keep: [{}]":                                      "f:1:8: a rule needs a type: grid, last_n, regex or not_replicated",
+		"keep: [{type: last}]":                            `f:1:15: type "last" is not known: grid, last_n, regex or not_replicated`,
+		"keep: [{type: [a]}]":                             "f:1:15: type is a string",
+		"keep: [{type: last_n}]":                          "f:1:8: a rule of type last_n needs count",
+		"keep: [{type: last_n, count: 0}]":                "f:1:30: last_n: a count of 0: it must be at least 1",
+		"keep: [{type: last_n, count: x}]":                "f:1:30: count is a whole number",
+		"keep: [{type: last_n, count: 1, grid: x}]":       `f:1:33: a rule of type last_n has no key "grid"`,
+		"keep: [{type: last_n, type: regex}]":             `f:1:23: key "type" stands here twice`,
+		"keep: [{type: regex, regex: '('}]":               "f:1:29: regex: error parsing regexp: missing closing ): `(`",
+		"keep: [{type: regex, regex: a, negate: 1}]":      "f:1:40: negate is true or false",
+		"keep:\n- {type: last_n, count: 0}\n- {typ: a}\n": "f:2:25: last_n: a count of 0: it must be at least 1\nf:3:4: a rule has no key \"typ\"",
+	} {
+		p, err := fromText(t, text)
+		if err == nil {
+			t.Errorf("%s: %v, want an error", text, p)
+		} else if err.Error() != want {
+			t.Errorf("%s:\n%v\nwant\n%s", text, err, want)
+		}
+	}
+}
+
+func FuzzYAML(f *testing.F) {
+	f.Add(`{policy: grid, grid: "1x1h | 2x1d"}`)
+	f.Add(`{keep: [{type: regex, regex: "^a", negate: true}, {type: not_replicated}, {type: last_n, count: 3}]}`)
+	f.Add("keep:\n- &r {type: last_n, count: 3}\n- *r\n")
+	f.Fuzz(func(t *testing.T, text string) {
+		var node yaml.Node
+		if yaml.Unmarshal([]byte(text), &node) != nil || node.Kind == 0 {
+			return
+		}
+		p, err := FromYAML(&node, "f")
+		if (p == nil) != (err != nil) {
+			t.Fatalf("%q: %v, %v", text, p, err)
+		}
+		if err != nil {
+			for line := range strings.SplitSeq(err.Error(), "\nf:") {
+				if line == "" {
+					t.Fatalf("%q: an empty error", text)
+				}
+			}
+			return
+		}
+		printed, err := yaml.Marshal(p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		again, err := fromText(t, string(printed))
+		if err != nil || again.String() != p.String() {
+			t.Fatalf("%q: printed as %s: %v", text, printed, err)
+		}
+	})
+}
