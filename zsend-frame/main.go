@@ -76,7 +76,7 @@ func (o *options) exec(ctx context.Context, args []string) error {
 		command, err := o.start(ctx, args, &send)
 		if err != nil {
 			o.sayFailed(sum, err)
-			return o.report(frame.Trailer{}, err)
+			return o.report(args, frame.Trailer{}, err)
 		}
 		defer command.Wait()
 		defer send.In.Close()
@@ -88,10 +88,7 @@ func (o *options) exec(ctx context.Context, args []string) error {
 	stop := meter.Run()
 	t, err := frame.Send(ctx, send)
 	stop()
-	if failed, ok := errors.AsType[*frame.FailedError](err); ok && len(args) > 0 {
-		err = cli.Cannot("send the output of", args[0], errors.New(failed.Trailer.How()))
-	}
-	return o.report(t, err)
+	return o.report(args, t, err)
 }
 
 // sayFailed sends a stream that says that there is none.
@@ -135,7 +132,7 @@ func (c command) Kill() {
 }
 
 // report tells the outcome, and returns the error that ends the program.
-func (o *options) report(t frame.Trailer, err error) error {
+func (o *options) report(args []string, t frame.Trailer, err error) error {
 	out := frame.NewOutcome(t, o.moved.Load(), err)
 	if failed, ok := errors.AsType[*frame.FailedError](err); ok && failed.Trailer.Exit != 0 {
 		out.Exit = failed.Trailer.Exit
@@ -143,11 +140,17 @@ func (o *options) report(t frame.Trailer, err error) error {
 	if w := o.statusFD.Writer(); w != nil {
 		w.Write(out.Line())
 	}
+	if err == nil {
+		return nil
+	}
 	if out.Outcome == frame.ReaderGone { // as quietly as SIGPIPE ends a filter
 		return cli.WithStatus(out.Exit, nil)
 	}
-	if err == nil {
-		return nil
+	if failed, ok := errors.AsType[*frame.FailedError](err); ok {
+		err = errors.New(failed.Trailer.How())
+		if len(args) > 0 {
+			err = cli.Cannot("send the output of", args[0], err)
+		}
 	}
 	return cli.WithStatus(out.Exit, err)
 }

@@ -1,6 +1,12 @@
 package frame
 
-import "golang.org/x/sys/unix"
+import (
+	"fmt"
+	"io"
+	"os"
+
+	"golang.org/x/sys/unix"
+)
 
 // pipeSize is how large a pipe should be: what a user without privileges may
 // have at most by default.
@@ -24,4 +30,62 @@ func enlargePipe(fd int) int {
 		return larger
 	}
 	return size
+}
+
+// pipe is one of our own, that nobody else has.
+type pipe struct {
+	r, w int
+	size int // in bytes, if all of its slots are full
+}
+
+func newPipe() (*pipe, error) {
+	var fds [2]int
+	if err := unix.Pipe2(fds[:], unix.O_CLOEXEC|unix.O_NONBLOCK); err != nil {
+		return nil, os.NewSyscallError("pipe2", err)
+	}
+	return &pipe{r: fds[0], w: fds[1], size: enlargePipe(fds[0])}, nil
+}
+
+func (p *pipe) close() {
+	if p != nil {
+		unix.Close(p.r)
+		unix.Close(p.w)
+	}
+}
+
+// read fills b with what is in the pipe.
+func (p *pipe) read(b []byte) error {
+	for len(b) > 0 {
+		n, err := unix.Read(p.r, b)
+		switch {
+		case err == unix.EINTR:
+			continue
+		case err != nil:
+			return fmt.Errorf("cannot read: %w", err)
+		case n == 0:
+			return io.ErrUnexpectedEOF
+		}
+		b = b[n:]
+	}
+	return nil
+}
+
+// splice moves up to n bytes; none with an error.
+func splice(from, to, n int) (int, error) {
+	for {
+		moved, err := unix.Splice(from, nil, to, nil, n, spliceFlags)
+		if err != unix.EINTR {
+			return max(0, int(moved)), err
+		}
+	}
+}
+
+// tee duplicates up to n bytes, from the front; none with an error.
+func tee(from, to, n int) (int, error) {
+	for {
+		got, err := unix.Tee(from, to, n, unix.SPLICE_F_NONBLOCK)
+		if err != unix.EINTR {
+			return max(0, int(got)), err
+		}
+	}
 }
