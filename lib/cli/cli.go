@@ -94,7 +94,7 @@ func arrange(c *ffcli.Command, args []string, runsCmd bool) (path []*ffcli.Comma
 	}
 	c.FlagSet.Init(c.Name, flag.ContinueOnError)
 	c.FlagSet.SetOutput(io.Discard)
-	flags, words, rest := split(c.FlagSet, args, runsCmd || len(c.Subcommands) > 0)
+	flags, words, rest, whole := split(c.FlagSet, args, runsCmd || len(c.Subcommands) > 0)
 	path = []*ffcli.Command{c}
 	if len(rest) > 0 {
 		for _, sub := range c.Subcommands {
@@ -104,31 +104,37 @@ func arrange(c *ffcli.Command, args []string, runsCmd bool) (path []*ffcli.Comma
 			}
 		}
 	}
+	if !whole { // a -- would be taken for the value that is missing
+		return path, flags
+	}
 	return path, slices.Concat(flags, []string{"--"}, words, rest)
 }
 
 // split tells flags (with their values) from words. Where toFirst is set it
-// stops at the first word; rest is what it has not looked at.
-func split(fs *flag.FlagSet, args []string, toFirst bool) (flags, words, rest []string) {
+// stops at the first word; rest is what it has not looked at. It is not whole
+// when the last flag lacks its value.
+func split(fs *flag.FlagSet, args []string, toFirst bool) (flags, words, rest []string, whole bool) {
 	for i := 0; i < len(args); i++ {
 		arg := args[i]
 		switch {
 		case arg == "--":
-			return flags, words, args[i+1:]
+			return flags, words, args[i+1:], true
 		case len(arg) < 2 || arg[0] != '-':
 			if toFirst {
-				return flags, words, args[i:]
+				return flags, words, args[i:], true
 			}
 			words = append(words, arg)
 		default:
 			flags = append(flags, arg)
-			if wantsValue(fs, arg) && i+1 < len(args) {
-				i++
+			if wantsValue(fs, arg) {
+				if i++; i == len(args) {
+					return flags, nil, nil, false
+				}
 				flags = append(flags, args[i])
 			}
 		}
 	}
-	return flags, words, nil
+	return flags, words, nil, true
 }
 
 // wantsValue reports whether the flag arg takes the argument behind it.
