@@ -191,7 +191,6 @@ jobs:
   serve: {type: stdinserver, client_identity: prod1}
   datasets: {"zt_prod<": ok, "zt_prod/secret<": "!"}
   snapshot_prefix: zrepl_
-  interval: 24h
 YML
 }
 write_backup() { # write_backup CONNECT

@@ -1,0 +1,44 @@
+# normalise.awk: replaces what differs from run to run by stable names.
+function names(line,    out, n) {
+    out = ""
+    while (match(line, /[0-9][0-9]+/)) {
+        n = substr(line, RSTART, RLENGTH)
+        out = out substr(line, 1, RSTART - 1) named(n)
+        line = substr(line, RSTART + RLENGTH)
+    }
+    return out line
+}
+function named(n) {
+    if (length(n) >= 13) {
+        if (!(n in guid)) guid[n] = "GUID" ++guids
+        return guid[n]
+    }
+    if (length(n) == 10 && substr(n, 1, 1) == "1") return "TIME"
+    return n
+}
+function literal(line, from, to,    i, out) {
+    out = ""
+    while (i = index(line, from)) {
+        out = out substr(line, 1, i - 1) to
+        line = substr(line, i + length(from))
+    }
+    return out line
+}
+/^\$ / { commands++; usage = 0 }
+/^= / { failures++ }
+/^! *usage:/ { usage = 1; print "! usage"; next }
+usage && /^!/ { next }
+{
+    line = literal($0, dir, "DIR")
+    gsub(/1-[0-9a-f]+-[0-9a-f]+-[0-9a-f]+/, "TOKEN", line)
+    gsub(/0x[0-9a-f]+/, "HEX", line)
+    gsub(/[A-Z][a-z][a-z] [A-Z][a-z][a-z] [ 0-9][0-9] [ 0-9][0-9]:[0-9][0-9] [0-9][0-9][0-9][0-9]/, "TIME", line)
+    gsub(/[0-9][0-9]:[0-9][0-9]:[0-9][0-9] +[0-9.]+[BKMGT]?/, "CLOCK SIZE", line)
+    gsub(/estimated size is [0-9.]+[BKMGT]?/, "estimated size is SIZE", line)
+    gsub(/reclaim [0-9.]+[BKMGT]?/, "reclaim SIZE", line)
+    gsub(/reclaim\t[0-9]+/, "reclaim\tSIZE", line)
+    gsub(/received [0-9.]+[BKMGT]? stream in [0-9.]+ seconds \([0-9.]+[BKMGT]?\/sec\)/, "received SIZE stream in N seconds", line)
+    if (line ~ /^[|!] (full|incremental|size)\t/) sub(/[0-9]+$/, "SIZE", line)
+    print names(line)
+}
+END { printf "%d commands, %d of them errors\n", commands, failures > "/dev/stderr" }
