@@ -24,6 +24,7 @@ func subcommands() []func(*globals) *ffcli.Command {
 		configCommand,
 		showCommand,
 		stepsCommand,
+		planCommand,
 		pullCommand,
 		pushCommand,
 		localCommand,

@@ -4,12 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"os"
 
 	"github.com/peterbourgon/ff/v3/ffcli"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/cli"
+	"github.com/zrepl-tools/zrepl-tools/lib/progress"
 	"github.com/zrepl-tools/zrepl-tools/lib/transfer"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/config"
+	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/control"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/job"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/upkeep"
 )
@@ -30,6 +34,9 @@ func localCommand(g *globals) *ffcli.Command {
 func (g *globals) runCommand(t config.Type, help string) *ffcli.Command {
 	fs := g.flags(string(t))
 	skip := fs.String("skip", "", "leave out `parts`: snapshot, replicate, prune, joined by commas")
+	var lines cli.Descriptor
+	fs.Var(&lines, "progress-fd", "write progress as lines of JSON to descriptor `n`")
+	show := fs.Bool("progress", false, "show progress on standard error, also where it is no terminal")
 	retries := fs.Int("retries", 6, "reconnect so `many` times in a row where the link is lost")
 	return &ffcli.Command{
 		Name:       string(t),
@@ -51,19 +58,40 @@ func (g *globals) runCommand(t config.Type, help string) *ffcli.Command {
 			if j.Type != t {
 				return cli.WithStatus(cli.Usage, fmt.Errorf("job %q is of type %s, not %s", j.Name, j.Type, t))
 			}
-			return g.runJob(ctx, c, j, parts, *retries)
+			handled, err := g.daemonRun(ctx, c, j, *skip)
+			if handled || err != nil {
+				return err
+			}
+			r := &job.Run{Global: c.Global, Job: j, Retries: *retries, Tracker: &progress.Tracker{}}
+			var person io.Writer
+			if *show || cli.Terminal(g.stderr) {
+				person = g.stderr
+			}
+			stop := watch(r.Tracker, lines.Writer(), person)
+			err = g.runJob(ctx, r, parts)
+			stop()
+			return err
 		},
 	}
 }
 
-func (g *globals) runJob(ctx context.Context, c *config.Config, j *config.Job, skip map[string]bool, retries int) error {
-	programs, err := findPrograms()
-	if err != nil {
+// daemonRun lets a running daemon that has the job run it.
+func (g *globals) daemonRun(ctx context.Context, c *config.Config, j *config.Job, skip string) (handled bool, err error) {
+	code, handled, err := control.RunJob(ctx, c.Global.Control, j.Name, g.stdout, g.stderr, skip)
+	if err == nil && code != 0 {
+		err = cli.WithStatus(code, nil)
+	}
+	return handled, err
+}
+
+func (g *globals) runJob(ctx context.Context, r *job.Run, skip map[string]bool) (err error) {
+	j := r.Job
+	if r.Programs, err = findPrograms(); err != nil {
 		return err
 	}
-	r := &job.Run{Global: c.Global, Job: j, Programs: programs, Retries: retries,
-		NoReplication: skip["replicate"],
-		Say:           func(text string) { fmt.Fprintf(g.stderr, "zreplctl: %s: %s\n", j.Name, text) }}
+	r.Programs.Daemon = os.Getenv(control.ChildEnv) != ""
+	r.NoReplication = skip["replicate"]
+	r.Say = func(text string) { fmt.Fprintf(g.stderr, "zreplctl: %s: %s\n", j.Name, text) }
 	u, err := g.upkeep(j)
 	if err != nil {
 		return err
@@ -75,6 +103,14 @@ func (g *globals) runJob(ctx context.Context, c *config.Config, j *config.Job, s
 		r.After = u.Prune
 	}
 	return runError(j, r.Do(ctx))
+}
+
+// planError is runError for what changes nothing.
+func planError(name string, err error) error {
+	if link := (*transfer.LinkError)(nil); errors.As(err, &link) {
+		return cli.WithStatus(cli.TryLater, cli.Cannot("plan job", name, err))
+	}
+	return cli.Cannot("plan job", name, err)
 }
 
 // runError says which job failed, and with which exit status. Of several

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"os"
-	"strconv"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/child"
 	"github.com/zrepl-tools/zrepl-tools/lib/transfer"
@@ -94,12 +93,25 @@ func (r *Receiver) receiveFramed(ctx context.Context, in transfer.ReceiveRequest
 	}
 	defer status.Close()
 	args := append([]string{}, r.RecvFrame...)
-	args = append(args, "-status-fd", strconv.Itoa(3), "-expect-zfs", expect(in))
+	args = append(args, "-status-fd", "3", "-expect-zfs", expect(in))
+	extra := []*os.File{statusEnd}
+	if progress != nil {
+		lines, linesEnd, err := child.Pipe()
+		if err != nil {
+			statusEnd.Close()
+			return got, err
+		}
+		args, extra = append(args, "-progress-fd", "4"), append(extra, linesEnd)
+		defer follow(lines, progress)() // last, when nobody writes any more
+		defer linesEnd.Close()
+	}
 	args = append(append(args, "--"), receive...)
 	said := &child.Tail{}
 	p, err := child.Start(ctx, child.Cmd{Args: args, Stdin: stream.Framed, Stderr: said,
-		Extra: append([]*os.File{statusEnd}, r.Inherit...), Group: true, Lifeline: true})
-	statusEnd.Close()
+		Extra: append(extra, r.Inherit...), Group: true, Lifeline: true})
+	for _, f := range extra {
+		f.Close()
+	}
 	if err != nil {
 		return got, err
 	}

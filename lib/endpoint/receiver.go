@@ -153,7 +153,6 @@ func (r *Receiver) above(ctx context.Context, roots []string, there map[string]b
 // Since returns how many bytes were written to each dataset since a snapshot
 // of its own. What can't be found out is not in the answer.
 func (r *Receiver) Since(ctx context.Context, in []transfer.Snap) (map[string]uint64, error) {
-	out := map[string]uint64{}
 	for _, s := range in {
 		if err := r.allowed(s.Dataset); err != nil {
 			return nil, err
@@ -161,16 +160,40 @@ func (r *Receiver) Since(ctx context.Context, in []transfer.Snap) (map[string]ui
 		if err := dataset.CheckShort(s.Name); err != nil {
 			return nil, fmt.Errorf("bad snapshot name: %w", err)
 		}
-		property := "written@" + s.Name
-		got, err := r.ZFS.Get(ctx, zfs.GetOptions{Properties: []string{property}, Names: []string{s.Dataset}})
-		if err := zfs.Present(err); err != nil {
+	}
+	out := map[string]uint64{}
+	for len(in) > 0 {
+		n := min(len(in), sinceBatch)
+		if err := r.since(ctx, in[:n], out); err != nil {
 			return nil, err
 		}
-		if n, err := strconv.ParseUint(got[s.Dataset][property].Value, 10, 64); err == nil {
+		in = in[n:]
+	}
+	return out, nil
+}
+
+// sinceBatch is how many datasets one command asks about: each may name a
+// property of its own, which all are asked for.
+const sinceBatch = 100
+
+func (r *Receiver) since(ctx context.Context, in []transfer.Snap, out map[string]uint64) error {
+	var o zfs.GetOptions
+	for _, s := range in {
+		o.Names = append(o.Names, s.Dataset)
+		o.Properties = append(o.Properties, "written@"+s.Name)
+	}
+	slices.Sort(o.Properties)
+	o.Properties = slices.Compact(o.Properties)
+	got, err := r.ZFS.Get(ctx, o)
+	if err := zfs.Present(err); err != nil {
+		return err
+	}
+	for _, s := range in {
+		if n, err := strconv.ParseUint(got[s.Dataset]["written@"+s.Name].Value, 10, 64); err == nil {
 			out[s.Dataset] = n
 		}
 	}
-	return out, nil
+	return nil
 }
 
 // Placeholder makes an empty dataset, not mounted, that only carries others:

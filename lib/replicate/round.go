@@ -65,7 +65,7 @@ func (r *round) run(ctx context.Context) error {
 		wg.Go(func() { r.work(ctx) })
 	}
 	wg.Wait()
-	r.settled.finish(ctx)
+	r.settled.finish()
 	return nil
 }
 

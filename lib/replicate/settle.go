@@ -3,7 +3,10 @@ package replicate
 import (
 	"context"
 	"errors"
+	"fmt"
+	"strings"
 	"sync"
+	"time"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
 	"github.com/zrepl-tools/zrepl-tools/lib/plan"
@@ -19,6 +22,7 @@ type settler struct {
 	todo []arrival
 	run  bool
 	idle *sync.Cond
+	full chan struct{}      // closed when there is no use in waiting for more
 	last map[int]*plan.Base // what both ends hold of a dataset
 }
 
@@ -41,22 +45,42 @@ func (s *settler) add(ctx context.Context, i int, step plan.Step) {
 	defer s.mu.Unlock()
 	s.todo = append(s.todo, arrival{i, step})
 	if !s.run {
-		s.run = true
+		s.run, s.full = true, make(chan struct{})
 		go s.loop(ctx)
+	}
+	if len(s.todo) == waveSnaps {
+		s.hurry()
+	}
+}
+
+// linger is how long a batch waits for more to come.
+const linger = 300 * time.Millisecond
+
+// hurry ends the wait for more, under mu.
+func (s *settler) hurry() {
+	select {
+	case <-s.full:
+	default:
+		close(s.full)
 	}
 }
 
 // finish returns when nothing is left to settle.
-func (s *settler) finish(ctx context.Context) {
+func (s *settler) finish() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for s.run {
+		s.hurry()
 		s.idle.Wait()
 	}
 }
 
 func (s *settler) loop(ctx context.Context) {
 	for {
+		select {
+		case <-s.full:
+		case <-time.After(linger):
+		}
 		s.mu.Lock()
 		batch := s.todo
 		s.todo = nil
@@ -136,6 +160,9 @@ func (s *settler) letGo(h *transfer.Holds, i int, to dataset.Version, passed []d
 	}
 	h.Release = append(h.Release, s.r.staleSource(i)...)
 	for _, mark := range s.r.view.sources[s.r.results[i].Source].Marks {
+		if strings.HasSuffix(mark, fmt.Sprintf("_%016x", uint64(to.GUID))) {
+			continue // it is the one that is made now
+		}
 		h.Forget = append(h.Forget, transfer.Snap{Dataset: s.r.results[i].Source, Name: mark})
 	}
 }

@@ -1,0 +1,75 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/zrepl-tools/zrepl-tools/lib/progress"
+)
+
+// watch writes what a run has done so far once a second, for a program as
+// lines of JSON, for a person as one line that is written over, until the
+// function it returns is called.
+func watch(t *progress.Tracker, program, person io.Writer) (stop func()) {
+	if program == nil && person == nil {
+		return func() {}
+	}
+	quit, over := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(over)
+		tick := time.NewTicker(time.Second)
+		defer tick.Stop()
+		var before progress.Snapshot
+		for last := false; !last; {
+			select {
+			case <-tick.C:
+			case <-quit:
+				last = true
+			}
+			s := t.Snapshot()
+			if program != nil {
+				json.NewEncoder(program).Encode(s)
+			}
+			if person != nil {
+				showProgress(person, s, s.Bytes-before.Bytes, last)
+			}
+			before = s
+		}
+	}()
+	return func() { close(quit); <-over }
+}
+
+func showProgress(w io.Writer, s progress.Snapshot, rate uint64, last bool) {
+	done := 0
+	sending := ""
+	for _, d := range s.Datasets {
+		switch d.State {
+		case progress.Done, progress.UpToDate, progress.Failed:
+			done++
+		case progress.Sending:
+			sending = d.Source
+		}
+	}
+	if last {
+		fmt.Fprintf(w, "\r\x1b[K%d of %d datasets, %s\n", done, len(s.Datasets), size(s.Bytes))
+		return
+	}
+	fmt.Fprintf(w, "\r\x1b[K%d of %d datasets, %s, %s/s  %.60s", done, len(s.Datasets), size(s.Bytes), size(rate), sending)
+}
+
+// size writes a number of bytes for a person.
+func size(n uint64) string {
+	f, unit := float64(n), "B"
+	for _, u := range []string{"KiB", "MiB", "GiB", "TiB"} {
+		if f < 1024 {
+			break
+		}
+		f, unit = f/1024, u
+	}
+	if unit == "B" {
+		return fmt.Sprintf("%d B", n)
+	}
+	return fmt.Sprintf("%.1f %s", f, unit)
+}
