@@ -32,7 +32,7 @@ type damaged struct {
 }
 
 // damages makes every damage of the sample: each bit of everything but data
-// (and of that, too: there are about a thousand), each cut, and each frame
+// (and every fourth of that, about a thousand), each cut, and each frame
 // dropped, doubled and swapped with the next.
 func damages(t testing.TB, b []byte, begins []int) (all []damaged) {
 	t.Helper()
@@ -44,6 +44,9 @@ func damages(t testing.TB, b []byte, begins []int) (all []damaged) {
 		}
 	}
 	for bit := range 8 * len(b) {
+		if payload[bit/8] && bit%4 != bit/8%4 {
+			continue
+		}
 		c := bytes.Clone(b)
 		c[bit/8] ^= 1 << (bit % 8)
 		all = append(all, damaged{fmt.Sprintf("bit %d of byte %d flipped", bit%8, bit/8), c, payload[bit/8]})
@@ -74,7 +77,7 @@ func TestDamage(t *testing.T) {
 		for i, ro := range routes {
 			stride := 1
 			if i > 1 && !heavy {
-				stride = 11 // the routes differ in how they move, not in what they check
+				stride = 37 // the routes differ in how they move, not in what they check
 			}
 			t.Run(fmt.Sprintf("%v/%s", sum, ro.name), func(t *testing.T) {
 				tried, found, passed := 0, 0, 0

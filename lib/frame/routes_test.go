@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"testing"
@@ -51,17 +53,25 @@ func pair(t testing.TB, kind string) (r, w *os.File) {
 	return os.NewFile(uintptr(fds[0]), "r"), os.NewFile(uintptr(fds[1]), "w")
 }
 
+// tempFile is an empty file without a name.
+func tempFile(t testing.TB, flags int) *os.File {
+	t.Helper()
+	name := filepath.Join(os.TempDir(), fmt.Sprintf("zframe-test-%d-%x", os.Getpid(), rand.Uint64()))
+	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL|flags, 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	os.Remove(name)
+	return f
+}
+
 // input is a descriptor that data can be read from, and then its end. It is
 // written in pieces of that size; 0: at once.
 func input(t testing.TB, kind string, data []byte, size int) *os.File {
 	t.Helper()
 	if kind == "file" {
-		name := filepath.Join(t.TempDir(), "in")
-		if err := os.WriteFile(name, data, 0o600); err != nil {
-			t.Fatal(err)
-		}
-		f, err := os.Open(name)
-		if err != nil {
+		f := tempFile(t, 0)
+		if _, err := f.WriteAt(data, 0); err != nil {
 			t.Fatal(err)
 		}
 		return f
@@ -88,17 +98,14 @@ func input(t testing.TB, kind string, data []byte, size int) *os.File {
 func output(t testing.TB, kind string) (w *os.File, collect func() []byte) {
 	t.Helper()
 	if kind == "file" || kind == "append" {
-		flags := os.O_WRONLY | os.O_CREATE
+		flags := 0
 		if kind == "append" {
-			flags |= os.O_APPEND
+			flags = os.O_APPEND
 		}
-		w, err := os.OpenFile(filepath.Join(t.TempDir(), "out"), flags, 0o600)
-		if err != nil {
-			t.Fatal(err)
-		}
+		w := tempFile(t, flags)
 		return w, func() []byte {
-			w.Close()
-			b, err := os.ReadFile(w.Name())
+			defer w.Close()
+			b, err := io.ReadAll(io.NewSectionReader(w, 0, 1<<40))
 			if err != nil {
 				t.Error(err)
 			}
