@@ -290,10 +290,14 @@ func (gr *grouper) number(column, bits int) (uint64, error) {
 	return 0, err
 }
 
-// badByte is the place of the byte from which on text fails the check.
+// badByte is the place of the byte from which on text fails the check. A
+// slash is good as far as one can see until what is behind it is not.
 func badByte(check func(string) error, text string) int {
 	at := len(text)
 	for at > 0 && check(text[:at]) != nil {
+		if text[at-1] == '/' && check(text[:at-1]) == nil {
+			return at
+		}
 		at--
 	}
 	return at
