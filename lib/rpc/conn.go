@@ -180,7 +180,7 @@ func (x *exchange) request(name string, in any, octetsOut, octetsIn bool) (lines
 // reply reads the reply up to its body. The far side's error is returned with
 // its message read to the end.
 func (x *exchange) reply(want body) error {
-	header, err := x.in.header(false)
+	header, err := x.in.header()
 	if err == io.EOF {
 		if text := x.c.w.words(); text != "" {
 			return &ProtocolError{Err: ErrHungUp, Text: text}

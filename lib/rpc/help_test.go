@@ -56,17 +56,22 @@ func pipe(t testing.TB) (r, w *os.File) {
 // connect serves s over the link and returns its client and what Serve says.
 func connect(t testing.TB, s *Server, l link) (*Conn, <-chan error) {
 	t.Helper()
-	served := make(chan error, 1)
+	served, over := make(chan error, 1), make(chan struct{})
 	go func() {
 		err := s.Serve(context.Background(), l.serverIn, l.serverOut)
 		l.hangUpServer()
 		served <- err
+		close(over)
 	}()
 	c, err := NewConn(l.clientIn, l.clientOut)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { c.Close() })
+	t.Cleanup(func() {
+		c.Close()
+		l.hangUpClient()
+		await(t, over)
+	})
 	return c, served
 }
 

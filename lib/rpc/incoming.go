@@ -18,22 +18,24 @@ var errTooMuch = errors.New("longer than is allowed")
 
 // incoming reads one message.
 type incoming struct {
-	w      *wire
-	limits *Limits
-	strict bool // unknown keys in the body are errors: of requests
-	fr     *frame.Reader
-	ended  bool // the trailer was read
+	w       *wire
+	limits  *Limits
+	request bool // which is strict: unknown keys are errors
+	fr      *frame.Reader
+	ended   bool  // the trailer was read
+	fault   error // of lines: why the connection cannot go on
 }
 
-func newIncoming(w *wire, limits *Limits, strict bool) *incoming {
-	return &incoming{w: w, limits: limits, strict: strict, fr: frame.NewReader(w)}
+func newIncoming(w *wire, limits *Limits, request bool) *incoming {
+	return &incoming{w: w, limits: limits, request: request, fr: frame.NewReader(w)}
 }
 
-// header reads to the end of the message's header, behind any heartbeats. The
-// end of input before the message's first byte is io.EOF.
-func (m *incoming) header(idle bool) ([]byte, error) {
+// header reads to the end of the message's header. Before a reply's there may
+// be heartbeats; a request begins with its own, so that its limit is one of
+// time. The end of input before the message's first byte is io.EOF.
+func (m *incoming) header() ([]byte, error) {
 	silence := m.limits.Silence
-	if idle {
+	if m.request {
 		silence = m.limits.Idle
 	}
 	for first := true; ; first = false {
@@ -46,10 +48,14 @@ func (m *incoming) header(idle bool) ([]byte, error) {
 			return nil, m.w.broken(err)
 		case f.Type == frame.TypeHeader:
 			return f.Payload, nil
+		case m.request:
+			return nil, errHeartbeat
 		}
-		silence = m.limits.Silence
 	}
 }
+
+// errHeartbeat: who has nothing to say has not begun a request yet.
+var errHeartbeat = &ProtocolError{Err: errors.New("a heartbeat in a request")}
 
 // next returns the data of the next data frame, or io.EOF behind a good
 // trailer. The data is valid until the next call.
@@ -62,6 +68,8 @@ func (m *incoming) next() ([]byte, error) {
 			return nil, m.w.broken(err)
 		case f.Type == frame.TypeData:
 			return f.Payload, nil
+		case f.Type == frame.TypeHeartbeat && m.request:
+			return nil, errHeartbeat
 		case f.Type == frame.TypeTrailer:
 			m.ended = true
 			m.w.head = nil // somebody who speaks the protocol
@@ -139,7 +147,7 @@ func (m *incoming) json(to any) error {
 	if err != nil && err != io.EOF {
 		return err
 	}
-	if err := unmarshal(data, to, m.strict); err != nil {
+	if err := unmarshal(data, to, m.request); err != nil {
 		return &badBody{err}
 	}
 	return nil
@@ -220,7 +228,7 @@ func (m *incoming) lines(elem reflect.Type, yield func(v reflect.Value) bool) er
 				return &ProtocolError{Err: fmt.Errorf("a list %w: %d lines", errTooMuch, m.limits.Lines)}
 			}
 			v := reflect.New(elem)
-			if err := unmarshal(line, v.Interface(), m.strict); err != nil {
+			if err := unmarshal(line, v.Interface(), m.request); err != nil {
 				return &ProtocolError{Err: fmt.Errorf("line %d: %w", n, err)}
 			}
 			if !yield(v.Elem()) {
@@ -250,6 +258,10 @@ func (m *incoming) sequence(s shape, end func(error)) reflect.Value {
 			stopped = !yield.Call([]reflect.Value{v, noError})[0].Bool()
 			return !stopped
 		})
+		var remote *RemoteError
+		if err != nil && !errors.As(err, &remote) {
+			m.fault = err
+		}
 		end(err)
 		if err != nil && !stopped {
 			yield.Call([]reflect.Value{noValue, reflect.ValueOf(&err).Elem()})

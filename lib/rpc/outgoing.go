@@ -14,6 +14,9 @@ import (
 // of our data frames holds: a slow link gets a frame through in a short time.
 const chunk = 64 << 10
 
+// linger is how long lines are gathered when they come slowly.
+const linger = time.Second
+
 // outgoing writes one message. A server's heartbeats come from another
 // goroutine, so that it has a lock.
 type outgoing struct {
@@ -21,8 +24,9 @@ type outgoing struct {
 	w       *wire
 	limit   time.Duration
 	fw      *frame.Writer
-	pending []byte // frames not written yet
-	lines   []byte // of jsonl: not in a frame yet
+	pending []byte    // frames not written yet
+	lines   []byte    // of jsonl: not in a frame yet
+	since   time.Time // when the first of them was added
 	failed  error
 }
 
@@ -171,6 +175,17 @@ func (o *outgoing) line(v reflect.Value, limits *Limits) (produced, problem erro
 	}
 	if len(text) > limits.Line {
 		return fmt.Errorf("a line of %d bytes: at most %d", len(text), limits.Line), nil
+	}
+	if now := time.Now(); len(o.lines) == 0 {
+		o.since = now
+	} else if now.Sub(o.since) > linger {
+		if problem = o.putLines(); problem == nil {
+			problem = o.flush()
+		}
+		if problem != nil {
+			return nil, problem
+		}
+		o.since = now
 	}
 	for rest := append(text, '\n'); len(rest) > 0; {
 		n := min(len(rest), chunk-len(o.lines))

@@ -87,7 +87,7 @@ type session struct {
 func (c *session) call(ctx context.Context) error {
 	received, sent := c.w.received, c.w.sent
 	m := newIncoming(c.w, &c.limits, true)
-	header, err := m.header(true)
+	header, err := m.header()
 	if err != nil {
 		return err
 	}
@@ -237,6 +237,8 @@ func (c *session) rest(h *handler, m *incoming, octets *Octets, err error) error
 		return fmt.Errorf("call %q: %w", h.name, err)
 	case octets != nil && !octets.taken:
 		return fmt.Errorf("call %q: its octets were not read", h.name)
+	case m.fault != nil:
+		return m.fault
 	case !m.ended:
 		return fmt.Errorf("call %q: its request was not read to the end", h.name)
 	}

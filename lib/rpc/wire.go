@@ -29,8 +29,7 @@ var errReply = errors.New("the far side replies early")
 // wire reads and writes the two descriptors. It never reads more than it is
 // asked for, and never waits without a limit in poll(2).
 type wire struct {
-	inFile, outFile *os.File // kept from being collected
-	in, out         int
+	inFile, outFile *os.File
 	socket          bool // out is a socket
 	wakeR, wakeW    *os.File
 	cause           atomic.Pointer[error] // set before wakeW is written to
@@ -48,9 +47,9 @@ type wire struct {
 }
 
 func newWire(in, out *os.File) (*wire, error) {
-	w := &wire{inFile: in, outFile: out, in: int(in.Fd()), out: int(out.Fd()), head: make([]byte, 0, sniffed)}
+	w := &wire{inFile: in, outFile: out, head: make([]byte, 0, sniffed)}
 	var stat unix.Stat_t
-	if err := unix.Fstat(w.out, &stat); err != nil {
+	if err := unix.Fstat(w.out(), &stat); err != nil {
 		return nil, os.NewSyscallError("fstat", err)
 	}
 	w.socket = uint32(stat.Mode)&unix.S_IFMT == unix.S_IFSOCK
@@ -61,6 +60,11 @@ func newWire(in, out *os.File) (*wire, error) {
 	w.wakeR, w.wakeW = os.NewFile(uintptr(wake[0]), "wake"), os.NewFile(uintptr(wake[1]), "wake")
 	return w, nil
 }
+
+// in and out are asked each time: a file that its owner has closed is -1, and
+// its old number may be somebody else's.
+func (w *wire) in() int  { return int(w.inFile.Fd()) }
+func (w *wire) out() int { return int(w.outFile.Fd()) }
 
 // interrupt ends every wait, now and later, with err. The first one counts.
 func (w *wire) interrupt(err error) {
@@ -101,7 +105,7 @@ func (w *wire) Read(p []byte) (int, error) {
 		if err := w.awaitInput(); err != nil {
 			return 0, err
 		}
-		n, err := unix.Read(w.in, p)
+		n, err := unix.Read(w.in(), p)
 		switch {
 		case err == unix.EINTR || err == unix.EAGAIN:
 			continue
@@ -127,7 +131,7 @@ func (w *wire) count(p []byte) {
 }
 
 func (w *wire) awaitInput() error {
-	fds := [2]unix.PollFd{{Fd: int32(w.in), Events: unix.POLLIN}, {Fd: int32(w.wakeR.Fd()), Events: unix.POLLIN}}
+	fds := [2]unix.PollFd{{Fd: int32(w.in()), Events: unix.POLLIN}, {Fd: int32(w.wakeR.Fd()), Events: unix.POLLIN}}
 	limit, since := w.silence, time.Time{}
 	if w.inFrame {
 		limit, since = w.start+time.Duration(w.got)*time.Second/minRate, w.began
@@ -176,8 +180,8 @@ func (w *wire) poll(fds []unix.PollFd, since time.Time, limit time.Duration) err
 // write writes all of p. The far side must take something every limit.
 func (w *wire) write(p []byte, limit time.Duration) error {
 	for len(p) > 0 {
-		fds := [3]unix.PollFd{{Fd: int32(w.out), Events: unix.POLLOUT}, {Fd: int32(w.wakeR.Fd()), Events: unix.POLLIN},
-			{Fd: int32(w.in), Events: unix.POLLIN}}
+		fds := [3]unix.PollFd{{Fd: int32(w.out()), Events: unix.POLLOUT}, {Fd: int32(w.wakeR.Fd()), Events: unix.POLLIN},
+			{Fd: int32(w.in()), Events: unix.POLLIN}}
 		watched := fds[:2]
 		if w.earlyReply {
 			watched = fds[:]
@@ -212,21 +216,21 @@ func (w *wire) write(p []byte, limit time.Duration) error {
 // that something can. A pipe then takes one atomic write.
 func (w *wire) writeSome(p []byte) (int, error) {
 	if w.socket {
-		return unix.SendmsgN(w.out, p, nil, nil, unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL)
+		return unix.SendmsgN(w.out(), p, nil, nil, unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL)
 	}
-	return unix.Write(w.out, p[:min(len(p), pipeBuf)])
+	return unix.Write(w.out(), p[:min(len(p), pipeBuf)])
 }
 
 // canWrite tells whether a short write would not wait.
 func (w *wire) canWrite() bool {
-	fds := [1]unix.PollFd{{Fd: int32(w.out), Events: unix.POLLOUT}}
+	fds := [1]unix.PollFd{{Fd: int32(w.out()), Events: unix.POLLOUT}}
 	n, err := unix.Poll(fds[:], 0)
 	return err == nil && n == 1 && fds[0].Revents == unix.POLLOUT
 }
 
 // gone waits at most limit for the far side to stop reading for good.
 func (w *wire) gone(limit time.Duration) bool {
-	fds := [1]unix.PollFd{{Fd: int32(w.out)}}
+	fds := [1]unix.PollFd{{Fd: int32(w.out())}}
 	n, err := unix.Poll(fds[:], int(limit/time.Millisecond))
 	return err == nil && n == 1
 }
