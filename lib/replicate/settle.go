@@ -99,9 +99,12 @@ func (s *settler) settle(ctx context.Context, batch []arrival) {
 	newest := map[int]dataset.Version{}
 	passed := map[int][]dataset.Version{} // what need not be held any more
 	var order []int
+	var there transfer.Holds
 	for _, a := range batch {
 		if v, ok := newest[a.i]; ok {
 			passed[a.i] = append(passed[a.i], v)
+			// Where its stream had failed it was held when it was found there.
+			there.Release = append(there.Release, s.r.target(a.i, v))
 		} else {
 			order = append(order, a.i)
 		}
@@ -109,7 +112,6 @@ func (s *settler) settle(ctx context.Context, batch []arrival) {
 		passed[a.i] = append(passed[a.i], a.step.Brings[:n]...)
 		newest[a.i] = a.step.Brings[n]
 	}
-	var there transfer.Holds
 	there.Confirm = true
 	for _, i := range order {
 		there.Hold = append(there.Hold, s.r.target(i, newest[i]))
