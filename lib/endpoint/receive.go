@@ -79,6 +79,12 @@ func expect(in transfer.ReceiveRequest) string {
 	if in.From != 0 {
 		s += ",from=" + in.From.String()
 	}
+	if in.Chained {
+		s += ",chain"
+	}
+	if in.Send.Properties && !in.Resume {
+		s += ",properties"
+	}
 	return s
 }
 

@@ -77,13 +77,26 @@ func ParseBegin(b []byte) (Begin, error) {
 type Expect struct {
 	To   dataset.GUID
 	From dataset.GUID // 0: a full stream
+	// Chain also lets the package of zfs send -I pass: plain streams of one
+	// filesystem, one behind the other, the first of them from From.
+	Chain bool
+	// Properties also lets the package of zfs send -p pass, of one filesystem.
+	Properties bool
 }
 
-// ParseExpect reads "to=GUID" or "to=GUID,from=GUID", in decimal as zfs(8)
-// prints them.
+// ParseExpect reads "to=GUID", and behind it "from=GUID", "chain" and
+// "properties", joined by commas; guids in decimal as zfs(8) prints them.
 func ParseExpect(s string) (Expect, error) {
 	var e Expect
 	for word := range strings.SplitSeq(s, ",") {
+		switch {
+		case word == "chain" && !e.Chain:
+			e.Chain = true
+			continue
+		case word == "properties" && !e.Properties:
+			e.Properties = true
+			continue
+		}
 		key, value, _ := strings.Cut(word, "=")
 		guid, err := dataset.ParseGUID(value)
 		switch {
@@ -94,7 +107,7 @@ func ParseExpect(s string) (Expect, error) {
 		case key == "from" && e.From == 0:
 			e.From = guid
 		default:
-			return e, fmt.Errorf("%q is not to=GUID or from=GUID, each once", word)
+			return e, fmt.Errorf("%q is not to=GUID, from=GUID, chain or properties, each once", word)
 		}
 	}
 	if e.To == 0 {
@@ -115,7 +128,7 @@ func (e Expect) Inspect(beginning []byte) (need int, err error) {
 	case err != nil:
 		return 0, err
 	case b.Compound:
-		return 0, errors.New("it is a package of several streams, not a plain one")
+		return e.inspectPackage(b, beginning)
 	case b.ToGUID != e.To:
 		return 0, fmt.Errorf("it sends the snapshot with guid %v, not %v", b.ToGUID, e.To)
 	case b.FromGUID != e.From && e.From == 0:

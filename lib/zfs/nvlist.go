@@ -20,6 +20,7 @@ type nvpair struct {
 	kind   int32
 	number uint64
 	text   string
+	raw    []byte // of XDR: the value as it is
 }
 
 var errNvlist = errors.New("not a packed nvlist")
