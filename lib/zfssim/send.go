@@ -163,9 +163,12 @@ func (z *cmd) sendFailed(plan *sendPlan, err error) int {
 
 func (z *cmd) writePlan(o *options, plan *sendPlan, out io.Writer) error {
 	if plan.compound != nil {
-		payload, err := json.Marshal(plan.compound)
-		if err != nil {
-			return err
+		var payload []byte // none for -I alone, as OpenZFS
+		if plan.compound.Replicate || plan.compound.Props {
+			var err error
+			if payload, err = json.Marshal(plan.compound); err != nil {
+				return err
+			}
 		}
 		w := &recordWriter{w: out}
 		begin := beginRecord{header: headerCompound, toname: plan.target}
