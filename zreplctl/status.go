@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/peterbourgon/ff/v3/ffcli"
-	"golang.org/x/sys/unix"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/child"
 	"github.com/zrepl-tools/zrepl-tools/lib/cli"
@@ -40,7 +39,7 @@ func statusCommand(g *globals) *ffcli.Command {
 			if err != nil {
 				return err
 			}
-			s := statusPrinter{c: c, out: g.stdout, json: *asJSON, watch: *watch, tty: isTerminal(g.stdout)}
+			s := statusPrinter{c: c, out: g.stdout, json: *asJSON, watch: *watch, tty: cli.Terminal(g.stdout)}
 			return s.run(ctx)
 		},
 	}
@@ -199,10 +198,4 @@ func lastError(j control.Job) string {
 
 func ago(t, now time.Time) string {
 	return max(0, now.Sub(t)).Round(time.Second).String() + " ago"
-}
-
-// isTerminal tells whether a person may be looking.
-func isTerminal(f *os.File) bool {
-	_, err := unix.IoctlGetTermios(int(f.Fd()), termios)
-	return err == nil
 }

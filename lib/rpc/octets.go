@@ -86,7 +86,7 @@ func (c *Conn) CallSend(ctx context.Context, name string, in any, send Sender, o
 
 // graceForReply is how long the reply to a request whose octets could not be
 // sent is waited for.
-const graceForReply = 2 * time.Second
+const graceForReply = 500 * time.Millisecond
 
 // replyMeanwhile reads the reply while the request's octets are on their way.
 func (x *exchange) replyMeanwhile(refused func()) error {

@@ -95,6 +95,7 @@ func (c *client) take(ctx context.Context, p *transport.Passed) {
 
 // serve runs `zreplctl serve` on a connection until it ends.
 func (c *client) serve(ctx context.Context, p *transport.Passed) error {
+	ending := ctx
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	conn := &connection{since: time.Now()}
@@ -132,6 +133,10 @@ func (c *client) serve(ctx context.Context, p *transport.Passed) error {
 		cancel()
 	}
 	end := process.Wait()
+	if ending.Err() != nil {
+		p.Refuse(75, "the daemon is ending")
+		return nil
+	}
 	p.End(end.Code)
 	c.log.Debug("a connection has ended", "pid", process.PID(), "status", end.String())
 	return nil

@@ -6,6 +6,7 @@ import (
 	"iter"
 	"log/slog"
 	"os"
+	"strings"
 	"sync"
 	"time"
 
@@ -62,6 +63,11 @@ func stepsOf(c *config.Job) []string {
 	return nil
 }
 
+// replicates tells which subcommands have progress and parts to leave out.
+func replicates(step string) bool {
+	return step == string(config.Pull) || step == string(config.Push) || step == string(config.Local)
+}
+
 // run makes one run: all steps, also behind one that did not do all of its
 // part, and its status is the first that is not 0.
 func (j *job) run(ctx context.Context, f *followed) {
@@ -111,12 +117,15 @@ func (j *job) runStep(ctx context.Context, step string, f *followed) (status int
 		return 75, err.Error()
 	}
 	args := append([]string{j.d.Program, step, j.c.Name}, j.d.common()...)
-	if f.skip != "" {
-		args = append(args, "-skip", f.skip)
+	if replicates(step) {
+		args = append(args, "-progress-fd", "3")
+		if f.skip != "" {
+			args = append(args, "-skip", f.skip)
+		}
 	}
 	tail := &child.Tail{Max: 2 << 10}
 	p, err := child.Start(ctx, child.Cmd{
-		Args: args, Env: append(os.Environ(), control.ChildEnv+"=1", "ZREPLCTL_PROGRESS_FD=3"),
+		Args: args, Env: append(os.Environ(), control.ChildEnv+"=1"),
 		Stdout: stdout.child, Extra: []*os.File{seen.child}, Stderr: tail,
 		StderrCopy: &lineWriter{line: func(s string) { j.log.Info(child.Clean(s, 1000)); f.add(control.Event{Stderr: s + "\n"}) }},
 		Group:      true, Lifeline: true,
@@ -134,7 +143,22 @@ func (j *job) runStep(ctx context.Context, step string, f *followed) (status int
 		case <-time.After(time.Second):
 		}
 	}
-	return end.Code, child.Clean(end.Stderr, 1000)
+	return end.Code, errorsIn(end.Stderr)
+}
+
+// errorsIn leaves of what a program said what went wrong, in one line.
+func errorsIn(stderr string) string {
+	var said []string
+	for line := range strings.Lines(stderr) {
+		text, ours := strings.CutPrefix(line, "zreplctl: ")
+		if ours && !strings.HasPrefix(text, "hint: ") {
+			said = append(said, text)
+		}
+	}
+	if said == nil {
+		return child.Clean(stderr, 1000)
+	}
+	return child.Clean(strings.Join(said, ""), 1000)
 }
 
 // told takes a line of a step's progress.
