@@ -1,0 +1,173 @@
+package daemon
+
+import (
+	"context"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/config"
+	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/control"
+)
+
+var discard = slog.New(slog.DiscardHandler)
+
+func TestRunJob(t *testing.T) {
+	c, _ := start(t, "good", "bad", "long", "source")
+	for _, want := range []struct {
+		job     string
+		code    int
+		handled bool
+		stdout  string
+		stderr  string
+	}{
+		{"good", 0, true, "output of pull\n", ""},
+		{"bad", 1, true, "output of pull\n", "zreplctl: cannot pull \"bad\": it broke\nzreplctl: hint: mend it\n"},
+		{"none", 0, false, "", ""},
+		{"good", 0, true, "output of pull\n", ""},
+	} {
+		var stdout, stderr strings.Builder
+		code, handled, err := control.RunJob(context.Background(), c.Global.Control, want.job, &stdout, &stderr, "")
+		if err != nil || code != want.code || handled != want.handled || stdout.String() != want.stdout || stderr.String() != want.stderr {
+			t.Errorf("%s: %d, %v, %v, %q, %q", want.job, code, handled, err, stdout.String(), stderr.String())
+		}
+	}
+	s, err := control.Get(context.Background(), c.Global.Control)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if j := s.Jobs[0]; j.State != control.Idle || j.Last == nil || j.Last.Status != 0 || j.Success == nil || j.Progress == nil || j.Progress.Bytes != 7 {
+		t.Errorf("good: %+v", j)
+	}
+	if j := s.Jobs[1]; j.State != control.Failed || j.Last.Status != 1 || j.Last.Error != `cannot pull "bad": it broke` || j.Success != nil {
+		t.Errorf("bad: %+v, %+v", j, j.Last)
+	}
+	t.Setenv(control.ChildEnv, "1")
+	if _, handled, err := control.RunJob(context.Background(), c.Global.Control, "good", nil, nil); handled || err != nil {
+		t.Errorf("a child of the daemon asks it: %v, %v", handled, err)
+	}
+}
+
+// TestBusy: one run of a job at a time; who stops following does not stop it,
+// and the end of the daemon does.
+func TestBusy(t *testing.T) {
+	c, stop := start(t, "long")
+	ctx, cancel := context.WithCancel(context.Background())
+	began := make(chan struct{})
+	followed := make(chan error, 1)
+	go func() {
+		_, _, err := control.RunJob(ctx, c.Global.Control, "long", closer(began), discardText{})
+		followed <- err
+	}()
+	await(t, began)
+	code, handled, err := control.RunJob(context.Background(), c.Global.Control, "long", discardText{}, discardText{})
+	if code != 75 || !handled || err == nil {
+		t.Errorf("a second run: %d, %v, %v", code, handled, err)
+	}
+	cancel()
+	if err := await(t, followed); err == nil || !strings.Contains(err.Error(), "goes on in the daemon") {
+		t.Errorf("stopped following: %v", err)
+	}
+	s, err := control.Get(context.Background(), c.Global.Control)
+	if err != nil || s.Jobs[0].State != control.Running || s.Jobs[0].Step != "pull" {
+		t.Errorf("status %+v, %v", s, err)
+	}
+	watched := make(chan control.Status, 10)
+	go func() {
+		for s, err := range control.Watch(context.Background(), c.Global.Control) {
+			if err == nil {
+				watched <- s
+			}
+		}
+		close(watched)
+	}()
+	await(t, watched)
+	if err := stop(); err != nil {
+		t.Error(err)
+	}
+	for range watched { // ends with the daemon
+	}
+}
+
+type closer chan struct{}
+
+func (c closer) Write(p []byte) (int, error) {
+	if strings.Contains(string(p), "begun") {
+		close(c)
+	}
+	return len(p), nil
+}
+
+type discardText struct{}
+
+func (discardText) Write(p []byte) (int, error) { return len(p), nil }
+
+// TestSchedule: a job is run at its interval, by itself.
+func TestSchedule(t *testing.T) {
+	c := conf(shortDir(t), "good")
+	c.Jobs[0].Interval = 50 * time.Millisecond
+	startConfig(t, c)
+	var last time.Time
+	for runs := 0; runs < 3; {
+		s, err := control.Get(context.Background(), c.Global.Control)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r := s.Jobs[0].Last; r != nil && r.Started.After(last) {
+			last = r.Started
+			runs++
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+}
+
+func TestClock(t *testing.T) {
+	at := func(minutes int) time.Time { return time.Unix(1_000_000, 0).Add(time.Duration(minutes) * time.Minute) }
+	c := clock{interval: 10 * time.Minute}
+	check := func(when int, due bool) {
+		t.Helper()
+		if got, wait := c.due(at(when)); got != due || !due && (wait <= 0 || wait > glance) {
+			t.Errorf("minute %d: due %v, wait %s", when, got, wait)
+		}
+	}
+	check(0, true) // at the start
+	c.begun(at(0))
+	check(9, false)
+	check(10, true)
+	c.begun(at(10))
+	check(19, false)
+	check(95, true) // it slept
+	c.begun(at(95))
+	check(96, false) // and catches up once
+	check(104, false)
+	check(105, true)
+	c.begun(at(109)) // a run that took long delays nothing
+	check(114, false)
+	check(115, true)
+	c.begun(at(115))
+	check(-1000, false) // the clock was set back
+	check(-990, true)
+	c.begun(at(-990))
+	c.begun(at(-985)) // told to: the next is an interval after that
+	check(-976, false)
+	check(-975, true)
+	none := clock{}
+	if due, _ := none.due(at(0)); due {
+		t.Error("a job without an interval is due")
+	}
+}
+
+func TestSteps(t *testing.T) {
+	for _, c := range []struct {
+		kind config.Type
+		want string
+	}{
+		{config.Pull, "pull"}, {config.Push, "push"}, {config.Local, "local"},
+		{config.Source, "autosnap"}, {config.Autosnap, "autosnap"}, {config.Prune, "prune"}, {config.PushSink, ""},
+	} {
+		if got := strings.Join(stepsOf(&config.Job{Type: c.kind}), " "); got != c.want {
+			t.Errorf("%s: %q", c.kind, got)
+		}
+	}
+}
