@@ -1,0 +1,219 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+func TestDestroyCountsCommands(t *testing.T) {
+	h := newHost(t, "p")
+	h.fill(11, h.datasets("p", 6)...)
+	out, errs, status := h.run("", "zprune", "-r", "-keep-last", "1", "-destroy", "p")
+	if status != 0 || errs != "" || strings.Count(out, "\n") != 60 {
+		t.Errorf("status %d, %d destroyed, %s", status, strings.Count(out, "\n"), errs)
+	}
+	commands := h.commands()
+	destroys := slices.DeleteFunc(slices.Clone(commands), func(c string) bool { return !strings.HasPrefix(c, "zfs destroy ") })
+	if len(destroys) != 6 || len(commands) != 7 {
+		t.Errorf("%d commands, %d of them destroy: want 7 and 6", len(commands), len(destroys))
+	}
+	if left := h.snapshots(); len(left) != 6 {
+		t.Errorf("%d snapshots are left, want 6", len(left))
+	}
+	t.Logf("60 of 66 snapshots of 6 datasets: %d zfs commands", len(commands))
+}
+
+func TestDestroyLeavesWhatIsHeld(t *testing.T) {
+	h := newHost(t, "p")
+	h.fill(6, h.datasets("p", 2)...)
+	h.must("zfs", "hold", "tag", "p/d00@zrepl_001")
+	// Known from the listing, it is kept and named, and that is all right.
+	_, errs, status := h.run("", "zprune", "-r", "-keep-last", "1", "-destroy", "p")
+	if status != 0 || errs != "zprune: kept \"p/d00@zrepl_001\": it is held\n" {
+		t.Errorf("status %d, %s", status, errs)
+	}
+	h.expect("p/d00@zrepl_001", "p/d00@zrepl_005", "p/d01@zrepl_005")
+}
+
+// Lines may not tell of holds and clones: ZFS is asked for the batch and once
+// more for the rest, and what it keeps is named.
+func TestDestroyOfLines(t *testing.T) {
+	h := newHost(t, "p")
+	h.fill(6, h.datasets("p", 2)...)
+	h.must("zfs", "hold", "tag", "p/d00@zrepl_001")
+	lines := h.must("zfs", "list", "-Hp", "-t", "snapshot", "-o", "name,creation,createtxg")
+	h.commands()
+	out, errs, status := h.run(lines, "zprune", "-keep-last", "1", "-destroy")
+	if status != 1 || strings.Count(errs, "\n") != 1 || !strings.HasPrefix(errs, `zprune: cannot destroy "p/d00@zrepl_001": `) {
+		t.Errorf("status %d, %s", status, errs)
+	}
+	if n := len(h.commands()); n != 3 {
+		t.Errorf("%d zfs commands, want 3", n)
+	}
+	h.expect("p/d00@zrepl_001", "p/d00@zrepl_005", "p/d01@zrepl_005")
+	if want := "p/d00@zrepl_000\np/d00@zrepl_002\np/d00@zrepl_003\np/d00@zrepl_004\n"; !strings.HasPrefix(out, want) {
+		t.Errorf("destroyed: %s", out)
+	}
+	// What somebody else has destroyed meanwhile is gone, as was wanted.
+	if _, errs, status := h.run("p/d01@zrepl_000\t1\np/d01@zrepl_009\t9\n", "zprune", "-keep-last", "1", "-destroy"); status != 0 {
+		t.Errorf("a snapshot that is gone: status %d, %s", status, errs)
+	}
+}
+
+// A failure that names no snapshot is looked for by halves, and the other
+// datasets go on.
+func TestDestroyGoesOn(t *testing.T) {
+	h := newHost(t, "p")
+	h.fill(9, h.datasets("p", 3)...)
+	h.env = []string{"ZFS_SIM_FAULTS=on=destroy match=p/d01@ from=1 fail=1 message=internal error: out of luck"}
+	out, errs, status := h.run("", "zprune", "-r", "-keep-last", "1", "-destroy", "p")
+	if status != 1 || strings.Count(out, "\n") != 16 || strings.Count(errs, "cannot destroy") != 8 {
+		t.Errorf("status %d, %q, %s", status, out, errs)
+	}
+	if n := len(h.commands()); n != 1+1+1+15 {
+		t.Errorf("%d commands, want 18", n)
+	}
+	h.env = []string{"ZFS_SIM_FAULTS=on=destroy match=p/d01@ n=1 fail=1 message=internal error: out of luck"}
+	if out, errs, status := h.run("", "zprune", "-r", "-keep-last", "1", "-destroy", "p"); status != 0 || strings.Count(out, "\n") != 8 {
+		t.Errorf("status %d, %q, %s", status, out, errs)
+	}
+}
+
+func TestNothingIsDestroyed(t *testing.T) {
+	h := newHost(t, "p")
+	h.fill(5, h.datasets("p", 2)...)
+	before := h.snapshots()
+	list := h.must("zfs", "list", "-Hp", "-t", "snapshot", "-o", "name,creation,createtxg,userrefs")
+	for name, c := range map[string]struct {
+		in     string
+		args   []string
+		status int
+		out    int
+	}{
+		"too many":          {"", []string{"-r", "-keep-last", "1", "-destroy", "-max", "7", "p"}, 1, 0},
+		"pretended":         {"", []string{"-r", "-keep-last", "1", "-destroy", "-n", "p"}, 0, 8},
+		"a bad line behind": {list + "p/d09\t1\n", []string{"-keep-last", "1", "-destroy"}, 1, 0},
+		"no destroy":        {list, []string{"-keep-last", "1"}, 0, 8},
+		"explained":         {list, []string{"-keep-last", "1", "-explain"}, 0, 10},
+		"an empty policy":   {list, []string{"-policy", empty(t), "-destroy"}, 0, 0},
+		"no such dataset":   {"", []string{"-r", "-keep-last", "1", "-destroy", "p/none"}, 1, 0},
+		"bad policy":        {list, []string{"-grid", "1x1h(keep=0)", "-destroy"}, 2, 0},
+	} {
+		out, errs, status := h.run(c.in, append([]string{"zprune"}, c.args...)...)
+		if status != c.status || strings.Count(out, "\n") != c.out || (status == 0) != (errs == "") {
+			t.Errorf("%s: status %d, %q, %s", name, status, out, errs)
+		}
+		if after := h.snapshots(); !slices.Equal(before, after) {
+			t.Fatalf("%s: destroyed", name)
+		}
+	}
+	// A list that ends in the middle is no list.
+	h.env = []string{"ZFS_SIM_FAULTS=on=list kill=after"}
+	_, _, status := h.run("", "zprune", "-r", "-keep-last", "1", "-destroy", "p")
+	h.env = nil
+	if after := h.snapshots(); status == 0 || !slices.Equal(before, after) {
+		t.Errorf("a cut list: status %d", status)
+	}
+}
+
+func empty(t *testing.T) string {
+	file := filepath.Join(t.TempDir(), "policy.yml")
+	if err := os.WriteFile(file, []byte("keep: []\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+func TestExplainAndDestroy(t *testing.T) {
+	h := newHost(t, "p")
+	h.fill(3, "p")
+	out, errs, status := h.run("", "zprune", "-keep-last", "1", "-destroy", "-explain", "p")
+	if status != 0 || errs != "" || strings.Count(out, "destroy\tlast_n 1\tp@zrepl_00") != 2 || strings.Count(out, "\n") != 3 {
+		t.Errorf("status %d, %s%s", status, out, errs)
+	}
+	h.expect("p@zrepl_002")
+}
+
+func TestNotReplicated(t *testing.T) {
+	h := newHost(t, "p")
+	h.fill(6, "p")
+	policy := filepath.Join(h.root, "policy.yml")
+	if err := os.WriteFile(policy, []byte("keep:\n- {type: not_replicated}\n- {type: last_n, count: 1}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	victims := func() string {
+		t.Helper()
+		out, errs, status := h.run("", "zprune", "-policy", policy, "p")
+		if status != 0 {
+			t.Fatalf("status %d: %s", status, errs)
+		}
+		return strings.ReplaceAll(strings.TrimSpace(strings.ReplaceAll(out, "p@zrepl_", "")), "\n", " ")
+	}
+	if got := victims(); got != "" {
+		t.Errorf("nothing was replicated, and %s go", got)
+	}
+	h.must("zfs", "hold", "zreplctl_source_host", "p@zrepl_003")
+	if got := victims(); got != "000 001 002" {
+		t.Errorf("3 was sent, and %s go", got)
+	}
+	h.must("zfs", "hold", "zreplctl_source_host", "p@zrepl_004") // is being sent
+	if got := victims(); got != "000 001 002" {
+		t.Errorf("4 is being sent, and %s go", got)
+	}
+	guid := strings.TrimSpace(h.must("zfs", "get", "-Hp", "-o", "value", "guid", "p@zrepl_001"))
+	var n uint64
+	fmt.Sscan(guid, &n)
+	h.must("zfs", "bookmark", "p@zrepl_001", fmt.Sprintf("p#zreplctl_push_other_%016x", n))
+	if got := victims(); got != "000 001" {
+		t.Errorf("the other has 1, and %s go", got)
+	}
+	list := h.must("zfs", "list", "-Hp", "-t", "snapshot", "-o", "name,creation")
+	if _, errs, status := h.run(list, "zprune", "-policy", policy); status != 2 || !strings.Contains(errs, "not_replicated") {
+		t.Errorf("of lines: status %d, %s", status, errs)
+	}
+}
+
+// Killed at any command, a prune leaves what a second run makes whole.
+func TestKilledAnywhere(t *testing.T) {
+	datasets := 4
+	if os.Getenv("ZT_HEAVY") != "" {
+		datasets = 50
+	}
+	h := newHost(t, "p")
+	h.fill(4, h.datasets("p", datasets)...)
+	args := []string{"zprune", "-r", "-keep-last", "2", "-keep-regex", "_000$", "-destroy", "p"}
+	undisturbed := h.copy()
+	if _, errs, status := undisturbed.run("", args...); status != 0 {
+		t.Fatalf("status %d: %s", status, errs)
+	}
+	commands := len(undisturbed.commands())
+	if commands != 1+datasets {
+		t.Fatalf("%d commands, want %d", commands, 1+datasets)
+	}
+	want := undisturbed.snapshots()
+	for n := 1; n <= commands; n++ {
+		for _, when := range []string{"before", "after"} {
+			c := h.copy()
+			c.env = []string{fmt.Sprintf("ZFS_SIM_FAULTS=n=%d kill=%s", n, when)}
+			if _, _, status := c.run("", args...); status != -1 {
+				t.Fatalf("killed %s command %d: status %d", when, n, status)
+			}
+			if seen := len(c.commands()); seen != n {
+				t.Errorf("killed %s command %d, and %d began", when, n, seen)
+			}
+			c.env = nil
+			if _, errs, status := c.run("", args...); status != 0 {
+				t.Errorf("killed %s command %d, the second run: status %d, %s", when, n, status, errs)
+			}
+			if got := c.snapshots(); !slices.Equal(got, want) {
+				t.Errorf("killed %s command %d: %v", when, n, got)
+			}
+			os.RemoveAll(c.root)
+		}
+	}
+	t.Logf("%d datasets: killed before and after each of %d commands", datasets, commands)
+}
