@@ -83,6 +83,15 @@ const (
 // Parse reads a set of rules. The error joins all that is wrong with them,
 // each as an *Error.
 func Parse(rules []Rule) (*Rules, error) {
+	good, err := parseAll(rules)
+	if err != nil {
+		return nil, err
+	}
+	return good, nil
+}
+
+// parseAll returns what is right, too, for whoever looks for more that is wrong.
+func parseAll(rules []Rule) (*Rules, error) {
 	rs := &Rules{
 		exact: make(map[string]*rule, len(rules)),
 		tree:  make(map[string]*rule, len(rules)),
@@ -95,10 +104,7 @@ func Parse(rules []Rule) (*Rules, error) {
 			errs = append(errs, err)
 		}
 	}
-	if len(errs) > 0 {
-		return nil, errors.Join(errs...)
-	}
-	return rs, nil
+	return rs, errors.Join(errs...)
 }
 
 // Error is what is wrong with one rule.

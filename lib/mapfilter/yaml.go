@@ -13,12 +13,26 @@ import (
 // results, both strings. file stands in front of line and column in messages
 // and may be empty.
 func FromYAML(node *yaml.Node, file string) (*Rules, error) {
+	return fromYAML(node, file, func(*Rules) error { return nil })
+}
+
+// FilterFromYAML is FromYAML for rules that CheckFilter accepts.
+func FilterFromYAML(node *yaml.Node, file string) (*Rules, error) {
+	return fromYAML(node, file, (*Rules).CheckFilter)
+}
+
+// MapFromYAML is FromYAML for rules that CheckMap accepts.
+func MapFromYAML(node *yaml.Node, file string) (*Rules, error) {
+	return fromYAML(node, file, (*Rules).CheckMap)
+}
+
+func fromYAML(node *yaml.Node, file string, check func(*Rules) error) (*Rules, error) {
 	rules, wrong := nodes(node, file)
-	parsed, err := Parse(rules)
-	if wrong != nil {
-		return nil, errors.Join(wrong, err)
+	good, err := parseAll(rules)
+	if err := errors.Join(wrong, err, check(good)); err != nil {
+		return nil, err
 	}
-	return parsed, err
+	return good, nil
 }
 
 // nodes returns the rules of the entries that are strings, and what is wrong
@@ -52,10 +66,8 @@ func isString(n *yaml.Node) error {
 	switch {
 	case n.Kind == yaml.ScalarNode && n.ShortTag() == "!!str":
 		return nil
-	case n.Kind == yaml.ScalarNode && n.Tag == "!" && n.Value == "":
-		return errors.New(`empty: write "!" in quotes`)
 	case n.Kind == yaml.ScalarNode && n.ShortTag() == "!!null":
-		return errors.New("nothing where a string is wanted")
+		return errors.New(`nothing where a string is wanted: write "!" in quotes, if that is meant`)
 	case n.Kind == yaml.ScalarNode:
 		return fmt.Errorf("%s is no string: write it in quotes", n.Value)
 	}

@@ -24,10 +24,14 @@ func (d *decoder) check(c *Config) {
 
 func (d *decoder) checkGlobal(g *Global) {
 	if len(g.Control) > maxSocket {
-		d.wrongAt(place{}, "global: control: the path of the socket %q has more than %d bytes", g.Control, maxSocket)
+		d.wrongAt(d.at["control"], "global: control: sockpath: %q has more than %d bytes, which no socket's path may", g.Control, maxSocket)
 	}
-	if g.Control == g.SockDir || dataset.Within(g.Control, g.SockDir) {
-		d.wrongAt(place{}, "global: the control socket %q must not stand in the directory of the clients' sockets %q", g.Control, g.SockDir)
+	if dataset.Within(g.Control, g.SockDir) {
+		at := d.at["control"]
+		if at.line == 0 {
+			at = d.at["sockdir"]
+		}
+		d.wrongAt(at, "global: the control socket %q must not stand in the directory of the clients' sockets %q", g.Control, g.SockDir)
 	}
 }
 
@@ -50,7 +54,7 @@ func (d *decoder) checkNames(c *Config) {
 		}
 		clients[id] = j
 		if socket := c.Global.SockDir + "/" + id; len(socket) > maxSocket {
-			d.wrongAt(j.key("serve"), "job %q: serve: the path of the socket %q has more than %d bytes", j.Name, socket, maxSocket)
+			d.wrongAt(j.key("serve"), "job %q: serve: the socket %q would have a path of more than %d bytes", j.Name, socket, maxSocket)
 		}
 	}
 }
@@ -89,7 +93,7 @@ func (d *decoder) checkJob(j *Job) {
 	if j.SnapshotPrefix == "" && (j.Prune != nil || j.PruneLHS != nil || j.PruneRHS != nil) {
 		d.wrongAt(j.firstKey("prune", "keep", "prune_lhs", "prune_rhs"), "%s: without snapshot_prefix a policy would be about every snapshot: name the prefix", what)
 	}
-	if j.Type == Prune && j.Prune == nil {
+	if j.Type == Prune && !j.says("prune") && !j.says("keep") {
 		d.wrongAt(j.at[""], `%s: key "prune" or "keep" is missing`, what)
 	}
 	d.checkPolicies(j, what)
@@ -104,10 +108,14 @@ func (j *Job) firstKey(names ...string) place {
 	return j.at[""]
 }
 
+// says reports whether the file has the key, or a slip of the pen for it.
+func (j *Job) says(key string) bool {
+	_, there := j.at[key]
+	return there || j.meant[key]
+}
+
 func (d *decoder) checkSink(j *Job, what string) {
-	_, root := j.at["root"]
-	_, mapping := j.at["mapping"]
-	if root == mapping {
+	if j.says("root") == j.says("mapping") {
 		d.wrongAt(j.at[""], `%s: a push-sink job has either "root" or "mapping"`, what)
 	}
 }

@@ -91,7 +91,8 @@ type Job struct {
 	PruneLHS *retention.Policy // local: of the source
 	PruneRHS *retention.Policy // local: of the target
 
-	at map[string]place // where its keys stand
+	at    map[string]place // where its keys stand
+	meant map[string]bool  // keys that unknown ones were probably meant for
 }
 
 // Serve says to whom a job is open, and how.

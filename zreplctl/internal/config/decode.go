@@ -15,7 +15,10 @@ type decoder struct {
 	file     string
 	problems []*Problem
 	warnings []*Problem
-	visits   int // nodes looked at, aliases again each time
+	more     int              // problems that are only counted
+	visits   int              // nodes looked at, aliases again each time
+	at       map[string]place // where the keys of global stand
+	meant    map[string]bool  // keys suggested for unknown ones of the dictionary at hand
 }
 
 // maxVisits bounds what aliases can make of a small file.
@@ -29,6 +32,10 @@ func (d *decoder) wrong(n *yaml.Node, format string, args ...any) {
 }
 
 func (d *decoder) wrongAt(at place, format string, args ...any) {
+	if len(d.problems) > maxProblems {
+		d.more++
+		return
+	}
 	d.problems = append(d.problems, &Problem{d.file, at.line, at.column, fmt.Sprintf(format, args...)})
 }
 
@@ -47,12 +54,11 @@ func (d *decoder) err() error {
 	slices.SortStableFunc(d.problems, order)
 	slices.SortStableFunc(d.warnings, order)
 	var errs []error
-	for i, p := range d.problems {
-		if i == maxProblems {
-			errs = append(errs, &Problem{File: d.file, Message: fmt.Sprintf("%d more errors", len(d.problems)-i)})
-			break
-		}
+	for _, p := range d.problems {
 		errs = append(errs, p)
+	}
+	if d.more > 0 {
+		errs = append(errs, &Problem{File: d.file, Message: fmt.Sprintf("%d more errors", d.more)})
 	}
 	return errors.Join(errs...)
 }
@@ -107,9 +113,10 @@ func (d *decoder) unknownKey(k *yaml.Node, what string, keys []string) {
 	case k.Value == "<<":
 		d.wrong(k, `%s: merging with "<<" is not supported: an alias stands for a whole value only`, what)
 	case close != "":
+		d.meant[close] = true
 		d.wrong(k, "%s: unknown key %q: did you mean %q?", what, k.Value, close)
 	default:
-		d.wrong(k, "%s: unknown key %q: known are %s", what, k.Value, strings.Join(keys, ", "))
+		d.wrong(k, "%s: unknown key %q: known %s", what, k.Value, areOneOf(keys))
 	}
 }
 
@@ -153,7 +160,7 @@ func (d *decoder) word(n *yaml.Node, what string, known ...string) string {
 	if close := nearest(s, known); close != "" {
 		d.wrong(n, "%s: %q is unknown: did you mean %q?", what, s, close)
 	} else {
-		d.wrong(n, "%s: %q is unknown: it is one of %s", what, s, strings.Join(known, ", "))
+		d.wrong(n, "%s: %q is unknown: known %s", what, s, areOneOf(known))
 	}
 	return ""
 }
@@ -179,6 +186,14 @@ func (d *decoder) integer(n *yaml.Node, what string, low, high int) int {
 		return low
 	}
 	return i
+}
+
+// areOneOf lists the words that are known.
+func areOneOf(words []string) string {
+	if len(words) == 1 {
+		return "is only " + words[0]
+	}
+	return "are " + strings.Join(words, ", ")
 }
 
 // kindOf says what a node is, for a person.

@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -44,8 +45,8 @@ func (d *decoder) job(n *yaml.Node, number int) *Job {
 	}
 	j := &Job{Send: Send{LargeBlocks: true}, at: map[string]place{"": {n.Line, n.Column}}}
 	what := d.nameAndType(n, j, number)
-	keys := allKeys
-	d.dict(n, what, keys, func(key string, k, v *yaml.Node) {
+	clear(d.meant)
+	d.dict(n, what, allKeys, func(key string, k, v *yaml.Node) {
 		j.at[key] = place{k.Line, k.Column}
 		switch {
 		case key == "name" || key == "type" || j.Type == "":
@@ -55,8 +56,9 @@ func (d *decoder) job(n *yaml.Node, number int) *Job {
 			d.field(j, key, what+": "+key, v)
 		}
 	})
+	j.meant = maps.Clone(d.meant)
 	for _, key := range keysOf[j.Type].must {
-		if _, there := j.at[key]; !there {
+		if _, there := j.at[key]; !there && !j.meant[key] {
 			d.wrong(n, "%s: key %q is missing", what, key)
 		}
 	}
@@ -111,10 +113,17 @@ func (d *decoder) notInType(k *yaml.Node, what string, t Type) {
 		}
 	}
 	if len(have) > 0 {
-		d.wrong(k, "%s: a %s job has no key %q but %s", what, t, k.Value, strings.Join(have, " and "))
+		d.wrong(k, "%s: %s job has no key %q but %s", what, withArticle(t), k.Value, strings.Join(have, " and "))
 		return
 	}
-	d.wrong(k, "%s: a %s job has no key %q", what, t, k.Value)
+	d.wrong(k, "%s: %s job has no key %q", what, withArticle(t), k.Value)
+}
+
+func withArticle(t Type) string {
+	if t == Autosnap {
+		return "an " + string(t)
+	}
+	return "a " + string(t)
 }
 
 // field reads the value of one key into j.

@@ -16,8 +16,9 @@ import (
 // places are the files that are tried where none is named.
 var places = []string{"/etc/zreplctl/zreplctl.yml", "/usr/local/etc/zreplctl/zreplctl.yml"}
 
-// maxFile bounds a file, in bytes: it holds about ten thousand rules.
-const maxFile = 1 << 20
+// maxFile bounds a file, in bytes: it holds about ten thousand rules, and the
+// worst that can be written in it is read within a second.
+const maxFile = 512 << 10
 
 // Find returns the first of the default places where a file is.
 func Find() (string, error) {
@@ -58,7 +59,7 @@ func Read(r io.Reader, file string) (*Config, error) {
 // Parse reads the configuration in text; file is its name in messages. It
 // does not look at anything else.
 func Parse(text []byte, file string, defaults Global) (*Config, error) {
-	d := &decoder{file: file}
+	d := &decoder{file: file, at: map[string]place{}, meant: map[string]bool{}}
 	root := d.document(text)
 	if root == nil {
 		return nil, d.err()

@@ -17,11 +17,13 @@ func (d *decoder) global(n *yaml.Node, g *Global) {
 			g.RunDir = d.path(v, "global: rundir")
 		case "control":
 			d.dict(v, "global: control", []string{"sockpath"}, func(_ string, _, v *yaml.Node) {
+				d.at["control"] = place{v.Line, v.Column}
 				g.Control = d.path(v, "global: control: sockpath")
 			})
 		case "serve":
 			d.dict(v, "global: serve", []string{"stdinserver"}, func(_ string, _, v *yaml.Node) {
 				d.dict(v, "global: serve: stdinserver", []string{"sockdir"}, func(_ string, _, v *yaml.Node) {
+					d.at["sockdir"] = place{v.Line, v.Column}
 					g.SockDir = d.path(v, "global: serve: stdinserver: sockdir")
 				})
 			})
@@ -74,12 +76,11 @@ func (d *decoder) rules(n *yaml.Node, what string, isMap bool) *mapfilter.Rules 
 	if !ok {
 		return nil
 	}
-	rules, err := mapfilter.FromYAML(n, "")
-	if err == nil && isMap {
-		err = rules.CheckMap()
-	} else if err == nil {
-		err = rules.CheckFilter()
+	read := mapfilter.FilterFromYAML
+	if isMap {
+		read = mapfilter.MapFromYAML
 	}
+	rules, err := read(n, "")
 	if err != nil {
 		d.placed(n, what, err)
 		return nil

@@ -11,27 +11,45 @@ import (
 
 // policy reads a retention policy: {policy: grid, grid: …} or {keep: […]}.
 func (d *decoder) policy(n *yaml.Node, what string) *retention.Policy {
-	n, ok := d.resolve(n)
-	if !ok {
+	before := len(d.problems)
+	var p *retention.Policy
+	keep := false
+	ok := d.dict(n, what, []string{"policy", "grid", "keep"}, func(key string, _, v *yaml.Node) {
+		if key == "keep" {
+			keep = true
+			p = d.keepList(v, what+": keep")
+		}
+	})
+	if !ok || len(d.problems) > before {
 		return nil
 	}
-	if n.Kind != yaml.MappingNode {
-		d.wrong(n, "%s: a dictionary is wanted, not %s", what, kindOf(n))
-		return nil
+	if n, _ = d.resolve(n); keep && len(n.Content) == 2 {
+		return p
 	}
 	return d.retention(n, what)
 }
 
-// keepList reads a bare list of rules.
+// keepList reads a list of rules, each on its own, so that all that is wrong
+// is found.
 func (d *decoder) keepList(n *yaml.Node, what string) *retention.Policy {
-	n, ok := d.resolve(n)
-	if !ok {
+	before := len(d.problems)
+	number := 0
+	ok := d.list(n, what, func(v *yaml.Node) {
+		number++
+		part, before := fmt.Sprintf("%s: rule %d", what, number), len(d.problems)
+		d.dict(v, part, []string{"type", "grid", "count", "regex", "negate"}, func(key string, _, v *yaml.Node) {
+			if key == "type" {
+				d.word(v, part+": type", "grid", "last_n", "regex", "not_replicated")
+			}
+		})
+		if len(d.problems) == before {
+			d.retention(&yaml.Node{Kind: yaml.SequenceNode, Content: []*yaml.Node{v}, Line: v.Line, Column: v.Column}, part)
+		}
+	})
+	if !ok || len(d.problems) > before {
 		return nil
 	}
-	if n.Kind != yaml.SequenceNode {
-		d.wrong(n, "%s: a list is wanted, not %s", what, kindOf(n))
-		return nil
-	}
+	n, _ = d.resolve(n)
 	return d.retention(n, what)
 }
 

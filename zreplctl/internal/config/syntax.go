@@ -39,20 +39,36 @@ func (d *decoder) syntax(text []byte, err error) {
 		line, _ = strconv.Atoi(m[1])
 		message = message[len(m[0]):]
 	}
+	if strings.HasPrefix(message, "did not find expected ") {
+		line++ // counted from 0 in these
+	}
 	lines := strings.Split(string(text), "\n")
 	line = min(line, len(lines))
-	for _, at := range []int{line, line + 1} {
-		if at > len(lines) {
-			break
-		}
-		indent := lines[at-1][:len(lines[at-1])-len(strings.TrimLeft(lines[at-1], " \t"))]
-		if tab := strings.IndexByte(indent, '\t'); tab >= 0 {
-			d.wrongAt(place{at, tab + 1}, "a tab: YAML is indented with spaces")
-			return
-		}
+	if d.usualSlip(lines, max(line-2, 0)) {
+		return
 	}
 	column := len(lines[line-1]) - len(strings.TrimLeft(lines[line-1], " ")) + 1
 	d.wrongAt(place{line, column}, "no YAML: %s", message)
 }
 
-var lineOf = regexp.MustCompile(`^line (\d+): `)
+// usualSlip looks near the line where the parser gave up for what most often
+// makes it do so.
+func (d *decoder) usualSlip(lines []string, from int) bool {
+	for i := from; i < min(from+4, len(lines)); i++ {
+		indent := lines[i][:len(lines[i])-len(strings.TrimLeft(lines[i], " \t"))]
+		if tab := strings.IndexByte(indent, '\t'); tab >= 0 {
+			d.wrongAt(place{i + 1, tab + 1}, "a tab: YAML is indented with spaces")
+			return true
+		}
+		if at := bareExclamation.FindStringIndex(lines[i]); at != nil {
+			d.wrongAt(place{i + 1, utf8.RuneCountInString(lines[i][:at[0]]) + 3}, `a bare !: write "!" in quotes`)
+			return true
+		}
+	}
+	return false
+}
+
+var (
+	lineOf          = regexp.MustCompile(`^line (\d+): `)
+	bareExclamation = regexp.MustCompile(`: ![,}\]]`)
+)

@@ -1,0 +1,180 @@
+package config
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+var testDefaults = Global{RunDir: "/var/run/zreplctl"}
+
+func parseText(t *testing.T, text string) *Config {
+	t.Helper()
+	c, err := Parse([]byte(text), "f", testDefaults)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// TestRoundTrip: what Encode writes reads as the same, and is written as the
+// same again.
+func TestRoundTrip(t *testing.T) {
+	files, err := filepath.Glob("testdata/good/*.yml")
+	if err != nil || len(files) < 2 {
+		t.Fatal(files, err)
+	}
+	for _, path := range files {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		first := parseText(t, string(text))
+		once, err := first.Encode()
+		if err != nil {
+			t.Fatal(err)
+		}
+		second := parseText(t, string(once))
+		twice, err := second.Encode()
+		if d := cmp.Diff(string(once), string(twice)); err != nil || d != "" {
+			t.Errorf("%s: %v\n%s", path, err, d)
+		}
+		if len(first.Jobs) != len(second.Jobs) || first.Global != second.Global {
+			t.Errorf("%s: %d jobs became %d", path, len(first.Jobs), len(second.Jobs))
+		}
+		for i, j := range first.Jobs {
+			if j.Summary() != second.Jobs[i].Summary() {
+				t.Errorf("%s: %s\nbecame %s", path, j.Summary(), second.Jobs[i].Summary())
+			}
+		}
+	}
+}
+
+func TestDefaults(t *testing.T) {
+	c := parseText(t, `jobs:
+- {name: a, type: pull, connect: {type: ssh+stdinserver, host: h}, mapping: {"<": t/a}}
+- {name: b, type: source, serve: {type: stdinserver, client_identity: c}, datasets: {"<": ok}}`)
+	if want := (Global{"/var/run/zreplctl", "/var/run/zreplctl/control", "/var/run/zreplctl/stdinserver"}); c.Global != want {
+		t.Errorf("global: %+v", c.Global)
+	}
+	a, b := c.Jobs[0], c.Jobs[1]
+	if a.InitialReplPolicy != "most_recent" || a.Parallel != 1 || a.Checksum != "none" || a.Interval != 0 || a.Prune != nil || a.Send != (Send{}) || a.Cursor != "" {
+		t.Errorf("pull: %+v", a)
+	}
+	if b.Cursor != CursorHold || b.Send != (Send{LargeBlocks: true}) || b.Parallel != 1 || b.InitialReplPolicy != "" {
+		t.Errorf("source: %+v", b)
+	}
+	if a.ID() != "a" || b.ID() != "c" {
+		t.Errorf("IDs %q and %q", a.ID(), b.ID())
+	}
+	if j, err := c.Serving("c"); err != nil || j != b {
+		t.Errorf("Serving: %v, %v", j, err)
+	}
+	if _, err := c.Serving("b"); err == nil {
+		t.Error("b is no client")
+	}
+}
+
+func TestWarnings(t *testing.T) {
+	c := parseText(t, `jobs:
+- {name: a, type: pull, connect: {type: ssh+stdinserver, host: h}, mapping: {"x<": t/a, "y<": t/a/b}}
+- {name: b, type: source, interval: 1h, serve: {type: stdinserver, client_identity: c}, datasets: {"<": "!"}}`)
+	var got []string
+	for _, w := range c.Warnings {
+		got = append(got, w.Error())
+	}
+	want := []string{
+		`f:2:68: job "a": mapping: rules "x<=t/a" and "y<=t/a/b" could bring two datasets to one target`,
+		`f:3:3: job "b": without snapshot_prefix the job takes no snapshots of its own`,
+		`f:3:89: job "b": datasets: no rule lets anything take part`,
+	}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Error(d)
+	}
+}
+
+func TestNoJob(t *testing.T) {
+	c := parseText(t, `jobs: [{name: nightly, type: autosnap, datasets: {"<": ok}, snapshot_prefix: x}]`)
+	for name, hint := range map[string]string{"nigthly": `did you mean "nightly"?`, "else": "the jobs are nightly"} {
+		_, err := c.Job(name)
+		h, ok := err.(interface{ Hint() string })
+		if !ok || h.Hint() != hint {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestDuration(t *testing.T) {
+	for text, want := range map[string]time.Duration{
+		"1s": time.Second, "90s": 90 * time.Second, "10m": 10 * time.Minute, "10min": 10 * time.Minute,
+		"1h30m": 90 * time.Minute, "1d": 24 * time.Hour, "2w": 14 * 24 * time.Hour, "1w1d1h1m1s": 694861 * time.Second, "0s": 0,
+	} {
+		got, err := ParseDuration(text)
+		if err != nil || got != want {
+			t.Errorf("%s: %v, %v", text, got, err)
+		}
+		if again, err := ParseDuration(FormatDuration(got)); err != nil || again != got {
+			t.Errorf("%s is written as %s", text, FormatDuration(got))
+		}
+	}
+	for _, text := range []string{"", "1", "s", "1x", "1.5h", "-1s", "1h1h", "1m1h", "1m1min", " 1s", "1 s", "1S", "99999999999999999999s", "9999999999w", "3651d"} {
+		if d, err := ParseDuration(text); err == nil {
+			t.Errorf("%q reads as %v", text, d)
+		}
+	}
+}
+
+func TestNearest(t *testing.T) {
+	for _, test := range []struct{ word, want string }{
+		{"mappnig", "mapping"}, {"maping", "mapping"}, {"datsets", "datasets"}, {"nmae", "name"}, {"conect", "connect"},
+		{"intervall", "interval"}, {"colour", ""}, {"x", ""}, {"", ""}, {"snapshot_prefx", "snapshot_prefix"}, {"prun", "prune"},
+	} {
+		if got := nearest(test.word, allKeys); got != test.want {
+			t.Errorf("%q: %q, want %q", test.word, got, test.want)
+		}
+	}
+}
+
+// FuzzParse: any text gives a configuration or errors, each in one line and
+// with the file's name; a configuration is written and read again the same.
+func FuzzParse(f *testing.F) {
+	for _, pattern := range []string{"testdata/good/*.yml", "testdata/wrong/*.yml"} {
+		files, err := filepath.Glob(pattern)
+		if err != nil {
+			f.Fatal(err)
+		}
+		for _, path := range files {
+			text, err := os.ReadFile(path)
+			if err != nil {
+				f.Fatal(err)
+			}
+			f.Add(text)
+		}
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		c, err := Parse(text, "f", testDefaults)
+		if err != nil {
+			if c != nil || err.Error() == "" {
+				t.Fatal("an error without words")
+			}
+			return
+		}
+		once, err := c.Encode()
+		if err != nil {
+			t.Fatal(err)
+		}
+		again, err := Parse(once, "f", testDefaults)
+		if err != nil {
+			t.Fatalf("%v\n%s", err, once)
+		}
+		if twice, err := again.Encode(); err != nil || string(twice) != string(once) {
+			t.Fatalf("%v: once\n%s\ntwice\n%s", err, once, twice)
+		}
+		for _, j := range c.Jobs {
+			j.Summary()
+		}
+	})
+}
