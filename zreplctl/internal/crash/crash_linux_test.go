@@ -6,6 +6,7 @@ import (
 	"os"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -37,8 +38,8 @@ func TestCrash(t *testing.T) {
 			base.scenario.prepare = nil
 			goal, points := undisturbed(t, base)
 			all := len(points)
-			if os.Getenv("ZT_HEAVY") == "" {
-				points = some(points, 5)
+			if n := heavy(); n > 0 {
+				points = some(points, n)
 			}
 			tried := explore(t, base, goal, points)
 			total += tried
@@ -46,6 +47,19 @@ func TestCrash(t *testing.T) {
 		})
 	}
 	t.Logf("%d crash points in all", total)
+}
+
+// heavy says how many points of a scenario to try, 0 for all: few, unless
+// ZT_HEAVY is 1, or is the number.
+func heavy() int {
+	switch n, err := strconv.Atoi(os.Getenv("ZT_HEAVY")); {
+	case err != nil || n == 0:
+		return 5
+	case n == 1:
+		return 0
+	default:
+		return n
+	}
 }
 
 // some picks n points, always the same.
@@ -60,10 +74,8 @@ func some(points []point, n int) []point {
 func undisturbed(t *testing.T, base *world) (goal []string, points []point) {
 	t.Helper()
 	w := base.copy(t)
-	if w.scenario.cut != "" {
-		w.scenario.spec = w.scenario.bulk + ":0:before"
-		w.heal(t)
-	}
+	w.scenario.spec = w.scenario.bulk + ":0:before" // counts, and never cuts
+	w.heal(t)
 	if o := w.replicate(t); o.status != 0 || o.left != nil {
 		t.Fatalf("an undisturbed run: status %d, left running %q: %s", o.status, o.left, o.talk)
 	}
@@ -77,11 +89,9 @@ func undisturbed(t *testing.T, base *world) (goal []string, points []point) {
 			}
 		}
 	}
-	if frames, err := os.ReadFile(w.path(w.scenario.cut + "/frames")); err == nil && w.scenario.cut != "" {
-		for k := range frames {
-			for _, where := range []string{"before", "head", "body"} {
-				points = append(points, point{host: w.scenario.cut, cut: fmt.Sprintf("%s:%d:%s", w.scenario.bulk, k+1, where)})
-			}
+	for k := range w.frames() {
+		for _, where := range []string{"before", "head", "body"} {
+			points = append(points, point{host: w.scenario.cut, cut: fmt.Sprintf("%s:%d:%s", w.scenario.bulk, k+1, where)})
 		}
 	}
 	return goal, points

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -48,6 +49,10 @@ func newWorld(t *testing.T, s scenario) *world {
 	}
 	w.equip(t)
 	for _, pool := range []string{"src", "dst"} {
+		w.write(t, pool+".img", "")
+		if err := os.Truncate(w.path(pool+".img"), 1<<30); err != nil {
+			t.Fatal(err)
+		}
 		w.must(t, "zpool", "create", pool, w.path(pool+".img"))
 	}
 	return w
@@ -148,9 +153,6 @@ func (w *world) lines(t *testing.T, args ...string) []string {
 func (w *world) fill(t *testing.T, ds, name string, size int) {
 	t.Helper()
 	dir := strings.TrimSpace(w.must(t, "zfs", "get", "-H", "-o", "value", "mountpoint", ds))
-	if !strings.HasPrefix(dir, w.dir) {
-		dir = filepath.Join(w.path("sim"), "mnt", dir)
-	}
 	data := make([]byte, size)
 	for i := range data {
 		data[i] = byte(i*7 + i>>8*31 + len(name))
@@ -232,6 +234,16 @@ func (w *world) await(sid int) (left []string) {
 func (w *world) commandsOf(host string) []string {
 	text, _ := os.ReadFile(w.path(host + "/log"))
 	return strings.Split(strings.TrimSuffix(string(text), "\n"), "\n")
+}
+
+// frames are the sizes of the frames that the relay counted.
+func (w *world) frames() (sizes []int) {
+	text, _ := os.ReadFile(w.path(w.scenario.cut + "/frames"))
+	for f := range strings.FieldsSeq(string(text)) {
+		n, _ := strconv.Atoi(f)
+		sizes = append(sizes, n)
+	}
+	return sizes
 }
 
 func (w *world) struck(host string) bool {

@@ -134,8 +134,10 @@ func killSession() {
 	}
 }
 
-// relay runs a command with a connection that breaks: before FRAME:WHERE of
-// what it says or is told, WHERE being before, head or body.
+// relay runs a command with a connection that breaks. Its spec is
+// DIRECTION:NUMBER:WHERE, the direction being from the command or to it, and
+// the place before, in the head or in the body of the frame of that number; or
+// "bytes", which is in the frame by which that many bytes of one stream passed.
 func relay(spec string, command []string) int {
 	cmd := exec.Command(command[0], command[1:]...)
 	cmd.Stderr = os.Stderr
@@ -174,7 +176,6 @@ func relay(spec string, command []string) int {
 	return cmd.ProcessState.ExitCode()
 }
 
-// parseCut reads DIRECTION:FRAME:WHERE.
 func parseCut(spec string) (direction string, frame int, where string) {
 	f := strings.Split(spec, ":")
 	frame, _ = strconv.Atoi(f[1])
@@ -184,13 +185,18 @@ func parseCut(spec string) (direction string, frame int, where string) {
 // pass copies frames, and breaks off at one of them where cut is set.
 func pass(w io.Writer, r io.Reader, cut bool, at int, where string, broken chan struct{}) {
 	buf := make([]byte, 64<<10)
+	var stream int64
 	for n := 1; ; n++ {
 		var head [12]byte
 		if _, err := io.ReadFull(r, head[:]); err != nil {
 			return
 		}
 		size := int64(head[4]) | int64(head[5])<<8 | int64(head[6])<<16 | int64(head[7])<<24
-		strike := cut && n == at
+		if head[0] == 1 {
+			stream = 0
+		}
+		stream += size
+		strike := cut && (n == at && where != "bytes" || where == "bytes" && stream >= int64(at))
 		if strike && where == "before" {
 			close(broken)
 			return
@@ -213,19 +219,19 @@ func pass(w io.Writer, r io.Reader, cut bool, at int, where string, broken chan 
 			close(broken)
 			return
 		}
-		countFrame(cut)
+		countFrame(cut, size)
 	}
 }
 
-// countFrame counts the frames of an undisturbed run, in a file of one byte
-// each beside the relay.
-func countFrame(cut bool) {
+// countFrame notes the size of a frame of an undisturbed run, in a file beside
+// the relay, a line each.
+func countFrame(cut bool, size int64) {
 	if !cut {
 		return
 	}
 	f, err := os.OpenFile(filepath.Join(filepath.Dir(os.Args[0]), "frames"), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
 	if err == nil {
-		f.Write([]byte("."))
+		fmt.Fprintln(f, size)
 		f.Close()
 	}
 }
