@@ -126,7 +126,7 @@ func later(t *testing.T, w *world) {
 // resumed is a replication that was cut in the middle of a stream of several frames.
 func resumed(t *testing.T, w *world) {
 	later(t, w)
-	w.scenario.spec = w.scenario.bulk + ":1000000:bytes"
+	w.scenario.spec = w.scenario.bulk + ":1200000:bytes" // more than a frame can hold
 	w.heal(t)
 	o := w.replicate(t)
 	if tokens := w.must(t, "zfs", "get", "-H", "-r", "-o", "value", "receive_resume_token", "dst/back"); !strings.Contains(tokens, "1-") {
