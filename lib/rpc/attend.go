@@ -21,7 +21,10 @@ type attendant struct {
 	every time.Duration
 	timer *time.Timer
 
+	watches sync.WaitGroup
+
 	mu     sync.Mutex
+	closed bool
 	number uint64 // of the call; 0 between calls
 	last   uint64
 	silent bool // no heartbeats: something else writes
@@ -57,10 +60,25 @@ func (a *attendant) end() {
 	a.mu.Unlock()
 }
 
+// close ends all watches, which use the connection.
+func (a *attendant) close() {
+	a.mu.Lock()
+	a.closed = true
+	a.mu.Unlock()
+	a.w.interrupt(ErrClosed)
+	a.watches.Wait()
+}
+
 // watch runs while a call takes long.
 func (a *attendant) watch() {
 	a.mu.Lock()
 	number := a.number
+	if a.closed {
+		number = 0
+	} else {
+		a.watches.Add(1)
+		defer a.watches.Done()
+	}
 	a.mu.Unlock()
 	for next := time.Now().Add(a.every); number != 0; {
 		gone := a.w.gone(min(glance, max(0, time.Until(next))))

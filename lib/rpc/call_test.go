@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/zrepl-tools/zrepl-tools/lib/child"
 )
 
 // TestCalls makes every kind of call over every kind of connection, several
@@ -219,7 +221,11 @@ func TestDescriptorsUnchanged(t *testing.T) {
 		c, _ := connect(t, testServer(), l)
 		plainCalls(t, c)
 		for _, f := range []*os.File{l.clientIn, l.serverIn} {
-			flags, err := unix.FcntlInt(f.Fd(), unix.F_GETFL, 0)
+			fd, err := child.FD(f)
+			if err != nil {
+				t.Fatal(err)
+			}
+			flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFL, 0)
 			if err != nil || flags&unix.O_NONBLOCK != 0 != nonblock {
 				t.Errorf("flags %x, %v; O_NONBLOCK was %v", flags, err, nonblock)
 			}

@@ -287,6 +287,8 @@ func TestExactEnds(t *testing.T) {
 			if got := await(t, reads); got != "plain text\n" {
 				t.Errorf("behind the streams: %q", got)
 			}
+			l.hangUpClient()
+			await(t, served)
 
 			// The same the other way: a client hands the descriptor out.
 			back := pipes(t)

@@ -65,6 +65,7 @@ func (s *Server) Serve(ctx context.Context, in, out *os.File) error {
 	defer w.during(ctx)()
 	c := &session{server: s, w: w, limits: s.Limits.withDefaults()}
 	c.attend.init(&c.limits, w)
+	defer c.attend.close()
 	for {
 		if err := c.call(ctx); err != nil {
 			if err == io.EOF {

@@ -228,11 +228,12 @@ func (w *wire) canWrite() bool {
 	return err == nil && n == 1 && fds[0].Revents == unix.POLLOUT
 }
 
-// gone waits at most limit for the far side to stop reading for good.
+// gone waits at most limit for the far side to stop reading for good, or for
+// an interrupt.
 func (w *wire) gone(limit time.Duration) bool {
-	fds := [1]unix.PollFd{{Fd: int32(w.out())}}
+	fds := [2]unix.PollFd{{Fd: int32(w.out())}, {Fd: int32(w.wakeR.Fd()), Events: unix.POLLIN}}
 	n, err := unix.Poll(fds[:], int(limit/time.Millisecond))
-	return err == nil && n == 1
+	return err == nil && n > 0
 }
 
 // words returns what came instead of the first message, if it is text. It
