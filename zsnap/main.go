@@ -6,6 +6,8 @@ import (
 	"flag"
 	"io"
 	"os"
+	"os/signal"
+	"syscall"
 	"time"
 
 	"github.com/peterbourgon/ff/v3/ffcli"
@@ -14,7 +16,10 @@ import (
 	"github.com/zrepl-tools/zrepl-tools/lib/snap"
 )
 
+// A reader of our output that goes away must not stop what has begun: SIGPIPE
+// is caught, which children do not inherit, and nothing listens.
 func main() {
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	os.Exit(run(cli.Context(), os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
 

@@ -74,6 +74,9 @@ func (s *snapper) complete() error {
 	if name := snap.Name(o.Prefix, o.Format, time.Now()); dataset.CheckShort(name) != nil {
 		return cli.Usagef("no snapshot can be named %q: %v", name, dataset.CheckShort(name))
 	}
+	if o.Format == "" {
+		return cli.Usagef("-format is empty")
+	}
 	if o.Hooks.Timeout <= 0 {
 		return cli.Usagef("-hook-timeout must be more than 0")
 	}

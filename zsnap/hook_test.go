@@ -1,0 +1,88 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// hook writes a program that takes down how it is called, and then does body.
+func (h *host) hook(name, body string) string {
+	path := filepath.Join(h.root, name)
+	text := "#!/bin/sh\necho \"$ZSNAP_HOOK $ZSNAP_DATASET ${ZSNAP_SNAPSHOT#*@} ${ZSNAP_RESULT-}\" >>" + h.root + "/calls\n" + body + "\n"
+	if err := os.WriteFile(path, []byte(text), 0o700); err != nil {
+		h.t.Fatal(err)
+	}
+	return path
+}
+
+func (h *host) calls() string {
+	text, err := os.ReadFile(h.root + "/calls")
+	if err != nil && !os.IsNotExist(err) {
+		h.t.Fatal(err)
+	}
+	os.Remove(h.root + "/calls")
+	return strings.ReplaceAll(strings.ReplaceAll(string(text), " \n", "\n"), "\n", "; ")
+}
+
+func TestHooks(t *testing.T) {
+	for name, c := range map[string]struct {
+		before, after string
+		args          []string
+		env           string
+		calls         string
+		errs          string
+		snapshots     int
+	}{
+		"both": {"", "", nil, "",
+			"before p x; before p/a x; before p/b x; after p x taken; after p/a x taken; after p/b x taken; ", "", 3},
+		"skip": {`[ $ZSNAP_DATASET != p/a ]`, "", nil, "",
+			"before p x; before p/a x; before p/b x; after p x taken; after p/a x skipped; after p/b x taken; ",
+			`cannot snapshot "p/a": hook "BEFORE" before: exit status 1`, 2},
+		"abort": {`[ $ZSNAP_DATASET != p/a ]`, "", []string{"-hook-fail", "abort"}, "",
+			"before p x; before p/a x; after p x skipped; after p/a x skipped; ",
+			`a hook before the snapshots failed: nothing more is taken`, 0},
+		"too slow": {`[ $ZSNAP_DATASET != p/a ] || sleep 60`, "", []string{"-hook-timeout", "300ms"}, "",
+			"before p x; before p/a x; before p/b x; after p x taken; after p/a x skipped; after p/b x taken; ",
+			`cannot snapshot "p/a": hook "BEFORE" before: not done within 300ms`, 2},
+		"no snapshot": {"", "", nil, "ZFS_SIM_FAULTS=on=snapshot fail=1 message=cannot create snapshots : out of space",
+			"before p x; before p/a x; before p/b x; after p x failed; after p/a x failed; after p/b x failed; ",
+			`none of 3 snapshots is taken: zfs snapshot: cannot create snapshots : out of space`, 0},
+		"after fails": {"", "exit 3", nil, "",
+			"before p x; before p/a x; before p/b x; after p x taken; after p/a x taken; after p/b x taken; ",
+			`cannot snapshot "p": hook "AFTER" after: exit status 3`, 3},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newHost(t, "p", "p/a", "p/b")
+			before, after := h.hook("b", c.before), h.hook("a", c.after)
+			h.env = []string{c.env}
+			begin := time.Now()
+			args := append([]string{"zsnap", "-r", "-prefix", "", "-format", "x", "-before", before, "-after", after, "p"}, c.args...)
+			_, errs, status := h.run("", args...)
+			h.env = nil
+			want := strings.NewReplacer("BEFORE", before, "AFTER", after).Replace(c.errs)
+			if (status == 0) != (c.errs == "") || !strings.Contains(errs, want) {
+				t.Errorf("status %d, %s\nwant %s", status, errs, want)
+			}
+			if calls := h.calls(); calls != c.calls {
+				t.Errorf("calls: %s\nwant   %s", calls, c.calls)
+			}
+			if n := len(h.snapshots()); n != c.snapshots {
+				t.Errorf("%d snapshots, want %d", n, c.snapshots)
+			}
+			if time.Since(begin) > 30*time.Second {
+				t.Error("a hook that hangs holds it up")
+			}
+		})
+	}
+}
+
+func TestNoSuchHook(t *testing.T) {
+	h := newHost(t, "p")
+	_, errs, status := h.run("", "zsnap", "-before", "/no/such/hook", "p")
+	if status != 1 || !strings.Contains(errs, "no such file or directory") || len(h.snapshots()) != 0 {
+		t.Errorf("status %d, %s", status, errs)
+	}
+}

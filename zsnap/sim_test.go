@@ -1,0 +1,297 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/zrepl-tools/zrepl-tools/lib/snap"
+)
+
+var bin string // holds zsnap, zfs and zpool
+
+func TestMain(m *testing.M) {
+	os.Exit(func() int {
+		dir, err := os.MkdirTemp("", "zsnap")
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+		defer os.RemoveAll(dir)
+		bin = dir
+		for name, pkg := range map[string]string{"zsnap": ".", "zfs": "github.com/zrepl-tools/zrepl-tools/lib/cmd/zfs-sim"} {
+			if out, err := exec.Command("go", "build", "-o", filepath.Join(dir, name), pkg).CombinedOutput(); err != nil {
+				fmt.Fprintf(os.Stderr, "%v: %s\n", err, out)
+				return 1
+			}
+		}
+		if err := os.Symlink("zfs", filepath.Join(dir, "zpool")); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+		return m.Run()
+	}())
+}
+
+// host is a machine with simulated pools.
+type host struct {
+	t    *testing.T
+	root string
+	env  []string
+}
+
+func newHost(t *testing.T, names ...string) *host {
+	h := &host{t: t, root: t.TempDir()}
+	for _, name := range names {
+		if strings.Contains(name, "/") {
+			h.must("zfs", "create", name)
+			continue
+		}
+		disk := filepath.Join(h.root, "disk-"+name)
+		if err := os.WriteFile(disk, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Truncate(disk, 256<<20); err != nil {
+			t.Fatal(err)
+		}
+		h.must("zpool", "create", name, disk)
+	}
+	h.commands()
+	return h
+}
+
+// run runs a program of bin. A status of -1 means that a signal killed it.
+func (h *host) run(stdin string, args ...string) (stdout, stderr string, status int) {
+	cmd := exec.Command(filepath.Join(bin, args[0]), args[1:]...)
+	cmd.Env = append([]string{"PATH=" + bin + ":/usr/bin:/bin", "ZFS_SIM_ROOT=" + h.root, "ZFS_SIM_LOG=" + h.root + "/commands"}, h.env...)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	var out, errs bytes.Buffer
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(stdin), &out, &errs
+	if err := cmd.Run(); err != nil && cmd.ProcessState == nil {
+		h.t.Fatal(err)
+	}
+	return out.String(), errs.String(), cmd.ProcessState.ExitCode()
+}
+
+func (h *host) must(args ...string) string {
+	h.t.Helper()
+	out, errs, status := h.run("", args...)
+	if status != 0 {
+		h.t.Fatalf("%v: status %d: %s", args, status, errs)
+	}
+	return out
+}
+
+// commands returns the zfs commands begun since the last call.
+func (h *host) commands() []string {
+	text, err := os.ReadFile(h.root + "/commands")
+	if err != nil && !os.IsNotExist(err) {
+		h.t.Fatal(err)
+	}
+	os.Remove(h.root + "/commands")
+	var commands []string
+	for line := range strings.Lines(string(text)) {
+		if fields := strings.Split(line, "\t"); fields[0] == "start" {
+			commands = append(commands, fields[5])
+		}
+	}
+	return commands
+}
+
+// snapshots are those there are, in order of name.
+func (h *host) snapshots() []string {
+	h.t.Helper()
+	names := strings.Fields(h.must("zfs", "list", "-H", "-t", "snapshot", "-o", "name"))
+	slices.Sort(names)
+	return names
+}
+
+// write puts something into a dataset.
+func (h *host) write(ds, text string) {
+	h.t.Helper()
+	dir := strings.TrimSpace(h.must("zfs", "get", "-H", "-o", "value", "mountpoint", ds))
+	if err := os.WriteFile(filepath.Join(dir, "file"), []byte(text), 0o600); err != nil {
+		h.t.Fatal(err)
+	}
+}
+
+func sorted(text string) []string {
+	names := strings.Fields(text)
+	slices.Sort(names)
+	return names
+}
+
+func TestOneCommandAPool(t *testing.T) {
+	h := newHost(t, "p", "p/a", "p/a/b", "q", "q/c")
+	out, errs, status := h.run("p/a\tmore\nq\nq/c\np/a/b\nq\n", "zsnap")
+	commands := h.commands()
+	if status != 0 || errs != "" || len(commands) != 2 {
+		t.Errorf("status %d, %s, commands %v", status, errs, commands)
+	}
+	names := sorted(out)
+	if !slices.Equal(names, h.snapshots()) || len(names) != 4 {
+		t.Errorf("printed %v, there are %v", names, h.snapshots())
+	}
+	form := regexp.MustCompile(`^(p/a|p/a/b|q|q/c)@zrepl_\d{8}_\d{6}_\d{3}$`)
+	for _, name := range names {
+		if !form.MatchString(name) {
+			t.Errorf("a snapshot is called %q", name)
+		}
+	}
+	for _, pool := range []string{"p", "q"} {
+		if txgs := sorted(h.must("zfs", "list", "-Hp", "-r", "-t", "snapshot", "-o", "createtxg", pool)); txgs[0] != txgs[len(txgs)-1] {
+			t.Errorf("createtxg of pool %s: %v", pool, txgs)
+		}
+	}
+}
+
+func TestRecursive(t *testing.T) {
+	h := newHost(t, "p", "p/a", "p/a/b", "p/ab")
+	out, errs, status := h.run("", "zsnap", "-r", "-prefix", "x-", "-format", "2006", "-o", "org:why=test", "p/a")
+	year := time.Now().UTC().Format("2006")
+	want := []string{"p/a/b@x-" + year, "p/a@x-" + year}
+	if status != 0 || errs != "" || !slices.Equal(sorted(out), want) || !slices.Equal(h.snapshots(), want) {
+		t.Errorf("status %d, %s, %q", status, errs, out)
+	}
+	if got := strings.TrimSpace(h.must("zfs", "get", "-H", "-o", "value", "org:why", want[0])); got != "test" {
+		t.Errorf("the property is %q", got)
+	}
+	// The name is taken now: none of the pool's is made.
+	out, errs, status = h.run("", "zsnap", "-r", "-prefix", "x-", "-format", "2006", "p")
+	if status != 1 || out != "" || !strings.HasPrefix(errs, `zsnap: cannot snapshot "p": none of 4 snapshots is taken: `) {
+		t.Errorf("status %d, %q, %s", status, out, errs)
+	}
+	if !slices.Equal(h.snapshots(), want) {
+		t.Errorf("there are %v", h.snapshots())
+	}
+}
+
+func TestDryRun(t *testing.T) {
+	h := newHost(t, "p", "p/a")
+	out, errs, status := h.run("", "zsnap", "-n", "-r", "p")
+	if status != 0 || errs != "" || strings.Count(out, "\n") != 2 || len(h.snapshots()) != 0 {
+		t.Errorf("status %d, %s, %q", status, errs, out)
+	}
+}
+
+func TestMissingDataset(t *testing.T) {
+	h := newHost(t, "p", "p/a", "q")
+	for i, args := range [][]string{{}, {"-r"}, {"-if-older", "1s"}} {
+		args = append(args, "-prefix", fmt.Sprintf("x%d_", i))
+		out, errs, status := h.run("", append([]string{"zsnap", "p/none", "p/a", "none", "q"}, args...)...)
+		if status != 1 || len(sorted(out)) != 2 ||
+			!strings.Contains(errs, `cannot snapshot "p/none": dataset does not exist`) || !strings.Contains(errs, `cannot snapshot "none": `) {
+			t.Errorf("%v: status %d, %q, %s", args, status, out, errs)
+		}
+	}
+}
+
+func TestIfOlder(t *testing.T) {
+	h := newHost(t, "p", "p/a", "p/b")
+	h.must("zsnap", "p/a")
+	h.must("zfs", "snapshot", "p/b@other")
+	out, errs, status := h.run("", "zsnap", "-if-older", "1h", "-r", "p")
+	if names := sorted(out); status != 0 || errs != "" || len(names) != 2 || !strings.HasPrefix(names[0], "p/b@") || !strings.HasPrefix(names[1], "p@") {
+		t.Errorf("status %d, %s, %v", status, errs, names)
+	}
+	if out, _, status := h.run("", "zsnap", "-if-older", "1h", "p/a", "p/b"); out != "" || status != 0 {
+		t.Errorf("status %d, %q", status, out)
+	}
+	if out, _, status := h.run("", "zsnap", "-if-older", "1h", "-prefix", "other", "p/a"); len(sorted(out)) != 1 || status != 0 {
+		t.Errorf("with another prefix: status %d, %q", status, out)
+	}
+}
+
+func TestIfWritten(t *testing.T) {
+	h := newHost(t, "p", "p/a", "p/b")
+	if out := h.must("zsnap", "-if-written", "p/a", "p/b"); len(sorted(out)) != 2 {
+		t.Errorf("the first time: %q", out)
+	}
+	if out := h.must("zsnap", "-if-written", "p/a", "p/b"); out != "" {
+		t.Errorf("nothing was written: %q", out)
+	}
+	h.write("p/a", strings.Repeat("x", 200_000))
+	h.must("zfs", "snapshot", "p/a@foreign") // has what was written, and is none of ours
+	if out := h.must("zsnap", "-if-written", "p/a", "p/b"); len(sorted(out)) != 1 || !strings.HasPrefix(out, "p/a@zrepl_") {
+		t.Errorf("one was written to: %q", out)
+	}
+}
+
+func TestBadUsage(t *testing.T) {
+	for _, c := range []struct{ args, in, want string }{
+		{"p@a", "", `bad dataset name "p@a"`},
+		{"--;-r", "", `bad dataset name "-r"`},
+		{"-format;2006/01;p", "", `no snapshot can be named`},
+		{"-format;;p", "", `-format is empty`},
+		{"-prefix;a,b;p", "", `no snapshot can be named`},
+		{"-prefix;@;p", "", `no snapshot can be named`},
+		{"-o;x;p", "", "property=value is wanted"},
+		{"-o;a=1;-o;a=2;p", "", `property "a" is set twice`},
+		{"-if-older;soon;p", "", `byte 1: a length must be a whole number`},
+		{"-if-older;99999999999999y;p", "", "too l"},
+		{"-hook-fail;maybe;p", "", "-hook-fail is skip or abort"},
+		{"-hook-timeout;0s;p", "", "-hook-timeout must be more than 0"},
+		{"-x", "", "flag provided but not defined"},
+	} {
+		h := &host{t: t, root: t.TempDir()}
+		out, errs, status := h.run(c.in, append([]string{"zsnap"}, strings.Split(c.args, ";")...)...)
+		if status != 2 || out != "" || !strings.Contains(errs, c.want) {
+			t.Errorf("%s: status %d, %q, %s", c.args, status, out, errs)
+		}
+		if len(h.commands()) != 0 {
+			t.Errorf("%s: zfs was called", c.args)
+		}
+	}
+	h := newHost(t, "p")
+	if _, errs, status := h.run("p\np@x\n", "zsnap"); status != 1 || !strings.Contains(errs, `record 2: bad dataset name "p@x"`) || len(h.commands()) != 0 {
+		t.Errorf("a bad line: status %d, %s", status, errs)
+	}
+	if _, errs, status := h.run("", "zsnap", "-o", "bad property=1", "p"); status != 1 || !strings.Contains(errs, "bad property name") {
+		t.Errorf("a bad property: status %d, %s", status, errs)
+	}
+	long := "p/" + strings.Repeat("x", 240)
+	if _, errs, status := h.run("", "zsnap", "p", long); status != 1 || !strings.Contains(errs, "name of 268 bytes") || len(h.snapshots()) != 1 {
+		t.Errorf("too long a name: status %d, %s", status, errs)
+	}
+}
+
+// A reader that goes away does not keep the other pool from its snapshots.
+func TestClosedOutput(t *testing.T) {
+	h := newHost(t, "p", "p/a", "q")
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Close()
+	cmd := exec.Command(filepath.Join(bin, "zsnap"), "-r", "p", "q")
+	cmd.Env = []string{"PATH=" + bin + ":/usr/bin:/bin", "ZFS_SIM_ROOT=" + h.root}
+	var errs bytes.Buffer
+	cmd.Stdout, cmd.Stderr = w, &errs
+	cmd.Run()
+	w.Close()
+	if status := cmd.ProcessState.ExitCode(); status != 141 || errs.Len() > 0 || len(h.snapshots()) != 3 {
+		t.Errorf("status %d, %s, snapshots %v", status, &errs, h.snapshots())
+	}
+}
+
+func TestName(t *testing.T) {
+	at := time.Date(2026, 11, 22, 1, 2, 3, 45678901, time.FixedZone("east", 3600))
+	for format, want := range map[string]string{
+		snap.DefaultFormat:         "x20261122_010203_045",
+		"2006-01-02T15:04:05.000Z": "x2026-11-22T01:02:03.045Z",
+		"Jan-2":                    "xNov-22",
+		"":                         "x",
+	} {
+		if got := snap.Name("x", format, at); got != want {
+			t.Errorf("%q: %q, want %q", format, got, want)
+		}
+	}
+}
