@@ -54,7 +54,7 @@ func (s *settler) add(ctx context.Context, i int, step plan.Step) {
 }
 
 // linger is how long a batch waits for more to come.
-const linger = 300 * time.Millisecond
+const linger = 2 * time.Second
 
 // hurry ends the wait for more, under mu.
 func (s *settler) hurry() {

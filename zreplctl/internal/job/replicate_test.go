@@ -1,0 +1,193 @@
+package job_test
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// TestPull replicates twice and looks at what is there, protected and held.
+func TestPull(t *testing.T) {
+	w := newWorld(t)
+	w.tree()
+	w.snapshot("s1")
+	w.done("pull", "fetch")
+	w.snapshot("s2", "s3")
+	w.fill("a/x", 3000)
+	w.snapshot("s4")
+	w.done("pull", "fetch")
+	for _, ds := range []string{"a/x", "a/z", "a/v"} {
+		w.same(ds, "b/back/"+ds)
+	}
+	if code, _ := w.ctl("plan", "fetch"); code != 0 {
+		t.Errorf("plan: exit status %d", code)
+	}
+	w.equal("placeholders", w.local("zreplctl:placeholder", "b"), "b/back on")
+	w.equal("send options", w.local("zreplctl:send", "b"), "b/back/a L", "b/back/a/v L", "b/back/a/x L", "b/back/a/x/y L", "b/back/a/z L")
+	var want []string
+	for _, ds := range []string{"a", "a/v", "a/x", "a/x/y", "a/z"} {
+		want = append(want, ds+"@s4 zreplctl_source_me", "b/back/"+ds+"@s4 zreplctl_last_fetch")
+	}
+	w.equal("holds", w.holds(), want...)
+	if got := w.lines("zfs", "list", "-H", "-o", "name", "-r", "b"); slices.Contains(got, "b/back/a/secret") {
+		t.Error("a dataset that is not offered was replicated")
+	}
+}
+
+// local lists the datasets below root that have a property of their own.
+func (w *world) local(property, root string) []string {
+	var out []string
+	for _, line := range w.lines("zfs", "get", "-H", "-r", "-s", "local", "-t", "filesystem,volume", "-o", "name,value", property, root) {
+		out = append(out, strings.ReplaceAll(line, "\t", " "))
+	}
+	slices.Sort(out)
+	return out
+}
+
+// TestClients lets several jobs replicate the same datasets, each by its own
+// way and with its own cursor.
+func TestClients(t *testing.T) {
+	w := newWorld(t)
+	w.tree()
+	all := [][2]string{{"pull", "fetch"}, {"pull", "fetch4"}, {"local", "mirror"}, {"local", "marks"}, {"push", "pushit"}}
+	w.snapshot("s1")
+	for _, j := range all {
+		w.done(j[0], j[1])
+	}
+	w.snapshot("s2", "s3")
+	for _, j := range all {
+		w.done(j[0], j[1])
+	}
+	for _, target := range []string{"b/back/a/x", "b/back4/a/x", "b/mirror/x", "b/marks/x", "b/sink/pusher/a/x"} {
+		w.same("a/x", target)
+	}
+	var at []string
+	for _, h := range w.holds() {
+		if strings.HasPrefix(h, "a/x@") {
+			at = append(at, h)
+		}
+	}
+	w.equal("holds on the source", at, "a/x@s3 zreplctl_source_me", "a/x@s3 zreplctl_source_other",
+		"a/x@s3 zreplctl_local_mirror", "a/x@s3 zreplctl_push_pushit")
+	marks := w.lines("zfs", "list", "-H", "-t", "bookmark", "-o", "name", "-r", "a/x")
+	if len(marks) != 2 || !strings.HasPrefix(marks[0], "a/x#zreplctl_local_marks_") || !strings.HasPrefix(marks[1], "a/x/y#zreplctl_local_marks_") {
+		t.Errorf("bookmarks %q", marks)
+	}
+}
+
+// TestTidy finds a stale hold and a token whose snapshot is gone.
+func TestTidy(t *testing.T) {
+	w := newWorld(t)
+	w.tree()
+	w.snapshot("s1", "s2", "s3")
+	w.done("local", "mirror")
+	w.must("zfs", "hold", "zreplctl_local_mirror", "a/x@s1", "a/x/y@s1")
+	w.must("zfs", "hold", "theirs", "a/x@s1")
+	w.fill("a/x", 3<<20)
+	w.snapshot("s4")
+	w.write("sim/faults", "on=send match=a/x@s4 cut=1000000\n")
+	if code, said := w.ctl("local", "-skip", "snapshot,prune", "mirror"); code != 1 {
+		t.Fatalf("a cut send: exit status %d\n%s", code, said)
+	}
+	w.write("sim/faults", "")
+	if token := w.must("zfs", "get", "-H", "-o", "value", "receive_resume_token", "b/mirror/x"); len(token) < 20 {
+		t.Fatalf("no token: %q", token)
+	}
+	w.must("zfs", "release", "zreplctl_local_mirror", "a/x@s4")
+	w.must("zfs", "destroy", "a/x@s4")
+	w.snapshot("s5")
+	said := w.done("local", "mirror")
+	for _, word := range []string{"throwing away the partial receive", "released"} {
+		if !strings.Contains(said, word) {
+			t.Errorf("does not say %q: %s", word, said)
+		}
+	}
+	if have := w.guids("b/mirror/x"); !slices.Equal(have, w.guids("a/x")[len(w.guids("a/x"))-len(have):]) && len(have) != 5 {
+		t.Errorf("the target has %q", have)
+	}
+	w.equal("holds", w.holds(), "a/x@s1 theirs", "a/x@s5 zreplctl_local_mirror", "a/x/y@s5 zreplctl_local_mirror",
+		"b/mirror/x@s5 zreplctl_last_mirror", "b/mirror/x/y@s5 zreplctl_last_mirror")
+}
+
+// TestResume cuts a send and sees that the next run sends only the rest.
+func TestResume(t *testing.T) {
+	w := newWorld(t)
+	w.tree()
+	w.fill("a/x", 20<<20)
+	w.snapshot("s1")
+	w.write("sim/faults", "on=send match=a/x@s1 cut=12000000\n")
+	if code, said := w.ctl("pull", "-skip", "prune", "fetch"); code != 1 || !strings.Contains(said, `cannot replicate "a/x" to "b/back/a/x": zfs send on the sender: `) {
+		t.Fatalf("a cut send: exit status %d\n%s", code, said)
+	}
+	w.same("a/z", "b/back/a/z")
+	w.done("pull", "fetch")
+	w.same("a/x", "b/back/a/x")
+	var sent []string
+	for _, line := range w.logged("send") {
+		if strings.Contains(line, "-t 1-") {
+			sent = append(sent, line)
+		}
+	}
+	if len(sent) != 1 {
+		t.Errorf("resumed %d times", len(sent))
+	}
+}
+
+// logged lists the arguments of the simulator's commands so far.
+func (w *world) logged(command string) []string {
+	w.t.Helper()
+	text, err := os.ReadFile(w.path("sim/log"))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	var out []string
+	for line := range strings.Lines(string(text)) {
+		f := strings.Split(strings.TrimSuffix(line, "\n"), "\t")
+		if len(f) < 6 || f[0] != "start" {
+			continue
+		}
+		args := strings.TrimPrefix(f[5], "zfs ")
+		if command == "" || strings.HasPrefix(args, command+" ") {
+			out = append(out, args)
+		}
+	}
+	return out
+}
+
+// TestCost counts zfs commands, of both sides together.
+func TestCost(t *testing.T) {
+	w := newWorld(t)
+	const n = 30
+	w.must("zfs", "create", "a/x")
+	for i := range n {
+		w.must("zfs", "create", fmt.Sprintf("a/x/%d", i))
+	}
+	w.snapshot("s1")
+	w.done("local", "mirror")
+	count := func() (listing, streams, other int) {
+		w.write("sim/log", "")
+		w.done("local", "mirror")
+		for _, c := range w.logged("") {
+			switch verb, _, _ := strings.Cut(c, " "); verb {
+			case "send", "receive":
+				streams++
+			case "list", "get", "holds":
+				listing++
+			default:
+				other++
+			}
+		}
+		return
+	}
+	if l, s, o := count(); l > 4 || s+o != 0 {
+		t.Errorf("nothing to do: %d listings, %d streams, %d others", l, s, o)
+	}
+	w.snapshot("s2")
+	l, s, o := count()
+	t.Logf("%d datasets with a new snapshot: %d listings, %d streams, %d others", n+1, l, s, o)
+	if waves := 3; s != 2*(n+1) || l > 6+waves || o > 4*waves {
+		t.Errorf("too many: %d listings, %d streams, %d others", l, s, o)
+	}
+}
