@@ -13,6 +13,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/zrepl-tools/zrepl-tools/lib/zfssim"
 )
 
 var bin string // the programs, built once
@@ -118,14 +120,12 @@ func (w *world) serve(host, id, cut string) string {
 
 // sim runs a command of the simulator, outside of all counting.
 func (w *world) sim(args ...string) (string, error) {
-	cmd := exec.Command(filepath.Join(bin, "zfs-sim"))
-	cmd.Args = args
-	cmd.Env = append(os.Environ(), "ZFS_SIM_ROOT="+w.path("sim"))
-	out, err := cmd.CombinedOutput()
-	if err != nil {
-		return "", fmt.Errorf("%q: %w: %s", args, err, out)
+	var out, errs strings.Builder
+	env := func(name string) string { return map[string]string{"ZFS_SIM_ROOT": w.path("sim")}[name] }
+	if status := zfssim.Run(zfssim.Command{Args: args, Env: env, Stdout: &out, Stderr: &errs}); status != 0 {
+		return "", fmt.Errorf("%q: exit status %d: %s", args, status, errs.String())
 	}
-	return string(out), nil
+	return out.String(), nil
 }
 
 func (w *world) must(t *testing.T, args ...string) string {
