@@ -81,7 +81,7 @@ func plainCalls(t *testing.T, c Client) {
 func lineCalls(t *testing.T, c Client) {
 	t.Helper()
 	ctx := context.Background()
-	for _, n := range []int{0, 1, 20_000} {
+	for _, n := range []int{0, 1, 6_000} {
 		i := 0
 		for a, err := range Stream[answer](ctx, c, "count", n) {
 			if err != nil || a.N != i {
@@ -98,7 +98,7 @@ func lineCalls(t *testing.T, c Client) {
 			t.Errorf("count of -1: %v", err)
 		}
 	}
-	for _, n := range []int{0, 3, 10_000} {
+	for _, n := range []int{0, 3, 5_000} {
 		lines, last := 0, error(nil)
 		for _, err := range Stream[answer](ctx, c, "count-badly", n) {
 			if last = err; err == nil {
