@@ -43,9 +43,11 @@ func (d *destroyer) batch(ctx context.Context, shorts []string) error {
 	}
 	err := d.z.DestroySnapshots(ctx, d.ds, shorts)
 	switch {
+	case err == nil:
+		return d.destroyed(shorts)
 	case ctx.Err() != nil:
 		return ctx.Err()
-	case err == nil, len(shorts) == 1 && zfs.NotExist(err):
+	case len(shorts) == 1 && zfs.NotExist(err):
 		return d.destroyed(shorts)
 	case len(shorts) == 1:
 		d.leave(shorts[0], err)

@@ -3,19 +3,16 @@ package zfs
 import (
 	"bufio"
 	"context"
-	"errors"
 	"io"
 	"os"
-	"os/exec"
-	"strings"
 	"syscall"
-	"time"
+
+	"github.com/zrepl-tools/zrepl-tools/lib/child"
 )
 
 const (
 	maxLine   = 1 << 20  // of output; a snapshot's clones can make a long one
 	maxStderr = 64 << 10 // kept of what a command says
-	grace     = 5 * time.Second
 )
 
 // lines runs zfs with args and calls each with every line of its output as it
@@ -25,58 +22,37 @@ func (z *ZFS) lines(ctx context.Context, args []string, each func(line string) e
 	if z.Ran != nil {
 		z.Ran(args)
 	}
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	cmd := z.command(ctx, args)
-	said := &tail{max: maxStderr}
-	cmd.Stderr = said
-	out, err := cmd.StdoutPipe()
+	r, w, err := child.Pipe()
 	if err != nil {
 		return &Error{Args: args, Code: 1, Err: err}
 	}
-	if err := cmd.Start(); err != nil {
+	defer r.Close()
+	p, err := child.Start(ctx, child.Cmd{
+		Args: append([]string{z.Path}, args...),
+		// Messages are matched, so they must be in English.
+		Env:    append(os.Environ(), "LC_ALL=C"),
+		Stdout: w,
+		Stderr: &child.Tail{Max: maxStderr},
+	})
+	w.Close()
+	if err != nil {
 		return &Error{Args: args, Code: 1, Err: err}
 	}
-	readErr := readLines(out, each)
+	readErr := readLines(r, each)
 	if readErr != nil {
-		cancel()
+		r.Close() // so that it is not stuck in writing
+		p.Signal(syscall.SIGTERM)
 	}
-	waitErr := cmd.Wait()
-	if readErr != nil {
+	status := p.Wait()
+	switch {
+	case status.OK() && readErr == nil:
+		return nil
+	case ctx.Err() != nil:
+		return &Error{Args: args, Code: status.Code, Stderr: status.Stderr, Err: ctx.Err()}
+	case readErr != nil:
 		return readErr
 	}
-	return result(ctx, args, cmd, waitErr, said)
-}
-
-// command speaks English, because messages are matched, and is asked to end
-// before it is made to: a half-done zfs command is the kernel's to finish.
-func (z *ZFS) command(ctx context.Context, args []string) *exec.Cmd {
-	cmd := exec.CommandContext(ctx, z.Path, args...)
-	cmd.Env = append(os.Environ(), "LC_ALL=C")
-	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
-	cmd.WaitDelay = grace
-	return cmd
-}
-
-func result(ctx context.Context, args []string, cmd *exec.Cmd, waitErr error, said *tail) error {
-	if waitErr == nil {
-		return nil
-	}
-	e := &Error{Args: args, Code: 1, Stderr: said.String()}
-	var exit *exec.ExitError
-	switch {
-	case errors.As(waitErr, &exit):
-		e.Code = exit.ExitCode()
-		if ws, ok := exit.Sys().(syscall.WaitStatus); ok && ws.Signaled() {
-			e.Code = 128 + int(ws.Signal())
-		}
-	default:
-		e.Err = waitErr
-	}
-	if ctx.Err() != nil {
-		e.Err = ctx.Err()
-	}
-	return e
+	return &Error{Args: args, Code: status.Code, Stderr: status.Stderr, Err: status.Err}
 }
 
 func readLines(r io.Reader, each func(string) error) error {
@@ -87,32 +63,5 @@ func readLines(r io.Reader, each func(string) error) error {
 			return err
 		}
 	}
-	if err := lines.Err(); err != nil && !errors.Is(err, os.ErrClosed) {
-		return err
-	}
-	return nil
-}
-
-// tail keeps the last max bytes written to it.
-type tail struct {
-	max int
-	buf []byte
-}
-
-func (t *tail) Write(p []byte) (int, error) {
-	t.buf = append(t.buf, p...)
-	if over := len(t.buf) - t.max; over > 0 {
-		t.buf = append(t.buf[:0], t.buf[over:]...)
-	}
-	return len(p), nil
-}
-
-// String drops control characters: names in messages are data.
-func (t *tail) String() string {
-	return strings.TrimSpace(strings.Map(func(r rune) rune {
-		if r != '\n' && (r < ' ' || r == 0x7f || 0x80 <= r && r < 0xa0) {
-			return -1
-		}
-		return r
-	}, strings.ToValidUTF8(string(t.buf), "?")))
+	return lines.Err()
 }
