@@ -157,8 +157,9 @@ change() {
 # agree SOURCE TARGET SNAPSHOT says whether a snapshot of a subtree is the same on both sides: guids
 # and contents. It prints what there is.
 agree() {
-  differ=0
+  differ=1
   for there in $(zfs list -H -r -t snapshot -o name "$2" | grep "@$3\$"); do
+    [ "$there" != "$2@$3" ] || differ=0 # there is something to compare
     from=$1${there#"$2"}
     if [ "$(zfs get -H -o value guid "$from")" != "$(zfs get -H -o value guid "$there")" ]; then
       echo "$there: another guid than $from"
@@ -267,5 +268,5 @@ stop_sshd() {
   sshd=
 }
 ssh_connect() {
-  echo "{type: ssh+stdinserver, host: 127.0.0.1, user: $(id -un), port: $port, identity_file: $work/ssh/key, options: [-o, UserKnownHostsFile=$work/ssh/known_hosts]}"
+  echo "{type: ssh+stdinserver, host: 127.0.0.1, user: $(id -un), port: $port, identity_file: $work/ssh/key, options: [UserKnownHostsFile=$work/ssh/known_hosts]}"
 }

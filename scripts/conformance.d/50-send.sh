@@ -7,6 +7,7 @@ q zfs snapshot -r cona/r@two
 rm $D/mnt/cona/r/data
 q zfs snapshot -r cona/r@three
 q zfs bookmark cona/r@one cona/r#one
+q zfs bookmark cona/r@two cona/r#two
 q zfs create conb/r
 s $D/full zfs send cona/r@one
 s $D/inc zfs send -i @one cona/r@two
@@ -115,31 +116,55 @@ r $D/treegone zfs receive -uF conb/r/tree
 t zfs list -H -t all -o name -r conb/r/tree
 section receiving onto changed destinations
 r $D/full zfs receive conb/r/m
-t cat $D/mnt/conb/r/m/two
 t zfs get -H -o value mounted conb/r/m
 echo dirt >$D/mnt/conb/r/m/dirt
 r $D/inc zfs receive conb/r/m
 r $D/inc zfs receive -F conb/r/m
 t ls $D/mnt/conb/r/m
+t zfs unmount conb/r/m
+t zfs rollback conb/r/m@two
+t zfs get -H -o value written conb/r/m
 t zfs snapshot conb/r/m@foreign
-r $D/inc3 zfs receive conb/r/m
+t zfs get -Hp -o value written,written@two conb/r/m
+r $D/inc3 zfs receive -u conb/r/m
 t zfs list -H -t snapshot -o name conb/r/m
+t zfs mount conb/r/m
 echo dirt >$D/mnt/conb/r/m/dirt
 q zfs snapshot conb/r/m@dirty
 s $D/four zfs send -i @three cona/r@four
 r $D/four zfs receive conb/r/m
 q zfs hold keep conb/r/m@dirty
 r $D/four zfs receive -F conb/r/m
+t zfs list -H -t snapshot -o name conb/r/m
 q zfs release keep conb/r/m@dirty
 r $D/four zfs receive -F conb/r/m
 t zfs list -H -t snapshot -o name conb/r/m
-t zfs get -H -o value written conb/r/m
 t zfs rename conb/r/m@four conb/r/m@other
-r $D/four zfs receive conb/r/m
-t zfs rollback -r conb/r/m@three
-t zfs snapshot conb/r/m@four
-r $D/four zfs receive conb/r/m
 r $D/four zfs receive -F conb/r/m
+t zfs list -H -t snapshot -o name conb/r/m
+t zfs rollback -r conb/r/m@three
+t zfs unmount conb/r/m
+t zfs rollback conb/r/m@three
+t zfs snapshot conb/r/m@four
+r $D/four zfs receive -u conb/r/m
+r $D/four zfs receive -uF conb/r/m
+t zfs list -H -t snapshot -o name conb/r/m
+section corrupt streams
+head -c 100000 $D/full >$D/part
+r $D/part zfs receive -u conb/r/part
+{ head -c 100000 $D/full; printf XXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXX; tail -c +100033 $D/full; } >$D/corrupt
+r $D/corrupt zfs receive -u conb/r/corrupt
+r $D/corrupt zfs receive -s -u conb/r/corrupt
+t zfs list -H -o name conb/r/corrupt
+t zfs receive -A conb/r/corrupt
+head -c 300 $D/full >$D/part
+r $D/part zfs receive -u conb/r/part
+head -c 312 $D/full >$D/part
+r $D/part zfs receive -u conb/r/part
+r $D/part zfs receive -s -u conb/r/part
+t zfs destroy -r conb/r/part
+head -c 50000 $D/tree >$D/part
+r $D/part zfs receive -u conb/r/part
 section volumes
 q zfs create -V 8M cona/vol
 q zfs snapshot cona/vol@one

@@ -39,7 +39,6 @@ r $D/cutinc zfs receive -s -u conb/k/a
 t zfs list -H -t all -o name -r conb/k/a
 t zfs get -H -o value clones conb/k/a@one
 t zfs destroy conb/k/a@one
-t zfs destroy -d conb/k/a@one
 t zfs list -H -t all -o name "conb/k/a/%recv"
 r $D/inc zfs receive -s -u conb/k/a
 t zfs send -nvt $(token conb/k/a)

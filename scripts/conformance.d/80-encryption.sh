@@ -81,7 +81,6 @@ t zfs unallow everyone hold cona/e
 t zfs allow cona/e
 t zfs allow everyone nonsense cona/e
 t zfs allow everyone send cona/nope
-t zfs allow
 t zfs unallow everyone cona/e
 t zfs unallow -u root cona/e
 t zfs allow cona/e
