@@ -188,6 +188,7 @@ func (r *round) done(ctx context.Context, i int, step plan.Step, err error) {
 		r.blame(i, err)
 		for _, below := range r.queue.Fail(i) {
 			r.blame(below, fmt.Errorf("%q above it failed", r.results[i].Target))
+			r.update(r.results[below].Target, func(d *progress.Dataset) { d.Reason = string(plan.ParentFailed) })
 		}
 		return
 	}

@@ -105,10 +105,14 @@ func (e *DatasetsError) Error() string {
 	return fmt.Sprintf("%d datasets were not replicated", len(e.Failed))
 }
 
-// Unwrap returns one error for each dataset.
+// Each returns one error for each dataset, save for those that only wait for
+// another one.
 func (e *DatasetsError) Each() []error {
 	var all []error
 	for _, d := range e.Failed {
+		if d.Reason == string(plan.ParentFailed) && len(e.Failed) > 1 {
+			continue
+		}
 		name, text := d.Source, d.Error
 		if name == "" {
 			name = d.Target
@@ -117,6 +121,9 @@ func (e *DatasetsError) Each() []error {
 			text = d.Reason + ": " + text
 		}
 		all = append(all, fmt.Errorf("cannot replicate %q to %q: %s", name, d.Target, text))
+	}
+	if len(all) == 0 {
+		all = append(all, e)
 	}
 	return all
 }

@@ -1,0 +1,118 @@
+package job_test
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// processes lists those that run in this world, by number, with their command
+// lines.
+func (w *world) processes() map[int]string {
+	w.t.Helper()
+	all := map[int]string{}
+	dirs, _ := filepath.Glob("/proc/[0-9]*")
+	for _, dir := range dirs {
+		env, err := os.ReadFile(dir + "/environ")
+		if err != nil || !bytes.Contains(env, []byte("ZFS_SIM_ROOT="+w.path("sim")+"\x00")) {
+			continue
+		}
+		line, err := os.ReadFile(dir + "/cmdline")
+		if err != nil || len(line) == 0 {
+			continue
+		}
+		pid, _ := strconv.Atoi(filepath.Base(dir))
+		all[pid] = strings.ReplaceAll(string(line), "\x00", " ")
+	}
+	return all
+}
+
+// find waits for a process of a program, the first word, whose command line
+// holds the others.
+func (w *world) find(words ...string) int {
+	w.t.Helper()
+	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+	next:
+		for pid, line := range w.processes() {
+			if program, _, _ := strings.Cut(line, " "); filepath.Base(program) != words[0] {
+				continue
+			}
+			for _, word := range words[1:] {
+				if !strings.Contains(line, word) {
+					continue next
+				}
+			}
+			return pid
+		}
+	}
+	w.t.Fatalf("no process %v among %v", words, w.processes())
+	return 0
+}
+
+// TestKill kills each program of a pull in the middle of a stream. What is
+// left ends by itself, the pull says so in one line, and the next one
+// completes.
+func TestKill(t *testing.T) {
+	for _, victim := range []struct {
+		name   string
+		words  []string
+		status int // of the pull; -1: it is the victim
+		says   string
+	}{
+		{"zrecv-frame", []string{"zrecv-frame"}, 1, "zrecv-frame: killed by signal 9"},
+		{"zfs receive", []string{"zfs", " receive "}, 1, "zfs receive: killed by SIGKILL"},
+		{"zfs send", []string{"zfs", " send ", "a/x@s1"}, 1, "zfs send on the sender: killed by SIGKILL"},
+		{"zsend-frame", []string{"zsend-frame"}, 75, "the stream was cut"},
+		{"serve", []string{"zreplctl", " serve me"}, 1, "zfs send on the sender: "},
+		{"pull", []string{"zreplctl", " pull "}, -1, ""},
+	} {
+		t.Run(victim.name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.tree()
+			w.fill("a/x", 8<<20)
+			w.snapshot("s1")
+			w.write("sim/faults", "on=send match=a/x@s1 rate=1000000\n")
+			run := w.command("zreplctl", "-config", w.path("c.yml"), "pull", "-retries", "0", "-skip", "prune", "fetch")
+			var said bytes.Buffer
+			run.Stderr, run.Stdout = &said, &said
+			if err := run.Start(); err != nil {
+				t.Fatal(err)
+			}
+			w.find("zfs", " send ", "a/x@s1")
+			w.find("zfs", " receive ", "b/back/a/x@s1")
+			time.Sleep(300 * time.Millisecond) // some of the stream is on its way
+			pid := w.find(victim.words...)
+			syscall.Kill(pid, syscall.SIGKILL)
+			begun := time.Now()
+			run.Wait()
+			for len(w.processes()) > 0 && time.Since(begun) < 10*time.Second {
+				time.Sleep(20 * time.Millisecond)
+			}
+			if left := w.processes(); len(left) > 0 {
+				t.Errorf("after %v there are still %v", time.Since(begun), left)
+			}
+			t.Logf("%s: the rest ended after %v: %s", victim.name, time.Since(begun).Round(time.Millisecond), strings.TrimSpace(said.String()))
+			if code := run.ProcessState.ExitCode(); victim.status >= 0 && code != victim.status {
+				t.Errorf("exit status %d, not %d", code, victim.status)
+			}
+			if victim.status >= 0 {
+				if n := strings.Count(said.String(), "\n"); n != 1 || !strings.Contains(said.String(), victim.says) {
+					t.Errorf("says %q, not %q", said.String(), victim.says)
+				}
+			}
+			w.write("sim/faults", "")
+			w.done("pull", "fetch")
+			w.same("a/x", "b/back/a/x")
+			if h := fmt.Sprint(w.holds()); !strings.Contains(h, "b/back/a/x@s1 zreplctl_last_fetch") {
+				t.Errorf("holds %s", h)
+			}
+		})
+	}
+}
