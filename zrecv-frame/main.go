@@ -110,38 +110,6 @@ func (o *options) exec(ctx context.Context, args []string) error {
 	return o.report(t, err)
 }
 
-// start starts the command, whose stdin then gets what is received.
-func (o *options) start(ctx context.Context, args []string, receive *frame.ReceiveOptions) (*child.Process, error) {
-	r, w, err := child.Pipe()
-	if err != nil {
-		return nil, err
-	}
-	defer r.Close()
-	p, err := child.Start(context.WithoutCancel(ctx), child.Cmd{
-		Args: args, Stdin: r, Stdout: o.out, Stderr: &child.Tail{}, StderrCopy: o.stderr,
-		Group: !o.tty, Guard: !o.tty, GuardKeepsOpen: w,
-	})
-	if err != nil {
-		w.Close()
-		return nil, err
-	}
-	receive.Out, receive.Command = w, command{p, ctx}
-	return p, nil
-}
-
-// command passes a signal that stopped us on, before it kills.
-type command struct {
-	*child.Process
-	ctx context.Context
-}
-
-func (c command) Kill() {
-	if s, ok := errors.AsType[cli.SignalError](context.Cause(c.ctx)); ok {
-		c.End(s.Signal, time.Second)
-	}
-	c.Process.Kill()
-}
-
 // report tells the outcome, and returns the error that ends the program.
 func (o *options) report(t frame.Trailer, err error) error {
 	out := frame.NewOutcome(t, o.moved.Load(), err)

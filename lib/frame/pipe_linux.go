@@ -1,12 +1,26 @@
 package frame
 
 import (
+	"errors"
 	"fmt"
+	"hash/crc32"
 	"io"
 	"os"
 
 	"golang.org/x/sys/unix"
 )
+
+// errNotHere says that data cannot be moved between these descriptors other
+// than by copying.
+var errNotHere = errors.New("not here")
+
+// spliceFlags: a call that would wait returns EAGAIN instead, so that waiting
+// is done by poll, where it can be ended.
+const spliceFlags = unix.SPLICE_F_MOVE | unix.SPLICE_F_NONBLOCK
+
+// readPiece is how much of a duplicate is read at once to be summed: what
+// stays in a processor's own cache.
+const readPiece = 128 << 10
 
 // pipeSize is how large a pipe should be: what a user without privileges may
 // have at most by default.
@@ -88,4 +102,20 @@ func tee(from, to, n int) (int, error) {
 			return max(0, int(got)), err
 		}
 	}
+}
+
+// sum takes the next n bytes of a pipe into a CRC-32C, a piece at a time.
+func (p *pipe) sum(crc uint32, n int, piece []byte) (uint32, error) {
+	for n > 0 {
+		got, err := unix.Read(p.r, piece[:min(n, len(piece))])
+		switch {
+		case err == unix.EINTR:
+			continue
+		case err != nil:
+			return crc, fmt.Errorf("cannot read: %w", err)
+		}
+		crc = crc32.Update(crc, castagnoli, piece[:got])
+		n -= got
+	}
+	return crc, nil
 }

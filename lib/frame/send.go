@@ -29,10 +29,6 @@ type SendOptions struct {
 // without ending, which only something the command started can cause.
 const heldGrace = 2 * time.Second
 
-// abandonAfter is how long a cancelled Send or Receive waits for a read or
-// write that blocks on a descriptor that others share.
-const abandonAfter = 300 * time.Millisecond
-
 // Send reads In to its end and writes it to Out as one framed stream, and no
 // byte more. It returns the trailer that it wrote. The error is nil only if
 // the trailer says ok; *FailedError says that the trailer reports a failure of
@@ -55,32 +51,6 @@ func Send(ctx context.Context, o SendOptions) (Trailer, error) {
 		}
 		return err
 	})
-}
-
-// detach runs f, which may block, in a goroutine, and leaves that to itself
-// where it does not end soon after ctx was cancelled.
-func detach(ctx context.Context, cmd Command, f func() error) error {
-	result := make(chan error, 1)
-	go func() { result <- f() }()
-	select {
-	case err := <-result:
-		return err
-	case <-ctx.Done():
-	}
-	select {
-	case err := <-result:
-		return err
-	case <-time.After(abandonAfter):
-	}
-	if cmd != nil {
-		cmd.Kill()
-	}
-	select {
-	case err := <-result:
-		return err
-	case <-time.After(abandonAfter):
-		return context.Cause(ctx)
-	}
 }
 
 type sender struct {
@@ -234,120 +204,4 @@ func (s *sender) copy(most int) (int, error) {
 	}
 	s.inFrame = false
 	return n, nil
-}
-
-// allowance waits until the rate allows more, and says how much.
-func (s *sender) allowance() (int, error) {
-	for {
-		n, wait := s.limit.allowance(time.Now())
-		if n > 0 {
-			return n, s.watch.cancelled()
-		}
-		if err := s.idle(nil, wait); err != nil {
-			return 0, err
-		}
-	}
-}
-
-// awaitInput waits until there is input, or its end.
-func (s *sender) awaitInput() error {
-	beat := s.nextBeat()
-	for {
-		fds := []unix.PollFd{{Fd: int32(s.in.fd), Events: unix.POLLIN}}
-		if err := s.idle(fds, s.patience(beat)); err != nil {
-			return err
-		}
-		if fds[0].Revents != 0 {
-			s.silent = time.Time{}
-			return nil
-		}
-		if err := s.heldOpen(); err != nil {
-			return err
-		}
-		if s.Heartbeat > 0 && !time.Now().Before(beat) {
-			if err := s.beat(); err != nil {
-				return err
-			}
-			beat = s.nextBeat()
-		}
-	}
-}
-
-// awaitCommand waits until the command has ended, once its output has.
-func (s *sender) awaitCommand() error {
-	for beat := s.nextBeat(); !s.watch.commandEnded(); {
-		if err := s.idle(nil, s.patience(beat)); err != nil {
-			return err
-		}
-		if s.Heartbeat > 0 && !time.Now().Before(beat) {
-			if err := s.beat(); err != nil {
-				return err
-			}
-			beat = s.nextBeat()
-		}
-	}
-	return nil
-}
-
-func (s *sender) nextBeat() time.Time { return time.Now().Add(s.Heartbeat) }
-
-// patience is how long to wait at most.
-func (s *sender) patience(beat time.Time) time.Duration {
-	d := time.Duration(-1)
-	if s.Heartbeat > 0 {
-		d = max(0, time.Until(beat))
-	}
-	if s.watch.commandEnded() && (d < 0 || d > heldGrace) {
-		d = heldGrace
-	}
-	return d
-}
-
-// heldOpen is an error once the command has ended and its output has been
-// silent for a while without ending.
-func (s *sender) heldOpen() error {
-	switch {
-	case !s.watch.commandEnded():
-	case s.silent.IsZero():
-		s.silent = time.Now()
-	case time.Since(s.silent) >= heldGrace:
-		return &inputEnd{ErrHeldOpen}
-	}
-	return nil
-}
-
-// idle waits for fds, and notices meanwhile if nobody reads our output.
-func (s *sender) idle(fds []unix.PollFd, timeout time.Duration) error {
-	if err := s.watch.cancelled(); err != nil {
-		return err
-	}
-	all := append(fds, unix.PollFd{Fd: int32(s.out.fd)})
-	_, _, err := s.watch.poll(all, timeout)
-	copy(fds, all)
-	if err == nil && all[len(fds)].Revents&(unix.POLLERR|unix.POLLHUP) != 0 && s.out.kind != fileKind {
-		err = fmt.Errorf("cannot write: %w", unix.EPIPE)
-	}
-	return err
-}
-
-// beat sends a heartbeat, unless it would have to wait.
-func (s *sender) beat() error {
-	if !s.writable() {
-		return nil
-	}
-	return s.w.Heartbeat()
-}
-
-// writable tells whether a few bytes can be written without waiting.
-func (s *sender) writable() bool {
-	fds := []unix.PollFd{{Fd: int32(s.out.fd), Events: unix.POLLOUT}}
-	n, err := unix.Poll(fds, 0)
-	return err == nil && n > 0 && fds[0].Revents&unix.POLLOUT != 0
-}
-
-// sendOut is the sender's output as an io.Writer.
-type sendOut struct{ s *sender }
-
-func (o sendOut) Write(b []byte) (int, error) {
-	return o.s.out.writeAll(b, o.s.watch, o.s.watch.cancelled)
 }

@@ -1,0 +1,43 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/zrepl-tools/zrepl-tools/lib/child"
+	"github.com/zrepl-tools/zrepl-tools/lib/cli"
+	"github.com/zrepl-tools/zrepl-tools/lib/frame"
+)
+
+// start starts the command, whose stdout is then what is sent.
+func (o *options) start(ctx context.Context, args []string, send *frame.SendOptions) (*child.Process, error) {
+	r, w, err := child.Pipe()
+	if err != nil {
+		return nil, err
+	}
+	defer w.Close()
+	p, err := child.Start(context.WithoutCancel(ctx), child.Cmd{
+		Args: args, Stdin: o.in, Stdout: w, Stderr: &child.Tail{}, StderrCopy: o.stderr,
+		Group: !o.tty, Guard: !o.tty,
+	})
+	if err != nil {
+		r.Close()
+		return nil, err
+	}
+	send.In, send.Command = r, command{p, ctx}
+	return p, nil
+}
+
+// command passes a signal that stopped us on, before it kills.
+type command struct {
+	*child.Process
+	ctx context.Context
+}
+
+func (c command) Kill() {
+	if s, ok := errors.AsType[cli.SignalError](context.Cause(c.ctx)); ok {
+		c.End(s.Signal, time.Second)
+	}
+	c.Process.Kill()
+}
