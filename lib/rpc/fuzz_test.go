@@ -1,11 +1,14 @@
 package rpc
 
 import (
+	"bytes"
 	"context"
 	"io"
 	"iter"
 	"testing"
 	"time"
+
+	"github.com/zrepl-tools/zrepl-tools/lib/frame"
 )
 
 // FuzzServe gives a server any bytes: it ends, and what it does not
@@ -44,6 +47,35 @@ func FuzzServe(f *testing.F) {
 		}
 		for _, end := range []io.Closer{r, out, back} {
 			end.Close()
+		}
+	})
+}
+
+// FuzzMessage gets past the checksums: whole frames with any header and body.
+func FuzzMessage(f *testing.F) {
+	f.Add(request("echo", "json", "json"), `{"Text":"x"}`, uint8(4))
+	f.Add(request("sum", "jsonl", "json"), "1\n2\n3\n", uint8(4))
+	f.Add(request("double", "jsonl", "jsonl"), "1\n2\n3\n", uint8(1))
+	f.Add(request("count", "json", "jsonl"), "12", uint8(1))
+	f.Add(request("store", "octets", "json"), `{"Text":"refuse"}`, uint8(9))
+	f.Add(request("nothing", "none", "none"), "", uint8(9))
+	f.Fuzz(func(t *testing.T, header, data string, size uint8) {
+		var b bytes.Buffer
+		w := frame.NewWriter(&b, frame.CRC32C)
+		if w.Header([]byte(header)) != nil || len(data) > 1000 {
+			return
+		}
+		for n := int(size)%64 + 1; len(data) > 0; {
+			n = min(n, len(data))
+			w.Data([]byte(data[:n]))
+			data = data[n:]
+		}
+		w.Trailer(frame.Trailer{Status: frame.StatusOK})
+		s := testServer()
+		s.Limits = Limits{JSON: 500, Line: 100, Lines: 100}
+		err, reply := serveBytes(t, s, b.Bytes())
+		if err == nil && len(reply) == 0 {
+			t.Error("a good end without a reply")
 		}
 	})
 }

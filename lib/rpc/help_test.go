@@ -111,7 +111,7 @@ func testServer() *Server {
 	})
 	s.Handle("fail", func(context.Context, struct{}) (struct{}, error) { return struct{}{}, errors.New("it broke") })
 	s.Handle("count", func(_ context.Context, n int) (iter.Seq2[answer, error], error) {
-		if n < 0 {
+		if n < 0 || n > 1_000_000 {
 			return nil, errors.New("less than nothing")
 		}
 		return counted(n, nil), nil

@@ -1,0 +1,183 @@
+package transport
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+func sh(script string) Connect {
+	return Connect{Type: TypeExec, Command: []string{"/bin/sh", "-c", script}}
+}
+
+func dial(t *testing.T, to Connect) *Conn {
+	t.Helper()
+	c, err := Dial(context.Background(), to)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	return c
+}
+
+func TestExec(t *testing.T) {
+	c := dial(t, Connect{Type: TypeExec, Command: []string{"cat"}})
+	for _, f := range []*os.File{c.In, c.Out} {
+		if flags, _ := unix.FcntlInt(f.Fd(), unix.F_GETFD, 0); flags&unix.FD_CLOEXEC == 0 {
+			t.Error("a descriptor is not close-on-exec")
+		}
+		if flags, _ := unix.FcntlInt(f.Fd(), unix.F_GETFL, 0); flags&unix.O_NONBLOCK != 0 {
+			t.Error("a descriptor does not block")
+		}
+	}
+	io.WriteString(c.Out, "hello\n")
+	if got, err := bufio.NewReader(c.In).ReadString('\n'); got != "hello\n" {
+		t.Errorf("%q, %v", got, err)
+	}
+	if s := c.Wait(); !s.OK() {
+		t.Errorf("ended with %s", s)
+	}
+}
+
+func TestDialRefuses(t *testing.T) {
+	for _, to := range []Connect{
+		{}, {Type: TypeExec}, {Type: TypeSSH}, {Type: TypeSSH, Host: "-oProxyCommand=x"}, {Type: TypeSSH, Host: "h", User: "-x"},
+		{Type: "tcp", Host: "h"}, {Type: TypeExec, Command: []string{"/no/such/program"}},
+	} {
+		if c, err := Dial(context.Background(), to); err == nil {
+			c.Close()
+			t.Errorf("%+v was dialled", to)
+		}
+	}
+}
+
+func TestSSHArgs(t *testing.T) {
+	args, err := Connect{Type: TypeSSH, Host: "prod1", User: "root", Port: 2222, IdentityFile: "/k", Options: []string{"Compression=yes"}}.sshArgs()
+	want := "ssh -T -o Compression=yes -o BatchMode=yes -o ServerAliveInterval=15 -o ServerAliveCountMax=4 -o ConnectTimeout=30 -i /k -o IdentitiesOnly=yes -p 2222 -l root -- prod1"
+	if got := strings.Join(args, " "); err != nil || got != want {
+		t.Errorf("%s, %v", got, err)
+	}
+}
+
+// TestEnvironment: a daemon's ssh gets PATH and HOME, and no agent.
+func TestEnvironment(t *testing.T) {
+	t.Setenv("SSH_AUTH_SOCK", "/agent")
+	t.Setenv("HOME", "/home/x")
+	env := Connect{Type: TypeSSH, Daemon: true}.environment()
+	slices.Sort(env)
+	if len(env) != 2 || env[0] != "HOME=/home/x" || !strings.HasPrefix(env[1], "PATH=") {
+		t.Errorf("%q", env)
+	}
+	if env := (Connect{Type: TypeSSH}).environment(); env != nil {
+		t.Errorf("%q", env)
+	}
+}
+
+// fakeSSH puts a program named ssh in front of all others.
+func fakeSSH(t *testing.T, script string) Connect {
+	t.Helper()
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "ssh"), []byte("#!/bin/sh\n"+script+"\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PATH", dir+":"+os.Getenv("PATH"))
+	return Connect{Type: TypeSSH, Host: "prod1"}
+}
+
+// hungUp is what a reader of a lost connection sees.
+type hungUp struct{}
+
+func (hungUp) Error() string   { return "the far side hung up" }
+func (hungUp) ExitStatus() int { return 75 }
+
+func TestExplain(t *testing.T) {
+	ssh := fakeSSH(t, `echo "ssh: connect to host prod1 port 22: Connection refused" >&2; printf '\033[31mred\n' >&2; exit 255`)
+	for name, c := range map[string]struct {
+		to     Connect
+		err    error
+		want   string
+		status int
+	}{
+		"ssh":              {ssh, hungUp{}, "ssh prod1: ssh: connect to host prod1 port 22: Connection refused; [31mred (exit status 255)", 75},
+		"temporary":        {sh("exit 75"), hungUp{}, "/bin/sh: the far side hung up (exit status 75)", 75},
+		"killed":           {sh("kill -9 $$"), hungUp{}, "/bin/sh: the far side hung up (killed by signal 9 (killed))", 75},
+		"not found":        {sh("echo no such command >&2; exit 127"), hungUp{}, "/bin/sh: no such command (exit status 127)", 1},
+		"no ssh":           {sh("exit 255"), hungUp{}, "/bin/sh: the far side hung up (exit status 255)", 1},
+		"quiet":            {sh("exit 0"), hungUp{}, "/bin/sh: the far side hung up", 75},
+		"nonsense":         {sh("exit 0"), errors.New("it says hello"), "/bin/sh: it says hello", 1},
+		"alive":            {sh("exec cat"), errors.New("it says hello"), "/bin/sh: it says hello", 1},
+		"alive and silent": {sh("exec sleep 60"), hungUp{}, "/bin/sh: the far side hung up", 75},
+	} {
+		t.Run(name, func(t *testing.T) {
+			conn := dial(t, c.to)
+			err := conn.Explain(c.err)
+			var status interface{ ExitStatus() int }
+			if !errors.As(err, &status) || err.Error() != c.want || status.ExitStatus() != c.status {
+				t.Errorf("%v, want %s", err, c.want)
+			}
+			if !errors.Is(err, c.err) {
+				t.Error("the cause is lost")
+			}
+		})
+	}
+	if err := dial(t, sh("exec cat")).Explain(nil); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestHeldOpen: a grandchild that keeps stderr, as ssh's ControlPersist does,
+// holds up nobody.
+func TestHeldOpen(t *testing.T) {
+	c := dial(t, sh("sleep 60 & echo lost >&2; exit 255"))
+	began := time.Now()
+	if s := c.Wait(); s.Code != 255 || s.Stderr != "lost" {
+		t.Errorf("%+v", s)
+	}
+	if d := time.Since(began); d > 5*time.Second {
+		t.Errorf("took %s", d)
+	}
+}
+
+// TestStubborn: a program that ignores the end of its input is ended, with
+// its children.
+func TestStubborn(t *testing.T) {
+	c := dial(t, sh(`trap "" TERM; echo $$; while :; do sleep 1; done`))
+	var pid int
+	line, _ := bufio.NewReader(c.In).ReadString('\n')
+	for _, d := range strings.TrimSpace(line) {
+		pid = 10*pid + int(d-'0')
+	}
+	began := time.Now()
+	if s := c.Wait(); s.Signal != syscall.SIGKILL || time.Since(began) > 8*time.Second {
+		t.Errorf("%s after %s", s, time.Since(began))
+	}
+	for pid > 1 && syscall.Kill(-pid, 0) == nil { // until init has reaped it
+		if time.Since(began) > 15*time.Second {
+			t.Fatalf("its group lives (%d)", pid)
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+}
+
+func TestDialCancel(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	c, err := Dial(ctx, sh("exec cat"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	cancel()
+	if _, err := c.In.Read(make([]byte, 1)); err != io.EOF {
+		t.Errorf("a read says %v", err)
+	}
+	c.Close()
+}
