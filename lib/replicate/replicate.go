@@ -57,7 +57,8 @@ type Job struct {
 	Thorough bool
 	// Retries is how often in a row the link may be lost without anything
 	// having been done in between. Delay is the wait before the first retry,
-	// doubled for each that follows, up to a minute; 0 means a second.
+	// doubled for each that follows, up to a minute; 0 means a second. What
+	// cannot be reached at the beginning is not tried again.
 	Retries int
 	Delay   time.Duration
 
@@ -80,18 +81,18 @@ func (j *Job) Run(ctx context.Context) error {
 	if j.Delay == 0 {
 		j.Delay = time.Second
 	}
-	delay, left, thorough := j.Delay, j.Retries, j.Thorough
+	delay, left, thorough, reached := j.Delay, 0, j.Thorough, false
 	for {
 		r := &round{Job: j, thorough: thorough}
 		err := r.run(ctx)
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		if r.moved {
+		if r.moved || r.tidied && !reached {
 			delay, left = j.Delay, j.Retries
 		}
 		if r.tidied {
-			thorough = false
+			reached, thorough = true, false
 		}
 		lost := r.lost
 		if link := (*transfer.LinkError)(nil); errors.As(err, &link) {

@@ -3,8 +3,6 @@ package replicate
 import (
 	"context"
 	"errors"
-	"fmt"
-	"strings"
 	"sync"
 	"time"
 
@@ -150,7 +148,8 @@ func (s *settler) settle(ctx context.Context, batch []arrival) {
 
 // letGo adds to h what the sender need not hold any more of dataset i.
 func (s *settler) letGo(h *transfer.Holds, i int, to dataset.Version, passed []dataset.Version) {
-	if s.r.Bookmarks {
+	steps := s.r.results[i].Steps
+	if s.r.Bookmarks && steps[len(steps)-1].To.GUID == to.GUID { // until then the hold is the cursor
 		h.Bookmark = append(h.Bookmark, s.r.source(i, to))
 		h.Release = append(h.Release, s.r.source(i, to))
 	}
@@ -161,12 +160,7 @@ func (s *settler) letGo(h *transfer.Holds, i int, to dataset.Version, passed []d
 		h.Release = append(h.Release, s.r.source(i, v))
 	}
 	h.Release = append(h.Release, s.r.staleSource(i)...)
-	for _, mark := range s.r.view.sources[s.r.results[i].Source].Marks {
-		if strings.HasSuffix(mark, fmt.Sprintf("_%016x", uint64(to.GUID))) {
-			continue // it is the one that is made now
-		}
-		h.Forget = append(h.Forget, transfer.Snap{Dataset: s.r.results[i].Source, Name: mark})
-	}
+	h.Forget = append(h.Forget, s.r.staleMarks(i, to)...)
 }
 
 // blame notes an error of a whole batch. A lost link is not the datasets'

@@ -24,7 +24,11 @@ func (r *round) tidy(ctx context.Context) error {
 		if !slices.Contains(target.Held, p.Base.Receiver.Name) {
 			there.Hold = append(there.Hold, r.target(i, p.Base.Receiver))
 		}
-		if p.Base.Sender.Kind == dataset.Snapshot && !r.Bookmarks && !slices.Contains(source.Held, p.Base.Sender.Name) {
+		held := slices.Contains(source.Held, p.Base.Sender.Name)
+		switch {
+		case r.Bookmarks && len(p.Steps) == 0:
+			r.moveCursor(&here, i, p.Base.Sender, held)
+		case p.Base.Sender.Kind == dataset.Snapshot && !r.Bookmarks && !held:
 			here.Hold = append(here.Hold, r.source(i, p.Base.Sender))
 		}
 	}
@@ -34,7 +38,7 @@ func (r *round) tidy(ctx context.Context) error {
 		protect func(context.Context, transfer.Holds) (transfer.Problems, error)
 		in      transfer.Holds
 	}{{"receiver", r.Receiver.Protect, there}, {"sender", r.Sender.Protect, here}} {
-		if len(end.in.Hold)+len(end.in.Release) == 0 {
+		if len(end.in.Hold)+len(end.in.Release)+len(end.in.Bookmark)+len(end.in.Forget) == 0 {
 			continue
 		}
 		bad, err := end.protect(ctx, end.in)
@@ -49,6 +53,29 @@ func (r *round) tidy(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// moveCursor makes a bookmark the cursor of i where the run that should have
+// done so was cut: it found nothing to send any more.
+func (r *round) moveCursor(h *transfer.Holds, i int, base dataset.Version, held bool) {
+	if base.Kind == dataset.Snapshot {
+		h.Bookmark = append(h.Bookmark, r.source(i, base))
+		if held {
+			h.Release = append(h.Release, r.source(i, base))
+		}
+	}
+	h.Forget = append(h.Forget, r.staleMarks(i, base)...)
+}
+
+// staleMarks are the cursor bookmarks of i's source but that of to.
+func (r *round) staleMarks(i int, to dataset.Version) (out []transfer.Snap) {
+	source := r.view.sources[r.results[i].Source]
+	for _, v := range source.Versions {
+		if v.Kind == dataset.Bookmark && v.GUID != to.GUID && slices.Contains(source.Marks, v.Name) {
+			out = append(out, r.source(i, v))
+		}
+	}
+	return out
 }
 
 // tidyOthers lets go of datasets that no longer take part. A bookmark keeps

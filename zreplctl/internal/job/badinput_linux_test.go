@@ -34,7 +34,7 @@ func TestBadInput(t *testing.T) {
 		{"/nonexistent/ssh", []string{"pull", "bad"}, 1, []string{`cannot run job "bad"`, "/nonexistent/ssh"}},
 		{"sh, -c, 'echo Welcome to prod1'", []string{"pull", "bad"}, 1, []string{`cannot run job "bad"`, "Welcome to prod1", "login greeting"}},
 		{"sh, -c, 'echo /bin/sh: zreplctl: not found >&2; exit 127'", []string{"pull", "bad"}, 1, []string{"not found", "127"}},
-		{"'true'", []string{"pull", "bad"}, 1, []string{`cannot run job "bad"`, "hung up"}},
+		{"'true'", []string{"pull", "bad"}, 75, []string{`cannot run job "bad"`, "hung up"}},
 		{"sh, -c, 'exit 75'", []string{"pull", "-retries", "0", "bad"}, 75, []string{`cannot run job "bad"`, "75"}},
 		{"zreplctl, -config, DIR/c.yml, serve, nobody", []string{"pull", "bad"}, 1, []string{`no job in`, `"nobody"`}},
 		{"zreplctl, -config, DIR/c.yml, serve, pusher", []string{"pull", "bad"}, 1, []string{`"sink"`, `"source"`}},
