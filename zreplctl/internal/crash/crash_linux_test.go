@@ -79,6 +79,9 @@ func undisturbed(t *testing.T, base *world) (goal []string, points []point) {
 	if o := w.replicate(t); o.status != 0 || o.left != nil {
 		t.Fatalf("an undisturbed run: status %d, left running %q: %s", o.status, o.left, o.talk)
 	}
+	if !strings.Contains(strings.Join(w.commandsOf("src"), "\n"), w.scenario.proof) {
+		t.Fatalf("the sender never ran a command with %q:\n%s", w.scenario.proof, strings.Join(w.commandsOf("src"), "\n"))
+	}
 	goal = w.state(t)
 	for _, host := range []string{"src", "dst"} {
 		for k := range w.commandsOf(host) {

@@ -1,6 +1,7 @@
 package crash
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"testing"
@@ -23,6 +24,9 @@ type scenario struct {
 	bulk     string // the direction in which the streams go: "from" the serving host, or "to" it
 	spec     string // what the relay is to do
 	last     string // the hold on the receiver
+	cursor   string // of the sending job: hold or bookmark
+	parallel int
+	proof    string // a zfs command that the sender must run, if nothing happens
 }
 
 var datasets = []string{"src/data", "src/data/a", "src/data/a/deep", "src/data/b"}
@@ -40,15 +44,15 @@ func pullConfig(w *world, host string) string {
 global: {rundir: %s}
 jobs:
 - {name: offer, type: source, serve: {type: stdinserver, client_identity: backup}, datasets: {"src/data<": ok},
-   snapshot_prefix: s, interval: 1h, %s}
-`, w.path("src/run"), keepTwo)
+   snapshot_prefix: s, interval: 1h, cursor: %s, %s}
+`, w.path("src/run"), cmp.Or(w.scenario.cursor, "hold"), keepTwo)
 	}
 	return fmt.Sprintf(`
 global: {rundir: %s}
 jobs:
 - {name: fetch, type: pull, connect: {type: exec, command: %s}, mapping: {"<": dst/back}, initial_repl_policy: all,
-   snapshot_prefix: s, interval: 1h, %s}
-`, w.path("dst/run"), w.serve("src", "backup", w.scenario.spec), keepTwo)
+   snapshot_prefix: s, interval: 1h, parallel: %d, %s}
+`, w.path("dst/run"), w.serve("src", "backup", w.scenario.spec), max(w.scenario.parallel, 1), keepTwo)
 }
 
 func pushConfig(w *world, host string) string {
@@ -57,8 +61,8 @@ func pushConfig(w *world, host string) string {
 global: {rundir: %s}
 jobs:
 - {name: give, type: push, connect: {type: exec, command: %s}, datasets: {"src/data<": ok}, initial_repl_policy: all,
-   snapshot_prefix: s, interval: 1h, %s}
-`, w.path("src/run"), w.serve("dst", "prod", w.scenario.spec), keepTwo)
+   snapshot_prefix: s, interval: 1h, cursor: %s, parallel: %d, %s}
+`, w.path("src/run"), w.serve("dst", "prod", w.scenario.spec), cmp.Or(w.scenario.cursor, "hold"), max(w.scenario.parallel, 1), keepTwo)
 	}
 	return fmt.Sprintf(`
 global: {rundir: %s}
@@ -86,8 +90,12 @@ var (
 var scenarios = []scenario{
 	{name: "first pull", config: pullConfig, prepare: first, commands: pull, cut: "src", bulk: "from", last: "zreplctl_last_fetch"},
 	{name: "incremental pull", config: pullConfig, prepare: later, commands: pull, cut: "src", bulk: "from", last: "zreplctl_last_fetch"},
-	{name: "resumed pull", config: pullConfig, prepare: resumed, commands: pull, cut: "src", bulk: "from", last: "zreplctl_last_fetch"},
+	{name: "resumed pull", config: pullConfig, prepare: resumed, commands: pull, cut: "src", bulk: "from", last: "zreplctl_last_fetch", proof: " -t 1-"},
 	{name: "push", config: pushConfig, prepare: later, commands: push, cut: "dst", bulk: "to", last: "zreplctl_last_take"},
+	{name: "pull with bookmarks in parallel", config: pullConfig, prepare: later, commands: pull, cut: "src", bulk: "from",
+		last: "zreplctl_last_fetch", cursor: "bookmark", parallel: 4, proof: "zfs bookmark"},
+	{name: "first push with bookmarks", config: pushConfig, prepare: first, commands: push, cut: "dst", bulk: "to",
+		last: "zreplctl_last_take", cursor: "bookmark", proof: "zfs bookmark"},
 	{name: "local", config: localConfig, prepare: later, commands: local, last: "zreplctl_last_mirror"},
 }
 
