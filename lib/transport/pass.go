@@ -65,6 +65,10 @@ func Pass(ctx context.Context, dir, id string, in, out *os.File) (status int, er
 	defer conn.Close()
 	defer context.AfterFunc(ctx, func() { conn.Close() })()
 	if err := fdpass.Send(conn, in, out); err != nil {
+		var refused *RefusedError // at once
+		if _, said := result(conn); errors.As(said, &refused) {
+			return 0, refused
+		}
 		return 0, &AwayError{path, cause(err)}
 	}
 	// Whoever is at the other end must see the end when the server ends.
