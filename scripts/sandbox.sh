@@ -157,9 +157,8 @@ change() {
 # agree SOURCE TARGET SNAPSHOT says whether a snapshot of a subtree is the same on both sides: guids
 # and contents. It prints what there is.
 agree() {
-  differ=1
+  differ=0 compared=0
   for there in $(zfs list -H -r -t snapshot -o name "$2" | grep "@$3\$"); do
-    [ "$there" != "$2@$3" ] || differ=0 # there is something to compare
     from=$1${there#"$2"}
     if [ "$(zfs get -H -o value guid "$from")" != "$(zfs get -H -o value guid "$there")" ]; then
       echo "$there: another guid than $from"
@@ -168,8 +167,9 @@ agree() {
     contents "$from" >"$work/here" && contents "$there" >"$work/there" || differ=1
     cmp -s "$work/here" "$work/there" || { echo "$there: other contents than $from"; differ=1; }
     echo "$there: $(wc -l <"$work/there" | tr -d ' ') contents as in $from"
+    compared=$((compared + 1))
   done
-  return $differ
+  [ $differ = 0 ] && [ $compared != 0 ]
 }
 
 # guids DATASET prints "@NAME guid" of a subtree's snapshots, without the part of the names that
