@@ -161,10 +161,8 @@ func TestRoutes(t *testing.T) {
 
 func (ro route) roundTrip(t *testing.T, sum Checksum, size int) {
 	t.Helper()
-	data := randomBytes(map[int]int{1: 5_000, 7: 20_000}[size])
-	if len(data) == 0 {
-		data = randomBytes(3*MaxData + 12345)
-	}
+	n := map[int]int{1: 5_000, 7: 20_000, 1000: MaxData + 12345, 2100: MaxData + 12345, 0: 3*MaxData + 12345}[size]
+	data := randomBytes(n)
 	framed, err := ro.send(t, sum, data, size)
 	if err != nil {
 		t.Fatalf("%v, pieces of %d: send: %v", sum, size, err)
