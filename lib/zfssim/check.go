@@ -37,7 +37,7 @@ func settingFor(verb, name string) string {
 	case "receive":
 		return "cannot receive"
 	case "snapshot":
-		return "cannot create snapshot '" + name + "'"
+		return "cannot create snapshots "
 	}
 	return "cannot " + verb + " '" + name + "'"
 }
@@ -71,6 +71,9 @@ func checkUserSetting(prop, text string) (stored, why string) {
 }
 
 func checkValue(p *propdef, text string) (stored, why string) {
+	if p.name == "compression" && compressionWord(text) {
+		return text, ""
+	}
 	switch p.values {
 	case "":
 		return text, ""
@@ -101,11 +104,25 @@ func checkValue(p *propdef, text string) (stored, why string) {
 		}
 		return text, ""
 	}
-	if p.name == "compression" && (strings.HasPrefix(text, "zstd-")) {
-		return text, ""
-	}
 	if !slices.Contains(strings.Split(p.values, "|"), text) {
-		return "", "'" + p.name + "' must be one of '" + strings.ReplaceAll(p.values, "|", " | ") + "'"
+		return "", "'" + p.name + "' must be one of '" + p.allowed() + "'"
 	}
 	return text, ""
+}
+
+// allowed lists a property's values as libzfs's tables word them.
+func (p *propdef) allowed() string {
+	if p.name == "compression" {
+		return "on | off | lzjb | gzip | gzip-[1-9] | zle | lz4 | zstd | zstd-[1-19] | zstd-fast | zstd-fast-[1-10,20,30,40,50,60,70,80,90,100,500,1000]"
+	}
+	return strings.ReplaceAll(p.values, "|", " | ")
+}
+
+func compressionWord(text string) bool {
+	level, ok := strings.CutPrefix(text, "zstd-")
+	if !ok {
+		return false
+	}
+	n, err := strconv.Atoi(strings.TrimPrefix(level, "fast-"))
+	return err == nil && n >= 1 && (n <= 19 || strings.HasPrefix(level, "fast-"))
 }

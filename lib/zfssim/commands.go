@@ -30,6 +30,28 @@ func zfsCommand(name string) (subcommand, bool) {
 		return (*cmd).send, true
 	case "receive", "recv":
 		return (*cmd).receive, true
+	case "clone":
+		return (*cmd).clone, true
+	case "promote":
+		return (*cmd).promote, true
+	case "rename":
+		return (*cmd).rename, true
+	case "rollback":
+		return (*cmd).rollback, true
+	case "mount":
+		return (*cmd).mountCmd, true
+	case "unmount", "umount":
+		return (*cmd).unmountCmd, true
+	case "load-key":
+		return (*cmd).loadKey, true
+	case "unload-key":
+		return (*cmd).unloadKey, true
+	case "change-key":
+		return (*cmd).changeKey, true
+	case "allow":
+		return (*cmd).allow, true
+	case "unallow":
+		return (*cmd).unallow, true
 	}
 	return nil, false
 }
@@ -42,6 +64,14 @@ func zpoolCommand(name string) (subcommand, bool) {
 		return (*cmd).poolDestroy, true
 	case "list":
 		return (*cmd).poolList, true
+	case "get":
+		return (*cmd).poolGet, true
+	case "export":
+		return (*cmd).poolExport, true
+	case "import":
+		return (*cmd).poolImport, true
+	case "status":
+		return (*cmd).poolStatus, true
 	}
 	return nil, false
 }

@@ -41,7 +41,7 @@ func (z *cmd) assignments(pairs []string) (map[string]string, int) {
 	for _, pair := range pairs {
 		name, text, ok := strings.Cut(pair, "=")
 		if !ok {
-			return nil, z.usage("missing '=' for property=value argument")
+			return nil, z.fail(1, "missing '=' for property=value argument")
 		}
 		if p := native(name); p != nil {
 			name = p.name
@@ -60,22 +60,25 @@ func (z *cmd) createIn(t *tx, o *options, name string, props map[string]string) 
 		takes = takeVolume
 		size, _ := o.val('V')
 		n, ok := parseSize(size)
-		if !ok || n == 0 {
+		switch {
+		case !ok:
 			return -z.fail(1, "bad volume size '%s': bad numeric value '%s'", size, size)
+		case n == 0:
+			return -z.fail(1, "cannot create '%s': volume size cannot be zero", name)
 		}
 		props["volsize"] = strconv.FormatUint(n, 10)
 	}
 	if why := badName(name, takeFS, true); why != "" {
 		return -z.fail(1, "cannot create '%s': %s", name, why)
 	}
-	if !strings.Contains(name, "/") && t.pool(name) == nil {
+	if !strings.Contains(name, "/") {
 		return -z.fail(1, "cannot create '%s': missing dataset name", name)
 	}
 	if t.pool(poolOf(name)) == nil {
 		return -z.fail(1, "cannot create '%s': no such pool '%s'", name, poolOf(name))
 	}
 	if depthOf(name) > maxDepth {
-		return -z.fail(1, "cannot create '%s': dataset nesting depth (%d) is at maximum", name, maxDepth)
+		return -z.fail(1, "cannot create '%s': maximum name nesting depth exceeded", name)
 	}
 	if t.get(name) != nil {
 		if o.has('p') {
@@ -92,6 +95,7 @@ func (z *cmd) createIn(t *tx, o *options, name string, props map[string]string) 
 	if !ok {
 		return -1
 	}
+	z.warnBlock(checked)
 	parent := t.get(parentOf(name))
 	switch {
 	case parent == nil:
@@ -168,8 +172,8 @@ func (z *cmd) newSet(t *tx, name string, volume bool, props map[string]string) (
 		return nil, code
 	}
 	if volume {
-		if _, ok := props["volblocksize"]; !ok && z.version == "2.1" {
-			props["volblocksize"] = "8192"
+		if _, ok := props["volblocksize"]; !ok {
+			props["volblocksize"] = strconv.FormatUint(z.trait().volblock, 10)
 		}
 		return d, z.makeVolume(t, d)
 	}
@@ -204,4 +208,12 @@ func (z *cmd) makeVolume(t *tx, d *ds) int {
 	t.do(opMove, dir, t.rel(d.name, "@live"))
 	t.volumeLink(d, true)
 	return 0
+}
+
+// warnBlock says what OpenZFS thinks of small volume blocks.
+func (z *cmd) warnBlock(props map[string]string) {
+	least := z.trait().volblock
+	if n, err := strconv.ParseUint(props["volblocksize"], 10, 64); err == nil && n < least {
+		fmt.Fprintf(z.err, "Warning: volblocksize (%d) is less than the default minimum block size (%d).\nTo reduce wasted space a volblocksize of %d is recommended.\n", n, least, least)
+	}
 }

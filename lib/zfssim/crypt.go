@@ -4,10 +4,12 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"strconv"
 	"strings"
+	"syscall"
 )
 
 // A key is what an encryption root knows of its wrapping key. Nothing is
@@ -97,7 +99,7 @@ func (z *cmd) readKey(format, location string) (string, error) {
 		data, err = os.ReadFile(strings.TrimPrefix(location, "file://"))
 	}
 	if err != nil {
-		return "", err
+		return "", fmt.Errorf("Failed to open key material file: %s", reason(err))
 	}
 	text := string(data)
 	if format != "raw" {
@@ -124,3 +126,13 @@ func (k *key) hash(text string) string {
 }
 
 func hexGUID() string { return strconv.FormatUint(newGUID(), 16) }
+
+// reason is strerror(3) of what went wrong.
+func reason(err error) string {
+	var errno syscall.Errno
+	if !errors.As(err, &errno) {
+		return err.Error()
+	}
+	text := errno.Error()
+	return strings.ToUpper(text[:1]) + text[1:]
+}

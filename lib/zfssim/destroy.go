@@ -25,19 +25,14 @@ func (z *cmd) destroy(args []string) int {
 		return z.change(func(t *tx) int { return z.destroyMark(t, o, name) })
 	}
 	if o.has('d') {
-		return z.change(func(t *tx) int {
-			if _, ok := z.openObject(t, name, takeSet); !ok {
-				return -1
-			}
-			return -z.fail(1, "cannot destroy '%s': operation not supported", name)
-		})
+		return z.fail(1, "cannot open '%s': missing '@' delimiter in snapshot name", name)
 	}
 	return z.change(func(t *tx) int { return z.destroySet(t, o, name) })
 }
 
 func (z *cmd) destroyMark(t *tx, o *options, full string) int {
 	if o.has('r') || o.has('R') {
-		return -z.fail(1, "-r or -R options are not valid with bookmarks") // checked before the name
+		return -z.fail(255, "recursive is not supported with bookmark")
 	}
 	if why := badName(full, takeBookmark, false); why != "" {
 		return -z.fail(1, "cannot destroy '%s': %s", full, why)
@@ -103,7 +98,7 @@ func (z *cmd) destroySnaps(t *tx, o *options, spec string) int {
 		clones = t.cloneTree(victims)
 	}
 	if o.has('v') || o.has('n') && o.has('v') {
-		z.tellSnaps(t, o, victims, clones)
+		z.tellSnaps(t, o, victims)
 	}
 	if o.has('n') {
 		return 0
@@ -131,11 +126,8 @@ func (z *cmd) destroySnaps(t *tx, o *options, spec string) int {
 	return 0
 }
 
-func (z *cmd) tellSnaps(t *tx, o *options, victims []object, clones []*ds) {
+func (z *cmd) tellSnaps(t *tx, o *options, victims []object) {
 	n := uint64(0)
-	for _, c := range clones {
-		z.tellDestroy(o, c.name)
-	}
 	for _, v := range victims {
 		z.tellDestroy(o, v.name())
 		n += sub(v.v.Ref, t.referenced(v.d))
@@ -149,8 +141,6 @@ func (z *cmd) keepSnap(t *tx, v object, o *options) string {
 	switch {
 	case len(v.v.Holds) > 0 && !o.has('d'):
 		return fmt.Sprintf("cannot destroy snapshot %s: it's being held. Run 'zfs holds -r %s' to see holders.", v.name(), v.name())
-	case len(clones) > 0 && !o.has('d') && strings.HasSuffix(clones[0], "/%recv"):
-		return fmt.Sprintf("cannot destroy snapshot %s: dataset is busy", v.name())
 	case len(clones) > 0 && !o.has('d'):
 		return fmt.Sprintf("cannot destroy '%s': snapshot has dependent clones\nuse '-R' to destroy the following datasets:\n%s", v.name(), strings.Join(t.dependents(clones), "\n"))
 	case t.sending(v):
@@ -258,9 +248,6 @@ func (z *cmd) destroySet(t *tx, o *options, name string) int {
 	}
 	d := target.d
 	deep := o.has('r') || o.has('R')
-	if !strings.Contains(name, "/") && !deep && false {
-		return -1
-	}
 	if !strings.Contains(name, "/") {
 		return -z.fail(1, "cannot destroy '%s': operation does not apply to pools\nuse 'zfs destroy -r %s' to destroy all datasets in the pool\nuse 'zpool destroy %s' to destroy the pool itself", name, name, name)
 	}
@@ -281,17 +268,12 @@ func (z *cmd) destroySet(t *tx, o *options, name string) int {
 		for _, line := range t.destroyOrder(victims) {
 			z.tellDestroy(o, line)
 		}
-		if o.has('n') || o.has('p') {
-			z.tellReclaim(o, t.used(d))
-		}
 	}
 	if o.has('n') {
 		return 0
 	}
-	for _, v := range victims {
-		if why := t.busySet(v); why != "" {
-			return -z.fail(1, "cannot destroy '%s': %s", v.name, why)
-		}
+	if code := z.refuseHeld(t, victims); code != 0 {
+		return code
 	}
 	for _, v := range slices.Backward(victims) {
 		t.removeSet(v)
@@ -302,39 +284,52 @@ func (z *cmd) destroySet(t *tx, o *options, name string) int {
 // destroyOrder is children first, the snapshots of each before it.
 func (t *tx) destroyOrder(victims []*ds) []string {
 	var out []string
-	for _, d := range slices.Backward(victims) {
-		for _, v := range t.snapshots(d) {
-			out = append(out, v.full(d))
-		}
-		out = append(out, d.name)
+	if len(victims) == 0 {
+		return nil
 	}
-	return out
+	d := victims[0]
+	for i := 1; i < len(victims); {
+		n := i + 1
+		for n < len(victims) && strings.HasPrefix(victims[n].name, victims[i].name+"/") {
+			n++
+		}
+		out = append(out, t.destroyOrder(victims[i:n])...)
+		i = n
+	}
+	for _, v := range t.snapshots(d) {
+		out = append(out, v.full(d))
+	}
+	return append(out, d.name)
 }
 
-func (t *tx) busySet(d *ds) string {
-	for _, v := range t.snapshots(d) {
-		if len(v.Holds) > 0 || t.sending(object{d, v}) {
-			return "dataset is busy"
+// refuseHeld stops the destruction of datasets with held or busy snapshots.
+func (z *cmd) refuseHeld(t *tx, victims []*ds) int {
+	bad := false
+	for _, d := range slices.Backward(victims) {
+		for _, v := range t.snapshots(d) {
+			switch {
+			case len(v.Holds) > 0:
+				z.fail(1, "cannot destroy snapshot %s: it's being held. Run 'zfs holds -r %s' to see holders.", v.full(d), v.full(d))
+				bad = true
+			case t.sending(object{d, v}):
+				z.fail(1, "cannot destroy snapshot %s: dataset is busy", v.full(d))
+				bad = true
+			}
+		}
+		if t.receivingInto(d) {
+			return -z.fail(1, "cannot destroy '%s': dataset is busy", d.name)
 		}
 	}
-	if t.receivingInto(d) {
-		return "dataset is busy"
+	if bad {
+		return -1
 	}
-	return ""
+	return 0
 }
 
 // refuseChildren complains of what stands below a dataset destroyed without -r.
 func (z *cmd) refuseChildren(t *tx, d *ds, victims []*ds) int {
-	var below []string
-	for _, v := range t.snapshots(d) {
-		below = append(below, v.full(d))
-	}
-	for _, k := range victims[1:] {
-		for _, v := range t.snapshots(k) {
-			below = append(below, v.full(k))
-		}
-		below = append(below, k.name)
-	}
+	below := t.destroyOrder(victims)
+	below = below[:len(below)-1]
 	if len(below) == 0 {
 		return 0
 	}
@@ -365,9 +360,7 @@ func (t *tx) removeSet(d *ds) {
 	if d.gone {
 		return
 	}
-	if d.Mounted {
-		t.do(opRemove, t.mountedAt(d), "")
-	}
+	t.leave([]*ds{d})
 	if d.Volume {
 		t.volumeLink(d, false)
 	}

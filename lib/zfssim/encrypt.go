@@ -21,11 +21,9 @@ func (z *cmd) encrypt(t *tx, d *ds) int {
 		asked = "aes-256-gcm"
 	}
 	switch {
-	case asked == "off" && (format != "" || location != ""):
-		return -z.fail(1, "cannot create '%s': Encryption required to set this property.", d.name)
 	case asked == "off" || asked == "" && !inherits:
 		if format != "" || location != "" {
-			return -z.fail(1, "cannot create '%s': Keyformat required for new encryption root.", d.name)
+			return -z.fail(1, "cannot create '%s': Encryption must be turned on to set encryption properties.", d.name)
 		}
 		return 0
 	case format == "" && location != "":
@@ -33,7 +31,7 @@ func (z *cmd) encrypt(t *tx, d *ds) int {
 	case format == "" && !inherits:
 		return -z.fail(1, "cannot create '%s': Keyformat required for new encryption root.", d.name)
 	case format == "" && t.keyMissing(parent):
-		return -z.fail(1, "cannot create '%s': Can't create encrypted dataset: encryption root's key is not loaded or provided", d.name)
+		return -z.fail(1, "cannot create '%s': encryption root's key is not loaded or provided", d.name)
 	}
 	d.Crypt = or(asked, "aes-256-gcm")
 	if format == "" {
@@ -45,7 +43,7 @@ func (z *cmd) encrypt(t *tx, d *ds) int {
 	location = or(location, "prompt")
 	text, err := z.readKey(format, location)
 	if err != nil {
-		return -z.fail(1, "%v\ncannot create '%s': Invalid key", err, d.name)
+		return -z.fail(1, "cannot create '%s': %v", d.name, err)
 	}
 	d.Key = &key{Format: format, Location: location, Loaded: true, Salt: hexGUID()}
 	if format == "passphrase" {

@@ -16,10 +16,7 @@ func (z *cmd) get(args []string) int {
 	if code != 0 {
 		return code
 	}
-	if !w.typed {
-		w.takes = all4 &^ takeBookmark
-		w.takes |= takeBookmark
-	}
+	w.props = true
 	if len(o.args) == 0 {
 		return z.usage("missing property argument")
 	}
@@ -60,9 +57,6 @@ func (z *cmd) get(args []string) int {
 }
 
 func (z *cmd) getIn(t *tx, o *options, w listing, props, fields []string, sources map[string]bool) int {
-	if len(o.args) == 1 && !w.typed {
-		w.takes = takeSet
-	}
 	objects, code := z.objects(t, o.args[1:], w)
 	sortObjects(t, objects, nil)
 	var rows [][5]string
@@ -155,6 +149,9 @@ func printRows(out *bufio.Writer, rows [][5]string, fields []string, script bool
 	for _, r := range rows {
 		for i, text := range r {
 			width[i] = max(width[i], len(text))
+		}
+		if strings.Contains(r[1], ":") {
+			width[2] = max(width[2], len(r[1])) // libzfs takes the name's length for the value's
 		}
 	}
 	for _, r := range rows {

@@ -17,11 +17,12 @@ func (z *cmd) holdRelease(args []string, holding bool) int {
 		return z.usage("%v", err)
 	}
 	if len(o.args) < 2 {
-		return z.usage("missing argument(s)")
+		z.printUsage(z.err)
+		return 2
 	}
 	tag := o.args[0]
 	if holding && strings.HasPrefix(tag, ".") {
-		return z.fail(1, "tag may not start with '.'")
+		return z.usage("tag may not start with '.'")
 	}
 	result := 0
 	for _, full := range o.args[1:] {
@@ -112,13 +113,15 @@ func (z *cmd) holds(args []string) int {
 		return z.usage("%v", err)
 	}
 	if len(o.args) == 0 {
-		return z.usage("missing snapshot argument")
+		z.printUsage(z.err)
+		return 2
 	}
 	return z.look(func(t *tx) int { return z.holdsIn(t, o) })
 }
 
 func (z *cmd) holdsIn(t *tx, o *options) int {
 	var rows [][3]string
+	any := false
 	code := 0
 	for _, full := range o.args {
 		name, short, ok := strings.Cut(full, "@")
@@ -142,7 +145,7 @@ func (z *cmd) holdsIn(t *tx, o *options) int {
 			if v == nil {
 				continue
 			}
-			found = true
+			found, any = true, true
 			for _, tag := range sortedKeys(v.Holds) {
 				rows = append(rows, [3]string{v.full(d), tag, when(v.Holds[tag], o.has('p'))})
 			}
@@ -155,13 +158,13 @@ func (z *cmd) holdsIn(t *tx, o *options) int {
 	out := bufio.NewWriter(z.out)
 	printHolds(out, rows, o.has('H'))
 	out.Flush()
+	if !any {
+		z.fail(1, "no datasets available")
+	}
 	return code
 }
 
 func printHolds(out *bufio.Writer, rows [][3]string, script bool) {
-	if len(rows) == 0 {
-		return
-	}
 	if script {
 		for _, r := range rows {
 			fmt.Fprintf(out, "%s\t%s\t%s\n", r[0], r[1], r[2])

@@ -224,7 +224,8 @@ func (z *cmd) abortReceive(o *options, name string) int {
 		d := t.get(name)
 		switch {
 		case d == nil:
-			return -z.fail(1, "cannot open '%s': dataset does not exist", name)
+			z.usage("cannot open '%s': dataset does not exist", name)
+			return -2
 		case d.Partial == nil || !d.Partial.Keep:
 			return -z.fail(1, "'%s' does not have any resumable receive state to abort", name)
 		case t.receivingInto(d):

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 )
 
 // An op is one change of the directory. Done twice in a row it is as if done
@@ -16,6 +17,7 @@ import (
 type op struct {
 	verb byte
 	a, b string // paths below the root, or (for opPut and opLink) the content
+	c    string // opMount: where what is covered waits
 }
 
 const (
@@ -24,6 +26,9 @@ const (
 	opRemove = 'r' // remove the tree a
 	opMkdir  = 'd' // make the directory a and what is above it
 	opLink   = 'l' // make a symbolic link a to b
+	opMount  = 'M' // rename a to b; what b was, if not empty, waits in @under beside a
+	opUnder  = 'U' // put what waits in a back to b, or make b an empty directory
+	opRmdir  = 'D' // remove the directory a if it is empty
 )
 
 // commit makes all the ops happen, or none of them: written down and renamed
@@ -49,13 +54,15 @@ func (s *store) writeJournal(ops []op) error {
 	defer f.Close()
 	w := bufio.NewWriterSize(f, 1<<16)
 	for _, o := range ops {
-		var head [9]byte
+		var head [opHead]byte
 		head[0] = o.verb
 		binary.LittleEndian.PutUint32(head[1:], uint32(len(o.a)))
 		binary.LittleEndian.PutUint32(head[5:], uint32(len(o.b)))
+		binary.LittleEndian.PutUint32(head[9:], uint32(len(o.c)))
 		w.Write(head[:])
 		w.WriteString(o.a)
 		w.WriteString(o.b)
+		w.WriteString(o.c)
 	}
 	if err := w.Flush(); err != nil {
 		return err
@@ -103,17 +110,20 @@ func (s *store) replay() error {
 	return os.Remove(s.path("journal"))
 }
 
+const opHead = 13
+
 func decodeOp(data []byte) (op, []byte, error) {
-	if len(data) < 9 {
+	if len(data) < opHead {
 		return op{}, nil, errors.New("journal is cut short")
 	}
-	a := int(binary.LittleEndian.Uint32(data[1:]))
-	b := int(binary.LittleEndian.Uint32(data[5:]))
-	if len(data) < 9+a+b {
+	a := opHead + int(binary.LittleEndian.Uint32(data[1:]))
+	b := a + int(binary.LittleEndian.Uint32(data[5:]))
+	c := b + int(binary.LittleEndian.Uint32(data[9:]))
+	if len(data) < c {
 		return op{}, nil, errors.New("journal is cut short")
 	}
-	o := op{verb: data[0], a: string(data[9 : 9+a]), b: string(data[9+a : 9+a+b])}
-	return o, data[9+a+b:], nil
+	o := op{verb: data[0], a: string(data[opHead:a]), b: string(data[a:b]), c: string(data[b:c])}
+	return o, data[c:], nil
 }
 
 func (s *store) apply(o op) error {
@@ -133,6 +143,13 @@ func (s *store) apply(o op) error {
 			return err
 		}
 		return os.Symlink(o.b, path)
+	case opMount:
+		return mountOver(path, s.abs(o.b), s.abs(o.c))
+	case opUnder:
+		return uncover(path, s.abs(o.b))
+	case opRmdir:
+		os.Remove(path)
+		return nil
 	}
 	return fmt.Errorf("journal has an unknown verb %q", o.verb)
 }
@@ -160,8 +177,7 @@ func replaceFile(path, content string) error {
 	return os.Rename(tmp, path)
 }
 
-// move renames, making room: an empty directory in the way is what a
-// mountpoint looks like before something is mounted on it.
+// move renames. os.Rename would refuse an empty directory in the way.
 func move(from, to string) error {
 	if _, err := os.Lstat(from); errors.Is(err, fs.ErrNotExist) {
 		return nil // done before
@@ -169,5 +185,29 @@ func move(from, to string) error {
 	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
 		return err
 	}
-	return os.Rename(from, to)
+	if err := syscall.Rename(from, to); err != nil {
+		return &os.LinkError{Op: "rename", Old: from, New: to, Err: err}
+	}
+	return nil
+}
+
+// mountOver moves from to where it is mounted, and first what is there and
+// not empty out of sight.
+func mountOver(from, to, under string) error {
+	if _, err := os.Lstat(from); errors.Is(err, fs.ErrNotExist) {
+		return nil // done before
+	}
+	if list, err := os.ReadDir(to); err == nil && len(list) > 0 {
+		if err := move(to, under); err != nil {
+			return err
+		}
+	}
+	return move(from, to)
+}
+
+func uncover(under, at string) error {
+	if _, err := os.Lstat(under); err == nil {
+		return move(under, at)
+	}
+	return os.MkdirAll(at, 0o755)
 }

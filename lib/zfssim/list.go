@@ -16,6 +16,7 @@ type listing struct {
 	depth     int // -1: no limit
 	recursive bool
 	typed     bool // -t was given
+	props     bool // zfs get
 }
 
 func (z *cmd) takesOf(text string) (int, int) {
@@ -47,7 +48,7 @@ func (z *cmd) walkOptions(o *options) (listing, int) {
 	if text, ok := o.val('d'); ok {
 		n, err := strconv.Atoi(text)
 		if err != nil {
-			return w, z.usage("invalid depth '%s'", text)
+			return w, z.usage("%s is not an integer", text)
 		}
 		w.depth, w.recursive = n, true
 	}
@@ -178,7 +179,7 @@ func (l *lister) fast() bool {
 			return false
 		}
 	}
-	if len(l.o.args) > 0 && l.w.depth == 0 || len(l.o.args) > 1 {
+	if len(l.o.args) > 0 && l.w.depth == 0 && !l.w.own() || len(l.o.args) > 1 {
 		return false
 	}
 	if l.w.takes&takeBookmark != 0 {

@@ -48,6 +48,7 @@ type meta struct {
 	Large    bool              `json:"large,omitempty"` // received with -L
 	Partial  *partial          `json:"partial,omitempty"`
 	New      bool              `json:"new,omitempty"` // its first receive is not complete
+	Allow    []grant           `json:"allow,omitempty"`
 }
 
 // A ds is a dataset in memory during one command.
@@ -94,6 +95,7 @@ type tx struct {
 	sets  map[string]*ds
 	kids  map[string][]string
 	ops   []op
+	after []op // behind the puts
 	tmp   string
 	hold  *os.File // keeps tmp ours
 }
@@ -228,11 +230,11 @@ func (t *tx) finish() error {
 			if err != nil {
 				return err
 			}
-			puts = append(puts, op{opPut, t.rel(d.name, "@meta"), string(data)})
+			puts = append(puts, op{verb: opPut, a: t.rel(d.name, "@meta"), b: string(data)})
 		}
 		if d.moved {
 			t.txg(d.pool)
-			puts = append(puts, op{opPut, t.rel(d.name, "@snaps"), formatVersions(d.vers)})
+			puts = append(puts, op{verb: opPut, a: t.rel(d.name, "@snaps"), b: formatVersions(d.vers)})
 		}
 	}
 	for _, p := range t.pools {
@@ -241,10 +243,10 @@ func (t *tx) finish() error {
 			if err != nil {
 				return err
 			}
-			puts = append(puts, op{opPut, "pools/" + p.Name + "/pool.json", string(data)})
+			puts = append(puts, op{verb: opPut, a: "pools/" + p.Name + "/pool.json", b: string(data)})
 		}
 	}
-	return t.commit(append(t.ops, puts...))
+	return t.commit(slices.Concat(t.ops, puts, t.after))
 }
 
 // rel is a path of a dataset below the root, as ops name it.
@@ -252,4 +254,4 @@ func (t *tx) rel(name string, parts ...string) string {
 	return strings.TrimPrefix(t.dir(name, parts...), t.root+"/")
 }
 
-func (t *tx) do(verb byte, a, b string) { t.ops = append(t.ops, op{verb, a, b}) }
+func (t *tx) do(verb byte, a, b string) { t.ops = append(t.ops, op{verb: verb, a: a, b: b}) }

@@ -4,6 +4,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -103,12 +104,16 @@ func (t *tx) mount(d *ds) error {
 	} else if _, err := os.Lstat(t.dir(d.name, "@live")); err != nil {
 		t.do(opMkdir, from, "")
 	}
+	t.place(d, from, at)
+	return nil
+}
+
+// place mounts d at the mountpoint at, its contents coming from a directory.
+func (t *tx) place(d *ds, from, at string) {
 	d.Mounted, d.At, d.Clean, d.dirty = true, at, 0, true
-	where := t.mountedAt(d)
-	t.do(opMove, from, where)
+	t.ops = append(t.ops, op{verb: opMount, a: from, b: t.mountedAt(d), c: t.rel(d.name, "@under")})
 	t.do(opMkdir, t.rel(d.name, "@zfs/snapshot"), "")
 	t.linkZFS(d)
-	return nil
 }
 
 // linkZFS makes MOUNTPOINT/.zfs point to where the snapshots lie.
@@ -125,6 +130,7 @@ func (t *tx) unmount(d *ds) {
 		return
 	}
 	t.do(opMove, t.mountedAt(d), t.rel(d.name, "@live"))
+	t.do(opUnder, t.rel(d.name, "@under"), t.mountedAt(d))
 	d.Mounted, d.At, d.dirty = false, "", true
 }
 
@@ -136,6 +142,21 @@ func (t *tx) unmountTree(sets []*ds) (was []*ds) {
 			was = append([]*ds{sets[i]}, was...)
 			t.unmount(sets[i])
 		}
+	}
+	return was
+}
+
+// leave unmounts datasets for good: their mountpoints go, too.
+func (t *tx) leave(sets []*ds) []*ds {
+	at := map[*ds]string{}
+	for _, d := range sets {
+		if d.Mounted {
+			at[d] = t.mountedAt(d)
+		}
+	}
+	was := t.unmountTree(sets)
+	for _, d := range slices.Backward(was) {
+		t.do(opRmdir, at[d], "")
 	}
 	return was
 }

@@ -10,10 +10,7 @@ func (t *tx) mountFrom(d *ds, tree string) error {
 		return err
 	}
 	at, _ := t.mountSetting(d)
-	d.Mounted, d.At, d.Clean, d.dirty = true, at, 0, true
-	t.do(opMove, dir, t.mountedAt(d))
-	t.do(opMkdir, t.rel(d.name, "@zfs/snapshot"), "")
-	t.linkZFS(d)
+	t.place(d, dir, at)
 	return nil
 }
 

@@ -36,7 +36,7 @@ func badName(name string, takes int, modifying bool) string {
 	case takes == takeBookmark && !strings.Contains(name, "#"):
 		return "missing '#' delimiter in bookmark name"
 	case modifying && strings.Contains(name, "%"):
-		return "invalid character '%' in name"
+		return "invalid character % in name"
 	}
 	return ""
 }
@@ -146,5 +146,12 @@ func (t *tx) object(name string) (object, bool) {
 		return object{d, v}, v != nil
 	}
 	d := t.get(name)
+	if base, ok := strings.CutSuffix(name, "/%recv"); ok && d == nil {
+		if p := t.get(base); p != nil && p.Partial != nil && !p.New {
+			hidden := *p
+			hidden.name = name
+			return object{d: &hidden}, true
+		}
+	}
 	return object{d: d}, d != nil
 }

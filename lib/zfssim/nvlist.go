@@ -82,11 +82,10 @@ func nvPair(b *bytes.Buffer, name string, kind uint32, value []byte) {
 func align8(n int) int { return (n + 7) &^ 7 }
 
 var (
-	errTokenVersion = errors.New("resume token is corrupt (unsupported version)")
-	errTokenFormat  = errors.New("resume token is corrupt (invalid format)")
-	errTokenSum     = errors.New("resume token is corrupt (incorrect checksum)")
-	errTokenDecode  = errors.New("resume token is corrupt (decompression failed)")
-	errTokenNV      = errors.New("resume token is corrupt (nvlist_unpack failed)")
+	errTokenFormat = errors.New("resume token is corrupt (invalid format)")
+	errTokenSum    = errors.New("resume token is corrupt (incorrect checksum)")
+	errTokenDecode = errors.New("resume token is corrupt (decompression failed)")
+	errTokenNV     = errors.New("resume token is corrupt (nvlist_unpack failed)")
 )
 
 // decodeToken is zfs_send_resume_token_to_nvlist, and says what it says.
@@ -103,12 +102,12 @@ func decodeToken(s string) (*token, error) {
 		return nil, errTokenFormat
 	}
 	if version != 1 {
-		return nil, errTokenVersion
+		return nil, fmt.Errorf("resume token is corrupt (invalid version %d)", version)
 	}
 	if n, _ := fmt.Sscanf(parts[1]+" "+parts[2], "%x %x", &sum, &size); n != 2 {
 		return nil, errTokenFormat
 	}
-	packed, err := hex.DecodeString(parts[3])
+	packed, err := hex.DecodeString(parts[3][:len(parts[3])&^1])
 	if err != nil {
 		return nil, errTokenFormat
 	}

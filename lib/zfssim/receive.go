@@ -3,7 +3,6 @@ package zfssim
 import (
 	"bufio"
 	"errors"
-	"fmt"
 	"io"
 	"maps"
 	"strings"
@@ -29,7 +28,7 @@ func (z *cmd) receive(args []string) int {
 		return z.usage("%v", err)
 	}
 	if o.has('d') && o.has('e') {
-		return z.fail(1, "invalid option combination: -d and -e are mutually exclusive")
+		return z.usage("invalid option combination: -d and -e are mutually exclusive")
 	}
 	if len(o.args) == 0 {
 		return z.usage("missing snapshot argument")
@@ -43,18 +42,14 @@ func (z *cmd) receive(args []string) int {
 	r := &receiving{z: z, o: o, target: o.args[0], omit: map[string]bool{}}
 	var code int
 	if r.set, code = z.assignments(o.vals['o']); code != 0 {
-		return code
+		z.printUsage(z.err)
+		return 2
 	}
 	for _, name := range o.vals['x'] {
-		if p := native(name); p == nil && !isUser(name) {
-			return z.usage("invalid property '%s'", name)
+		if _, twice := r.set[canonical(name)]; twice {
+			return z.usage("property '%s' specified multiple times", name)
 		}
 		r.omit[canonical(name)] = true
-	}
-	for name := range r.set {
-		if r.omit[name] {
-			return z.fail(1, "property '%s' specified multiple times", name)
-		}
 	}
 	if z.inputTerminal() {
 		return z.fail(1, "Error: Backup stream can not be read from a terminal.\nYou must redirect standard input.")
@@ -65,14 +60,17 @@ func (z *cmd) receive(args []string) int {
 
 func (r *receiving) run() int {
 	z := r.z
-	if why := badName(r.target, takeSet|takeSnapshot, true); why != "" {
-		return z.fail(1, "cannot receive: %s", why)
+	if badName(r.target, takeSet|takeSnapshot, false) != "" {
+		return z.fail(1, "cannot receive: invalid name")
 	}
 	rec, err := r.in.next()
 	if code := r.badFirst(rec, err); code != 0 {
 		return code
 	}
 	r.first = rec
+	if code := r.badProps(); code != 0 {
+		return code
+	}
 	switch rec.begin.header {
 	case headerSub:
 		return r.one(rec, nil, nil)
@@ -222,10 +220,13 @@ func (r *receiving) broken(w *incoming, cause error) int {
 	}
 	switch {
 	case errors.Is(cause, errChecksum), errors.Is(cause, errBadMagic), errors.Is(cause, io.EOF), errors.Is(cause, io.ErrUnexpectedEOF):
-		z.fail(1, "cannot %s: checksum mismatch or incomplete stream", r.verb)
-		if token != "" {
-			text := "Partially received snapshot is saved.\nA resuming stream can be generated on the sending system by running:\n    zfs send -t " + token
-			fmt.Fprintf(z.err, "%s\n", text)
+		switch {
+		case token != "":
+			z.fail(1, "cannot %s: checksum mismatch or incomplete stream.\nPartially received snapshot is saved.\nA resuming stream can be generated on the sending system by running:\n    zfs send -t %s", r.verb, token)
+		case errors.Is(cause, errChecksum), errors.Is(cause, errBadMagic):
+			z.fail(1, "cannot %s: checksum mismatch", r.verb)
+		default:
+			z.fail(1, "cannot %s: incomplete stream", r.verb)
 		}
 	default:
 		z.fail(1, "cannot %s: %v", r.verb, cause)
@@ -271,4 +272,43 @@ func (z *cmd) inputTerminal() bool {
 	}
 	_, err := unix.IoctlGetTermios(int(z.in.Fd()), ioctlGetTermios)
 	return err == nil
+}
+
+// badProps refuses -o and -x of what is no property that can be received.
+func (r *receiving) badProps() int {
+	for _, name := range append(sortedKeys(r.set), sortedKeys(r.omit)...) {
+		p := native(name)
+		switch {
+		case p == nil && !isUser(name), p != nil && p.readonly:
+			return r.z.fail(1, "cannot receive: cannot receive: invalid property '%s'", name)
+		}
+	}
+	return 0
+}
+
+// fitsType says no to -o, and only warns of -x, where a property is not one of
+// the stream's type.
+func (r *receiving) fitsType(b *beginRecord, to *recvTarget) int {
+	takes := takeFS
+	if b.kind == typeZVOL {
+		takes = takeVolume
+	}
+	for _, name := range sortedKeys(r.set) {
+		if p := native(name); p != nil && p.takes&takes == 0 {
+			return -r.z.fail(1, "cannot %s: property '%s' does not apply to datasets of this type", r.verb, name)
+		}
+	}
+	for _, name := range sortedKeys(r.omit) {
+		if p := native(name); p != nil && p.takes&takes == 0 {
+			r.z.fail(1, "Warning: %s: property '%s' does not apply to datasets of this type", to.name, name)
+		}
+	}
+	raw := b.features&featureRaw != 0
+	for _, name := range []string{"encryption", "keyformat", "keylocation", "pbkdf2iters"} {
+		_, set := r.set[name]
+		if raw && (set || r.omit[name]) {
+			return -r.z.fail(1, "cannot %s: encryption property '%s' cannot be set or excluded for raw streams.", r.verb, name)
+		}
+	}
+	return 0
 }

@@ -87,6 +87,7 @@ func (r *receiving) settle(t *tx, d *ds, to *recvTarget, p *partial, h *head, fr
 		d.Crypt = h.Crypt
 		if d.Key == nil && h.Key != nil {
 			k := *h.Key
+			k.Location = "prompt"
 			d.Key = &k
 		}
 	} else if fresh {

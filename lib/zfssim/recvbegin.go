@@ -20,9 +20,14 @@ type recvTarget struct {
 // and dropped.
 func (r *receiving) begin(t *tx, b *beginRecord, rec *record, to *recvTarget) (*incoming, int) {
 	z := r.z
-	full := to.name + "@" + to.snap
-	if why := badName(full, takeSnapshot, true); why != "" {
-		return nil, -z.fail(1, "cannot receive: %s", why)
+	if badName(to.name+"@"+to.snap, takeSnapshot, true) != "" {
+		return nil, -z.fail(1, "cannot %s: invalid backup stream", r.verb)
+	}
+	if b.features&featureResuming != 0 {
+		r.verb = "receive resume stream"
+	}
+	if code := r.fitsType(b, to); code != 0 {
+		return nil, code
 	}
 	if b.fromguid != 0 && b.flags&flagClone == 0 {
 		return r.beginIncremental(t, b, to)
@@ -32,7 +37,7 @@ func (r *receiving) begin(t *tx, b *beginRecord, rec *record, to *recvTarget) (*
 	switch {
 	case resuming:
 		return r.beginResume(t, d, b, to)
-	case d != nil && !r.o.has('F') && d.Partial == nil:
+	case d != nil && !r.o.has('F'):
 		return nil, -z.fail(1, "cannot receive new filesystem stream: destination '%s' exists\nmust specify -F to overwrite it", to.name)
 	case d != nil:
 		return r.beginOver(t, d, b, to)
@@ -43,21 +48,23 @@ func (r *receiving) begin(t *tx, b *beginRecord, rec *record, to *recvTarget) (*
 func (r *receiving) beginNew(t *tx, b *beginRecord, to *recvTarget) (*incoming, int) {
 	z := r.z
 	pool, parentName := t.pool(poolOf(to.name)), parentOf(to.name)
-	if r.o.has('d') && !r.o.has('n') && pool != nil && t.get(parentName) == nil {
+	if r.o.has('d') && !r.o.has('n') && t.get(r.target) != nil && t.get(parentName) == nil {
 		if code := z.createParents(t, parentName, true); code != 0 {
 			return nil, code
 		}
 	}
 	parent := t.get(parentName)
 	switch {
-	case pool == nil:
-		return nil, -z.fail(1, "cannot open '%s': dataset does not exist\ncannot %s: unable to restore to destination", to.name, r.verb)
-	case parent == nil:
-		return nil, -z.fail(1, "cannot open '%s': dataset does not exist\ncannot %s: unable to restore to destination", to.name, r.verb)
+	case r.o.has('d') && t.get(r.target) == nil:
+		return nil, -z.fail(1, "cannot receive: specified fs (%s) does not exist", r.target)
+	case pool == nil, parent == nil:
+		return nil, -z.fail(1, "cannot open '%s': dataset does not exist\ncannot %s: unable to restore to destination", parentName, r.verb)
 	case parent.Volume:
 		return nil, -z.fail(1, "cannot %s: parent '%s' is not a filesystem", r.verb, parentName)
 	case depthOf(to.name) > maxDepth:
 		return nil, -z.fail(1, "cannot %s: dataset nesting depth (%d) is at maximum", r.verb, maxDepth)
+	case b.features&featureRaw == 0 && t.keyMissing(parent) && r.set["encryption"] != "off":
+		return nil, -z.fail(1, "cannot %s: inherited key must be loaded", r.verb)
 	}
 	if code := r.fits(t, parent, b); code != 0 {
 		return nil, code
@@ -103,16 +110,14 @@ func (t *tx) originFor(guid uint64, near string) (*ds, *version) {
 func (r *receiving) beginOver(t *tx, d *ds, b *beginRecord, to *recvTarget) (*incoming, int) {
 	z := r.z
 	switch {
-	case d.Partial != nil && (d.New || !r.o.has('F')):
+	case d.Partial != nil:
 		return nil, r.partialInTheWay(t, d)
 	case len(t.snapshots(d)) > 0:
 		return nil, -z.fail(1, "cannot receive new filesystem stream: destination has snapshots (eg. %s)\nmust destroy them to overwrite it", t.snapshots(d)[0].full(d))
-	case d.Volume && b.kind == typeZFS:
-		return nil, -z.fail(1, "cannot receive new filesystem stream: destination '%s' is a volume\nmust destroy it to overwrite it", to.name)
+	case b.kind == typeZVOL && len(t.children(d.name)) > 0:
+		return nil, -z.fail(1, "cannot receive new filesystem stream: destination has children (eg. %s)\ncannot overwrite with a ZVOL", t.children(d.name)[0])
 	case d.Origin != "" && b.flags&flagClone == 0 && r.o.has('F'):
 		return nil, -z.fail(1, "cannot receive new filesystem stream: destination '%s' is a clone\nmust destroy it to overwrite it", to.name)
-	case d.Crypt != "" && b.features&featureRaw != 0 && d.Key != nil:
-		return nil, -z.fail(1, "cannot receive new filesystem stream: zfs receive -F cannot be used to destroy an encrypted filesystem or overwrite an unencrypted one with an encrypted one")
 	case d.Crypt == "" && b.features&featureRaw != 0, d.Crypt != "":
 		return nil, -z.fail(1, "cannot receive new filesystem stream: zfs receive -F cannot be used to destroy an encrypted filesystem or overwrite an unencrypted one with an encrypted one")
 	}
@@ -139,11 +144,14 @@ func (r *receiving) beginIncremental(t *tx, b *beginRecord, to *recvTarget) (*in
 	if d == nil {
 		return nil, -z.fail(1, "cannot receive incremental stream: destination '%s' does not exist", to.name)
 	}
+	if d.Crypt != "" && b.features&featureRaw == 0 && t.keyMissing(d) {
+		return nil, -z.fail(1, "cannot %s: inherited key must be loaded", r.verb)
+	}
 	if b.features&featureResuming != 0 {
 		return r.beginResume(t, d, b, to)
 	}
 	if have := t.find(d, "@"+to.snap); have != nil {
-		if have.guid == b.toguid && to.sub {
+		if have.guid == b.toguid {
 			return nil, 0
 		}
 		return nil, -z.fail(1, "cannot restore to %s: destination already exists", have.full(d))
@@ -154,9 +162,9 @@ func (r *receiving) beginIncremental(t *tx, b *beginRecord, to *recvTarget) (*in
 	base := t.byGUID(d, b.fromguid)
 	last := t.newest(d)
 	switch {
-	case base == nil, last != base && !r.o.has('F') && !t.cleanSince(d, base, last):
+	case base == nil:
 		return nil, -z.fail(1, "cannot receive incremental stream: most recent snapshot of %s does not\nmatch incremental source", d.name)
-	case !r.o.has('F') && t.written(d) > 0:
+	case !r.o.has('F') && t.changedSince(d, base) > 0:
 		return nil, -z.fail(1, "cannot receive incremental stream: destination %s has been modified\nsince most recent snapshot", d.name)
 	}
 	if why := r.mismatch(t, d, b); why != "" {
@@ -169,22 +177,10 @@ func (r *receiving) beginIncremental(t *tx, b *beginRecord, to *recvTarget) (*in
 	if r.o.has('n') {
 		return nil, 0
 	}
-	if last != base && r.o.has('F') {
-		for _, v := range t.snapshots(d) {
-			if v.txg > base.txg {
-				if len(v.Holds) > 0 {
-					return nil, -z.fail(1, "cannot receive incremental stream: destination %s is busy", d.name)
-				}
-			}
-		}
+	if code := r.heldLater(t, d, base, last); code != 0 {
+		return nil, code
 	}
 	return r.register(t, d, b, to, object{d, base})
-}
-
-// cleanSince reports whether d has only foreign snapshots and no data behind
-// base; ZFS receives onto that.
-func (t *tx) cleanSince(d *ds, base, last *version) bool {
-	return last != nil && base != nil && t.changedSince(d, base) == 0
 }
 
 // mismatch compares the stream's flags with what the dataset was received with.
@@ -194,9 +190,7 @@ func (r *receiving) mismatch(t *tx, d *ds, b *beginRecord) string {
 	case d.Large && b.features&featureLarge == 0:
 		return "incremental send stream requires -L (--large-block), to match previous receive."
 	case d.Crypt == "" && raw:
-		return "IV set guid mismatch. See the 'zfs receive' man page section\n discussing the limitations of raw encrypted send streams."
-	case d.Crypt != "" && !raw && t.keyMissing(d):
-		return "inherited key must be loaded"
+		return "cannot perform raw receive on top of existing unencrypted dataset"
 	}
 	return ""
 }
@@ -205,16 +199,17 @@ func (r *receiving) mismatch(t *tx, d *ds, b *beginRecord) string {
 func (r *receiving) beginResume(t *tx, d *ds, b *beginRecord, to *recvTarget) (*incoming, int) {
 	z := r.z
 	var at resumePoint
-	if d == nil || d.Partial == nil || !d.Partial.Keep {
-		if d == nil {
-			return nil, -z.fail(1, "cannot %s: destination '%s' does not exist", "receive resume stream", to.name)
-		}
-		return nil, -z.fail(1, "cannot %s: kernel modules must be upgraded to receive this stream.", "receive resume stream")
+	switch {
+	case d == nil:
+		return nil, -z.fail(1, "cannot receive resume stream: destination '%s' does not exist", to.name)
+	case (d.Partial == nil || !d.New && len(t.snapshots(d)) == 0) && b.fromguid == 0 && !r.o.has('F'):
+		return nil, -z.fail(1, "cannot receive resume stream: Resuming recv on existing destination '%s'\nmust specify -F to overwrite it", d.name)
+	case d.Partial == nil || !d.Partial.Keep:
+		return nil, -z.fail(1, "cannot receive resume stream: kernel modules must be upgraded to receive this stream.")
 	}
 	if t.receivingInto(d) {
 		return nil, -z.fail(1, "cannot receive resume stream: destination '%s' is busy", d.name)
 	}
-	r.verb = "receive resume stream"
 	p := d.Partial
 	if err := readJSONBytes(r.first.payload, &at); err != nil {
 		return nil, -z.fail(1, "cannot receive: invalid stream (bad magic number)")
@@ -222,10 +217,7 @@ func (r *receiving) beginResume(t *tx, d *ds, b *beginRecord, to *recvTarget) (*
 	have := t.resumeToken(d)
 	k, _ := decodeToken(have)
 	if k == nil || p.To != b.toguid || p.From != b.fromguid || at.Object != k.Object || at.Offset != k.Offset {
-		return nil, -z.fail(1, "cannot receive resume stream: checksum mismatch or incomplete stream")
-	}
-	if !d.New && len(t.snapshots(d)) == 0 && p.From == 0 && !r.o.has('F') {
-		return nil, -z.fail(1, "cannot receive new filesystem stream: destination '%s' exists\nmust specify -F to overwrite it", d.name)
+		return nil, -z.fail(1, "cannot receive resume stream: kernel modules must be upgraded to receive this stream.")
 	}
 	r.tell(b, to)
 	if r.o.has('n') {
@@ -276,4 +268,17 @@ func volSize(h *head) string {
 		return "0"
 	}
 	return strings.TrimSpace(h.VolSize)
+}
+
+// heldLater stops a -F that would have to destroy a held snapshot.
+func (r *receiving) heldLater(t *tx, d *ds, base, last *version) int {
+	if last == base || !r.o.has('F') {
+		return 0
+	}
+	for _, v := range t.snapshots(d) {
+		if v.txg > base.txg && len(v.Holds) > 0 {
+			return -r.z.fail(1, "cannot %s: dataset is busy", r.verb)
+		}
+	}
+	return 0
 }

@@ -41,7 +41,8 @@ func (z *cmd) send(args []string) int {
 		return z.usage("%v", err)
 	}
 	if o.has('i') && o.has('I') {
-		return z.usage("multiple definitions of incremental source") // getopt sees the second
+		z.printUsage(z.err)
+		return 2
 	}
 	if text, ok := o.val('t'); ok {
 		return z.sendToken(o, text)
@@ -130,7 +131,7 @@ func (t *tx) newSource(d *ds, to *version, base object, from string) *source {
 
 func (z *cmd) runSend(o *options, plan *sendPlan) int {
 	defer plan.close()
-	if o.has('n') || o.has('v') || o.has('P') {
+	if o.has('v') || o.has('P') {
 		z.announce(o, plan)
 	}
 	if o.has('n') {
@@ -158,7 +159,7 @@ func (z *cmd) sendFailed(plan *sendPlan, err error) int {
 	case errors.Is(err, os.ErrNotExist):
 		return z.fail(1, "warning: cannot send '%s': dataset does not exist", plan.target)
 	}
-	return z.fail(1, "warning: cannot send '%s': %v", plan.target, errors.Unwrap(err))
+	return z.fail(1, "warning: cannot send '%s': %v", plan.target, err)
 }
 
 func (z *cmd) writePlan(o *options, plan *sendPlan, out io.Writer) error {
@@ -292,8 +293,6 @@ func (z *cmd) announce(o *options, plan *sendPlan) {
 		}
 		full, from := s.to.full(s.d), strings.TrimPrefix(s.from, "@")
 		switch {
-		case s.resume && o.has('P'):
-			continue
 		case o.has('P') && s.from == "":
 			fmt.Fprintf(w, "full\t%s\t%d\n", full, n)
 		case o.has('P'):

@@ -39,11 +39,13 @@ func (z *cmd) planSend(t *tx, o *options, full string) (*sendPlan, int) {
 	if !ok {
 		return z.planHead(t, o, full)
 	}
-	target, ok := z.openObject(t, name, takeSet)
-	if !ok {
-		return nil, 1
+	if why := badName(full, takeSnapshot, false); why != "" {
+		return nil, z.fail(1, "cannot open '%s': %s", full, why)
 	}
-	d := target.d
+	d := t.get(name)
+	if d == nil {
+		return nil, z.fail(1, "cannot open '%s': dataset does not exist", full)
+	}
 	to := t.find(d, "@"+short)
 	from, all := o.val('i')
 	if v, ok := o.val('I'); ok {
@@ -65,12 +67,13 @@ func (z *cmd) planSend(t *tx, o *options, full string) (*sendPlan, int) {
 		return nil, code
 	}
 	if !all && !o.has('R') && !o.has('p') && !o.has('h') && !o.has('b') {
-		plan.sources = []*source{t.newSource(d, to, base, shownFrom(base, d, from))}
+		shown := ""
+		if base.v != nil {
+			shown = base.name()
+		}
+		plan.sources = []*source{t.newSource(d, to, base, shown)}
 		plan.sources[0].origin = base.v != nil && base.d != d
 		return plan, 0
-	}
-	if base.v != nil && base.v.kind == '#' && (all || o.has('R')) {
-		return nil, z.fail(1, "Error: multiple snapshots cannot be sent from a bookmark.")
 	}
 	return z.planCompound(t, o, plan, d, to, base)
 }
@@ -80,7 +83,7 @@ func (z *cmd) planHead(t *tx, o *options, name string) (*sendPlan, int) {
 	if o.has('R') || o.has('I') || o.has('p') {
 		return nil, z.fail(1, "Error: Unsupported flag with filesystem or bookmark.")
 	}
-	target, ok := z.openObject(t, name, takeSet)
+	target, ok := z.openObject(t, name, takeSet|takeSnapshot)
 	if !ok {
 		return nil, 1
 	}
@@ -115,21 +118,22 @@ func (z *cmd) sendBase(t *tx, o *options, d *ds, to *version, from string) (obje
 	if strings.HasPrefix(from, "@") || strings.HasPrefix(from, "#") {
 		full = d.name + from
 	} else if !strings.ContainsAny(from, "@#") {
+		fmt.Fprintln(z.err, "Warning: incremental source didn't specify type, assuming snapshot. Use '@' or '#' prefix to avoid ambiguity.")
 		full = d.name + "@" + from
 	}
 	target := to.full(d)
 	bd, v := t.lookup(full)
 	switch {
-	case strings.HasPrefix(full, d.name+"@") && v == nil && (o.has('I') || o.has('R') || o.has('p')):
-		return object{}, z.fail(1, "cannot send '%s': snapshot does not exist", target)
+	case v == nil && strings.Contains(full, "@"):
+		return object{}, z.fail(1, "cannot open '%s': dataset does not exist", full)
 	case v == nil:
-		return object{}, z.fail(1, "cannot send '%s': incremental source (%s) does not exist", target, full)
-	case bd == d && v.kind == '@' && v == to && (o.has('I') || o.has('R')):
-		return object{}, z.fail(1, "incremental source (%s) is not earlier than it", full)
-	case bd == d && v.txg > to.txg, bd == d && v == to:
-		return object{}, z.fail(1, "cannot send '%s': not an earlier snapshot from the same fs", target)
-	case bd != d && !t.isAncestor(bd, v, d):
-		return object{}, z.fail(1, "cannot send '%s': not an earlier snapshot from the same fs", target)
+		return object{}, z.fail(1, "warning: cannot send '%s': incremental source (%s) does not exist", target, full)
+	case v.kind == '#' && (o.has('I') || o.has('R')):
+		return object{}, z.fail(1, "Error: multiple snapshots cannot be sent from a bookmark.")
+	case bd == d && v.txg >= to.txg && (o.has('I') || o.has('R') || o.has('p')):
+		return object{}, z.fail(1, "WARNING: could not send %s:\nincremental source (%s) does not exist", target, full)
+	case bd == d && v.txg >= to.txg, bd != d && !t.isAncestor(bd, v, d):
+		return object{}, z.fail(1, "warning: cannot send '%s': not an earlier snapshot from the same fs", target)
 	}
 	return object{bd, v}, 0
 }
@@ -155,10 +159,10 @@ func (z *cmd) mayRead(t *tx, o *options, d *ds, full string) int {
 		return 0
 	}
 	if t.keyMissing(d) {
-		return z.fail(1, "cannot send '%s': dataset key must be loaded", full)
+		return z.fail(1, "warning: cannot send '%s': dataset key must be loaded", full)
 	}
 	if o.has('p') || o.has('R') {
-		return z.fail(1, "cannot send %s: encrypted dataset %s may not be sent with properties without the raw flag", full, d.name)
+		return z.fail(1, "cannot send %s: encrypted dataset %s may not be sent with properties without the raw flag\nwarning: cannot send '%s': backup failed", full, d.name, full)
 	}
 	return 0
 }

@@ -12,9 +12,9 @@ func (z *cmd) sendToken(o *options, text string) int {
 	}
 	k, err := decodeToken(text)
 	if err != nil {
-		return z.fail(1, "cannot resume send: %v", err)
+		return z.fail(255, "cannot resume send: %v", err)
 	}
-	if o.has('v') || o.has('P') && o.has('n') && o.has('v') {
+	if o.has('v') {
 		w := z.err
 		if o.has('n') {
 			w = z.out
@@ -67,22 +67,22 @@ func (z *cmd) planToken(t *tx, o *options, k *token) (*sendPlan, int) {
 	d, to := t.resolveGUID(k.ToName, k.To)
 	if to == nil {
 		if t.pool(poolOf(k.ToName)) == nil {
-			return nil, z.fail(1, "cannot resume send: '%s' is no longer the same snapshot used in the initial send", k.ToName)
+			return nil, z.fail(255, "cannot resume send: '%s' is no longer the same snapshot used in the initial send", k.ToName)
 		}
-		return nil, z.fail(1, "cannot resume send: '%s' used in the initial send no longer exists", k.ToName)
+		return nil, z.fail(255, "cannot resume send: '%s' used in the initial send no longer exists", k.ToName)
 	}
 	var base object
 	from := ""
 	if k.From != 0 {
 		bd, v := t.baseGUID(d, k.From)
 		if v == nil {
-			return nil, z.fail(1, "cannot resume send: incremental source 0x%x no longer exists", k.From)
+			return nil, z.fail(255, "cannot resume send: incremental source 0x%x no longer exists", k.From)
 		}
 		base = object{bd, v}
-		from = shownFrom(base, d, string(rune(v.kind))+v.name)
+		from = v.full(bd)
 	}
 	if d.Crypt != "" && !k.Raw && !o.has('w') && t.keyMissing(d) {
-		return nil, z.fail(1, "cannot resume send: dataset key must be loaded")
+		return nil, z.fail(255, "cannot resume send: dataset key must be loaded")
 	}
 	s := t.newSource(d, to, base, from)
 	s.object, s.offset, s.bytes, s.resume = k.Object, k.Offset, k.Bytes, true

@@ -24,6 +24,9 @@ func (z *cmd) set(args []string) int {
 		return z.usage("missing dataset name(s)")
 	}
 	props, code := z.assignments(o.args[:n])
+	if code == 1 {
+		code = 255
+	}
 	if code != 0 {
 		return code
 	}
@@ -35,7 +38,7 @@ func (z *cmd) set(args []string) int {
 	result := 0
 	for _, name := range o.args[n:] {
 		if code := z.change(func(t *tx) int { return z.setOne(t, name, props, o.has('u')) }); code != 0 {
-			result = 1
+			result = code
 		}
 	}
 	return result
@@ -48,14 +51,14 @@ func (z *cmd) setOne(t *tx, name string, props map[string]string, keep bool) int
 	}
 	checked, ok := z.checkSettings(t, name, props, target.take(), "set")
 	if !ok {
-		return -1
+		return -255
 	}
 	if target.v != nil {
 		setVersion(target, checked)
 		return 0
 	}
 	if why := t.refuseSet(target.d, checked); why != "" {
-		return -z.fail(1, "cannot set property for '%s': %s", name, why)
+		return -255 * z.fail(1, "cannot set property for '%s': %s", name, why)
 	}
 	return z.applySet(t, target.d, checked, keep)
 }
@@ -78,7 +81,9 @@ func (t *tx) refuseSet(d *ds, props map[string]string) string {
 		case name == "refquota" && n > 0 && n < t.referenced(d):
 			return "size is less than current used or reserved space"
 		case (name == "reservation" || name == "refreservation") && n > t.available(d)+t.used(d):
-			return "out of space"
+			return "size is greater than available space"
+		case name == "volsize" && t.readOnly(d):
+			return "dataset is read-only"
 		case name == "keylocation" && d.Crypt == "":
 			return "keylocation must not be set on unencrypted datasets"
 		case name == "keylocation" && d.Key == nil:
@@ -92,10 +97,14 @@ func (t *tx) refuseSet(d *ds, props map[string]string) string {
 // mountpoint moves everything that inherits it.
 func (z *cmd) applySet(t *tx, d *ds, props map[string]string, keep bool) int {
 	_, moves := props["mountpoint"]
-	_, may := props["canmount"]
+	may := props["canmount"] == "on" && !d.Mounted
 	var was []*ds
-	if (moves || may) && !keep {
-		was = t.unmountTree(t.tree(d.name, -1))
+	switch {
+	case keep:
+	case moves:
+		was = t.leave(t.tree(d.name, -1))
+	case props["canmount"] == "off" && d.Mounted:
+		was = t.unmountTree(t.below(d))
 	}
 	if d.Props == nil {
 		d.Props = map[string]string{}
@@ -113,22 +122,17 @@ func (z *cmd) applySet(t *tx, d *ds, props map[string]string, keep bool) int {
 		}
 	}
 	d.dirty = true
-	return z.remount(t, d, was, moves || may)
+	return z.remount(t, d, was, (moves || may) && !keep)
 }
 
 // remount mounts again what was mounted, and d itself where it now can be.
 func (z *cmd) remount(t *tx, d *ds, was []*ds, also bool) int {
-	if also && !d.Volume && len(was) == 0 && !d.Mounted {
-		if p := t.get(parentOf(d.name)); p == nil || p.Mounted {
-			was = []*ds{d}
-		}
+	if also {
+		was = t.tree(d.name, -1)
 	}
 	for _, m := range was {
-		if t.mountable(m) != "" {
-			continue
-		}
 		v, _ := m.own("canmount")
-		if v.text == "noauto" && m.dirty && !slices.Contains(was, m) {
+		if t.mountable(m) != "" || also && v.text == "noauto" {
 			continue
 		}
 		if err := t.mount(m); err != nil {
@@ -177,7 +181,7 @@ func (z *cmd) notInheritable(p *propdef) int {
 	z.fail(1, "'%s' property cannot be inherited", p.name)
 	switch p.name {
 	case "quota", "reservation", "refquota", "refreservation":
-		z.fail(1, "use 'zfs set %s=none' to clear", p.name)
+		z.fail(1, "use 'zfs set %s=none' to clear\nuse 'zfs inherit -S %s' to revert to received value", p.name, p.name)
 	}
 	return 1
 }
@@ -201,7 +205,7 @@ func (z *cmd) inheritOne(t *tx, name, prop string, o *options) int {
 	}
 	var was []*ds
 	if prop == "mountpoint" || prop == "canmount" {
-		was = t.unmountTree(t.tree(name, -1))
+		was = t.leave(t.tree(name, -1))
 	}
 	for _, d := range sets {
 		delete(d.Props, prop)
@@ -214,4 +218,9 @@ func (z *cmd) inheritOne(t *tx, name, prop string, o *options) int {
 		d.dirty = true
 	}
 	return z.remount(t, target.d, was, prop == "mountpoint")
+}
+
+func (t *tx) readOnly(d *ds) bool {
+	v, _ := t.prop(object{d: d}, "readonly", true)
+	return v.text == "on"
 }

@@ -2,6 +2,7 @@ package zfssim
 
 import (
 	"os"
+	"slices"
 	"strings"
 	"time"
 )
@@ -32,14 +33,13 @@ func (z *cmd) snapshotIn(t *tx, names []string, props map[string]string, recursi
 	for _, full := range names {
 		name, short, ok := strings.Cut(full, "@")
 		if !ok {
-			return -z.usage("missing snapshot argument") // unreachable for a legal call: see below
-		}
-		if why := badName(full, takeSnapshot, true); why != "" && !recursive {
-			return -z.fail(1, "cannot create snapshot '%s': %s", full, why)
+			z.printUsage(z.err)
+			return -2
 		}
 		o, ok := z.openObject(t, name, takeSet)
 		if !ok {
-			return -1
+			z.printUsage(z.err)
+			return -2
 		}
 		sets := []*ds{o.d}
 		if recursive {
@@ -54,29 +54,31 @@ func (z *cmd) snapshotIn(t *tx, names []string, props map[string]string, recursi
 		return -1
 	}
 	bad := false
-	seen := map[string]bool{}
+	all = distinct(all)
+	if multiple(all) {
+		return -z.fail(1, "cannot create snapshots : multiple snapshots of same fs not allowed\nno snapshots were created")
+	}
+	for _, w := range all {
+		if why := badName(w.d.name+"@"+w.name, takeSnapshot, true); why != "" {
+			return -z.fail(1, "cannot create snapshot '%s@%s': %s", w.d.name, w.name, why)
+		}
+	}
 	for _, w := range all {
 		full := w.d.name + "@" + w.name
 		why := ""
 		switch {
-		case badName(full, takeSnapshot, true) != "":
-			why = badName(full, takeSnapshot, true)
 		case t.find(w.d, "@"+w.name) != nil:
 			why = "dataset already exists"
-		case seen[w.d.name]:
-			why = "multiple snapshots of same fs not allowed"
 		case w.d.New:
 			why = "dataset is busy"
 		}
-		seen[w.d.name] = true
 		if why != "" {
 			z.fail(1, "cannot create snapshot '%s': %s", full, why)
 			bad = true
 		}
 	}
 	if bad {
-		z.fail(1, "no snapshots were created")
-		return -1
+		return -z.snapshotsFailed(all)
 	}
 	for _, w := range all {
 		if err := t.takeSnapshot(w.d, w.name, checked); err != nil {
@@ -164,14 +166,16 @@ func (z *cmd) bookmarkIn(t *tx, src, dst string) int {
 	}
 	o, ok := z.openObject(t, src, takeSnapshot|takeBookmark)
 	if !ok {
-		return -1
+		z.printUsage(z.err)
+		return -2
 	}
 	name, short, _ := strings.Cut(dst, "#")
 	why := ""
 	switch {
 	case badName(dst, takeBookmark, true) != "":
-		why = "bookmark name is invalid or too long"
-		why = badName(dst, takeBookmark, true)
+		why = "invalid argument"
+	case poolOf(name) != o.d.pool.Name:
+		why = "bookmark is in a different pool"
 	case name != o.d.name:
 		why = "source is not an ancestor of the new bookmark's dataset"
 	case t.find(o.d, "#"+short) != nil:
@@ -195,4 +199,33 @@ func (z *cmd) bookmarkIn(t *tx, src, dst string) int {
 	}
 	t.addVersion(o.d, v)
 	return 0
+}
+
+func distinct(all []wanted) []wanted {
+	seen := map[wanted]bool{}
+	return slices.DeleteFunc(all, func(w wanted) bool {
+		was := seen[w]
+		seen[w] = true
+		return was
+	})
+}
+
+// multiple reports what the kernel refuses: two snapshots of one dataset, or
+// of two pools.
+func multiple(all []wanted) bool {
+	seen := map[*ds]bool{}
+	for _, w := range all {
+		if seen[w.d] || w.d.pool != all[0].d.pool {
+			return true
+		}
+		seen[w.d] = true
+	}
+	return false
+}
+
+func (z *cmd) snapshotsFailed(all []wanted) int {
+	if len(all) > 1 {
+		z.fail(1, "no snapshots were created")
+	}
+	return 1
 }

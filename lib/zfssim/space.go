@@ -98,8 +98,8 @@ func (t *tx) space(o object, name string, exact bool) string {
 	if exact {
 		return strconv.FormatUint(n, 10)
 	}
-	if n == 0 {
-		return "0B"
+	if name == "written" {
+		return nice(n) // the one that libzfs prints without a B
 	}
 	if n < 1024 {
 		return strconv.FormatUint(n, 10) + "B"
@@ -194,9 +194,6 @@ func (t *tx) writtenSince(o object, kindName string, exact bool) (value, bool) {
 	n := t.changedSince(o.d, v)
 	if exact {
 		return value{strconv.FormatUint(n, 10), "-", "-"}, true
-	}
-	if n == 0 {
-		return value{"0B", "-", "-"}, true
 	}
 	return value{nice(n), "-", "-"}, true
 }

@@ -49,7 +49,7 @@ func (t *tx) userProp(o object, name string) (value, bool) {
 		}
 	}
 	v, ok := t.inherited(o.d, name, o.v != nil)
-	if ok && o.v == nil {
+	if o.v == nil {
 		v.received = or(o.d.Received[name], "-")
 	}
 	return v, ok
@@ -156,7 +156,7 @@ func (t *tx) computed(o object, name string, exact bool) (value, bool) {
 	case "defer_destroy":
 		text = onOff(o.v.Defer)
 	case "clones":
-		text = strings.Join(t.clonesOf(o), ",")
+		text = or(strings.Join(t.clonesOf(o), ","), "-")
 	case "mountpoint":
 		return t.mountpoint(o.d), true
 	case "receive_resume_token":

@@ -12,7 +12,7 @@ func (z *cmd) roots(t *tx, names []string, w *listing) ([]string, int) {
 	var found []string
 	code := 0
 	for _, name := range names {
-		if _, ok := z.openObject(t, name, all4); !ok {
+		if _, ok := z.openObject(t, name, w.opens()); !ok {
 			code = 1
 			continue
 		}
@@ -31,27 +31,16 @@ func (z *cmd) objects(t *tx, names []string, w listing) ([]object, int) {
 		return out, 0
 	}
 	code := 0
-	takes := w.takes
-	if w.recursive {
-		takes |= takeSet
-	}
 	seen := map[string]bool{}
 	for _, name := range names {
-		open := takes
-		if !w.typed && !w.recursive {
-			open = all4
-		}
-		if w.typed && takes&(takeSnapshot|takeBookmark) != 0 {
-			open |= takeSet
-		}
-		o, ok := z.openObject(t, name, open)
+		o, ok := z.openObject(t, name, w.opens())
 		if !ok {
 			code = 1
 			continue
 		}
 		depth := w.depth
-		if depth == 0 && w.typed && o.v == nil && w.takes&o.take() == 0 {
-			depth = 1 // list -t snapshot DATASET: those of the dataset itself
+		if w.own() {
+			depth = 1
 		}
 		filter := w.takes
 		if !w.typed && o.v != nil {
@@ -127,7 +116,7 @@ func cut(s, sep string) (string, string, bool) { return strings.Cut(s, sep) }
 
 func compareBy(t *tx, a, b object, k sortKey) int {
 	if k.name == "name" {
-		c := compareNames(a, b)
+		c := strings.Compare(a.name(), b.name())
 		if k.desc {
 			c = -c
 		}
@@ -154,4 +143,31 @@ func compareBy(t *tx, a, b object, k sortKey) int {
 		c = -c
 	}
 	return c
+}
+
+// own says whether the snapshots or the bookmarks of the named datasets are
+// meant: list -t snapshot DATASET without -r.
+func (w *listing) own() bool {
+	return !w.recursive && w.typed && !w.props && (w.takes == takeSnapshot || w.takes == takeBookmark)
+}
+
+// opens says what kinds of name the arguments may be.
+func (w *listing) opens() int {
+	takes := w.takes
+	if !w.typed {
+		takes |= takeSnapshot
+	}
+	if w.props && !w.typed {
+		takes = all4
+	}
+	if w.props && w.typed {
+		takes |= takeSet
+	}
+	if w.recursive || w.own() {
+		takes |= takeFS
+		if takes&(takeSnapshot|takeBookmark) != 0 {
+			takes |= takeVolume
+		}
+	}
+	return takes
 }

@@ -51,7 +51,7 @@ func (z *cmd) poolCreateIn(t *tx, o *options, props map[string]string) int {
 	case strings.Contains(name, "/"):
 		return -z.fail(1, "cannot create '%s': invalid character '/' in pool name\nuse 'zfs create' to create a dataset", name)
 	case badPool(name) != "":
-		return -z.fail(1, "cannot create '%s': %s", name, badPool(name))
+		return -z.fail(1, "cannot create '%s': %s\npool name may have been omitted", name, badPool(name))
 	case t.pool(name) != nil:
 		return -z.fail(1, "cannot create '%s': pool already exists", name)
 	}
@@ -112,7 +112,7 @@ func (z *cmd) vdevs(t *tx, p *pool, words []string, force bool) (uint64, int) {
 		info, err := os.Stat(w)
 		switch {
 		case err != nil && strings.HasPrefix(w, "/"):
-			return 0, -z.fail(1, "cannot open '%s': No such file or directory", w)
+			return 0, -z.fail(1, "cannot resolve path '%s'", w)
 		case err != nil:
 			total += defaultPoolSize
 			continue
@@ -157,11 +157,9 @@ func (z *cmd) poolDestroy(args []string) int {
 			return -z.fail(1, "cannot open '%s': no such pool", name)
 		}
 		sets := t.tree(name, -1)
-		for i := len(sets) - 1; i >= 0; i-- {
-			if sets[i].Mounted {
-				t.do(opRemove, t.mountedAt(sets[i]), "")
-			}
-			sets[i].gone = true
+		t.leave(sets)
+		for _, d := range sets {
+			d.gone = true
 		}
 		t.do(opRemove, filepath.Join("dev/zvol", name), "")
 		t.do(opRemove, filepath.Join("pools", name), "")
@@ -181,7 +179,7 @@ func (z *cmd) poolList(args []string) int {
 		for i, c := range columns {
 			columns[i] = or(poolAlias[c], c)
 			if _, ok := poolColumns[columns[i]]; !ok && !strings.HasPrefix(c, "feature@") {
-				return z.usage("property '%s' is not a valid pool property", c)
+				return z.usage("bad property list: invalid property '%s'", c)
 			}
 		}
 	}
@@ -194,6 +192,9 @@ func (z *cmd) poolList(args []string) int {
 			return code
 		}
 		var rows [][]string
+		if len(names) == 0 {
+			return code
+		}
 		if !o.has('H') {
 			var head []string
 			for _, c := range columns {

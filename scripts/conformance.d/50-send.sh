@@ -173,5 +173,6 @@ r $D/vol zfs receive -u conb/r/vol
 t zfs get -H -o value type,volsize conb/r/vol
 r $D/vol zfs receive -u -x mountpoint conb/r/vol2
 r $D/vol zfs receive -u -o mountpoint=none conb/r/vol3
-r $D/vol zfs receive -F conb/r
+q zfs create -p conb/only/kid
+r $D/vol zfs receive -F conb/only
 r $D/full zfs receive -u conb/r/vol/below

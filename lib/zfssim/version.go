@@ -1,0 +1,20 @@
+package zfssim
+
+// A trait is what differs between versions of OpenZFS.
+type trait struct {
+	volblock uint64 // default volblocksize
+}
+
+// traits are the differences that scripts/conformance found between 2.1 and
+// 2.3; ZFS_SIM_VERSION chooses.
+var traits = map[string]trait{
+	"2.1": {volblock: 8192},
+	"2.3": {volblock: 16384},
+}
+
+func (z *cmd) trait() trait {
+	if t, ok := traits[z.version]; ok {
+		return t
+	}
+	return traits["2.3"]
+}
