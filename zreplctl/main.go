@@ -31,6 +31,8 @@ func subcommands() []func(*globals) *ffcli.Command {
 		autosnapCommand,
 		pruneCommand,
 		serveCommand,
+		holdsCommand,
+		abandonCommand,
 		daemonCommand,
 		statusCommand,
 		initCommand,

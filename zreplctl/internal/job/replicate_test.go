@@ -77,6 +77,33 @@ func TestClients(t *testing.T) {
 	}
 }
 
+// TestAbandon lets go of what jobs hold, on both sides, and of what belongs to
+// no job.
+func TestAbandon(t *testing.T) {
+	w := newWorld(t)
+	w.tree()
+	w.snapshot("s1")
+	w.done("pull", "fetch4")
+	w.done("local", "marks")
+	w.must("zfs", "hold", "zreplctl_source_gone", "a@s1")
+	w.must("zfs", "hold", "theirs", "a@s1")
+	if code, said := w.ctl("abandon", "fetch4"); code != 0 || strings.Count(said, "\n") != 4 {
+		t.Errorf("abandon: %d, %s", code, said)
+	}
+	code, said := w.ctl("holds", "-release")
+	if code != 0 || !strings.Contains(said, "a@s1\tzreplctl_source_gone\t-\n") || !strings.Contains(said, "\tzreplctl_last_marks\tmarks\n") {
+		t.Errorf("holds: %d, %s", code, said)
+	}
+	w.equal("holds", w.holds(), "a@s1 theirs", "b/marks/x@s1 zreplctl_last_marks", "b/marks/x/y@s1 zreplctl_last_marks")
+	if code, said := w.ctl("abandon", "marks"); code != 0 {
+		t.Errorf("abandon: %d, %s", code, said)
+	}
+	w.equal("holds", w.holds(), "a@s1 theirs")
+	if marks := w.lines("zfs", "list", "-H", "-t", "bookmark", "-o", "name"); len(marks) != 0 {
+		t.Errorf("bookmarks %q", marks)
+	}
+}
+
 // TestTidy finds a stale hold and a token whose snapshot is gone.
 func TestTidy(t *testing.T) {
 	w := newWorld(t)

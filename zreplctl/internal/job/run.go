@@ -128,6 +128,23 @@ func (e *DatasetsError) Each() []error {
 	return all
 }
 
+// Abandon lets go of all that the job protects on both sides. See
+// replicate.Job.Abandon.
+func (r *Run) Abandon(ctx context.Context, dry bool) ([]replicate.Left, error) {
+	file, err := lock(r.Global.RunDir, r.Job.Name)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	sender, receiver, closeAll, err := r.Programs.ends(r.Job, runID())
+	if err != nil {
+		return nil, err
+	}
+	defer closeAll()
+	j := &replicate.Job{Sender: sender, Receiver: receiver}
+	return j.Abandon(ctx, dry)
+}
+
 // Plan returns what a run would do, and changes nothing.
 func (r *Run) Plan(ctx context.Context) ([]plan.Result, error) {
 	sender, receiver, closeAll, err := r.Programs.ends(r.Job, runID())

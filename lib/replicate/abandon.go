@@ -1,0 +1,67 @@
+package replicate
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
+	"github.com/zrepl-tools/zrepl-tools/lib/transfer"
+)
+
+// Left is a hold or a cursor bookmark of a job.
+type Left struct {
+	Receiver bool
+	Name     string // of the snapshot or bookmark
+}
+
+// Abandon lets go of all that the job protects on both ends, and returns what
+// that was. The datasets and snapshots stay; nothing keeps their chain
+// together any more. With dry it only looks.
+func (j *Job) Abandon(ctx context.Context, dry bool) ([]Left, error) {
+	from, err := j.Sender.List(ctx, transfer.ListRequest{Thorough: true})
+	if err != nil {
+		return nil, fmt.Errorf("cannot list the sender's datasets: %w", err)
+	}
+	to, err := j.Receiver.List(ctx, transfer.ListRequest{Thorough: true})
+	if err != nil {
+		return nil, fmt.Errorf("cannot list the receiver's datasets: %w", err)
+	}
+	var left []Left
+	here := protection(from, func(name string) { left = append(left, Left{Name: name}) })
+	there := protection(to, func(name string) { left = append(left, Left{Receiver: true, Name: name}) })
+	if dry || len(left) == 0 {
+		return left, nil
+	}
+	for _, end := range []struct {
+		protect func(context.Context, transfer.Holds) (transfer.Problems, error)
+		in      transfer.Holds
+	}{{j.Sender.Protect, here}, {j.Receiver.Protect, there}} {
+		bad, err := end.protect(ctx, end.in)
+		if err != nil {
+			return left, err
+		}
+		for _, problem := range bad {
+			return left, fmt.Errorf("%s", problem)
+		}
+	}
+	return left, nil
+}
+
+func protection(list []transfer.Dataset, found func(name string)) (h transfer.Holds) {
+	for _, d := range list {
+		for _, v := range d.Versions {
+			s := transfer.Snap{Dataset: d.Name, Name: v.Name, GUID: v.GUID}
+			switch {
+			case v.Kind == dataset.Snapshot && slices.Contains(d.Held, v.Name):
+				h.Release = append(h.Release, s)
+			case v.Kind == dataset.Bookmark && slices.Contains(d.Marks, v.Name):
+				h.Forget = append(h.Forget, s)
+			default:
+				continue
+			}
+			found(v.Full(d.Name))
+		}
+	}
+	return h
+}

@@ -1,0 +1,57 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+
+	"github.com/peterbourgon/ff/v3/ffcli"
+
+	"github.com/zrepl-tools/zrepl-tools/lib/cli"
+	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/job"
+)
+
+func abandonCommand(g *globals) *ffcli.Command {
+	fs := g.flags("abandon")
+	dry := fs.Bool("n", false, "only print what would be let go")
+	return &ffcli.Command{
+		Name:       "abandon",
+		ShortUsage: "zreplctl abandon [-n] [flags] job",
+		ShortHelp:  "Let go of all that a job protects, on both sides, before it is retired.",
+		FlagSet:    fs,
+		Exec: func(ctx context.Context, args []string) error {
+			if len(args) != 1 {
+				return cli.Usagef("abandon wants the name of one job")
+			}
+			return g.abandon(ctx, args[0], *dry)
+		},
+	}
+}
+
+func (g *globals) abandon(ctx context.Context, name string, dry bool) error {
+	c, j, err := g.job(name)
+	if err != nil {
+		return err
+	}
+	r := &job.Run{Global: c.Global, Job: j}
+	if r.Programs, err = findPrograms(); err != nil {
+		return err
+	}
+	left, err := r.Abandon(ctx, dry)
+	for _, l := range left {
+		side := "sender"
+		if l.Receiver {
+			side = "receiver"
+		}
+		if _, err := fmt.Fprintf(g.stdout, "%s\t%s\n", l.Name, side); err != nil {
+			return cli.Quiet(err)
+		}
+	}
+	if err != nil {
+		return runError(j, err)
+	}
+	if !dry {
+		os.Remove(job.RecordPath(c.Global.RunDir, name))
+	}
+	return nil
+}

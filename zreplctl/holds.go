@@ -1,0 +1,81 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/peterbourgon/ff/v3/ffcli"
+
+	"github.com/zrepl-tools/zrepl-tools/lib/cli"
+	"github.com/zrepl-tools/zrepl-tools/lib/endpoint"
+	"github.com/zrepl-tools/zrepl-tools/lib/zfs"
+	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/config"
+)
+
+func holdsCommand(g *globals) *ffcli.Command {
+	fs := g.flags("holds")
+	release := fs.Bool("release", false, "let go of them: of the job's, or without a job of those that belong to none")
+	return &ffcli.Command{
+		Name:       "holds",
+		ShortUsage: "zreplctl holds [-release] [flags] [job]",
+		ShortHelp:  "List the holds and cursor bookmarks of replication on this host: name, tag, job.",
+		FlagSet:    fs,
+		Exec: func(ctx context.Context, args []string) error {
+			if len(args) > 1 {
+				return cli.Usagef("holds wants at most one job")
+			}
+			c, err := g.load()
+			if err != nil {
+				return err
+			}
+			return g.holds(ctx, c, strings.Join(args, ""), *release)
+		},
+	}
+}
+
+func (g *globals) holds(ctx context.Context, c *config.Config, name string, release bool) error {
+	z, err := zfs.Find()
+	if err != nil {
+		return err
+	}
+	all, err := endpoint.Protection(ctx, z)
+	if err != nil {
+		return cli.Cannot("list", "holds", err)
+	}
+	owners := owners(c)
+	var bad error
+	for _, p := range all {
+		owner := owners[p.Tag]
+		if name != "" && owner != name && !strings.HasSuffix(p.Tag, "_"+name) {
+			continue
+		}
+		if owner == "" {
+			owner = "-"
+		}
+		if _, err := fmt.Fprintf(g.stdout, "%s\t%s\t%s\n", p.Name, p.Tag, owner); err != nil {
+			return cli.Quiet(err)
+		}
+		if release && (name != "" || owner == "-") {
+			if err := endpoint.Unprotect(ctx, z, p); err != nil {
+				bad = errors.Join(bad, cli.Cannot("release", p.Name, err))
+			}
+		}
+	}
+	return bad
+}
+
+// owners maps the tags that the configured jobs use on this host to them.
+func owners(c *config.Config) map[string]string {
+	tags := map[string]string{}
+	for _, j := range c.Jobs {
+		if j.Sends() {
+			tags[endpoint.CursorTag(string(j.Type), j.ID())] = j.Name
+		}
+		if j.Receives() {
+			tags[endpoint.LastTag(j.Name)] = j.Name
+		}
+	}
+	return tags
+}
