@@ -23,10 +23,8 @@ func TestMain(m *testing.M) {
 		}
 		defer os.RemoveAll(dir)
 		bin = dir
-		for name, pkg := range map[string]string{"zprune": ".", "zfs": "lib/cmd/zfs-sim"} {
-			if pkg != "." {
-				pkg = "github.com/zrepl-tools/zrepl-tools/" + pkg
-			}
+		const project = "github.com/zrepl-tools/zrepl-tools/"
+		for name, pkg := range map[string]string{"zprune": ".", "zsnap": project + "zsnap", "zfs": project + "lib/cmd/zfs-sim"} {
 			if out, err := exec.Command("go", "build", "-o", filepath.Join(dir, name), pkg).CombinedOutput(); err != nil {
 				fmt.Fprintf(os.Stderr, "%v: %s\n", err, out)
 				return 1

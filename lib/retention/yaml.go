@@ -231,22 +231,30 @@ func resolve(n *yaml.Node) *yaml.Node {
 	return n
 }
 
+// printed is a rule as FromYAML reads it.
+type printed struct {
+	Type   string  `yaml:"type"`
+	Grid   string  `yaml:"grid,omitempty"`
+	Count  int64   `yaml:"count,omitempty"`
+	Regex  *string `yaml:"regex,omitempty"`
+	Negate bool    `yaml:"negate,omitempty"`
+}
+
 // MarshalYAML gives the policy as {keep: [rules]}, which FromYAML reads.
 func (p *Policy) MarshalYAML() (any, error) {
-	list := make([]map[string]any, 0, len(p.rules))
-	for _, rule := range p.rules {
-		item := map[string]any{}
+	list := make([]printed, len(p.rules))
+	for i, rule := range p.rules {
 		switch rule := rule.(type) {
 		case *Grid:
-			item["type"], item["grid"] = "grid", rule.text
+			list[i] = printed{Type: "grid", Grid: rule.text}
 		case lastN:
-			item["type"], item["count"] = "last_n", int64(rule)
+			list[i] = printed{Type: "last_n", Count: int64(rule)}
 		case regex:
-			item["type"], item["regex"], item["negate"] = "regex", rule.re.String(), rule.negate
+			expr := rule.re.String()
+			list[i] = printed{Type: "regex", Regex: &expr, Negate: rule.negate}
 		case notReplicated:
-			item["type"] = "not_replicated"
+			list[i] = printed{Type: "not_replicated"}
 		}
-		list = append(list, item)
 	}
 	return map[string]any{"keep": list}, nil
 }

@@ -1,0 +1,66 @@
+package main
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+var cronLine = regexp.MustCompile(`^(?:[0-9*/,-]+ +){5}(?:root +)?((?:zsnap|zprune) [^#]*)`)
+
+// cronLines finds the lines of crontab(5) in a text.
+func cronLines(t *testing.T, file string) (commands []string) {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(text)) {
+		if m := cronLine.FindStringSubmatch(line); m != nil {
+			if strings.Contains(m[1], "%") {
+				t.Errorf("%s: cron takes the %% in %q for a line break", file, m[1])
+			}
+			commands = append(commands, strings.TrimSpace(m[1]))
+		}
+	}
+	return commands
+}
+
+// The cron lines of the documentation work as they are written: in a shell
+// whose environment holds nothing but where the programs are.
+func TestCronLines(t *testing.T) {
+	commands := cronLines(t, "../README.md")
+	for _, manual := range []string{"../doc/zrepl-tools.7", "zprune.8", "../zsnap/zsnap.8"} {
+		commands = append(commands, cronLines(t, manual)...)
+	}
+	if len(commands) < 4 {
+		t.Fatalf("only %d cron lines: %q", len(commands), commands)
+	}
+	h := newHost(t, "zroot", "tank")
+	for _, ds := range []string{"zroot/var", "zroot/var/db", "zroot/var/db/pg", "tank/home", "tank/db"} {
+		h.must("zfs", "create", ds)
+	}
+	dir := t.TempDir()
+	for _, name := range []string{"zsnap", "zprune"} {
+		if err := os.Symlink(filepath.Join(bin, name), filepath.Join(dir, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	zfs := "#!/bin/sh\nZFS_SIM_ROOT=" + h.root + " exec " + bin + "/zfs \"$@\"\n"
+	if err := os.WriteFile(filepath.Join(dir, "zfs"), []byte(zfs), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for _, command := range commands {
+		before := len(h.snapshots())
+		cmd := exec.Command("/bin/sh", "-c", command)
+		cmd.Env = []string{"PATH=" + dir + ":/usr/bin:/bin"}
+		cmd.Dir = "/"
+		out, err := cmd.CombinedOutput()
+		if err != nil || strings.HasPrefix(command, "zsnap") && len(h.snapshots()) == before {
+			t.Errorf("%s: %v, %s", command, err, out)
+		}
+		t.Logf("%s: %d snapshots before, %d after", command, before, len(h.snapshots()))
+	}
+}
