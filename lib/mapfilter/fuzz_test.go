@@ -16,6 +16,8 @@ var seeds = []string{
 	"- a\n- b\n",
 	"\"a\\n\": \"b\"\n",
 	"1: 2\n",
+	"tank/a<: backup/b\ntank/b: ok\n\"c\":  x/y\n",
+	"a/b-c.d_e: \"!\"\n",
 	"",
 }
 

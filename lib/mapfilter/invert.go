@@ -32,6 +32,7 @@ func (rs *Rules) Sources(target string, limit int) []string {
 		for r := rs.into[at]; r != nil; r = r.next {
 			source, ok := r.sourceOf(target)
 			if ok && add(r, source) {
+				slices.Sort(found)
 				return found
 			}
 		}
