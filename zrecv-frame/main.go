@@ -88,7 +88,7 @@ func (o *options) exec(ctx context.Context, args []string) error {
 		receive.Out = nil
 	}
 	if o.expect.text != "" {
-		receive.Inspect = o.expect.Inspect
+		receive.Inspect, receive.Follow = o.expect.Inspect, o.expect.Follow()
 	}
 	if len(args) > 0 {
 		command, err := o.start(ctx, args, &receive)

@@ -16,12 +16,13 @@ import (
 // caller's, and no flag of its descriptor is changed; pipes may be enlarged.
 type ReceiveOptions struct {
 	In      *os.File
-	Out     *os.File       // nil: the stream is only verified
-	Command Command        // whose stdin Out is, which is then Receive's, to close; nil if Out is anything else
-	Stall   time.Duration  // how long nothing may come; 0: for ever
-	Inspect Inspect        // looks at the beginning of the data; may be nil
-	Moved   *atomic.Uint64 // counts the data as it is passed on; may be nil
-	Plain   bool           // copy through a buffer, whatever could be faster
+	Out     *os.File                 // nil: the stream is only verified
+	Command Command                  // whose stdin Out is, which is then Receive's, to close; nil if Out is anything else
+	Stall   time.Duration            // how long nothing may come; 0: for ever
+	Inspect Inspect                  // looks at the beginning of the data; may be nil
+	Follow  func(piece []byte) error // looks at all of the data, each piece before it is passed on; an error refuses the rest; may be nil
+	Moved   *atomic.Uint64           // counts the data as it is passed on; may be nil
+	Plain   bool                     // copy through a buffer, whatever could be faster
 }
 
 // Inspect looks at the beginning of the data before any of it is passed on.
@@ -103,7 +104,7 @@ func newReceiver(ctx context.Context, o ReceiveOptions) (*receiver, error) {
 	if r.watch, err = newWatch(ctx, o.Command); err != nil {
 		return nil, err
 	}
-	if !o.Plain {
+	if !o.Plain && o.Follow == nil {
 		r.fast = newFastReceiver(r)
 	}
 	return r, nil
@@ -197,6 +198,11 @@ func (r *receiver) pass(data []byte) error {
 			return err
 		}
 		data, r.held = r.held, nil
+	}
+	if r.Follow != nil {
+		if err := r.Follow(data); err != nil {
+			return &RefusedError{err}
+		}
 	}
 	if r.out != nil {
 		if _, err := r.out.writeAll(data, r.watch, r.consumerGone); err != nil {

@@ -32,6 +32,8 @@ type Begin struct {
 	FromGUID dataset.GUID // 0: a full stream
 	ToName   string       // the snapshot's full name on the sender
 	Payload  int          // bytes that belong to the record, behind it
+
+	order binary.ByteOrder
 }
 
 var errNoStream = errors.New("not a stream of zfs send")
@@ -51,6 +53,7 @@ func ParseBegin(b []byte) (Begin, error) {
 	}
 	version := order.Uint64(b[16:])
 	begin := Begin{
+		order:    order,
 		Features: version >> 2 & (1<<30 - 1),
 		Flags:    order.Uint32(b[36:]),
 		ToGUID:   dataset.GUID(order.Uint64(b[40:])),

@@ -17,12 +17,12 @@ const (
 	recordSize = 312
 	drrMagic   = 0x2F5bacbac
 
-	drrBegin       = 0
-	drrObject      = 1
-	drrFreeObjects = 2
-	drrWrite       = 3
-	drrFree        = 4
-	drrEnd         = 5
+	drrBegin  = 0
+	drrObject = 1
+	drrWrite  = 3
+	drrFree   = 4
+	drrEnd    = 5
+	drrSpill  = 7 // here: a path that goes
 
 	headerSub      = 1 // DMU_SUBSTREAM
 	headerCompound = 2 // DMU_COMPOUNDSTREAM
@@ -117,6 +117,27 @@ func (r *record) encode(p []byte) {
 		le.PutUint64(p[40:], r.toguid)
 	default:
 		le.PutUint64(p[8:], r.object)
+		r.encodePlace(p)
+	}
+}
+
+// encodePlace writes where a record belongs, and how long its payload is where
+// OpenZFS has that, so that who walks over its records can walk over ours.
+func (r *record) encodePlace(p []byte) {
+	le := binary.LittleEndian
+	n := uint64(len(r.payload))
+	switch r.kind {
+	case drrObject: // drr_raw_bonuslen
+		le.PutUint32(p[36:], uint32(n))
+		le.PutUint64(p[40:], r.toguid)
+	case drrWrite: // drr_logical_size
+		le.PutUint64(p[24:], r.offset)
+		le.PutUint64(p[32:], n)
+		le.PutUint64(p[40:], r.toguid)
+	case drrSpill: // drr_length
+		le.PutUint64(p[16:], n)
+		le.PutUint64(p[24:], r.toguid)
+	case drrFree:
 		le.PutUint64(p[16:], r.offset)
 		le.PutUint64(p[24:], r.length)
 		le.PutUint64(p[32:], r.toguid)
@@ -135,7 +156,7 @@ func (r *record) decode(p []byte) error {
 func (r *record) decodeHead(p []byte) error {
 	le := binary.LittleEndian
 	r.kind, r.size = le.Uint32(p), le.Uint32(p[4:])
-	if r.kind > drrEnd || r.size > maxPayload {
+	if r.kind > drrSpill || r.size > maxPayload {
 		return errBadMagic
 	}
 	switch r.kind {
@@ -144,10 +165,24 @@ func (r *record) decodeHead(p []byte) error {
 	case drrEnd:
 		r.toguid = le.Uint64(p[40:])
 	default:
-		r.object, r.offset = le.Uint64(p[8:]), le.Uint64(p[16:])
-		r.length, r.toguid = le.Uint64(p[24:]), le.Uint64(p[32:])
+		r.object = le.Uint64(p[8:])
+		r.decodePlace(p)
 	}
 	return nil
+}
+
+func (r *record) decodePlace(p []byte) {
+	le := binary.LittleEndian
+	switch r.kind {
+	case drrObject:
+		r.toguid = le.Uint64(p[40:])
+	case drrWrite:
+		r.offset, r.length, r.toguid = le.Uint64(p[24:]), le.Uint64(p[32:]), le.Uint64(p[40:])
+	case drrSpill:
+		r.toguid = le.Uint64(p[24:])
+	case drrFree:
+		r.offset, r.length, r.toguid = le.Uint64(p[16:]), le.Uint64(p[24:]), le.Uint64(p[32:])
+	}
 }
 
 // fletcher4 is the sum of OpenZFS (zfs_fletcher.c) over little-endian words.

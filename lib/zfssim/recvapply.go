@@ -200,7 +200,7 @@ func (a *applier) run(log io.Reader) error {
 
 func (a *applier) record(rec *record) error {
 	switch rec.kind {
-	case drrFreeObjects:
+	case drrSpill:
 		if err := a.closeFile(); err != nil {
 			return err
 		}

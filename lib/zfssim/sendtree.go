@@ -76,7 +76,7 @@ func (s *treeSend) change(c change) error {
 		if resumed {
 			return nil
 		}
-		return s.record(drrFreeObjects, c.number, 0, 0, []byte(c.path))
+		return s.record(drrSpill, c.number, 0, 0, []byte(c.path))
 	}
 	e := entry{Path: c.path, Kind: "f", attributes: attributesOf(c.info)}
 	switch {
