@@ -34,6 +34,7 @@ var layers = map[string][]string{
 	"endpoint":        {"zfs", "dataset", "identity", "mapfilter", "rpc", "transfer", "child"},
 	"zfssim":          {"dataset"},
 	"cmd/bench-frame": {},
+	"cmd/bench-rpc":   {"rpc", "child"},
 	"cmd/zfs-sim":     {"zfssim"},
 }
 
