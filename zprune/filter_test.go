@@ -187,7 +187,6 @@ func TestBadUsage(t *testing.T) {
 		{"-keep-last;1;-cols;name,creation,name", `column "name" stands here twice`},
 		{"-keep-last;1;-now;yesterday", "a time is wanted"},
 		{"-keep-last;1;-r", "-r is for datasets"},
-		{"-keep-last;1;-max;5", "-max goes with -destroy"},
 		{"-keep-last;1;-destroy;-max;-1", "-max is a number"},
 		{"-keep-last;1;-explain;-timeline", "exclude each other"},
 		{"-keep-last;1;-unsorted;p/a", "-unsorted are for lines"},

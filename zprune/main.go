@@ -43,7 +43,7 @@ func command(p *pruner) *ffcli.Command {
 	fs.BoolVar(&p.timeline, "timeline", false, "draw what stays and what goes over time")
 	fs.StringVar(&p.simulate, "simulate", "", "no ZFS: print what the policy would hold after a `life`, as in 'every 10m for 2y'")
 	fs.BoolVar(&p.destroy, "destroy", false, "destroy what the policy lets go, and print what is destroyed")
-	fs.IntVar(&p.max, "max", 0, "destroy nothing if more than `n` would go; 0 is no limit")
+	fs.IntVar(&p.max, "max", 0, "with -destroy: destroy nothing if more than `n` would go; 0 is no limit")
 	fs.BoolVar(&p.dryRun, "n", false, "with -destroy: destroy nothing, print what would be")
 	fs.BoolVar(&p.nul, "0", false, "records end with a NUL instead of a line break")
 	return &ffcli.Command{

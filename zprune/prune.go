@@ -81,8 +81,6 @@ func (p *pruner) check(args []string) error {
 		return cli.Usagef("-r is for datasets, not for lines")
 	case p.max < 0:
 		return cli.Usagef("-max is a number of snapshots, not %d", p.max)
-	case p.max > 0 && !p.destroy:
-		return cli.Usagef("-max goes with -destroy")
 	}
 	for _, arg := range args {
 		if err := dataset.CheckName(arg); err != nil {

@@ -1,11 +1,14 @@
 package main
 
 import (
+	"bufio"
+	"bytes"
 	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -216,4 +219,57 @@ func TestKilledAnywhere(t *testing.T) {
 		}
 	}
 	t.Logf("%d datasets: killed before and after each of %d commands", datasets, commands)
+}
+
+// Told to end, it ends behind the command that runs, and has told what is gone.
+func TestInterrupted(t *testing.T) {
+	h := newHost(t, "p")
+	h.fill(3, h.datasets("p", 3)...)
+	h.env = []string{"ZFS_SIM_FAULTS=on=destroy match=p/d01@ hang"}
+	cmd := h.command("zprune", "-r", "-keep-last", "1", "-destroy", "p")
+	var errs bytes.Buffer
+	cmd.Stderr = &errs
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	lines := bufio.NewScanner(out)
+	for range 2 {
+		if !lines.Scan() {
+			t.Fatalf("no line: %s", &errs)
+		}
+	}
+	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	more := lines.Scan()
+	cmd.Wait()
+	if status := cmd.ProcessState.ExitCode(); more || status != 143 || !strings.Contains(errs.String(), "terminated") {
+		t.Errorf("status %d, %s", status, &errs)
+	}
+	h.env = nil
+	h.expect("p/d00@zrepl_002", "p/d01@zrepl_000", "p/d01@zrepl_001", "p/d01@zrepl_002", "p/d02@zrepl_000", "p/d02@zrepl_001", "p/d02@zrepl_002")
+}
+
+// A reader that goes away does not stop what has begun.
+func TestClosedOutput(t *testing.T) {
+	h := newHost(t, "p")
+	h.fill(3, h.datasets("p", 3)...)
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Close()
+	cmd := h.command("zprune", "-r", "-keep-last", "1", "-destroy", "p")
+	var errs bytes.Buffer
+	cmd.Stdout, cmd.Stderr = w, &errs
+	cmd.Run()
+	w.Close()
+	if status := cmd.ProcessState.ExitCode(); status != 141 || errs.Len() > 0 {
+		t.Errorf("status %d, %s", status, &errs)
+	}
+	h.expect("p/d00@zrepl_002", "p/d01@zrepl_002", "p/d02@zrepl_002")
 }

@@ -97,7 +97,7 @@ func (d *drawing) text(title string, anchor int64) string {
 	}
 	row("newest", "0s", d.cells[n])
 	for i, iv := range d.grid.intervals {
-		row(iv.Text, FormatAge(iv.start+iv.Count*iv.Length), d.cells[i])
+		row(iv.Text, formatAge(iv.start+iv.Count*iv.Length), d.cells[i])
 	}
 	row("older", "", d.cells[n+1])
 	return b.String()
@@ -135,8 +135,8 @@ func picture(cells []cell) string {
 // Legend explains the characters of a timeline.
 const Legend = "a character is a bucket: 1 to 9 stay, + more stay, . all go, _ nothing there\n"
 
-// FormatAge writes seconds for people: the two largest units of d, h, m, s.
-func FormatAge(seconds int64) string {
+// formatAge writes seconds for people: the two largest units of d, h, m, s.
+func formatAge(seconds int64) string {
 	var parts []string
 	for _, unit := range []string{"d", "h", "m", "s"} {
 		if n := seconds / units[unit]; n > 0 && len(parts) < 2 {

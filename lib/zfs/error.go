@@ -66,9 +66,6 @@ func Missing(err error) (names []string, only bool) {
 // already there.
 func Exists(err error) bool { return said(err, "dataset already exists") }
 
-// Busy reports whether err is zfs's answer that a dataset is in use.
-func Busy(err error) bool { return said(err, "dataset is busy") }
-
 func said(err error, text string) bool {
 	var e *Error
 	return errors.As(err, &e) && strings.Contains(e.Stderr, text)

@@ -1,0 +1,76 @@
+package prune
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
+	"github.com/zrepl-tools/zrepl-tools/lib/retention"
+	"github.com/zrepl-tools/zrepl-tools/lib/zfs"
+)
+
+func TestBlamed(t *testing.T) {
+	shorts := []string{"a", "a: b", "b", "c c"}
+	for text, want := range map[string]map[string]string{
+		"cannot destroy snapshot p/x@a: dataset is busy":                                          {"a": "dataset is busy"},
+		"cannot destroy snapshot p/x@c c: dataset is busy\ncannot destroy snapshot p/x@b: no: it": {"c c": "dataset is busy", "b": "no: it"},
+		"cannot destroy 'p/x@b': it has clones":                                                   {"b": "it has clones"},
+		"cannot destroy snapshot p/x@other: dataset is busy":                                      {},
+		"cannot destroy snapshot q/x@a: dataset is busy":                                          {},
+		"cannot destroy snapshots in p/x: out of luck":                                            {},
+		"": {},
+	} {
+		got := blamed(fmt.Errorf("around: %w", &zfs.Error{Stderr: text}), "p/x", shorts)
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%q: %s", text, diff)
+		}
+	}
+	// Of two names that both fit, both are left: nothing is taken for gone.
+	if got := blamed(&zfs.Error{Stderr: "cannot destroy snapshot p/x@a: b: dataset is busy"}, "p/x", shorts); len(got) != 2 {
+		t.Errorf("an ambiguous name: %v", got)
+	}
+}
+
+func TestCursor(t *testing.T) {
+	g := Group{Dataset: "p"}
+	for i := range uint64(9) {
+		g.Snapshots = append(g.Snapshots, retention.Snapshot{Name: fmt.Sprint(i), CreateTXG: i + 10})
+	}
+	mark := func(name string, guid dataset.GUID, txg uint64) dataset.Version {
+		return dataset.Version{Kind: dataset.Bookmark, Name: fmt.Sprintf("%s_%016x", name, uint64(guid)), GUID: guid, CreateTXG: txg}
+	}
+	for name, c := range map[string]struct {
+		marks []dataset.Version
+		tags  map[string][]string
+		want  uint64
+	}{
+		"none":                  {nil, nil, 0},
+		"foreign":               {[]dataset.Version{mark("other", 5, 12)}, map[string][]string{"p@3": {"keep", "zreplctl_last_j"}}, 0},
+		"a hold":                {nil, map[string][]string{"p@3": {"zreplctl_source_a"}}, 13},
+		"and one being sent":    {nil, map[string][]string{"p@3": {"zreplctl_source_a"}, "p@5": {"zreplctl_source_a"}}, 13},
+		"two partners":          {nil, map[string][]string{"p@3": {"zreplctl_source_a"}, "p@2": {"keep", "zreplctl_push_b"}}, 12},
+		"bookmarks":             {[]dataset.Version{mark("zreplctl_local_j", 5, 12), mark("zreplctl_local_j", 6, 15)}, nil, 15},
+		"a hold, and bookmarks": {[]dataset.Version{mark("zreplctl_push_j", 6, 15)}, map[string][]string{"p@3": {"zreplctl_push_j"}}, 13},
+		"another's guid":        {[]dataset.Version{{Kind: dataset.Bookmark, Name: "zreplctl_push_j_0000000000000007", GUID: 8, CreateTXG: 15}}, nil, 0},
+	} {
+		if got := cursor(g, c.marks, c.tags); got != c.want {
+			t.Errorf("%s: %d, want %d", name, got, c.want)
+		}
+	}
+}
+
+func TestCheckClock(t *testing.T) {
+	now := time.Unix(1_000_000, 0)
+	for creation, bad := range map[int64]bool{1: false, 1_000_000: false, 1_000_000 + 86400: false, 1_000_001 + 86400: true} {
+		err := CheckClock([]retention.Snapshot{{Name: "x", Creation: creation}, {Name: "other", Creation: 1 << 40}}, "x", now)
+		if (err != nil) != bad {
+			t.Errorf("%d: %v", creation, err)
+		}
+	}
+	if err := CheckClock([]retention.Snapshot{{Name: "x", Creation: 1 << 40}}, "x", time.Time{}); err != nil {
+		t.Errorf("without a clock: %v", err)
+	}
+}
