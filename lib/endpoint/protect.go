@@ -18,6 +18,9 @@ func protect(ctx context.Context, z *zfs.ZFS, tag string, in transfer.Holds) (tr
 			return nil, err
 		}
 	}
+	if err := confirm(ctx, z, in.Bookmark, bad); err != nil { // its name is to tell the truth
+		return nil, err
+	}
 	failed, err := z.Hold(ctx, tag, names(in.Hold, bad))
 	if err != nil {
 		return nil, err
@@ -59,6 +62,9 @@ func names(snaps []transfer.Snap, bad transfer.Problems) []string {
 
 // confirm looks up what is there: the guid counts, not what zfs receive said.
 func confirm(ctx context.Context, z *zfs.ZFS, snaps []transfer.Snap, bad transfer.Problems) error {
+	if len(snaps) == 0 {
+		return nil
+	}
 	guids, err := z.GUIDs(ctx, names(snaps, nil))
 	if err != nil {
 		return err
@@ -66,7 +72,7 @@ func confirm(ctx context.Context, z *zfs.ZFS, snaps []transfer.Snap, bad transfe
 	for _, s := range snaps {
 		switch g, ok := guids[s.Full()]; {
 		case !ok:
-			bad[s.Dataset] = fmt.Sprintf("snapshot %q did not arrive", s.Full())
+			bad[s.Dataset] = fmt.Sprintf("snapshot %q is not there", s.Full())
 		case g != s.GUID:
 			bad[s.Dataset] = fmt.Sprintf("snapshot %q has guid %s, not %s", s.Full(), g, s.GUID)
 		}

@@ -2,6 +2,7 @@ package endpoint
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"os"
@@ -45,6 +46,19 @@ func (v *Service) register(s *rpc.Server, role string) {
 	})
 }
 
+// errNoHello: who is to be told from an older run says so first.
+var errNoHello = errors.New("the first call must be hello")
+
+// after makes fn a call that may only come behind hello.
+func after[In, Out any](v *Service, fn func(context.Context, In) (Out, error)) func(context.Context, In) (Out, error) {
+	return func(ctx context.Context, in In) (out Out, err error) {
+		if !v.greeted {
+			return out, errNoHello
+		}
+		return fn(ctx, in)
+	}
+}
+
 func (v *Service) doing(what, dataset string) func() {
 	if v.Doing == nil {
 		return func() {}
@@ -57,14 +71,17 @@ func (v *Service) doing(what, dataset string) func() {
 // program with options.
 func ServeSender(server *rpc.Server, v *Service, s *Sender, sendFrame []string) {
 	v.register(server, SourceRole)
-	server.Handle("list", func(ctx context.Context, in transfer.ListRequest) (iter.Seq2[transfer.Dataset, error], error) {
+	server.Handle("list", after(v, func(ctx context.Context, in transfer.ListRequest) (iter.Seq2[transfer.Dataset, error], error) {
 		defer v.doing("list", "")()
 		list, err := s.List(ctx, in)
 		return spread(list), err
-	})
-	server.Handle("protect", s.Protect)
-	server.Handle("deferred", s.Deferred)
+	}))
+	server.Handle("protect", after(v, s.Protect))
+	server.Handle("deferred", after(v, s.Deferred))
 	server.Handle("send", func(ctx context.Context, in transfer.SendRequest) (transfer.SendReply, rpc.Sender, error) {
+		if !v.greeted {
+			return transfer.SendReply{}, nil, errNoHello
+		}
 		stream, err := s.Send(ctx, in)
 		if err != nil {
 			return transfer.SendReply{}, nil, err
@@ -79,24 +96,29 @@ func ServeSender(server *rpc.Server, v *Service, s *Sender, sendFrame []string) 
 // ServeReceiver registers the calls of a receiver.
 func ServeReceiver(server *rpc.Server, v *Service, r *Receiver) {
 	v.register(server, SinkRole)
-	server.Handle("list", func(ctx context.Context, in transfer.ListRequest) (iter.Seq2[transfer.Dataset, error], error) {
+	server.Handle("list", after(v, func(ctx context.Context, in transfer.ListRequest) (iter.Seq2[transfer.Dataset, error], error) {
 		defer v.doing("list", "")()
 		list, err := r.List(ctx, in)
 		return spread(list), err
-	})
-	server.Handle("protect", r.Protect)
-	server.Handle("since", r.Since)
-	server.Handle("targets", r.Targets)
-	server.Handle("placeholder", func(ctx context.Context, in transfer.Placeholder) (struct{}, error) {
+	}))
+	server.Handle("protect", after(v, r.Protect))
+	server.Handle("since", after(v, r.Since))
+	server.Handle("targets", after(v, r.Targets))
+	server.Handle("placeholder", after(v, func(ctx context.Context, in transfer.Placeholder) (struct{}, error) {
 		return struct{}{}, r.Placeholder(ctx, in)
-	})
-	server.Handle("abort", func(ctx context.Context, in transfer.Name) (struct{}, error) {
+	}))
+	server.Handle("abort", after(v, func(ctx context.Context, in transfer.Name) (struct{}, error) {
 		return struct{}{}, r.Abort(ctx, in)
-	})
+	}))
 	server.Handle("receive", func(ctx context.Context, in transfer.ReceiveRequest, o *rpc.Octets) (transfer.Received, error) {
 		defer v.doing("receive", in.Dataset)()
-		if err := r.CheckReceive(ctx, in); err != nil {
+		switch err := r.CheckReceive(ctx, in); {
+		case !v.greeted:
+			return transfer.Received{}, errNoHello
+		case err != nil:
 			return transfer.Received{}, err
+		case in.Send.Properties:
+			return transfer.Received{}, errors.New("properties are not taken from a client")
 		}
 		stream := &transfer.Stream{Framed: o.File()}
 		return r.receiveFramed(ctx, in, stream, nil)
