@@ -36,6 +36,7 @@ real() {
   step "build without cgo" env CGO_ENABLED=0 go build -o "$bin/" work
   step "manual pages" manual_pages
   for version in 2.3 2.1; do step "the machine with OpenZFS $version" scripts/zfsvm build $version; done
+  counted "frames, against another implementation" scripts/interop -bin "$bin"
   counted "e2e on zfs-sim" scripts/e2e -bin "$bin"
   cp "$work/log" "$work/e2e-sim"
   for version in 2.3 2.1; do
