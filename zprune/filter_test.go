@@ -89,6 +89,25 @@ func TestExplain(t *testing.T) {
 	}
 }
 
+func TestTimeline(t *testing.T) {
+	got, errs, status := try(hourly("p/a", 0, 1, 2, 3, 4)+hourly("p/b", 0), "-timeline", "-grid", "2x1h")
+	want := `p/a: 3 stay, 2 go; newest 1970-01-05 04:00:00
+  interval               to age           stay       go  young to old
+  newest                 0s                  1        0  1
+  2x1h                   2h                  2        0  11
+  older                                      0        2  .
+p/b: 1 stay, 0 go; newest 1970-01-05 04:00:00
+  interval               to age           stay       go  young to old
+  newest                 0s                  1        0  1
+  2x1h                   2h                  0        0  __
+  older                                      0        0  _
+a character is a bucket: 1 to 9 stay, + more stay, . all go, _ nothing there
+`
+	if status != 0 || errs != "" || got != want {
+		t.Errorf("status %d, %s\n%s", status, errs, cmp.Diff(want, got))
+	}
+}
+
 func TestProtect(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "bases")
 	in := "p/a@zrepl_1\t1\t11\np/a@zrepl_2\t2\t12\np/a@zrepl_3\t3\t13\np/a@zrepl_4\t4\t14\n"

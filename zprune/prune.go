@@ -56,6 +56,9 @@ func (p *pruner) run(ctx context.Context, args []string) (err error) {
 	} else {
 		err = p.lines(ctx)
 	}
+	if err == nil && p.timeline {
+		p.out.WriteString(retention.Legend)
+	}
 	if err == nil {
 		err = p.out.Flush()
 	}

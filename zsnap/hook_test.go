@@ -86,3 +86,21 @@ func TestNoSuchHook(t *testing.T) {
 		t.Errorf("status %d, %s", status, errs)
 	}
 }
+
+// Told to end while a hook runs, zsnap takes no snapshot, but calls the hook
+// after for all whose hook before ran.
+func TestInterruptedHook(t *testing.T) {
+	h := newHost(t, "p", "p/a", "p/b")
+	before, after := h.hook("b", `[ $ZSNAP_DATASET != p/a ] || { kill -TERM $PPID; sleep 60; }`), h.hook("a", "")
+	begin := time.Now()
+	_, errs, status := h.run("", "zsnap", "-r", "-prefix", "", "-format", "x", "-before", before, "-after", after, "p")
+	if status != 143 || time.Since(begin) > 30*time.Second {
+		t.Errorf("status %d after %v, %s", status, time.Since(begin), errs)
+	}
+	if calls, want := h.calls(), "before p x; before p/a x; after p x skipped; after p/a x skipped; "; calls != want {
+		t.Errorf("calls: %s\nwant   %s", calls, want)
+	}
+	if n := len(h.snapshots()); n != 0 {
+		t.Errorf("%d snapshots", n)
+	}
+}

@@ -295,3 +295,44 @@ func TestName(t *testing.T) {
 		}
 	}
 }
+
+// Where the system takes only so many arguments, there are several commands,
+// each as long as it may be, and a warning says so.
+func TestMoreThanOneCommand(t *testing.T) {
+	h := &host{t: t, root: t.TempDir()}
+	zfs := filepath.Join(h.root, "fake")
+	if err := os.WriteFile(zfs, []byte("#!/bin/sh\necho $# >>"+h.root+"/counts\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	h.env = []string{"ZREPL_ZFS=" + zfs}
+	const datasets = 2000
+	var lines strings.Builder
+	for i := range datasets {
+		fmt.Fprintf(&lines, "p/%04d%s\n", i, strings.Repeat("x", 180))
+	}
+	sh := func(script string) (string, string, int) {
+		cmd := exec.Command("/bin/sh", "-c", script)
+		cmd.Env = append(h.env, "PATH="+bin+":/usr/bin:/bin")
+		var out, errs bytes.Buffer
+		cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(lines.String()), &out, &errs
+		cmd.Run()
+		return out.String(), errs.String(), cmd.ProcessState.ExitCode()
+	}
+	out, errs, status := sh("ulimit -s 1024; exec zsnap")
+	if status != 0 || strings.Count(out, "\n") != datasets || strings.Count(errs, "\n") != 1 ||
+		!strings.Contains(errs, `zsnap: warning: the 2000 snapshots of pool "p" do not fit into one command`) {
+		t.Errorf("status %d, %d names, %s", status, strings.Count(out, "\n"), errs)
+	}
+	counts, err := os.ReadFile(h.root + "/counts")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := len(strings.Fields(string(counts))); n < 2 || n > 4 {
+		t.Errorf("commands with %v arguments", strings.Fields(string(counts)))
+	}
+	os.Remove(h.root + "/counts")
+	out, errs, status = sh("exec zsnap")
+	if counts, _ := os.ReadFile(h.root + "/counts"); status != 0 || errs != "" || string(counts) != "2001\n" {
+		t.Errorf("status %d, %s, commands with %s arguments, %d names", status, errs, counts, strings.Count(out, "\n"))
+	}
+}
