@@ -29,12 +29,19 @@ type Reader struct {
 	state  state
 	begun  bool
 	pre    [prefixSize]byte
+	have   int // bytes of pre that were read with the frame before
+	ahead  bool
 	buf    []byte
 	err    error
 }
 
 // NewReader makes a reader of one stream.
 func NewReader(r io.Reader) *Reader { return &Reader{r: r} }
+
+// ReadAhead lets r ask for a frame together with the beginning of the next
+// one, where there must be one: fewer reads, of which one may return less than
+// it was asked for. Still nothing is read behind the stream, nor waited for.
+func (r *Reader) ReadAhead() { r.ahead = true }
 
 // Next reads one frame. Of a stream with checksums, data has been verified.
 // At the end of the input before the first byte the error is io.EOF, and
@@ -57,21 +64,29 @@ func (r *Reader) Next() (Frame, error) {
 }
 
 func (r *Reader) next() (Frame, error) {
-	if _, err := io.ReadFull(r.r, r.pre[:]); err != nil {
-		return Frame{}, r.cut(err)
+	if r.have < prefixSize {
+		if _, err := io.ReadFull(r.r, r.pre[r.have:]); err != nil {
+			return Frame{}, r.cut(err)
+		}
 	}
-	r.begun = true
+	r.begun, r.have = true, 0
 	p, err := r.accept(r.pre[:])
 	if err != nil {
 		return Frame{}, err
 	}
-	if cap(r.buf) < int(p.length) {
-		r.buf = make([]byte, p.length)
+	want := int(p.length)
+	if r.ahead && (p.typ == TypeHeader || p.typ == TypeData) {
+		want += prefixSize
 	}
-	body := r.buf[:p.length]
-	if _, err := io.ReadFull(r.r, body); err != nil {
+	if cap(r.buf) < want {
+		r.buf = make([]byte, want)
+	}
+	n, err := io.ReadAtLeast(r.r, r.buf[:want], int(p.length))
+	if err != nil && p.length > 0 {
 		return Frame{}, r.cut(err)
 	}
+	body := r.buf[:p.length]
+	r.have = copy(r.pre[:], r.buf[p.length:max(n, int(p.length))])
 	return r.finish(p, body)
 }
 

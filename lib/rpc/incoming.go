@@ -27,7 +27,10 @@ type incoming struct {
 }
 
 func newIncoming(w *wire, limits *Limits, request bool) *incoming {
-	return &incoming{w: w, limits: limits, request: request, fr: frame.NewReader(w)}
+	w.more = false
+	m := &incoming{w: w, limits: limits, request: request, fr: frame.NewReader(w)}
+	m.fr.ReadAhead()
+	return m
 }
 
 // header reads to the end of the message's header. Before a reply's there may

@@ -34,11 +34,14 @@ type wire struct {
 	wakeR, wakeW    *os.File
 	cause           atomic.Pointer[error] // set before wakeW is written to
 	earlyReply      bool                  // a write gives way to a reply
+	noReadNow       bool                  // the system or the descriptor can't
+	noWriteNow      bool
 
 	silence  time.Duration // until the next frame's first byte; 0: no limit
 	start    time.Duration // from then on
 	began    time.Time     // when the first byte came
 	inFrame  bool
+	more     bool          // of a message of which something has come
 	got      int           // bytes of this frame
 	waited   time.Duration // the limit that ran out
 	received int64
@@ -99,15 +102,24 @@ func (w *wire) expect(silence, start time.Duration) {
 	w.silence, w.start, w.inFrame, w.got = silence, start, false, 0
 }
 
-// Read is for the reader of frames.
+// Read is for the reader of frames. In the middle of a message the next bytes
+// are usually there, and asking whether they are costs as much as taking them.
 func (w *wire) Read(p []byte) (int, error) {
-	for {
-		if err := w.awaitInput(); err != nil {
-			return 0, err
+	for now := w.more && !w.noReadNow; ; now = false {
+		n, err := 0, error(nil)
+		if now {
+			n, err = readNow(w.in(), p)
+		} else {
+			if err := w.awaitInput(); err != nil {
+				return 0, err
+			}
+			n, err = unix.Read(w.in(), p)
 		}
-		n, err := unix.Read(w.in(), p)
 		switch {
 		case err == unix.EINTR || err == unix.EAGAIN:
+			continue
+		case now && err != nil:
+			w.noReadNow = true // whatever it is, poll and read will tell
 			continue
 		case err == unix.ECONNRESET, err == nil && n == 0:
 			return 0, io.EOF
@@ -123,6 +135,7 @@ func (w *wire) count(p []byte) {
 	if !w.inFrame {
 		w.inFrame, w.began = true, time.Now()
 	}
+	w.more = true
 	w.got += len(p)
 	w.received += int64(len(p))
 	if w.head != nil && len(w.head) < cap(w.head) {
@@ -179,28 +192,22 @@ func (w *wire) poll(fds []unix.PollFd, since time.Time, limit time.Duration) err
 
 // write writes all of p. The far side must take something every limit.
 func (w *wire) write(p []byte, limit time.Duration) error {
-	for len(p) > 0 {
-		fds := [3]unix.PollFd{{Fd: int32(w.out()), Events: unix.POLLOUT}, {Fd: int32(w.wakeR.Fd()), Events: unix.POLLIN},
-			{Fd: int32(w.in()), Events: unix.POLLIN}}
-		watched := fds[:2]
-		if w.earlyReply {
-			watched = fds[:]
+	for now := !w.noWriteNow; len(p) > 0; now = false {
+		n, err := 0, error(nil)
+		if now && w.interrupted() == nil {
+			n, err = w.writeNow(p)
+		} else {
+			if err := w.awaitOutput(limit); err != nil {
+				return err
+			}
+			n, err = w.writeSome(p)
 		}
-		if err := w.poll(watched, time.Time{}, limit); err != nil {
-			return err
-		}
-		switch {
-		case fds[0].Revents != 0:
-		case fds[2].Revents != 0:
-			return errReply
-		default:
-			return &TimeoutError{Doing: "it does not read what we send", Limit: limit}
-		}
-		n, err := w.writeSome(p)
 		switch {
 		case err == unix.EINTR || err == unix.EAGAIN:
 		case err == unix.EPIPE || err == unix.ECONNRESET:
 			return ErrHungUp
+		case now && err != nil:
+			w.noWriteNow = true
 		case err != nil:
 			return os.NewSyscallError("write", err)
 		}
@@ -210,6 +217,34 @@ func (w *wire) write(p []byte, limit time.Duration) error {
 		}
 	}
 	return nil
+}
+
+// awaitOutput waits until something can be written.
+func (w *wire) awaitOutput(limit time.Duration) error {
+	fds := [3]unix.PollFd{{Fd: int32(w.out()), Events: unix.POLLOUT}, {Fd: int32(w.wakeR.Fd()), Events: unix.POLLIN},
+		{Fd: int32(w.in()), Events: unix.POLLIN}}
+	watched := fds[:2]
+	if w.earlyReply {
+		watched = fds[:]
+	}
+	if err := w.poll(watched, time.Time{}, limit); err != nil {
+		return err
+	}
+	switch {
+	case fds[0].Revents != 0:
+		return nil
+	case fds[2].Revents != 0:
+		return errReply
+	}
+	return &TimeoutError{Doing: "it does not read what we send", Limit: limit}
+}
+
+// writeNow writes what can be written without waiting.
+func (w *wire) writeNow(p []byte) (int, error) {
+	if w.socket {
+		return w.writeSome(p)
+	}
+	return writeNow(w.out(), p)
 }
 
 // writeSome writes what can be written without waiting, once poll has said
