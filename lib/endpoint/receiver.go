@@ -234,5 +234,13 @@ func (r *Receiver) Protect(ctx context.Context, in transfer.Holds) (transfer.Pro
 	if len(in.Bookmark)+len(in.Forget) > 0 {
 		return nil, errors.New("a receiver keeps no bookmarks")
 	}
+	for _, name := range in.Unmark {
+		if err := r.allowed(name); err != nil {
+			return nil, err
+		}
+		if err := r.ZFS.Inherit(ctx, PlaceholderProperty, name); err != nil {
+			return nil, err
+		}
+	}
 	return protect(ctx, r.ZFS, r.Tag, in)
 }

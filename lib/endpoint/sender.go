@@ -24,6 +24,8 @@ type Sender struct {
 	Options transfer.Options
 	// Plain sends encrypted datasets as plain text; otherwise they go raw.
 	Plain bool
+	// Bookmarks makes the cursor a bookmark and not a hold.
+	Bookmarks bool
 
 	mu        sync.Mutex
 	encrypted map[string]bool
@@ -61,6 +63,9 @@ func (s *Sender) List(ctx context.Context, in transfer.ListRequest) ([]transfer.
 		known[d.Name] = encrypted(d)
 		t := transfer.Dataset{Name: d.Name, Volume: d.Type == "volume", Encrypted: known[d.Name],
 			Versions: l.versions[d.Name], Held: l.held[d.Name], Send: s.options(known[d.Name])}
+		if s.Bookmarks {
+			t.Mark = len(CursorBookmark(s.Tag, 0))
+		}
 		for _, v := range t.Versions {
 			if v.Kind == dataset.Bookmark && isCursor(s.Tag, v.Name) {
 				t.Marks = append(t.Marks, v.Name)
@@ -208,6 +213,9 @@ func (s *Sender) Protect(ctx context.Context, in transfer.Holds) (transfer.Probl
 				return nil, err
 			}
 		}
+	}
+	if len(in.Unmark) > 0 {
+		return nil, errors.New("a sender has no placeholders")
 	}
 	for _, snap := range in.Forget {
 		if !isCursor(s.Tag, snap.Name) {

@@ -50,8 +50,6 @@ type Job struct {
 	Policy   plan.Policy
 	// Parallel is how many streams flow at once, at least 1.
 	Parallel int
-	// Bookmarks makes the cursor a bookmark and not a hold.
-	Bookmarks bool
 	// Thorough looks for what an earlier run may have left behind, which
 	// takes long where there are many snapshots.
 	Thorough bool

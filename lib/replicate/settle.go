@@ -149,7 +149,7 @@ func (s *settler) settle(ctx context.Context, batch []arrival) {
 // letGo adds to h what the sender need not hold any more of dataset i.
 func (s *settler) letGo(h *transfer.Holds, i int, to dataset.Version, passed []dataset.Version) {
 	steps := s.r.results[i].Steps
-	if s.r.Bookmarks && steps[len(steps)-1].To.GUID == to.GUID { // until then the hold is the cursor
+	if s.r.bookmark(i) && steps[len(steps)-1].To.GUID == to.GUID { // until then the hold is the cursor
 		h.Bookmark = append(h.Bookmark, s.r.source(i, to))
 		h.Release = append(h.Release, s.r.source(i, to))
 	}

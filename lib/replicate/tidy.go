@@ -24,11 +24,14 @@ func (r *round) tidy(ctx context.Context) error {
 		if !slices.Contains(target.Held, p.Base.Receiver.Name) {
 			there.Hold = append(there.Hold, r.target(i, p.Base.Receiver))
 		}
+		if target.Placeholder { // cut off between its first receive and the end of its mark
+			there.Unmark = append(there.Unmark, p.Target)
+		}
 		held := slices.Contains(source.Held, p.Base.Sender.Name)
 		switch {
-		case r.Bookmarks && len(p.Steps) == 0:
+		case r.bookmark(i) && len(p.Steps) == 0:
 			r.moveCursor(&here, i, p.Base.Sender, held)
-		case p.Base.Sender.Kind == dataset.Snapshot && !r.Bookmarks && !held:
+		case p.Base.Sender.Kind == dataset.Snapshot && !r.bookmark(i) && !held:
 			here.Hold = append(here.Hold, r.source(i, p.Base.Sender))
 		}
 	}
@@ -38,7 +41,7 @@ func (r *round) tidy(ctx context.Context) error {
 		protect func(context.Context, transfer.Holds) (transfer.Problems, error)
 		in      transfer.Holds
 	}{{"receiver", r.Receiver.Protect, there}, {"sender", r.Sender.Protect, here}} {
-		if len(end.in.Hold)+len(end.in.Release)+len(end.in.Bookmark)+len(end.in.Forget) == 0 {
+		if len(end.in.Hold)+len(end.in.Release)+len(end.in.Bookmark)+len(end.in.Forget)+len(end.in.Unmark) == 0 {
 			continue
 		}
 		bad, err := end.protect(ctx, end.in)
@@ -54,6 +57,9 @@ func (r *round) tidy(ctx context.Context) error {
 	}
 	return nil
 }
+
+// bookmark reports whether the cursor of i is to be a bookmark.
+func (r *round) bookmark(i int) bool { return r.view.sources[r.results[i].Source].Mark > 0 }
 
 // moveCursor makes a bookmark the cursor of i where the run that should have
 // done so was cut: it found nothing to send any more.

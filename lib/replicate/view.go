@@ -16,6 +16,7 @@ type view struct {
 	others  []transfer.Dataset          // offered by the sender and not mapped
 	targets map[string]transfer.Dataset
 	inputs  []plan.Input
+	mark    int // length of a cursor bookmark's name
 }
 
 // look lists both ends at the same time.
@@ -68,6 +69,7 @@ func (v *view) pair(from []transfer.Dataset, targets map[string]string) error {
 		}
 		taken[target] = d.Name
 		v.sources[d.Name] = d
+		v.mark = max(v.mark, d.Mark)
 		in := plan.Input{Source: d.Name, Target: target, Sender: d.Versions, Encrypted: d.Encrypted, Send: options(d.Send)}
 		if t, ok := v.targets[target]; ok {
 			in.Receiver = receiver(t, d.Send, children[target])
@@ -131,7 +133,9 @@ func (v *view) lookup(target string) (plan.Host, bool) {
 // plan decides what to do, and decides again where snapshots that would be
 // sent turn out to be marked for destruction.
 func (j *Job) plan(ctx context.Context, v *view) ([]plan.Result, error) {
-	results := plan.All(v.inputs, v.lookup, j.Policy)
+	policy := j.Policy
+	policy.BookmarkLen = v.mark
+	results := plan.All(v.inputs, v.lookup, policy)
 	var ask []transfer.Snap
 	for _, r := range results {
 		for _, s := range r.Steps {
@@ -160,7 +164,7 @@ func (j *Job) plan(ctx context.Context, v *view) ([]plan.Result, error) {
 	for i := range v.inputs {
 		v.inputs[i].Deferred = deferred[v.inputs[i].Source]
 	}
-	return plan.All(v.inputs, v.lookup, j.Policy), nil
+	return plan.All(v.inputs, v.lookup, policy), nil
 }
 
 // Plan returns what Run would do first, and changes nothing.

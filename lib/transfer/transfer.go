@@ -42,8 +42,11 @@ type Dataset struct {
 	Versions  []dataset.Version `json:"versions,omitempty"`
 
 	// Of a sender.
-	Send  Options  `json:"send,omitzero"`   // how it would be sent
-	Held  []string `json:"held,omitempty"`  // snapshots under the client's hold (thorough only)
+	Send Options  `json:"send,omitzero"`  // how it would be sent
+	Held []string `json:"held,omitempty"` // snapshots under the client's hold (thorough only)
+	// Mark is how long the name of a cursor bookmark is (without dataset and
+	// #) where the sender's job has the cursor be one; 0: it is a hold.
+	Mark  int      `json:"mark,omitempty"`
 	Marks []string `json:"marks,omitempty"` // the client's cursor bookmarks (short names)
 
 	// Of a receiver.
@@ -149,6 +152,8 @@ type Holds struct {
 	Bookmark []Snap `json:"bookmark,omitempty"`
 	// Forget names cursor bookmarks of this client that are to go.
 	Forget []Snap `json:"forget,omitempty"`
+	// Unmark names received datasets that still bear a placeholder's mark.
+	Unmark []string `json:"unmark,omitempty"`
 	// Confirm has the guid of each snapshot to hold looked up first.
 	Confirm bool `json:"confirm,omitempty"`
 }

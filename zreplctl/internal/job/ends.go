@@ -29,6 +29,7 @@ func (p Programs) sender(j *config.Job) *endpoint.Sender {
 	if j.Type == config.Local {
 		s.Datasets = j.Mapping
 	}
+	s.Bookmarks = j.Cursor == config.CursorBookmark
 	s.Tag = endpoint.CursorTag(string(j.Type), j.ID())
 	return s
 }

@@ -77,7 +77,7 @@ func (r *Run) replicate(ctx context.Context, lock *os.File) error {
 	_, missing := os.Stat(mark)
 	os.Remove(mark)
 	j := &replicate.Job{Sender: sender, Receiver: receiver, Policy: policy(r.Job), Parallel: r.Job.Parallel,
-		Bookmarks: r.Job.Cursor == config.CursorBookmark, Thorough: missing != nil, Retries: r.Retries,
+		Thorough: missing != nil, Retries: r.Retries,
 		Tracker: r.Tracker, Say: r.Say}
 	err = j.Run(ctx)
 	if err == nil {
