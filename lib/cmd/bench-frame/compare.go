@@ -16,6 +16,7 @@ type candidate struct {
 	pair  [2][]string
 	times []float64 // seconds
 	peak  [2]int64  // KiB, of each filter
+	cpu   []float64 // seconds that both filters together computed
 }
 
 // candidates are those that are installed. The first is what the others are
@@ -49,10 +50,10 @@ func compare(size int64, rounds int) error {
 		}
 	}
 	fmt.Printf("%d MiB, medians of %d rounds on this machine; times the throughput of:\n", size>>20, rounds)
-	fmt.Printf("%-46s %9s %9s %9s %18s\n", "", "MiB/s", "cat|cat", "splice", "peak memory, MiB")
+	fmt.Printf("%-44s %8s %8s %8s %10s %17s\n", "", "MiB/s", "cat|cat", "splice", "CPU s/GiB", "peak memory, MiB")
 	for _, c := range all {
-		fmt.Printf("%-46s %9.0f %9.2f %9.2f %9.1f %8.1f\n", c.name, float64(size>>20)/median(c.times),
-			ratio(all[0], c), ratio(all[1], c), float64(c.peak[0])/1024, float64(c.peak[1])/1024)
+		fmt.Printf("%-44s %8.0f %8.2f %8.2f %10.3f %9.1f %7.1f\n", c.name, float64(size>>20)/median(c.times),
+			ratio(all[0], c), ratio(all[1], c), median(c.cpu)/(float64(size)/(1<<30)), float64(c.peak[0])/1024, float64(c.peak[1])/1024)
 	}
 	return nil
 }
@@ -104,14 +105,17 @@ func (c *candidate) run(self string, size int64) error {
 		cmds = append(cmds, cmd)
 	}
 	var failed error
+	cpu := 0.0
 	for i, cmd := range cmds {
 		if err := cmd.Wait(); err != nil && failed == nil {
 			failed = err
 		}
 		if usage, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok && (i == 1 || i == 2) {
 			c.peak[i-1] = max(c.peak[i-1], int64(usage.Maxrss))
+			cpu += (cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()).Seconds()
 		}
 	}
+	c.cpu = append(c.cpu, cpu)
 	c.times = append(c.times, time.Since(begin).Seconds())
 	return failed
 }
