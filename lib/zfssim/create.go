@@ -125,7 +125,7 @@ func (t *tx) tooBig(parent *ds, props map[string]string) bool {
 	if t.cannotReserve(parent) {
 		return true
 	}
-	return size > t.available(parent) && size > 0
+	return size > 0 && size > t.room(parent)
 }
 
 // cannotReserve is ENOSPC on a pool that is full.

@@ -3,7 +3,6 @@ package zfssim
 import (
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"io"
 )
 
@@ -278,7 +277,10 @@ func (r *recordReader) next() (*record, error) {
 	}
 	r.sum.add(r.raw[sumAt:])
 	if _, err := io.ReadFull(r.r, rec.payload); err != nil {
-		return nil, fmt.Errorf("cut payload: %w", io.ErrUnexpectedEOF)
+		if errors.Is(err, io.EOF) {
+			err = io.ErrUnexpectedEOF
+		}
+		return nil, err
 	}
 	r.sum.add(rec.payload)
 	if rec.kind == drrEnd {

@@ -190,6 +190,8 @@ func (s *store) reapReceives() error {
 			} else {
 				t.dropPartial(d)
 			}
+		} else if n := string(name); n != "" && t.get(n) == nil && t.pool(poolOf(n)) != nil {
+			t.do(opRemove, t.rel(n), "") // died before it was registered as a dataset
 		}
 		t.do(opRemove, "receiving/"+e.Name(), "")
 		if err := t.finish(); err != nil {

@@ -31,7 +31,7 @@ func (r *receiving) complete(t *tx, w *incoming, to *recvTarget) int {
 		w.done(t)
 		return z.fail(1, "cannot %s: %v", r.verb, err)
 	}
-	if need := treeSize(tree); need > t.available(d)+t.used(d) {
+	if t.bounded(d) && treeSize(tree) > t.room(d)+t.used(d) {
 		t.dropPartial(d)
 		w.done(t)
 		return z.fail(1, "cannot %s: out of space", r.verb)

@@ -91,7 +91,7 @@ func (r *receiving) beginNew(t *tx, b *beginRecord, to *recvTarget) (*incoming, 
 
 // fits refuses where the pool is full.
 func (r *receiving) fits(t *tx, d *ds, b *beginRecord) int {
-	if t.cannotReserve(d) || t.available(d) == 0 {
+	if t.cannotReserve(d) || t.room(d) == 0 {
 		return -r.z.fail(1, "cannot %s: out of space", r.verb)
 	}
 	return 0

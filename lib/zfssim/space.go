@@ -2,6 +2,7 @@ package zfssim
 
 import (
 	"io/fs"
+	"math"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -196,4 +197,29 @@ func (t *tx) writtenSince(o object, kindName string, exact bool) (value, bool) {
 		return value{strconv.FormatUint(n, 10), "-", "-"}, true
 	}
 	return value{nice(n), "-", "-"}, true
+}
+
+// bounded says whether d can run out of space at all: its pool is of files, or
+// there is a quota. Counting what is used reads the whole pool.
+func (t *tx) bounded(d *ds) bool {
+	if d.pool.Size < defaultPoolSize {
+		return true
+	}
+	for at := d; at != nil; at = t.get(parentOf(at.name)) {
+		if v, ok := at.own("quota"); ok && v.text != "0" {
+			return true
+		}
+		if parentOf(at.name) == "" {
+			break
+		}
+	}
+	return false
+}
+
+// room is what d may still grow by.
+func (t *tx) room(d *ds) uint64 {
+	if !t.bounded(d) {
+		return math.MaxUint64 / 2
+	}
+	return t.available(d)
 }
