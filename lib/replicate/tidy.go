@@ -36,26 +36,45 @@ func (r *round) tidy(ctx context.Context) error {
 		}
 	}
 	r.tidyOthers(&here)
-	for _, end := range []struct {
-		name    string
-		protect func(context.Context, transfer.Holds) (transfer.Problems, error)
-		in      transfer.Holds
-	}{{"receiver", r.Receiver.Protect, there}, {"sender", r.Sender.Protect, here}} {
-		if len(end.in.Hold)+len(end.in.Release)+len(end.in.Bookmark)+len(end.in.Forget)+len(end.in.Unmark) == 0 {
-			continue
-		}
-		bad, err := end.protect(ctx, end.in)
-		if err != nil {
-			return fmt.Errorf("cannot move holds of the %s: %w", end.name, err)
-		}
-		for ds, problem := range bad {
-			r.say(fmt.Sprintf("cannot move the holds of %q: %s", ds, problem))
-		}
-		if n := len(end.in.Release); n > 0 {
-			r.say(fmt.Sprintf("released %d holds that earlier runs left on the %s", n, end.name))
+	bad, err := r.tidyEnd(ctx, "receiver", r.Receiver.Protect, there)
+	if err != nil {
+		return err
+	}
+	for i, p := range r.results { // what the receiver does not hold, the sender keeps
+		if bad[p.Target] != "" {
+			here = without(here, r.results[i].Source)
 		}
 	}
-	return nil
+	_, err = r.tidyEnd(ctx, "sender", r.Sender.Protect, here)
+	return err
+}
+
+type protect func(context.Context, transfer.Holds) (transfer.Problems, error)
+
+func (r *round) tidyEnd(ctx context.Context, name string, do protect, in transfer.Holds) (transfer.Problems, error) {
+	if len(in.Hold)+len(in.Release)+len(in.Bookmark)+len(in.Forget)+len(in.Unmark) == 0 {
+		return nil, nil
+	}
+	bad, err := do(ctx, in)
+	if err != nil {
+		return nil, fmt.Errorf("cannot move holds of the %s: %w", name, err)
+	}
+	for ds, problem := range bad {
+		r.say(fmt.Sprintf("cannot move the holds of %q: %s", ds, problem))
+	}
+	if n := len(in.Release); n > 0 {
+		r.say(fmt.Sprintf("released %d holds that earlier runs left on the %s", n, name))
+	}
+	return bad, nil
+}
+
+// without leaves out what h lets go of one dataset.
+func without(h transfer.Holds, ds string) transfer.Holds {
+	of := func(s transfer.Snap) bool { return s.Dataset == ds }
+	h.Release = slices.DeleteFunc(h.Release, of)
+	h.Bookmark = slices.DeleteFunc(h.Bookmark, of)
+	h.Forget = slices.DeleteFunc(h.Forget, of)
+	return h
 }
 
 // bookmark reports whether the cursor of i is to be a bookmark.
