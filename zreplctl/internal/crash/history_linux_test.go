@@ -36,8 +36,8 @@ jobs:
 // very plan that the job has; after it every receiver has what the steps said,
 // and where they said that it cannot go on, what it had.
 func TestHistories(t *testing.T) {
-	worlds, size, rounds := 1, 30, 5
-	if heavy() != 5 {
+	worlds, size, rounds := 1, 20, 4
+	if heavy() != few {
 		worlds, size = 50, 40
 	}
 	seen, n := map[string]int{}, 0

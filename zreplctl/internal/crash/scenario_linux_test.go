@@ -29,10 +29,12 @@ type scenario struct {
 	proof    string // a zfs command that the sender must run, if nothing happens
 }
 
-var datasets = []string{"src/data", "src/data/a", "src/data/a/deep", "src/data/b"}
+var datasets = []string{"src/data", "src/data/a", "src/data/a/deep", "src/data/b", secret}
 
-// sizes of the files in them: the last needs more than one frame.
-var sizes = []int{20000, 50000, 100000, 1500000}
+const secret = "src/data/secret" // is encrypted, and sent as it is
+
+// sizes of the files in them: one needs more than one frame.
+var sizes = []int{20000, 50000, 100000, 1500000, 30000}
 
 func target(source string) string { return "dst/back/" + source }
 
@@ -102,8 +104,13 @@ var scenarios = []scenario{
 // first makes the datasets with two snapshots, and things of the receiver's
 // own that nobody may touch.
 func first(t *testing.T, w *world) {
+	w.write(t, "key", "a secret that nobody knows")
 	for _, ds := range datasets {
-		w.must(t, "zfs", "create", ds)
+		if ds == secret {
+			w.must(t, "zfs", "create", "-o", "encryption=on", "-o", "keyformat=passphrase", "-o", "keylocation=file://"+w.path("key"), ds)
+		} else {
+			w.must(t, "zfs", "create", ds)
+		}
 	}
 	w.must(t, "zfs", "create", "dst/back")
 	w.must(t, "zfs", "create", "dst/own")
@@ -144,6 +151,7 @@ func resumed(t *testing.T, w *world) {
 		tokens := c.must(t, "zfs", "get", "-H", "-r", "-o", "value", "receive_resume_token", "dst/back")
 		if strings.Contains(tokens, "1-") {
 			c.scenario.spec = ""
+			w.discard()
 			*w = *c
 			w.heal(t)
 			return

@@ -1,9 +1,12 @@
 package crash
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -19,7 +22,15 @@ import (
 
 var bin string // the programs, built once
 
+// realZFS is the real zfs(8) where it is to be used, and not the simulator:
+// what $ZT_CRASH_ZFS names. The pools src and dst are then made on files, and
+// $ZT_CRASH_BIN holds the programs. It needs root and a machine to spare.
+var realZFS = os.Getenv("ZT_CRASH_ZFS")
+
 func run(m *testing.M) int {
+	if bin = os.Getenv("ZT_CRASH_BIN"); bin != "" {
+		return m.Run()
+	}
 	dir, err := os.MkdirTemp("", "zt-crash-bin")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -51,8 +62,11 @@ func newWorld(t *testing.T, s scenario) *world {
 	}
 	w.equip(t)
 	for _, pool := range []string{"src", "dst"} {
+		if realZFS != "" {
+			w.sim("zpool", "export", "-f", pool)
+		}
 		w.write(t, pool+".img", "")
-		if err := os.Truncate(w.path(pool+".img"), 1<<30); err != nil {
+		if err := os.Truncate(w.path(pool+".img"), 256<<20); err != nil {
 			t.Fatal(err)
 		}
 		w.must(t, "zpool", "create", pool, w.path(pool+".img"))
@@ -64,11 +78,65 @@ func newWorld(t *testing.T, s scenario) *world {
 func (w *world) copy(t *testing.T) *world {
 	t.Helper()
 	c := &world{dir: t.TempDir(), scenario: w.scenario}
+	if realZFS != "" {
+		c.importCopy(t, w)
+		c.equip(t)
+		return c
+	}
 	if out, err := exec.Command("cp", "-a", w.path("sim"), c.path("sim")).CombinedOutput(); err != nil {
 		t.Fatalf("cp: %v %s", err, out)
 	}
 	c.equip(t)
 	return c
+}
+
+// importCopy makes w a copy of from, on real ZFS: of the files below the pools.
+func (w *world) importCopy(t *testing.T, from *world) {
+	t.Helper()
+	for _, pool := range []string{"src", "dst"} {
+		w.sim("zpool", "export", "-f", pool)
+		if err := copySparse(w.path(pool+".img"), from.path(pool+".img")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, pool := range []string{"src", "dst"} {
+		w.must(t, "zpool", "import", "-N", "-d", w.dir, pool)
+	}
+	t.Cleanup(func() { w.sim("zpool", "export", "-f", "src"); w.sim("zpool", "export", "-f", "dst") })
+}
+
+// discard frees what a copy takes.
+func (w *world) discard() {
+	os.Remove(w.path("src.img"))
+	os.Remove(w.path("dst.img"))
+}
+
+func copySparse(to, from string) error {
+	in, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	out, err := os.Create(to)
+	if err != nil {
+		return err
+	}
+	defer out.Close()
+	buf, zero := make([]byte, 64<<10), make([]byte, 64<<10)
+	for at := int64(0); ; at += int64(len(buf)) {
+		n, err := io.ReadFull(in, buf)
+		if errors.Is(err, io.EOF) {
+			return out.Truncate(at)
+		}
+		if err != nil {
+			return err
+		}
+		if !bytes.Equal(buf[:n], zero[:n]) {
+			if _, err := out.WriteAt(buf[:n], at); err != nil {
+				return err
+			}
+		}
+	}
 }
 
 func (w *world) path(name string) string { return filepath.Join(w.dir, name) }
@@ -89,7 +157,7 @@ func (w *world) equip(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		w.write(t, host+"/real", filepath.Join(bin, "zfs-sim"))
+		w.write(t, host+"/real", cmp.Or(realZFS, filepath.Join(bin, "zfs-sim")))
 		w.write(t, host+"/zreplctl.yml", w.scenario.config(w, host))
 	}
 }
@@ -120,6 +188,13 @@ func (w *world) serve(host, id, cut string) string {
 
 // sim runs a command of the simulator, outside of all counting.
 func (w *world) sim(args ...string) (string, error) {
+	if realZFS != "" {
+		out, err := exec.Command(filepath.Join(filepath.Dir(realZFS), args[0]), args[1:]...).CombinedOutput()
+		if err != nil {
+			return "", fmt.Errorf("%q: %w: %s", args, err, out)
+		}
+		return string(out), nil
+	}
 	var out, errs strings.Builder
 	env := func(name string) string { return map[string]string{"ZFS_SIM_ROOT": w.path("sim")}[name] }
 	if status := zfssim.Run(zfssim.Command{Args: args, Env: env, Stdout: &out, Stderr: &errs}); status != 0 {
