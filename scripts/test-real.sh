@@ -35,6 +35,7 @@ real() {
   step "install what is missing" install_programs
   step "build without cgo" env CGO_ENABLED=0 go build -o "$bin/" work
   step "manual pages" manual_pages
+  counted "completion in bash, zsh and fish" scripts/completion-test -bin "$bin"
   for version in 2.3 2.1; do step "the machine with OpenZFS $version" scripts/zfsvm build $version; done
   counted "frames, against another implementation" scripts/interop -bin "$bin"
   counted "e2e on zfs-sim" scripts/e2e -bin "$bin"
