@@ -74,6 +74,9 @@ func judgeFrame(status io.Reader, s child.Status) (got transfer.Received, err er
 	case "cut", "corrupt", "stall":
 		return got, &transfer.LinkError{Err: fmt.Errorf("cannot receive the stream: %s", text)}
 	case "producer-failed":
+		if o.Trailer != nil && o.Trailer.Reason != "" { // not the command: who ran it was stopped
+			return got, &transfer.LinkError{Err: fmt.Errorf("zfs send on the sender: %s", o.Trailer)}
+		}
 		if o.Trailer != nil {
 			return got, fmt.Errorf("zfs send on the sender: %s", o.Trailer)
 		}

@@ -105,7 +105,11 @@ func (q *Queue) Empty() bool { return q.open == 0 }
 // Done says that the first remaining step of i succeeded. The dataset takes
 // its place again with its next step, and where the step was its initial one,
 // what stands below may start.
-func (q *Queue) Done(i int) { q.Replace(i, q.nodes[i].steps[1:]) }
+func (q *Queue) Done(i int) {
+	if n := &q.nodes[i]; !n.dead { // what stands above may have failed meanwhile
+		q.Replace(i, n.steps[1:])
+	}
+}
 
 // Replace says that a step of i succeeded, as Done, and that what is left is
 // these steps, planned again.

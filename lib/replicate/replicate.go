@@ -70,6 +70,10 @@ type Job struct {
 // tracker knows what.
 var ErrIncomplete = errors.New("not everything was replicated")
 
+// maxLooks is how often in a row a run looks again without having moved
+// anything.
+const maxLooks = 5
+
 const maxDelay = time.Minute
 
 // Run replicates everything once. The error is ErrIncomplete where some
@@ -80,6 +84,7 @@ func (j *Job) Run(ctx context.Context) error {
 		j.Delay = time.Second
 	}
 	delay, left, thorough, reached := j.Delay, 0, j.Thorough, false
+	looks := 0
 	for {
 		r := &round{Job: j, thorough: thorough}
 		err := r.run(ctx)
@@ -107,8 +112,11 @@ func (j *Job) Run(ctx context.Context) error {
 			return lost
 		case err != nil:
 			return err
-		case r.again:
-		case r.failed:
+		case r.again && looks < maxLooks:
+			if looks++; r.moved {
+				looks = 0
+			}
+		case r.failed, r.again:
 			return ErrIncomplete
 		default:
 			return nil

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -69,7 +70,7 @@ func TestKill(t *testing.T) {
 		{"zfs receive", []string{"zfs", " receive "}, 1, "zfs receive: killed by SIGKILL"},
 		{"zfs send", []string{"zfs", " send ", "a/x@s1"}, 1, "zfs send on the sender: killed by SIGKILL"},
 		{"zsend-frame", []string{"zsend-frame"}, 75, "the stream was cut"},
-		{"serve", []string{"zreplctl", " serve me"}, 1, "zfs send on the sender: "},
+		{"serve", []string{"zreplctl", " serve me"}, 75, "zfs send on the sender: "},
 		{"pull", []string{"zreplctl", " pull "}, -1, ""},
 	} {
 		t.Run(victim.name, func(t *testing.T) {
@@ -115,4 +116,35 @@ func TestKill(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestReconnect loses the link twice within a run, which goes on where it was.
+func TestReconnect(t *testing.T) {
+	w := newWorld(t)
+	w.tree()
+	w.fill("a/x", 6<<20)
+	w.snapshot("s1")
+	w.write("sim/faults", "on=send match=a/x@s1 rate=1500000\non=send match=-t rate=1500000\n")
+	run := w.command("zreplctl", "-config", w.path("c.yml"), "pull", "-skip", "prune", "fetch")
+	var said bytes.Buffer
+	run.Stderr, run.Stdout = &said, &said
+	if err := run.Start(); err != nil {
+		t.Fatal(err)
+	}
+	w.find("zfs", " send ", "a/x@s1")
+	w.find("zfs", " receive ", "b/back/a/x@s1")
+	time.Sleep(time.Second)
+	syscall.Kill(w.find("zreplctl", " serve me"), syscall.SIGKILL)
+	w.find("zfs", " send ", " -t ")
+	time.Sleep(500 * time.Millisecond)
+	syscall.Kill(w.find("zsend-frame"), syscall.SIGKILL)
+	if err := run.Wait(); err != nil {
+		t.Errorf("%v: %s", err, said.String())
+	}
+	if n := strings.Count(said.String(), "trying again in 1s"); n != 2 {
+		t.Errorf("tried again %d times: %s", n, said.String())
+	}
+	w.same("a/x", "b/back/a/x")
+	w.equal("holds of the dataset", slices.DeleteFunc(w.holds(), func(h string) bool { return !strings.Contains(h, "a/x@") }),
+		"a/x@s1 zreplctl_source_me", "b/back/a/x@s1 zreplctl_last_fetch")
 }
