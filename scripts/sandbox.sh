@@ -155,7 +155,8 @@ change() {
 }
 
 # agree SOURCE TARGET SNAPSHOT says whether a snapshot of a subtree is the same on both sides: guids
-# and contents. It prints what there is.
+# and contents. It prints what there is, and with $hashes set also the sha256 of all of it.
+hashes=
 agree() {
   differ=0 compared=0
   for there in $(zfs list -H -r -t snapshot -o name "$2" | grep "@$3\$"); do
@@ -167,6 +168,8 @@ agree() {
     contents "$from" >"$work/here" && contents "$there" >"$work/there" || differ=1
     cmp -s "$work/here" "$work/there" || { echo "$there: other contents than $from"; differ=1; }
     echo "$there: $(wc -l <"$work/there" | tr -d ' ') contents as in $from"
+    [ -z "$hashes" ] || sed 's/^/  source /' "$work/here"
+    [ -z "$hashes" ] || sed 's/^/  target /' "$work/there"
     compared=$((compared + 1))
   done
   [ $differ = 0 ] && [ $compared != 0 ]

@@ -1,4 +1,5 @@
 section encryption
+q zfs create cona/unenc
 echo password1 >$D/pass
 echo password2 >$D/pass2
 echo short >$D/passshort
@@ -39,7 +40,7 @@ t zfs load-key cona/e/kid
 t zfs load-key cona/e
 t zfs load-key cona/e
 t zfs load-key cona/nope
-t zfs load-key cona/s2
+t zfs load-key cona/unenc
 t zfs get -H -o value keystatus cona/e
 r $D/raw zfs receive -u conb/e/raw
 t zfs get -H -o property,value encryption,keystatus,keylocation,keyformat conb/e/raw
@@ -69,7 +70,7 @@ t zfs unload-key -r conb/enc
 r $D/plain zfs receive -u conb/enc/locked
 r $D/raw zfs receive -u conb/enc/rawlocked
 r $D/plain zfs receive -u -o encryption=off conb/enc/off
-t zfs change-key -o keyformat=passphrase cona/s2
+t zfs change-key -o keyformat=passphrase cona/unenc
 t zfs load-key
 t zfs unload-key cona/nope
 section allow

@@ -24,6 +24,7 @@ function literal(line, from, to,    i, out) {
     }
     return out line
 }
+/^# / { split("", guid); guids = 0 }
 /^\$ / { commands++; usage = 0 }
 /^= / { failures++ }
 /^! *usage:/ { usage = 1; print "! usage"; next }
