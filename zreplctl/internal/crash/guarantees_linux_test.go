@@ -60,6 +60,7 @@ func (w *world) common(t *testing.T) map[string]bool {
 // guarantees looks for what must not be, whenever a run ends. before are the
 // datasets that had something in common when it began.
 func (w *world) guarantees(t *testing.T, before map[string]bool) (problems []string) {
+	received := map[string]bool{}
 	for _, ds := range datasets {
 		here, there := w.versions(t, ds), w.versions(t, target(ds))
 		arrived, safe, half := false, false, false
@@ -67,7 +68,7 @@ func (w *world) guarantees(t *testing.T, before map[string]bool) (problems []str
 			if v.snapshot == "" {
 				continue
 			}
-			arrived = true
+			arrived, received[target(ds)] = true, true
 			mine := here[guid]
 			kept := mine.bookmark || mine.snapshot != "" && slices.ContainsFunc(w.holds(t, mine.snapshot), func(tag string) bool {
 				return strings.HasPrefix(tag, "zreplctl_")
@@ -87,8 +88,7 @@ func (w *world) guarantees(t *testing.T, before map[string]bool) (problems []str
 	}
 	for _, l := range w.lines(t, "zfs", "get", "-H", "-r", "-t", "filesystem", "-o", "name,property,value", "mounted,readonly", "dst/back") {
 		f := strings.Split(l, "\t")
-		received := f[0] != "dst/back" && f[0] != "dst/back/src"
-		if received && (f[1] == "mounted" && f[2] == "yes" || f[1] == "readonly" && f[2] == "off") {
+		if received[f[0]] && (f[1] == "mounted" && f[2] == "yes" || f[1] == "readonly" && f[2] == "off") {
 			problems = append(problems, strings.Join(f, " "))
 		}
 	}

@@ -93,6 +93,7 @@ var scenarios = []scenario{
 	{name: "first pull", config: pullConfig, prepare: first, commands: pull, cut: "src", bulk: "from", last: "zreplctl_last_fetch"},
 	{name: "incremental pull", config: pullConfig, prepare: later, commands: pull, cut: "src", bulk: "from", last: "zreplctl_last_fetch"},
 	{name: "resumed pull", config: pullConfig, prepare: resumed, commands: pull, cut: "src", bulk: "from", last: "zreplctl_last_fetch", proof: " -t 1-"},
+	{name: "pull over a placeholder", config: pullConfig, prepare: placeholder, commands: pull, cut: "src", bulk: "from", last: "zreplctl_last_fetch"},
 	{name: "push", config: pushConfig, prepare: later, commands: push, cut: "dst", bulk: "to", last: "zreplctl_last_take"},
 	{name: "pull in parallel", config: pullConfig, prepare: later, commands: pull, cut: "src", bulk: "from",
 		last: "zreplctl_last_fetch", parallel: 4},
@@ -101,9 +102,26 @@ var scenarios = []scenario{
 	{name: "local", config: localConfig, prepare: later, commands: local, last: "zreplctl_last_mirror"},
 }
 
-// first makes the datasets with two snapshots, and things of the receiver's
-// own that nobody may touch.
+// first makes the datasets with two snapshots.
 func first(t *testing.T, w *world) {
+	empty(t, w)
+	change(t, w, "1", "2")
+}
+
+// placeholder is a replication that worked when src/data had no snapshots yet.
+func placeholder(t *testing.T, w *world) {
+	empty(t, w)
+	change(t, w, "1")
+	w.must(t, "zfs", "destroy", "src/data@s1")
+	if o := w.replicate(t); o.status != 0 {
+		t.Fatalf("the first replication: status %d: %s", o.status, o.talk)
+	}
+	change(t, w, "2")
+}
+
+// empty makes the datasets, and things of the receiver's own that nobody may
+// touch.
+func empty(t *testing.T, w *world) {
 	w.write(t, "key", "a secret that nobody knows")
 	for _, ds := range datasets {
 		if ds == secret {
@@ -116,7 +134,6 @@ func first(t *testing.T, w *world) {
 	w.must(t, "zfs", "create", "dst/own")
 	w.fill(t, "dst/own", "mine", 1000)
 	w.must(t, "zfs", "snapshot", "dst/own@s0")
-	change(t, w, "1", "2")
 }
 
 // change writes into every dataset and takes a snapshot, for each name.
