@@ -260,3 +260,14 @@ func TestSharedFlags(t *testing.T) {
 		}
 	}
 }
+
+// A command has a process group of its own, unless it may use the terminal.
+func TestProcessGroup(t *testing.T) {
+	p := newPlace(t)
+	const group = `sh -c 'cut -d " " -f 5 /proc/$$/stat; cat >/dev/null'`
+	said := strings.Fields(p.run(`cut -d " " -f 5 /proc/$$/stat; zsend-frame true >framed
+		zrecv-frame ` + group + ` <framed; zrecv-frame -tty ` + group + ` <framed`))
+	if len(said) != 3 || said[0] == said[1] || said[0] != said[2] {
+		t.Errorf("the groups of the shell, the command, and the command with -tty: %v", said)
+	}
+}
