@@ -29,12 +29,12 @@ type scenario struct {
 	proof    string // a zfs command that the sender must run, if nothing happens
 }
 
-var datasets = []string{"src/data", "src/data/a", "src/data/a/deep", "src/data/b", secret}
+var datasets = []string{"src/data", secret, "src/data/a", "src/data/a/deep", "src/data/b"}
 
 const secret = "src/data/secret" // is encrypted, and sent as it is
 
 // sizes of the files in them: one needs more than one frame.
-var sizes = []int{20000, 50000, 100000, 1500000, 30000}
+var sizes = []int{20000, 30000, 50000, 100000, 1500000}
 
 func target(source string) string { return "dst/back/" + source }
 

@@ -29,6 +29,7 @@ var realZFS = os.Getenv("ZT_CRASH_ZFS")
 
 func run(m *testing.M) int {
 	if bin = os.Getenv("ZT_CRASH_BIN"); bin != "" {
+		datasets = datasets[:2] // a virtual machine is slow
 		return m.Run()
 	}
 	dir, err := os.MkdirTemp("", "zt-crash-bin")
@@ -237,6 +238,9 @@ func (w *world) fill(t *testing.T, ds, name string, size int) {
 	}
 }
 
+// patience is how long a run may take, on a busy machine or a virtual one.
+const patience = 3 * time.Minute
+
 // outcome is how a run of a scenario's commands ended.
 type outcome struct {
 	status int
@@ -260,7 +264,7 @@ func (w *world) replicate(t *testing.T) outcome {
 
 func (w *world) command(t *testing.T, c command, o outcome) (outcome, bool) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 60*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	talk, err := os.CreateTemp(w.dir, "talk")
 	if err != nil {
@@ -277,7 +281,7 @@ func (w *world) command(t *testing.T, c command, o outcome) (outcome, bool) {
 	sid := cmd.Process.Pid
 	err = cmd.Wait()
 	if ctx.Err() != nil {
-		o.left = append(o.left, "zreplctl itself, after a minute")
+		o.left = append(o.left, "zreplctl itself, after minutes")
 	}
 	o.left = append(o.left, w.await(sid)...)
 	text, _ := os.ReadFile(talk.Name())
