@@ -1,6 +1,7 @@
 package frame
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"strconv"
@@ -8,7 +9,7 @@ import (
 
 // Member is a key of a JSON object and its value, as it is written.
 type Member struct {
-	Key   string
+	Key   []byte
 	Value []byte
 }
 
@@ -24,11 +25,11 @@ func Members(b []byte, to []Member) ([]Member, error) {
 		return to, err
 	}
 	if value, ok := fields[first]; ok {
-		to = append(to, Member{first, value})
+		to = append(to, Member{[]byte(first), value})
 		delete(fields, first)
 	}
 	for key, value := range fields {
-		to = append(to, Member{key, value})
+		to = append(to, Member{[]byte(key), value})
 	}
 	return to, nil
 }
@@ -84,9 +85,9 @@ func flat(b []byte, to []Member) ([]Member, bool) {
 		if !ok {
 			return to, false
 		}
-		name := string(key[1 : len(key)-1])
+		name := key[1 : len(key)-1]
 		for _, m := range to[from:] {
-			if m.Key == name {
+			if bytes.Equal(m.Key, name) {
 				return to, false
 			}
 		}

@@ -27,12 +27,12 @@ func FuzzMembers(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if ok && len(quick) != len(all) || len(all) != len(fields) || len(all) > 0 && all[0].Key != first {
+		if ok && len(quick) != len(all) || len(all) != len(fields) || len(all) > 0 && string(all[0].Key) != first {
 			t.Fatalf("%q: %v and %v", b, all, fields)
 		}
 		for _, m := range all {
-			if !bytes.Equal(m.Value, fields[m.Key]) {
-				t.Fatalf("%q: %q is %q and %q", b, m.Key, m.Value, fields[m.Key])
+			if !bytes.Equal(m.Value, fields[string(m.Key)]) {
+				t.Fatalf("%q: %q is %q and %q", b, m.Key, m.Value, fields[string(m.Key)])
 			}
 			var want string
 			text, textErr := m.Text()

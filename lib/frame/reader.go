@@ -38,6 +38,10 @@ type Reader struct {
 // NewReader makes a reader of one stream.
 func NewReader(r io.Reader) *Reader { return &Reader{r: r} }
 
+// Again makes r, at the end of its stream, read the next one from the same
+// input. It keeps the memory that r has.
+func (r *Reader) Again() { *r = Reader{r: r.r, ahead: r.ahead, buf: r.buf} }
+
 // ReadAhead lets r ask for a frame together with the beginning of the next
 // one, where there must be one: fewer reads, of which one may return less than
 // it was asked for. Still nothing is read behind the stream, nor waited for.

@@ -38,14 +38,14 @@ func ParseHeader(b []byte) (Checksum, error) {
 	if err != nil {
 		return None, corrupt("the header is not usable: %v", err)
 	}
-	if len(members) == 0 || members[0].Key != "zframe" {
+	if len(members) == 0 || string(members[0].Key) != "zframe" {
 		return None, corrupt(`the header does not begin with "zframe"`)
 	}
 	if v := string(members[0].Value); v != "1" {
 		return None, corrupt("format version %.20q is not known (1 is)", v)
 	}
 	for _, m := range members {
-		if m.Key != "checksum" {
+		if string(m.Key) != "checksum" {
 			continue
 		}
 		name, err := m.Text()
@@ -71,7 +71,7 @@ func parseTrailer(b []byte) (Trailer, error) {
 	}
 	for _, m := range members {
 		var err error
-		switch m.Key {
+		switch string(m.Key) {
 		case "status":
 			t.Status, err = m.Text()
 		case "signal":
@@ -85,7 +85,11 @@ func parseTrailer(b []byte) (Trailer, error) {
 		case "frames":
 			t.Frames, err = m.Number()
 		case "exit":
-			err = json.Unmarshal(m.Value, &t.Exit)
+			if n, notPlain := m.Number(); notPlain == nil && n < 1<<31 {
+				t.Exit = int(n)
+			} else {
+				err = json.Unmarshal(m.Value, &t.Exit)
+			}
 		}
 		if err != nil {
 			return t, corrupt("the trailer's %q is not usable", m.Key)

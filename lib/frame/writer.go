@@ -35,6 +35,10 @@ var errOrder = errors.New("frames in the wrong order")
 // NewWriter makes a writer of one stream.
 func NewWriter(w io.Writer, sum Checksum) *Writer { return &Writer{w: w, sum: sum} }
 
+// Again makes w, at the end of its stream, write the next one. It keeps the
+// memory that w has.
+func (w *Writer) Again() { *w = Writer{w: w.w, sum: w.sum, buf: w.buf[:0]} }
+
 // Header writes the header: see [ParseHeader]. It must name the checksum that
 // the writer was made with.
 func (w *Writer) Header(json []byte) error {

@@ -19,6 +19,8 @@ type Conn struct {
 
 	w      *wire
 	limits Limits
+	in     *incoming
+	out    *outgoing
 	turn   chan struct{} // holds a token while a call is made
 	used   bool
 	broken error // under turn: why no more calls can be made
@@ -51,8 +53,7 @@ func (c *Conn) Close() error {
 // exchange is one call on its way.
 type exchange struct {
 	c     *Conn
-	stop  func() bool // of the context's watch
-	in    *incoming
+	stop  func() bool   // of the context's watch
 	out   reflect.Value // where the reply goes; zero for nowhere
 	shape shape         // of the reply
 	event Event
@@ -78,6 +79,7 @@ func (c *Conn) begin(ctx context.Context, name string, out any) (*exchange, erro
 	}
 	if !c.used {
 		c.used, c.limits = true, c.Limits.withDefaults()
+		c.in, c.out = newIncoming(c.w, &c.limits, false), newOutgoing(c.w, &c.limits)
 	}
 	if c.broken != nil {
 		<-c.turn
@@ -87,7 +89,8 @@ func (c *Conn) begin(ctx context.Context, name string, out any) (*exchange, erro
 		x.event = Event{Call: name, Start: time.Now(), Received: c.w.received, Sent: c.w.sent}
 	}
 	x.stop = c.w.during(ctx)
-	x.in = newIncoming(c.w, &c.limits, false)
+	c.in.begin()
+	c.out.begin()
 	return x, nil
 }
 
@@ -135,8 +138,8 @@ func (c *Conn) Call(ctx context.Context, name string, in, out any) error {
 	if x.shape.body != bodyJSONL {
 		return x.settle(x.value(), false)
 	}
-	x.out.Set(x.in.sequence(x.shape, func(err error) {
-		x.settle(err, !x.in.ended)
+	x.out.Set(x.c.in.sequence(x.shape, func(err error) {
+		x.settle(err, !x.c.in.ended)
 	}))
 	return nil
 }
@@ -152,9 +155,9 @@ func (x *exchange) request(name string, in any, octetsOut, octetsIn bool) (lines
 	if v.IsValid() {
 		s = shapeOf(v.Type())
 	}
-	w, limits := x.c.w, &x.c.limits
-	header := requestHeader{call: name, body: withOctets(s.body, octetsOut), accept: withOctets(x.shape.body, octetsIn)}.append(nil)
-	o := newOutgoing(w, limits)
+	w, limits, o := x.c.w, &x.c.limits, x.c.out
+	header := requestHeader{call: name, body: withOctets(s.body, octetsOut), accept: withOctets(x.shape.body, octetsIn)}.append(o.head[:0])
+	o.head = header
 	w.earlyReply = true
 	defer func() { w.earlyReply = false }()
 	switch s.body {
@@ -180,7 +183,7 @@ func (x *exchange) request(name string, in any, octetsOut, octetsIn bool) (lines
 // reply reads the reply up to its body. The far side's error is returned with
 // its message read to the end.
 func (x *exchange) reply(want body) error {
-	header, err := x.in.header()
+	header, err := x.c.in.header()
 	if err == io.EOF {
 		if text := x.c.w.words(); text != "" {
 			return &ProtocolError{Err: ErrHungUp, Text: text}
@@ -195,7 +198,7 @@ func (x *exchange) reply(want body) error {
 	case err != nil:
 		return &ProtocolError{Err: err}
 	case h.code != "":
-		if err := x.in.none(); err != nil {
+		if err := x.c.in.none(); err != nil {
 			return err
 		}
 		return &RemoteError{Code: h.code, Message: h.message}
@@ -209,7 +212,7 @@ func (x *exchange) reply(want body) error {
 // fit there is an error as fatal as any of the protocol.
 func (x *exchange) value() error {
 	if x.shape.body == bodyNone {
-		return x.in.none()
+		return x.c.in.none()
 	}
-	return x.in.json(x.out.Addr().Interface())
+	return x.c.in.json(x.out.Addr().Interface())
 }

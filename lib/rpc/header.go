@@ -128,17 +128,17 @@ func (f *fields) parse(data []byte, keys ...string) error {
 	}
 	seen := false
 	for _, m := range members {
-		at := slices.Index(keys, m.Key)
+		at := slices.IndexFunc(keys, func(key string) bool { return key == string(m.Key) })
 		switch {
 		case at >= 0:
 			f.text[at], err = m.Text()
-		case m.Key == "zrpc":
+		case string(m.Key) == "zrpc":
 			seen = string(m.Value) == "1"
-		case m.Key != "zframe" && m.Key != "checksum":
+		case string(m.Key) != "zframe" && string(m.Key) != "checksum":
 			err = errors.New("unknown key")
 		}
 		if err != nil {
-			return fmt.Errorf("%q in a header: %w", child.Clean(m.Key, 80), err)
+			return fmt.Errorf("%q in a header: %w", child.Clean(string(m.Key), 80), err)
 		}
 	}
 	if !seen {

@@ -16,21 +16,29 @@ import (
 // errTooMuch says that a body is longer than a limit allows.
 var errTooMuch = errors.New("longer than is allowed")
 
-// incoming reads one message.
+// incoming reads a connection's messages, one after the other.
 type incoming struct {
 	w       *wire
 	limits  *Limits
 	request bool // which is strict: unknown keys are errors
 	fr      *frame.Reader
-	ended   bool  // the trailer was read
-	fault   error // of lines: why the connection cannot go on
+	buf     []byte // of a json body
+	number  int    // of the message
+	ended   bool   // its trailer was read
+	fault   error  // of lines: why the connection cannot go on
 }
 
 func newIncoming(w *wire, limits *Limits, request bool) *incoming {
-	w.more = false
 	m := &incoming{w: w, limits: limits, request: request, fr: frame.NewReader(w)}
 	m.fr.ReadAhead()
 	return m
+}
+
+// begin turns to the next message.
+func (m *incoming) begin() {
+	m.fr.Again()
+	m.number++
+	m.ended, m.fault, m.w.more = false, nil, false
 }
 
 // header reads to the end of the message's header. Before a reply's there may
@@ -156,13 +164,17 @@ func (m *incoming) json(to any) error {
 	return nil
 }
 
-// join reads to the end of the message and returns all of its data.
+// join reads to the end of the message and returns all of its data, which is
+// valid until the next message.
 func (m *incoming) join(first []byte) ([]byte, error) {
-	all := bytes.Clone(first)
+	all := append(m.buf[:0], first...)
 	for {
 		data, err := m.next()
 		switch {
 		case err == io.EOF:
+			if cap(all) <= chunk {
+				m.buf = all
+			}
 			return all, nil
 		case err != nil:
 			return nil, err
@@ -246,12 +258,12 @@ func (m *incoming) lines(elem reflect.Type, yield func(v reflect.Value) bool) er
 // the error once no more is read; the message was read to its end if that is
 // nil and m.ended.
 func (m *incoming) sequence(s shape, end func(error)) reflect.Value {
-	used := false
+	used, mine := false, m.number
 	return reflect.MakeFunc(s.typ, func(args []reflect.Value) []reflect.Value {
 		yield := args[0]
 		noError, noValue := reflect.Zero(errorType), reflect.Zero(s.elem)
-		if used {
-			err := errors.New("a list that was read already")
+		if used || m.number != mine {
+			err := errors.New("a list that was read already, or whose call is over")
 			yield.Call([]reflect.Value{noValue, reflect.ValueOf(&err).Elem()})
 			return nil
 		}

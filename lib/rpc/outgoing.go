@@ -17,13 +17,15 @@ const chunk = 64 << 10
 // linger is how long lines are gathered when they come slowly.
 const linger = time.Second
 
-// outgoing writes one message. A server's heartbeats come from another
+// outgoing writes a connection's messages, one after the other. A server's
+// heartbeats come from another
 // goroutine, so that it has a lock.
 type outgoing struct {
 	mu      sync.Mutex
 	w       *wire
 	limit   time.Duration
 	fw      *frame.Writer
+	head    []byte    // room for a header
 	pending []byte    // frames not written yet
 	lines   []byte    // of jsonl: not in a frame yet
 	since   time.Time // when the first of them was added
@@ -34,6 +36,14 @@ func newOutgoing(w *wire, limits *Limits) *outgoing {
 	o := &outgoing{w: w, limit: limits.Silence}
 	o.fw = frame.NewWriter((*gather)(o), frame.CRC32C)
 	return o
+}
+
+// begin turns to the next message.
+func (o *outgoing) begin() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.fw.Again()
+	o.pending, o.lines, o.failed = o.pending[:0], o.lines[:0], nil
 }
 
 // gather takes the writer's frames into pending.

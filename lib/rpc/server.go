@@ -64,6 +64,7 @@ func (s *Server) Serve(ctx context.Context, in, out *os.File) error {
 	defer w.release()
 	defer w.during(ctx)()
 	c := &session{server: s, w: w, limits: s.Limits.withDefaults()}
+	c.in, c.out = newIncoming(w, &c.limits, true), newOutgoing(w, &c.limits)
 	c.attend.init(&c.limits, w)
 	defer c.attend.close()
 	for {
@@ -81,13 +82,16 @@ type session struct {
 	server *Server
 	w      *wire
 	limits Limits
+	in     *incoming
+	out    *outgoing
 	attend attendant
 }
 
 // call serves one call. io.EOF is the proper end.
 func (c *session) call(ctx context.Context) error {
 	received, sent := c.w.received, c.w.sent
-	m := newIncoming(c.w, &c.limits, true)
+	m := c.in
+	m.begin()
 	header, err := m.header()
 	if err != nil {
 		return err
@@ -142,13 +146,20 @@ func (c *session) refuse(request requestHeader, m *incoming, refusal *RemoteErro
 			return err
 		}
 	}
-	if err := c.replyError(newOutgoing(c.w, &c.limits), refusal); err != nil {
+	c.out.begin()
+	if err := c.replyError(c.out, refusal); err != nil {
 		return err
 	}
 	if !goesOn {
 		return refusal
 	}
 	return nil
+}
+
+// header is a good reply's.
+func (c *session) header(b body) []byte {
+	c.out.head = replyHeader{body: b}.append(c.out.head[:0])
+	return c.out.head
 }
 
 func (c *session) replyError(o *outgoing, err error) error {
@@ -177,7 +188,8 @@ func (c *session) input(h *handler, m *incoming) (reflect.Value, error) {
 func (c *session) answer(ctx context.Context, h *handler, m *incoming, in reflect.Value) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	o := newOutgoing(c.w, &c.limits)
+	o := c.out
+	o.begin()
 	c.attend.begin(o, cancel)
 	defer c.attend.end()
 	var octets *Octets
@@ -199,7 +211,7 @@ func (c *session) answer(ctx context.Context, h *handler, m *incoming, in reflec
 		}
 		return c.rest(h, m, octets, err)
 	}
-	if err := o.whole(replyHeader{body: h.replyBody()}.append(nil), data); err != nil {
+	if err := o.whole(c.header(h.replyBody()), data); err != nil {
 		return err
 	}
 	if send != nil {
@@ -212,7 +224,7 @@ func (c *session) answer(ctx context.Context, h *handler, m *incoming, in reflec
 
 func (c *session) replyLines(h *handler, o *outgoing, out reflect.Value, m *incoming, octets *Octets) error {
 	var refused error
-	err := o.stream(replyHeader{body: bodyJSONL}.append(nil), out, &c.limits, func(err error) error {
+	err := o.stream(c.header(bodyJSONL), out, &c.limits, func(err error) error {
 		refused = err
 		r := remoteError(err)
 		if err := o.fw.Header(replyHeader{body: bodyNone, code: r.Code, message: r.Message}.append(nil)); err != nil {

@@ -219,20 +219,43 @@ func netCalls(calls int) (float64, error) {
 	return rate, errors.Join(err, ended(server))
 }
 
+// cpu is the time that we and our children that have ended have used.
+func cpu() (seconds float64) {
+	for _, who := range []int{unix.RUSAGE_SELF, unix.RUSAGE_CHILDREN} {
+		var u unix.Rusage
+		if unix.Getrusage(who, &u) == nil {
+			seconds += float64(u.Utime.Nano()+u.Stime.Nano()) / 1e9
+		}
+	}
+	return seconds
+}
+
+// sample is what one candidate did in the rounds.
+type sample struct{ rate, micros []float64 }
+
+func (s *sample) round(calls int, run func(int) (float64, error)) error {
+	before := cpu()
+	rate, err := run(calls)
+	s.rate = append(s.rate, rate)
+	s.micros = append(s.micros, (cpu()-before)*1e6/float64(calls))
+	return err
+}
+
 func compareCalls(rounds, calls int) error {
-	var a, b, ratios []float64
-	for range rounds {
-		other, err := netCalls(calls)
-		if err != nil {
+	var net, our sample
+	var ratios []float64
+	for i := range rounds {
+		if err := net.round(calls, netCalls); err != nil {
 			return fmt.Errorf("net/rpc: %w", err)
 		}
-		our, err := smallCalls(calls)
-		if err != nil {
+		if err := our.round(calls, smallCalls); err != nil {
 			return fmt.Errorf("calls: %w", err)
 		}
-		a, b, ratios = append(a, other), append(b, our), append(ratios, our/other)
+		ratios = append(ratios, our.rate[i]/net.rate[i])
 	}
-	fmt.Printf("small calls over pipes: %6.0f a second, net/rpc %6.0f a second, ratio %.2f\n", median(b), median(a), median(ratios))
+	fmt.Printf("small calls over pipes: %6.0f a second, net/rpc %6.0f a second, ratio %.2f\n", median(our.rate), median(net.rate), median(ratios))
+	fmt.Printf("processor time of one, both sides: %.0f us, net/rpc %.0f us, ratio %.2f\n",
+		median(our.micros), median(net.micros), median(net.micros)/median(our.micros))
 	return nil
 }
 
