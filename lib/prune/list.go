@@ -97,10 +97,12 @@ func isCursor(name string) bool {
 	return false
 }
 
-// MarkReplicated sets Replicated of the snapshots that have got to every
-// partner known by its cursor: a hold, or a bookmark in its place. Without a
-// cursor nothing counts as replicated. It costs two commands at most.
-func MarkReplicated(ctx context.Context, z *zfs.ZFS, roots []string, recursive bool, groups []Group) error {
+// MarkReplicated sets Replicated of the snapshots that have got to the partner
+// whose cursor has this tag: a hold, or a bookmark in its place. Without a tag
+// they must have got to every partner that has a cursor. Without a cursor
+// nothing counts as replicated. It costs two commands, or a few more where
+// there are very many holds.
+func MarkReplicated(ctx context.Context, z *zfs.ZFS, roots []string, recursive bool, groups []Group, tag string) error {
 	versions, err := z.Versions(ctx, roots, recursive)
 	if err != nil {
 		return err
@@ -118,7 +120,7 @@ func MarkReplicated(ctx context.Context, z *zfs.ZFS, roots []string, recursive b
 		return err
 	}
 	for _, g := range groups {
-		limit := cursor(g, versions[g.Dataset], tags)
+		limit := cursor(g, versions[g.Dataset], tags, tag)
 		for i := range g.Snapshots {
 			g.Snapshots[i].Replicated = g.Snapshots[i].CreateTXG <= limit
 		}
@@ -130,18 +132,19 @@ func MarkReplicated(ctx context.Context, z *zfs.ZFS, roots []string, recursive b
 // partner may have two holds, on what was sent last and on what is being
 // sent: the older one counts. Of its bookmarks, which count where it has no
 // hold, the newest one does.
-func cursor(g Group, versions []dataset.Version, tags map[string][]string) uint64 {
+func cursor(g Group, versions []dataset.Version, tags map[string][]string, only string) uint64 {
+	counts := func(tag string) bool { return tag == only || only == "" && isCursor(tag) }
 	holds, marks := map[string]uint64{}, map[string]uint64{}
 	for _, s := range g.Snapshots {
 		for _, tag := range tags[g.Dataset+"@"+s.Name] {
-			if txg, ok := holds[tag]; isCursor(tag) && (!ok || s.CreateTXG < txg) {
+			if txg, ok := holds[tag]; counts(tag) && (!ok || s.CreateTXG < txg) {
 				holds[tag] = s.CreateTXG
 			}
 		}
 	}
 	for _, v := range versions {
 		tag, ok := strings.CutSuffix(v.Name, fmt.Sprintf("_%016x", uint64(v.GUID)))
-		if ok && v.Kind == dataset.Bookmark && isCursor(tag) {
+		if ok && v.Kind == dataset.Bookmark && counts(tag) {
 			marks[tag] = max(marks[tag], v.CreateTXG)
 		}
 	}

@@ -56,8 +56,18 @@ func TestCursor(t *testing.T) {
 		"a hold, and bookmarks": {[]dataset.Version{mark("zreplctl_push_j", 6, 15)}, map[string][]string{"p@3": {"zreplctl_push_j"}}, 13},
 		"another's guid":        {[]dataset.Version{{Kind: dataset.Bookmark, Name: "zreplctl_push_j_0000000000000007", GUID: 8, CreateTXG: 15}}, nil, 0},
 	} {
-		if got := cursor(g, c.marks, c.tags); got != c.want {
+		if got := cursor(g, c.marks, c.tags, ""); got != c.want {
 			t.Errorf("%s: %d, want %d", name, got, c.want)
+		}
+	}
+}
+
+func TestCursorOfOnePartner(t *testing.T) {
+	g := Group{Dataset: "p", Snapshots: []retention.Snapshot{{Name: "1", CreateTXG: 11}, {Name: "2", CreateTXG: 12}}}
+	tags := map[string][]string{"p@1": {"zreplctl_local_slow"}, "p@2": {"zreplctl_local_fast"}}
+	for tag, want := range map[string]uint64{"zreplctl_local_slow": 11, "zreplctl_local_fast": 12, "zreplctl_local_none": 0, "": 11} {
+		if got := cursor(g, nil, tags, tag); got != want {
+			t.Errorf("%q: %d, want %d", tag, got, want)
 		}
 	}
 }

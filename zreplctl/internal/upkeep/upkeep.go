@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
+	"github.com/zrepl-tools/zrepl-tools/lib/endpoint"
 	"github.com/zrepl-tools/zrepl-tools/lib/mapfilter"
 	"github.com/zrepl-tools/zrepl-tools/lib/prune"
 	"github.com/zrepl-tools/zrepl-tools/lib/retention"
@@ -37,6 +38,7 @@ type side struct {
 	all    bool // every dataset there is
 	passes func(string) bool
 	policy *retention.Policy
+	cursor string // of the one partner that the job sends to from there
 }
 
 // sides returns the sides on which the job prunes: what it sends from and
@@ -50,14 +52,18 @@ func (u *Upkeep) sides() []side {
 			policy = j.PruneLHS
 		}
 		roots, all := from.Roots()
-		sides = append(sides, side{roots, all, from.Pass, policy})
+		cursor := ""
+		if j.Sends() {
+			cursor = endpoint.CursorTag(string(j.Type), j.ID())
+		}
+		sides = append(sides, side{roots, all, from.Pass, policy, cursor})
 	}
 	switch {
 	case j.Type == config.Local:
 		sides = append(sides, target(j.Mapping, j.PruneRHS))
 	case j.Type == config.PushSink && j.Mapping == nil:
 		below := func(ds string) bool { return ds != j.Root && dataset.Within(ds, j.Root) }
-		sides = append(sides, side{[]string{j.Root}, false, below, j.Prune})
+		sides = append(sides, side{[]string{j.Root}, false, below, j.Prune, ""})
 	case j.Type == config.Pull, j.Type == config.PushSink:
 		sides = append(sides, target(j.Mapping, j.Prune))
 	}
@@ -66,7 +72,7 @@ func (u *Upkeep) sides() []side {
 
 func target(m *mapfilter.Rules, policy *retention.Policy) side {
 	passes := func(ds string) bool { return len(m.Sources(ds, 1)) > 0 }
-	return side{m.Targets(), false, passes, policy}
+	return side{m.Targets(), false, passes, policy, ""}
 }
 
 // source is the rules for the datasets that get snapshots here, nil for jobs
@@ -144,7 +150,7 @@ func (u *Upkeep) prune(ctx context.Context, s side) error {
 	var errs []error
 	o := prune.Options{
 		Roots: s.roots, Recursive: true, Passes: s.passes,
-		Policy: s.policy, Prefix: u.Job.SnapshotPrefix, DryRun: u.DryRun, Now: time.Now(),
+		Policy: s.policy, Prefix: u.Job.SnapshotPrefix, Cursor: s.cursor, DryRun: u.DryRun, Now: time.Now(),
 		Events: prune.Events{Gone: u.Destroyed, Left: func(name string, err error) {
 			errs = append(errs, fmt.Errorf("cannot destroy %q: %w", name, err))
 		}},
