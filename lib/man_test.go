@@ -225,6 +225,7 @@ for ds in tank/a tank/db tank/home tank/home/private tank/scratch tank/data zroo
     zroot/usr/home zroot/usr/home/joe storage/local storage/backups; do zfs create $ds; done
 zfs snapshot -r tank@monday
 zfs snapshot -r tank@tuesday
+zfs send tank/home@monday | zfs receive -u pool/copy
 zfs snapshot -r tank@zrepl_20260101_000000_000
 zfs snapshot -r zroot@zrepl_20260101_000000_000
 zfs snapshot -r zroot@zrepl_20260101_010000_000
