@@ -268,6 +268,10 @@ func (r *round) afterFailure(ctx context.Context, i int, step plan.Step, err err
 	return err
 }
 
+// worthwhile is how much of a stream that was cut counts as progress: a link
+// that brings so much each time may be lost as often as it likes.
+const worthwhile = 16 << 20
+
 // stream moves one stream from one end to the other.
 func (r *round) stream(ctx context.Context, i int, step plan.Step) error {
 	p := &r.results[i]
@@ -291,6 +295,11 @@ func (r *round) stream(ctx context.Context, i int, step plan.Step) error {
 		r.update(p.Target, func(d *progress.Dataset) { d.Bytes += bytes - before })
 		before = bytes
 	})
+	if got.Bytes >= worthwhile {
+		r.mu.Lock()
+		r.moved = true
+		r.mu.Unlock()
+	}
 	if got.Bytes > before {
 		r.update(p.Target, func(d *progress.Dataset) { d.Bytes += got.Bytes - before })
 	}
