@@ -138,7 +138,7 @@ func (g *globals) arguments(command string, args []string) []candidate {
 func wordFor(command string, j *config.Job) string {
 	fits := false
 	switch command {
-	case "show", "plan", "status":
+	case "show", "plan", "abandon", "holds":
 		fits = true
 	case "autosnap":
 		fits = j.Snapshots()
