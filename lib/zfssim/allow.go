@@ -157,3 +157,13 @@ func (z *cmd) permitted(t *tx, d *ds, perm string) bool {
 	}
 	return false
 }
+
+// nearest is the dataset of that name, or the first above it that exists.
+func (t *tx) nearest(name string) *ds {
+	for ; name != ""; name = parentOf(name) {
+		if d := t.get(name); d != nil {
+			return d
+		}
+	}
+	return nil
+}

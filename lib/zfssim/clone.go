@@ -49,6 +49,8 @@ func (z *cmd) cloneIn(t *tx, o *options, src, name string, props map[string]stri
 		why = "dataset already exists"
 	case t.get(parentOf(name)).Volume:
 		why = "parent is not a filesystem"
+	case !z.permitted(t, t.get(parentOf(name)), "create"), !z.permitted(t, from.d, "clone"):
+		why = "permission denied"
 	}
 	if why != "" {
 		return -z.fail(1, "cannot create '%s': %s", name, why)
@@ -204,6 +206,8 @@ func (z *cmd) rollbackIn(t *tx, o *options, full string) int {
 	}
 	deep := o.has('R')
 	switch {
+	case !z.permitted(t, d, "rollback"):
+		return -z.fail(1, "cannot rollback '%s': permission denied", d.name)
 	case len(clones) > 0 && !deep && o.has('r'):
 		return -z.fail(1, "cannot rollback to '%s': clones of previous snapshots exist\nuse '-R' to force deletion of the following clones and dependents:\n%s", full, strings.Join(clones, "\n"))
 	case len(later) > 0 && !deep && !o.has('r'):

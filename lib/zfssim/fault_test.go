@@ -189,3 +189,22 @@ func TestLogNamesCallers(t *testing.T) {
 		t.Errorf("log: %s", data)
 	}
 }
+
+func TestAllowedUser(t *testing.T) {
+	s := faultSandbox(t)
+	s.ok("zfs", "create", "tank/a/kid")
+	s.ok("zfs", "allow", "-u", "repl", "send,hold,bookmark", "tank/a")
+	s.env["ZFS_SIM_USER"] = "repl"
+	s.ok("zfs", "hold", "mine", "tank/a@one")
+	s.ok("zfs", "send", "tank/a@one")
+	for _, args := range [][]string{
+		{"zfs", "snapshot", "tank/a/kid@x"}, {"zfs", "destroy", "-r", "tank/a/kid"}, {"zfs", "create", "tank/b"},
+		{"zfs", "release", "mine", "tank/a@one"}, {"zfs", "set", "x:y=1", "tank/a"}, {"zfs", "rollback", "tank/a@one"},
+	} {
+		if _, errs, code := s.run(nil, args...); code == 0 || !strings.Contains(errs, "permission denied") {
+			t.Errorf("%v: status %d: %s", args, code, errs)
+		}
+	}
+	s.env["ZFS_SIM_USER"] = ""
+	s.ok("zfs", "snapshot", "tank/a/kid@x")
+}

@@ -47,9 +47,9 @@ func (z *cmd) holdOne(t *tx, full, tag string, recursive, holding bool) int {
 	if recursive {
 		sets = t.tree(name, -1)
 	}
-	verb := "release hold from"
+	verb, perm := "release hold from", "release"
 	if holding {
-		verb = "hold"
+		verb, perm = "hold", "hold"
 	}
 	found := 0
 	for _, d := range sets {
@@ -60,6 +60,8 @@ func (z *cmd) holdOne(t *tx, full, tag string, recursive, holding bool) int {
 		found++
 		_, held := v.Holds[tag]
 		switch {
+		case !z.permitted(t, d, perm):
+			return -z.fail(1, "cannot %s snapshot '%s@%s': permission denied", verb, d.name, short)
 		case holding && len(tag) > maxTag:
 			return -z.fail(1, "cannot hold snapshot '%s@%s': tag too long", d.name, short)
 		case holding && held:

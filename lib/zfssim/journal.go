@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 	"syscall"
 )
 
@@ -26,6 +27,7 @@ const (
 	opRemove = 'r' // remove the tree a
 	opMkdir  = 'd' // make the directory a and what is above it
 	opLink   = 'l' // make a symbolic link a to b
+	opAppend = 'a' // write the content b into the file a from the offset c, where it then ends
 	opMount  = 'M' // rename a to b; what b was, if not empty, waits in @under beside a
 	opUnder  = 'U' // put what waits in a back to b, or make b an empty directory
 	opRmdir  = 'D' // remove the directory a if it is empty
@@ -37,7 +39,7 @@ func (s *store) commit(ops []op) error {
 	if len(ops) == 0 {
 		return nil
 	}
-	if len(ops) == 1 && ops[0].verb != opRemove {
+	if len(ops) == 1 && ops[0].verb == opPut {
 		return s.apply(ops[0])
 	}
 	if err := s.writeJournal(ops); err != nil {
@@ -131,6 +133,8 @@ func (s *store) apply(o op) error {
 	switch o.verb {
 	case opPut:
 		return replaceFile(path, o.b)
+	case opAppend:
+		return appendAt(path, o.b, o.c)
 	case opMove:
 		return move(path, s.abs(o.b))
 	case opRemove:
@@ -175,6 +179,22 @@ func replaceFile(path, content string) error {
 		return err
 	}
 	return os.Rename(tmp, path)
+}
+
+func appendAt(path, content, offset string) error {
+	at, err := strconv.ParseInt(offset, 10, 64)
+	if err != nil {
+		return err
+	}
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE, 0o644)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if _, err := f.WriteAt([]byte(content), at); err != nil {
+		return err
+	}
+	return f.Truncate(at + int64(len(content)))
 }
 
 // move renames. os.Rename would refuse an empty directory in the way.

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -60,6 +61,8 @@ type ds struct {
 	known bool       // vers was read
 	dirty bool       // @meta is to be written
 	moved bool       // @snaps is to be written
+	grown []*version // or these are to be added to it
+	size  int        // of @snaps as it was read
 	gone  bool
 }
 
@@ -97,7 +100,8 @@ type tx struct {
 	ops   []op
 	after []op // behind the puts
 	tmp   string
-	hold  *os.File // keeps tmp ours
+	sums  map[*ds]uint64 // used, while nothing changes
+	hold  *os.File       // keeps tmp ours
 }
 
 func (t *tx) pool(name string) *pool {
@@ -235,6 +239,9 @@ func (t *tx) finish() error {
 		if d.moved {
 			t.txg(d.pool)
 			puts = append(puts, op{verb: opPut, a: t.rel(d.name, "@snaps"), b: formatVersions(d.vers)})
+		} else if len(d.grown) > 0 {
+			t.txg(d.pool)
+			puts = append(puts, op{verb: opAppend, a: t.rel(d.name, "@snaps"), b: formatVersions(d.grown), c: strconv.Itoa(d.size)})
 		}
 	}
 	for _, p := range t.pools {

@@ -29,6 +29,9 @@ func (r *receiving) begin(t *tx, b *beginRecord, rec *record, to *recvTarget) (*
 	if code := r.fitsType(b, to); code != 0 {
 		return nil, code
 	}
+	if at := t.nearest(to.name); at != nil && !z.permitted(t, at, "receive") {
+		return nil, -z.fail(1, "cannot %s: permission denied", r.verb)
+	}
 	if b.fromguid != 0 && b.flags&flagClone == 0 {
 		return r.beginIncremental(t, b, to)
 	}

@@ -101,6 +101,9 @@ func (z *cmd) renameSet(t *tx, o *options, from, to string) int {
 	case t.get(parent).Volume:
 		return -z.fail(1, "cannot create '%s': parent is not a filesystem", to)
 	}
+	if !z.permitted(t, src.d, "rename") || !z.permitted(t, t.get(parent), "create") {
+		return -z.fail(1, "cannot rename '%s': permission denied", from)
+	}
 	sets := t.tree(from, -1)
 	for _, d := range sets {
 		n := to + strings.TrimPrefix(d.name, from)

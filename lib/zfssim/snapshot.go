@@ -67,6 +67,8 @@ func (z *cmd) snapshotIn(t *tx, names []string, props map[string]string, recursi
 		full := w.d.name + "@" + w.name
 		why := ""
 		switch {
+		case !z.permitted(t, w.d, "snapshot"):
+			return -z.fail(1, "cannot create snapshots : permission denied")
 		case t.find(w.d, "@"+w.name) != nil:
 			why = "dataset already exists"
 		case w.d.New:
@@ -178,6 +180,8 @@ func (z *cmd) bookmarkIn(t *tx, src, dst string) int {
 		why = "bookmark is in a different pool"
 	case name != o.d.name:
 		why = "source is not an ancestor of the new bookmark's dataset"
+	case !z.permitted(t, o.d, "bookmark"):
+		why = "permission denied"
 	case t.find(o.d, "#"+short) != nil:
 		why = "bookmark exists"
 	}

@@ -143,6 +143,21 @@ func (t *tx) usedBySnapshots(d *ds) uint64 {
 }
 
 func (t *tx) used(d *ds) uint64 {
+	if t.write {
+		return t.countUsed(d)
+	}
+	n, ok := t.sums[d]
+	if !ok {
+		if t.sums == nil {
+			t.sums = map[*ds]uint64{}
+		}
+		n = t.countUsed(d)
+		t.sums[d] = n
+	}
+	return n
+}
+
+func (t *tx) countUsed(d *ds) uint64 {
 	n := t.referenced(d) + t.usedBySnapshots(d)
 	for _, kid := range t.children(d.name) {
 		if k := t.get(kid); k != nil {

@@ -25,30 +25,62 @@ func formatVersions(vs []*version) string {
 		b = append(b, '\t')
 		b = strconv.AppendInt(b, v.creation, 10)
 		b = append(b, '\t')
-		if extra, err := json.Marshal(v.versionExtra); err == nil && len(extra) > 2 {
-			b = append(b, extra...)
-		}
+		b = v.appendExtra(b)
 		b = append(b, '\n')
 	}
 	return string(b)
 }
 
+// appendExtra writes what most versions have, and nothing else, by hand: the
+// two numbers behind a + sign. The rest is JSON.
+func (v *version) appendExtra(b []byte) []byte {
+	x := &v.versionExtra
+	if len(x.Props)+len(x.Recvd)+len(x.Holds) == 0 && !x.Defer && !x.Large && !x.Crypt {
+		b = append(b, '+')
+		b = strconv.AppendUint(b, x.Ref, 10)
+		b = append(b, ' ')
+		return strconv.AppendUint(b, x.ID, 10)
+	}
+	extra, err := json.Marshal(x)
+	if err != nil {
+		return b
+	}
+	return append(b, extra...)
+}
+
+func (v *version) parseExtra(p []byte) {
+	if len(p) > 0 && p[0] == '+' {
+		ref, id, _ := strings.Cut(string(p[1:]), " ")
+		v.Ref, _ = strconv.ParseUint(ref, 10, 64)
+		v.ID, _ = strconv.ParseUint(id, 10, 64)
+		return
+	}
+	json.Unmarshal(p, &v.versionExtra)
+}
+
 func parseVersions(data []byte) []*version {
-	vs := make([]*version, 0, bytes.Count(data, []byte{'\n'}))
-	for len(data) > 0 {
+	n := bytes.Count(data, []byte{'\n'})
+	vs := make([]*version, 0, n)
+	pool := make([]version, n)
+	for len(vs) < n {
 		var line []byte
 		line, data, _ = bytes.Cut(data, []byte{'\n'})
-		f := bytes.SplitN(line, []byte{'\t'}, 5)
-		if len(f) != 5 || len(f[0]) < 2 {
+		v := &pool[len(vs)]
+		var field [4]string
+		for i := range field {
+			var part []byte
+			part, line, _ = bytes.Cut(line, []byte{'\t'})
+			field[i] = string(part)
+		}
+		if len(field[0]) < 2 {
+			n--
 			continue
 		}
-		v := &version{kind: f[0][0], name: string(f[0][1:])}
-		v.guid, _ = strconv.ParseUint(string(f[1]), 10, 64)
-		v.txg, _ = strconv.ParseUint(string(f[2]), 10, 64)
-		v.creation, _ = strconv.ParseInt(string(f[3]), 10, 64)
-		if len(f[4]) > 0 {
-			json.Unmarshal(f[4], &v.versionExtra)
-		}
+		v.kind, v.name = field[0][0], field[0][1:]
+		v.guid, _ = strconv.ParseUint(field[1], 10, 64)
+		v.txg, _ = strconv.ParseUint(field[2], 10, 64)
+		v.creation, _ = strconv.ParseInt(field[3], 10, 64)
+		v.parseExtra(line)
 		vs = append(vs, v)
 	}
 	return vs
@@ -58,7 +90,7 @@ func parseVersions(data []byte) []*version {
 func (t *tx) versions(d *ds) []*version {
 	if !d.known {
 		data, _ := os.ReadFile(t.dir(d.name, "@snaps"))
-		d.vers, d.known = parseVersions(data), true
+		d.vers, d.known, d.size = parseVersions(data), true, len(data)
 	}
 	return d.vers
 }
@@ -115,6 +147,11 @@ func (t *tx) newest(d *ds) *version {
 
 func (t *tx) addVersion(d *ds, v *version) {
 	t.versions(d)
+	if n := len(d.vers); n == 0 || d.vers[n-1].txg <= v.txg {
+		d.vers = append(d.vers, v)
+		d.grown = append(d.grown, v)
+		return
+	}
 	d.vers = append(d.vers, v)
 	slices.SortStableFunc(d.vers, func(a, b *version) int { return cmp.Compare(a.txg, b.txg) })
 	d.moved = true
