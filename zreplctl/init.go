@@ -8,9 +8,11 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"github.com/peterbourgon/ff/v3/ffcli"
+	"gopkg.in/yaml.v3"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/cli"
 	"github.com/zrepl-tools/zrepl-tools/lib/identity"
@@ -120,7 +122,14 @@ func (f *first) text() ([]byte, error) {
 			b.WriteString(line)
 		}
 	}
-	text := []byte(strings.NewReplacer("@HOST@", f.peer, "@CLIENT@", f.client, "@KEY@", f.key()).Replace(b.String()))
+	quoted := func(value string) string { // as YAML, where it needs that
+		text, err := yaml.Marshal(value)
+		if err != nil {
+			return strconv.Quote(value)
+		}
+		return strings.TrimSpace(string(text))
+	}
+	text := []byte(strings.NewReplacer("@HOST@", quoted(f.peer), "@CLIENT@", quoted(f.client), "@KEY@", quoted(f.key())).Replace(b.String()))
 	_, err := config.Parse(text, "first configuration", config.SystemDefaults())
 	return text, err
 }

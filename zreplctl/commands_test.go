@@ -1,0 +1,249 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+const threeJobs = "internal/config/testdata/good/three-jobs.yml"
+
+// zreplctl calls run as main does, with pipes for files.
+func zreplctl(t *testing.T, stdin string, args ...string) (stdout, stderr string, status int) {
+	t.Helper()
+	in, out := filepath.Join(t.TempDir(), "in"), filepath.Join(t.TempDir(), "out")
+	if err := os.WriteFile(in, []byte(stdin), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	i, err := os.Open(in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer i.Close()
+	o, err := os.Create(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer o.Close()
+	var errs bytes.Buffer
+	status = run(context.Background(), args, i, o, &errs)
+	text, err := os.ReadFile(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text), errs.String(), status
+}
+
+func TestListAndCheck(t *testing.T) {
+	want := "pull_prod1\tpull\tprod1.example.com\tstorage/backups/prod1\t10m\n" +
+		"offer_to_backups\tsource\tzroot/usr/home,zroot/var/db\tbackups.example.com\t10m\n" +
+		"mirror\tlocal\tzroot/var/db\tstorage/local/db\t10m\n"
+	for _, args := range []string{"list -config " + threeJobs, "-config " + threeJobs + " list", "-v -config=" + threeJobs + " list -v=false"} {
+		if stdout, stderr, status := zreplctl(t, "", strings.Fields(args)...); stdout != want || stderr != "" || status != 0 {
+			t.Errorf("%s: %d, %s%s", args, status, stdout, stderr)
+		}
+	}
+	t.Setenv("ZREPLCTL_CONFIG", threeJobs)
+	if stdout, _, status := zreplctl(t, "", "list"); stdout != want || status != 0 {
+		t.Errorf("by the environment: %d, %s", status, stdout)
+	}
+	stdout, stderr, status := zreplctl(t, "", "check")
+	if strings.Count(stdout, "\n") != 3 || stderr != "" || status != 0 {
+		t.Errorf("check: %d, %s%s", status, stdout, stderr)
+	}
+}
+
+func TestCheckJSON(t *testing.T) {
+	stdout, stderr, status := zreplctl(t, "", "check", "-json", "-config", threeJobs)
+	var good report
+	if err := json.Unmarshal([]byte(stdout), &good); err != nil || stderr != "" || status != 0 {
+		t.Fatalf("%d, %v, %s", status, err, stderr)
+	}
+	if !good.OK || len(good.Jobs) != 3 || len(good.Errors) != 0 || len(good.Warnings) != 0 {
+		t.Errorf("%+v", good)
+	}
+	stdout, stderr, status = zreplctl(t, "jobs:\n- {name: a, type: pul}\n- {name: a b, type: prune}\n", "check", "-json", "-config", "-")
+	var bad report
+	if err := json.Unmarshal([]byte(stdout), &bad); err != nil || stderr != "" || status != 2 {
+		t.Fatalf("%d, %v, %s", status, err, stderr)
+	}
+	if bad.OK || len(bad.Errors) != 5 || bad.Errors[0].Line != 2 || bad.Errors[0].Column != 19 || bad.Errors[0].File != "-" {
+		t.Errorf("%s", stdout)
+	}
+}
+
+// TestConfigAgain: config | config -config - prints the same, for every
+// example in the documentation, too (the config package tests those).
+func TestConfigAgain(t *testing.T) {
+	files, err := filepath.Glob("internal/config/testdata/good/*.yml")
+	if err != nil || len(files) < 2 {
+		t.Fatal(files, err)
+	}
+	for _, file := range files {
+		once, stderr, status := zreplctl(t, "", "config", "-config", file)
+		if status != 0 {
+			t.Fatalf("%s: %s", file, stderr)
+		}
+		twice, stderr, status := zreplctl(t, once, "config", "-config", "-")
+		if status != 0 || once != twice {
+			t.Errorf("%s: %d, %s%s", file, status, stderr, cmp.Diff(once, twice))
+		}
+	}
+}
+
+func TestShow(t *testing.T) {
+	for _, test := range []struct {
+		args, want string
+		status     int
+	}{
+		{"offer_to_backups rules", "\"zroot/usr/home/paranoid\": \"!\"\n\"zroot/usr/home<\": \"ok\"\n\"zroot/var/db<\": \"ok\"\n", 0},
+		{"pull_prod1 rules", "\"<\": \"storage/backups/prod1\"\n", 0},
+		{"offer_to_backups policy", "keep:\n  - type: grid\n    grid: 1x1d(keep=all)\n", 0},
+		{"-side rhs mirror policy", "keep:\n  - type: grid\n    grid: 24x1h | 35x1d\n", 0},
+		{"mirror policy", "zreplctl: a local job has two policies: say -side lhs or -side rhs\nusage: ", 2},
+		{"-side lhs pull_prod1 policy", "zreplctl: -side: a pull job has one policy only\nusage: ", 2},
+		{"mirror", "zreplctl: show wants the name of a job, and rules or policy\nusage: ", 2},
+		{"miror rules", "zreplctl: no job \"miror\" in \"" + threeJobs + "\"\nzreplctl: hint: did you mean \"mirror\"?\n", 2},
+	} {
+		stdout, stderr, status := zreplctl(t, "", append([]string{"show", "-config", threeJobs}, strings.Fields(test.args)...)...)
+		if status != test.status || !strings.HasPrefix(stdout+stderr, test.want) || stdout != "" && stderr != "" {
+			t.Errorf("%s: %d\n got %s%s\nwant %s", test.args, status, stdout, stderr, test.want)
+		}
+	}
+}
+
+func TestWrongUse(t *testing.T) {
+	for args, want := range map[string]string{
+		"":                            "zreplctl: no subcommand\nusage: zreplctl ",
+		"lst":                         "zreplctl: unknown subcommand \"lst\"\nusage: zreplctl ",
+		"list x -config " + threeJobs: "zreplctl: unexpected argument \"x\"\nusage: zreplctl list",
+		"check -jsn":                  "zreplctl: flag provided but not defined: -jsn\nusage: zreplctl check",
+		"check -config":               "zreplctl: flag needs an argument: -config\nusage: zreplctl check",
+		"list -config /nonexistent":   "zreplctl: cannot read configuration \"/nonexistent\": no such file or directory\n",
+		"list -config /":              "zreplctl: cannot read configuration \"/\": it is a directory\n",
+		"completion tcsh":             "zreplctl: completion wants the name of a shell: bash, zsh or fish\nusage: ",
+		"init -dir x nothing":         "zreplctl: init wants one of pull, source, push, push-sink, local\nusage: ",
+		"init -dir x -client a/b":     "zreplctl: bad -client \"a/b\": character '/' at byte 2",
+	} {
+		stdout, stderr, status := zreplctl(t, "", strings.Fields(args)...)
+		if stdout != "" || status != 2 || !strings.HasPrefix(stderr, want) {
+			t.Errorf("%q: %d, %q\n got %s\nwant %s", args, status, stdout, stderr, want)
+		}
+	}
+}
+
+// TestInit: what init writes for every type passes check, and nothing that
+// exists is overwritten.
+func TestInit(t *testing.T) {
+	if _, err := exec.LookPath("ssh-keygen"); err != nil {
+		t.Setenv("PATH", fakeKeygen(t)+":"+os.Getenv("PATH"))
+	}
+	for _, kind := range initTypes() {
+		dir := filepath.Join(t.TempDir(), "a b: #c")
+		path := filepath.Join(dir, "zreplctl.yml")
+		stdout, stderr, status := zreplctl(t, "", "init", kind.text, "-dir", dir, "-host", "h.example.com", "-client", "me")
+		if status != 0 {
+			t.Fatalf("%s: %d, %s", kind.text, status, stderr)
+		}
+		connects := kind.text == "pull" || kind.text == "push"
+		if line := strings.HasPrefix(stdout, `command="zstdinserver me",restrict ssh-ed25519 `); line != connects {
+			t.Errorf("%s: line for authorized_keys: %q", kind.text, stdout)
+		}
+		if _, stderr, status := zreplctl(t, "", "check", "-config", path); status != 0 || stderr != "" {
+			t.Errorf("%s: check: %d, %s", kind.text, status, stderr)
+		}
+		if info, err := os.Stat(filepath.Join(dir, "ssh", "zreplctl")); connects && (err != nil || info.Mode().Perm() != 0o600) {
+			t.Errorf("%s: key: %v, %v", kind.text, info, err)
+		}
+		before := snapshotOf(t, dir)
+		_, stderr, status = zreplctl(t, "", "init", "-dir", dir, "local")
+		if status != 1 || !strings.Contains(stderr, "file already exists") {
+			t.Errorf("%s: again: %d, %s", kind.text, status, stderr)
+		}
+		if err := os.Remove(path); err != nil {
+			t.Fatal(err)
+		}
+		again, _, status := zreplctl(t, "", "init", kind.text, "-dir", dir, "-host", "h.example.com", "-client", "me")
+		if d := cmp.Diff(before, snapshotOf(t, dir)); status != 0 || again != stdout || d != "" {
+			t.Errorf("%s: with the key there: %d, %s%s", kind.text, status, again, d)
+		}
+		dry, _, status := zreplctl(t, "", "init", "-n", kind.text, "-dir", dir+"/none")
+		if _, err := os.Stat(dir + "/none"); status != 0 || !strings.Contains(dry, "type: "+kind.text) || !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("%s: -n: %d, %v", kind.text, status, err)
+		}
+	}
+}
+
+// snapshotOf reads all files of a directory.
+func snapshotOf(t *testing.T, dir string) map[string]string {
+	t.Helper()
+	all := map[string]string{}
+	err := filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		all[path] = string(text)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+// fakeKeygen stands in for ssh-keygen where there is none: it writes two
+// files as it would.
+func fakeKeygen(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	script := "#!/bin/sh\nfor f; do :; done\numask 077\necho key >\"$f\"\necho 'ssh-ed25519 AAAA x' >\"$f.pub\"\n"
+	if err := os.WriteFile(filepath.Join(dir, "ssh-keygen"), []byte(script), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+func TestCompletionWords(t *testing.T) {
+	t.Setenv("ZREPLCTL_CONFIG", threeJobs)
+	for _, test := range []struct {
+		words []string
+		want  string
+	}{
+		{[]string{"pull", ""}, "pull_prod1"},
+		{[]string{"-v", "pull", "-skip", "prune", ""}, "pull_prod1"},
+		{[]string{"local", "m"}, "mirror"},
+		{[]string{"local", "x"}, ""},
+		{[]string{"autosnap", ""}, "offer_to_backups mirror"},
+		{[]string{"prune", ""}, "pull_prod1 offer_to_backups mirror"},
+		{[]string{"serve", ""}, "backups.example.com"},
+		{[]string{"show", ""}, "pull_prod1 offer_to_backups mirror"},
+		{[]string{"show", "mirror", ""}, "rules policy"},
+		{[]string{"show", "mirror", "rules", ""}, ""},
+		{[]string{"show", "-side", ""}, "lhs rhs"},
+		{[]string{"-config", "/nonexistent", "pull", ""}, ""},
+		{[]string{"-config", ""}, ""},
+		{[]string{"completion", ""}, "bash zsh fish"},
+		{[]string{"che"}, "check"},
+		{[]string{"check", "-j"}, "-json"},
+		{[]string{"-c"}, "-config"},
+	} {
+		stdout, stderr, status := zreplctl(t, "", append([]string{"completion", "words", "--"}, test.words...)...)
+		var got []string
+		for line := range strings.Lines(stdout) {
+			word, _, _ := strings.Cut(line, "\t")
+			got = append(got, word)
+		}
+		if strings.Join(got, " ") != test.want || stderr != "" || status != 0 {
+			t.Errorf("%q: %d, %q, want %q; %s", test.words, status, got, test.want, stderr)
+		}
+	}
+}
