@@ -159,26 +159,34 @@ func (d *decoder) checkPolicies(j *Job, what string) {
 	}
 }
 
-// checkTargets finds jobs that write into each other's targets.
+// checkTargets finds jobs that write into each other's targets. The targets
+// of one job do not lie within each other, so that it is enough to look at
+// what stands above each.
 func (d *decoder) checkTargets(c *Config) {
-	type target struct {
-		name string
-		job  *Job
-	}
-	var all []target
+	owners := map[string][]*Job{}
 	for _, j := range c.Jobs {
 		for _, name := range j.Targets() {
-			for _, other := range all {
-				if other.job == j || j.SharedTarget && other.job.SharedTarget {
-					continue
-				}
-				if dataset.Within(name, other.name) || dataset.Within(other.name, name) {
-					d.wrongAt(j.firstKey("mapping", "root"), "job %q: target %q and target %q of job %q lie within each other: if that is meant, write shared_target: true in both", j.Name, name, other.name, other.job.Name)
-				}
-			}
-			all = append(all, target{name, j})
+			owners[name] = append(owners[name], j)
 		}
 	}
+	for _, j := range c.Jobs {
+		for _, name := range j.Targets() {
+			for at := name; at != ""; at = dataset.Parent(at) {
+				for _, other := range owners[at] {
+					d.checkPair(j, name, other, at)
+				}
+			}
+		}
+	}
+}
+
+// checkPair looks at the target name of j and the target at of other, which
+// is the same or stands above it. Of two equal ones the later job is told.
+func (d *decoder) checkPair(j *Job, name string, other *Job, at string) {
+	if other == j || j.SharedTarget && other.SharedTarget || name == at && j.at[""].before(other.at[""]) {
+		return
+	}
+	d.wrongAt(j.firstKey("mapping", "root"), "job %q: target %q lies within target %q of job %q: if that is meant, write shared_target: true in both", j.Name, name, at, other.Name)
 }
 
 // Targets returns the datasets of this host below which the job receives.

@@ -185,6 +185,10 @@ func (j *Job) ID() string {
 // place is a line and a column, both from 1.
 type place struct{ line, column int }
 
+func (p place) before(q place) bool {
+	return p.line < q.line || p.line == q.line && p.column < q.column
+}
+
 // A Problem is one thing that is wrong with a file.
 type Problem struct {
 	File    string `json:"file"`
