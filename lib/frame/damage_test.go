@@ -82,9 +82,14 @@ func TestDamage(t *testing.T) {
 		}
 		t.Logf("%v: %d damages tried on the reader", sum, len(all))
 		for i, ro := range routes {
-			stride := 1
-			if !heavy && (i != 1 || sum == None) {
-				stride = 37 // the routes differ in how they move, not in what they check
+			// The routes differ in how they move, not in what they check: the
+			// reader has just met every damage.
+			stride := 37
+			switch {
+			case heavy:
+				stride = 1
+			case ro.name == "pipe to pipe":
+				stride = 5
 			}
 			t.Run(fmt.Sprintf("%v/%s", sum, ro.name), func(t *testing.T) {
 				tried, found, passed := 0, 0, 0
