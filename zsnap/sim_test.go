@@ -182,6 +182,14 @@ func TestDryRun(t *testing.T) {
 	}
 }
 
+func TestDryRunOfMissing(t *testing.T) {
+	h := newHost(t, "p", "p/a")
+	out, errs, status := h.run("", "zsnap", "-n", "p/none", "p/a")
+	if status != 1 || !strings.HasPrefix(out, "p/a@") || strings.Count(out, "\n") != 1 || !strings.Contains(errs, `cannot snapshot "p/none": dataset does not exist`) {
+		t.Errorf("status %d, %q, %s", status, out, errs)
+	}
+}
+
 func TestMissingDataset(t *testing.T) {
 	h := newHost(t, "p", "p/a", "q")
 	for i, args := range [][]string{{}, {"-r"}, {"-if-older", "1s"}} {

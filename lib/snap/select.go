@@ -29,9 +29,9 @@ type version struct {
 }
 
 // listing reports whether the datasets have to be listed before they can be
-// given snapshots.
+// given snapshots, or, in a dry run, to know that they could.
 func (o *Options) listing() bool {
-	return o.Recursive || o.Passes != nil || o.IfOlder > 0 || o.IfWritten
+	return o.Recursive || o.Passes != nil || o.IfOlder > 0 || o.IfWritten || o.DryRun
 }
 
 // choose returns the datasets that are due, each once, in order.

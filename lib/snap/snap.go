@@ -149,8 +149,11 @@ func (r *run) batch(ctx context.Context, datasets []string) error {
 	goOn, ran, abort := r.before(ctx, datasets)
 	results := map[string]string{}
 	defer func() { r.after(ctx, ran, results) }()
-	if abort {
-		return cmpErr(ctx.Err(), errors.New("a hook before the snapshots failed: nothing more is taken"))
+	switch {
+	case abort && ctx.Err() != nil:
+		return ctx.Err()
+	case abort:
+		return errors.New("a hook before the snapshots failed: nothing more is taken")
 	}
 	for _, ds := range goOn {
 		results[ds] = "failed"
@@ -160,13 +163,6 @@ func (r *run) batch(ctx context.Context, datasets []string) error {
 		results[ds] = "taken"
 	}
 	return err
-}
-
-func cmpErr(first, second error) error {
-	if first != nil {
-		return first
-	}
-	return second
 }
 
 // snapshot takes the snapshots of one batch and returns which there are.
