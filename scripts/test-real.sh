@@ -42,6 +42,7 @@ real() {
   cp "$work/log" "$work/e2e-sim"
   for version in 2.3 2.1; do
     counted "e2e on OpenZFS $version, as on zfs-sim" same_as_sim $version
+    shown "snapshots and pruning on OpenZFS $version" scripts/on-zfs -V $version -t 900 -bin "$bin" e2e-prune
     shown "pulls through sshd on OpenZFS $version" scripts/on-zfs -V $version -t 900 -bin "$bin" e2e-ssh
   done
   shown "who touches the stream's bytes" scripts/on-zfs -V 2.3 -t 900 -bin "$bin" e2e-bytes
