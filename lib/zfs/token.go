@@ -87,12 +87,13 @@ func unpackToken(text string) ([]byte, error) {
 	if fletcher4(raw) != sum {
 		return nil, errors.New("checksum does not match")
 	}
-	z, err := zlib.NewReader(bytes.NewReader(raw))
+	in := bytes.NewReader(raw)
+	z, err := zlib.NewReader(in)
 	if err != nil {
 		return nil, errors.New("not compressed")
 	}
 	packed, err := io.ReadAll(io.LimitReader(z, int64(size)+1))
-	if err != nil || uint64(len(packed)) != size {
+	if err != nil || uint64(len(packed)) != size || in.Len() != 0 {
 		return nil, errors.New("not of the length it names")
 	}
 	return packed, nil
