@@ -208,3 +208,48 @@ func TestAllowedUser(t *testing.T) {
 	s.env["ZFS_SIM_USER"] = ""
 	s.ok("zfs", "snapshot", "tank/a/kid@x")
 }
+
+// TestKilledReceiveResumes kills a resumable receive in the middle: what came
+// is there, with a token that fits it.
+func TestKilledReceiveResumes(t *testing.T) {
+	s := faultSandbox(t)
+	s.faults("on=receive n=1 kill=300000")
+	child := s.child()
+	c := exec.Command("/bin/sh", "-c", `"$0" zfs send tank/a@one | "$0" zfs receive -s -u back/a`, child.Path)
+	c.Env, c.SysProcAttr = child.Env, &syscall.SysProcAttr{Setpgid: true}
+	if err := c.Run(); err == nil {
+		t.Fatal("the receive was not killed")
+	}
+	token := strings.TrimSpace(s.ok("zfs", "get", "-H", "-o", "value", "receive_resume_token", "back/a"))
+	k, err := decodeToken(token)
+	if err != nil || k.Bytes == 0 || k.Bytes > 300000 {
+		t.Errorf("token %+v, %v", k, err)
+	}
+	rest := s.ok("zfs", "send", "-t", token)
+	if errs, code := s.recv(rest, "-s", "-u", "back/a"); code != 0 {
+		t.Fatal(errs)
+	}
+	sameTrees(t, s.snapDir("tank/a@one"), s.snapDir("back/a@one"))
+}
+
+// TestBusyWhileSent holds a snapshot by a send that nobody reads.
+func TestBusyWhileSent(t *testing.T) {
+	s := faultSandbox(t)
+	c := s.child("zfs", "send", "tank/a@one")
+	out, err := c.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := out.Read(make([]byte, 1)); err != nil {
+		t.Fatal(err)
+	}
+	if _, errs, code := s.run(nil, "zfs", "destroy", "tank/a@one"); code == 0 || !strings.Contains(errs, "dataset is busy") {
+		t.Errorf("status %d: %s", code, errs)
+	}
+	out.Close()
+	c.Wait()
+	s.ok("zfs", "destroy", "tank/a@one")
+}

@@ -76,7 +76,7 @@ func (t *tx) startLog(d *ds, fresh bool) (*incoming, error) {
 	if _, err := w.file.Seek(end, io.SeekStart); err != nil {
 		return nil, err
 	}
-	w.log = bufio.NewWriterSize(w.file, 1<<18)
+	w.log = bufio.NewWriterSize(w.file, 1<<15) // small: what is in it dies with the process
 	d.Partial.Live = w.id
 	d.dirty = true
 	return w, nil

@@ -51,7 +51,7 @@ func (z *cmd) receive(args []string) int {
 	if z.inputTerminal() {
 		return z.fail(1, "Error: Backup stream can not be read from a terminal.\nYou must redirect standard input.")
 	}
-	r.in = &recordReader{r: bufio.NewReaderSize(z.faults.receiveReader(z.in), 1<<18)}
+	r.in = &recordReader{r: bufio.NewReaderSize(z.faults.receiveReader(z.in), 1<<16)}
 	return r.run()
 }
 

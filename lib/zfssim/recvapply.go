@@ -42,7 +42,9 @@ func (r *receiving) complete(t *tx, w *incoming, to *recvTarget) int {
 			}
 		}
 	}
-	r.settle(t, d, to, p, h, wasNew)
+	if code := r.settle(t, d, to, p, h, wasNew); code != 0 {
+		return code
+	}
 	v := &version{kind: '@', name: p.Snap, guid: p.To, txg: t.txg(d.pool), creation: int64(p.Creation)}
 	v.Ref, v.ID, v.Crypt, v.Large = h.Ref, t.nextID(d.pool), d.Crypt != "", d.Large
 	t.do(opRemove, t.rel(d.name, "@live"), "")
@@ -65,42 +67,6 @@ func (r *receiving) complete(t *tx, w *incoming, to *recvTarget) int {
 	}
 	return 0
 }
-
-// settle gives the dataset what the stream says of it.
-func (r *receiving) settle(t *tx, d *ds, to *recvTarget, p *partial, h *head, fresh bool) {
-	r.props(d, to.sent, fresh, !to.sub || to.top)
-	if h.Volume {
-		d.Volume = true
-		d.Props["volsize"] = volSize(h)
-		if fresh && h.VolBlock != "" {
-			d.Props["volblocksize"] = h.VolBlock
-		}
-	}
-	if p.Features&featureLarge != 0 {
-		d.Large = true
-	}
-	if p.Features&featureRaw != 0 {
-		d.Crypt = h.Crypt
-		if d.Key == nil && h.Key != nil {
-			k := *h.Key
-			k.Location = "prompt"
-			d.Key = &k
-		}
-	} else if fresh {
-		if parent := t.get(parentOf(d.name)); parent != nil && parent.Crypt != "" && d.Crypt == "" && !r.plainAsked() {
-			d.Crypt = parent.Crypt
-		}
-	}
-	if d.Origin != "" && fresh {
-		if d.pool.Clones == nil {
-			d.pool.Clones = map[string]string{}
-		}
-		d.pool.Clones[d.name] = d.Origin
-		d.pool.dirty = true
-	}
-}
-
-func (r *receiving) plainAsked() bool { return r.set["encryption"] == "off" }
 
 // remountReceived mounts again what was mounted, and a new filesystem unless
 // -u was given. The staged tree is still where it was put: nothing is

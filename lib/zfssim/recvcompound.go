@@ -64,6 +64,9 @@ func (r *receiving) prune(t *tx, c *compound) int {
 			known[v.GUID] = true
 		}
 	}
+	if code := r.follow(t, c, top); code != 0 {
+		return code
+	}
 	for _, d := range t.tree(top, -1) {
 		snaps, kept := t.snapshots(d), 0
 		for _, v := range snaps {
@@ -82,4 +85,45 @@ func (r *receiving) prune(t *tx, c *compound) int {
 		}
 	}
 	return 0
+}
+
+// follow renames what the sender has renamed since: a snapshot of the same
+// guid, and the dataset that has it.
+func (r *receiving) follow(t *tx, c *compound, top string) int {
+	for _, s := range c.Sets {
+		want := top + strings.TrimPrefix(s.Name, c.Top)
+		have, names := t.holder(top, s.Snaps)
+		if have == nil {
+			continue
+		}
+		for _, v := range t.snapshots(have) {
+			if n, ok := names[v.guid]; ok && n != v.name && t.find(have, "@"+n) == nil {
+				t.do(opMove, t.rel(have.name, treeOf(v)), t.rel(have.name, "@zfs/snapshot/"+n))
+				v.name, have.moved = n, true
+			}
+		}
+		if have.name == want || have.name == top || t.get(want) != nil || t.get(parentOf(want)) == nil {
+			continue
+		}
+		if code := r.z.moveSets(t, t.tree(have.name, -1), have.name, want); code != 0 {
+			return code
+		}
+	}
+	return 0
+}
+
+// holder finds the dataset below top that has one of the snapshots.
+func (t *tx) holder(top string, snaps []sentSnap) (*ds, map[uint64]string) {
+	names := map[uint64]string{}
+	for _, v := range snaps {
+		names[v.GUID] = v.Name
+	}
+	for _, d := range t.tree(top, -1) {
+		for _, v := range t.snapshots(d) {
+			if _, ok := names[v.guid]; ok {
+				return d, names
+			}
+		}
+	}
+	return nil, nil
 }

@@ -72,3 +72,49 @@ func (r *receiving) fitsType(b *beginRecord, to *recvTarget) int {
 	}
 	return 0
 }
+
+// settle gives the dataset what the stream says of it.
+func (r *receiving) settle(t *tx, d *ds, to *recvTarget, p *partial, h *head, fresh bool) int {
+	r.props(d, to.sent, fresh, !to.sub || to.top)
+	if h.Volume {
+		d.Volume = true
+		d.Props["volsize"] = volSize(h)
+		if fresh && h.VolBlock != "" {
+			d.Props["volblocksize"] = h.VolBlock
+		}
+	}
+	if p.Features&featureLarge != 0 {
+		d.Large = true
+	}
+	if d.Origin != "" && fresh {
+		if d.pool.Clones == nil {
+			d.pool.Clones = map[string]string{}
+		}
+		d.pool.Clones[d.name] = d.Origin
+		d.pool.dirty = true
+	}
+	switch {
+	case p.Features&featureRaw != 0:
+		r.rawKey(t, d, to, h)
+	case fresh && d.Crypt == "":
+		return r.z.encrypt(t, d)
+	}
+	return 0
+}
+
+// rawKey gives a dataset the key that a raw stream brings: its own, unless the
+// stream is of a whole tree and the parent came with the same one.
+func (r *receiving) rawKey(t *tx, d *ds, to *recvTarget, h *head) {
+	d.Crypt = h.Crypt
+	if d.Key != nil || h.Key == nil {
+		return
+	}
+	if parent := t.get(parentOf(d.name)); to.sub && !to.top && parent != nil && parent.Crypt != "" {
+		if root := t.cryptRoot(parent); root != nil && root.Key.Hash == h.Key.Hash {
+			return
+		}
+	}
+	k := *h.Key
+	k.Location = "prompt"
+	d.Key = &k
+}

@@ -116,11 +116,11 @@ func (z *cmd) renameSet(t *tx, o *options, from, to string) int {
 			return -z.fail(1, "cannot rename '%s': dataset is busy", from)
 		}
 	}
-	return z.moveSets(t, sets, from, to, o.has('u'))
+	return z.moveSets(t, sets, from, to)
 }
 
 // moveSets moves a dataset's directory, and with it all that is below.
-func (z *cmd) moveSets(t *tx, sets []*ds, from, to string, keep bool) int {
+func (z *cmd) moveSets(t *tx, sets []*ds, from, to string) int {
 	was := t.leave(sets)
 	for _, d := range sets {
 		if d.Volume {
