@@ -120,7 +120,7 @@ func (p *pruner) prepare(args []string) (err error) {
 // lines judges what is read.
 func (p *pruner) lines(ctx context.Context) error {
 	groups := newGrouper(p.columns, p.unsorted, p.judge)
-	lines := cli.NewRecords(p.in, p.nul)
+	lines := cli.NewRecords(cli.Input(ctx, p.in), p.nul)
 	for lines.Next() {
 		if err := groups.add(lines.Record()); err != nil {
 			return err

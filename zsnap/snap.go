@@ -30,7 +30,7 @@ func (s *snapper) run(ctx context.Context, args []string) error {
 	if err := s.complete(); err != nil {
 		return err
 	}
-	datasets, err := s.datasets(args)
+	datasets, err := s.datasets(ctx, args)
 	if err != nil {
 		return err
 	}
@@ -84,7 +84,7 @@ func (s *snapper) complete() error {
 }
 
 // datasets are the arguments, or where there are none what is read.
-func (s *snapper) datasets(args []string) ([]string, error) {
+func (s *snapper) datasets(ctx context.Context, args []string) ([]string, error) {
 	for _, arg := range args {
 		if err := dataset.CheckName(arg); err != nil {
 			return nil, cli.Usagef("bad dataset name %q: %w", arg, err)
@@ -94,7 +94,7 @@ func (s *snapper) datasets(args []string) ([]string, error) {
 		return args, nil
 	}
 	var names []string
-	lines := cli.NewRecords(s.in, s.nul)
+	lines := cli.NewRecords(cli.Input(ctx, s.in), s.nul)
 	for lines.Next() {
 		name, _, _ := cli.Cut(lines.Record())
 		if err := dataset.CheckName(string(name)); err != nil {
