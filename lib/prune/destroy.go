@@ -47,27 +47,40 @@ func (d *destroyer) batch(ctx context.Context, shorts []string) error {
 		return d.destroyed(shorts)
 	case ctx.Err() != nil:
 		return ctx.Err()
-	case len(shorts) == 1 && zfs.NotExist(err):
+	}
+	if reasons := blamed(err, d.ds, shorts); len(reasons) > 0 {
+		return d.without(ctx, shorts, reasons)
+	}
+	switch {
+	case zfs.NotExist(err): // zfs says so when not one of them is there
 		return d.destroyed(shorts)
 	case len(shorts) == 1:
 		d.leave(shorts[0], err)
 		return nil
 	}
-	reasons := blamed(err, d.ds, shorts)
-	if len(reasons) == 0 {
-		half := len(shorts) / 2
-		if err := d.batch(ctx, shorts[:half]); err != nil {
-			return err
-		}
-		return d.batch(ctx, shorts[half:])
+	half := len(shorts) / 2
+	if err := d.batch(ctx, shorts[:half]); err != nil {
+		return err
 	}
-	var rest []string
+	return d.batch(ctx, shorts[half:])
+}
+
+// without leaves those that there is a reason for and tries the rest again.
+func (d *destroyer) without(ctx context.Context, shorts []string, reasons map[string]string) error {
+	var rest, gone []string
 	for _, short := range shorts {
-		if reason, ok := reasons[short]; ok {
-			d.leave(short, errors.New(reason))
-		} else {
+		reason, blamed := reasons[short]
+		switch {
+		case !blamed:
 			rest = append(rest, short)
+		case strings.Contains(reason, "does not exist"):
+			gone = append(gone, short)
+		default:
+			d.leave(short, errors.New(reason))
 		}
+	}
+	if err := d.destroyed(gone); err != nil {
+		return err
 	}
 	return d.batch(ctx, rest)
 }

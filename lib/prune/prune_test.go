@@ -1,7 +1,11 @@
 package prune
 
 import (
+	"context"
 	"fmt"
+	"os"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -31,6 +35,46 @@ func TestBlamed(t *testing.T) {
 	// Of two names that both fit, both are left: nothing is taken for gone.
 	if got := blamed(&zfs.Error{Stderr: "cannot destroy snapshot p/x@a: b: dataset is busy"}, "p/x", shorts); len(got) != 2 {
 		t.Errorf("an ambiguous name: %v", got)
+	}
+}
+
+// What becomes of a batch, with a zfs that answers in turn.
+func TestDestroy(t *testing.T) {
+	for name, c := range map[string]struct {
+		answers    []string // to each command; empty: success
+		gone, left string
+	}{
+		"all at once":         {[]string{""}, "a b c d", ""},
+		"one is busy":         {[]string{"cannot destroy snapshot p@b: dataset is busy", ""}, "a c d", "b"},
+		"two rounds":          {[]string{"cannot destroy snapshot p@b: dataset is busy", "cannot destroy snapshot p@d: snapshot is cloned", ""}, "a c", "b d"},
+		"one has gone":        {[]string{"cannot destroy snapshot p@b: dataset does not exist", ""}, "a b c d", ""},
+		"all have gone":       {[]string{"could not find any snapshots to destroy; check snapshot names."}, "a b c d", ""},
+		"the dataset, too":    {[]string{"cannot open 'p': dataset does not exist"}, "a b c d", ""},
+		"nobody is blamed":    {[]string{"out of luck", "", "out of luck", "out of luck", ""}, "a b d", "c"},
+		"all are busy":        {[]string{"cannot destroy snapshot p@a: busy\ncannot destroy snapshot p@b: busy\ncannot destroy snapshot p@c: busy\ncannot destroy snapshot p@d: busy"}, "", "a b c d"},
+		"it says what is not": {[]string{"cannot destroy snapshot p@x: dataset is busy", "", ""}, "a b c d", ""},
+	} {
+		dir := t.TempDir()
+		for i, answer := range c.answers {
+			if err := os.WriteFile(fmt.Sprintf("%s/%d", dir, i+1), []byte(answer), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		script := "#!/bin/sh\ncd " + dir + "; echo >>n; f=$(($(wc -l <n)))\n[ -f $f ] || echo no answer >&2\ncat $f >&2; [ ! -s $f ]\n"
+		if err := os.WriteFile(dir+"/zfs", []byte(script), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		var gone, left []string
+		ev := Events{
+			Gone: func(name string) error { gone = append(gone, strings.TrimPrefix(name, "p@")); return nil },
+			Left: func(name string, err error) { left = append(left, strings.TrimPrefix(name, "p@")) },
+		}
+		g, l, err := Destroy(context.Background(), &zfs.ZFS{Path: dir + "/zfs"}, "p", []string{"a", "b", "c", "d"}, ev)
+		slices.Sort(gone)
+		commands, _ := os.ReadFile(dir + "/n")
+		if err != nil || strings.Join(gone, " ") != c.gone || strings.Join(left, " ") != c.left || g != len(gone) || l != len(left) || len(commands) != len(c.answers) {
+			t.Errorf("%s: gone %v, left %v, %v, %d commands", name, gone, left, err, len(commands))
+		}
 	}
 }
 
