@@ -41,6 +41,31 @@ func watch(t *progress.Tracker, program, person io.Writer) (stop func()) {
 	return func() { close(quit); <-over }
 }
 
+// told writes what somebody else's run says of its progress in the same ways.
+func told(program, person io.Writer) (told func(progress.Snapshot), done func()) {
+	var before progress.Snapshot
+	var at time.Time
+	told = func(s progress.Snapshot) {
+		if program != nil {
+			json.NewEncoder(program).Encode(s)
+		}
+		if person != nil {
+			rate := uint64(0)
+			if d := time.Since(at); !at.IsZero() && d > 0 && s.Bytes > before.Bytes {
+				rate = uint64(float64(s.Bytes-before.Bytes) / d.Seconds())
+			}
+			showProgress(person, s, rate, false)
+		}
+		before, at = s, time.Now()
+	}
+	done = func() {
+		if person != nil && !at.IsZero() {
+			showProgress(person, before, 0, true)
+		}
+	}
+	return told, done
+}
+
 func showProgress(w io.Writer, s progress.Snapshot, rate uint64, last bool) {
 	done := 0
 	sending := ""

@@ -58,15 +58,15 @@ func (g *globals) runCommand(t config.Type, help string) *ffcli.Command {
 			if j.Type != t {
 				return cli.WithStatus(cli.Usage, fmt.Errorf("job %q is of type %s, not %s", j.Name, j.Type, t))
 			}
-			handled, err := g.daemonRun(ctx, c, j, *skip)
-			if handled || err != nil {
-				return err
-			}
-			r := &job.Run{Global: c.Global, Job: j, Retries: *retries, Tracker: &progress.Tracker{}}
 			var person io.Writer
 			if *show || cli.Terminal(g.stderr) {
 				person = g.stderr
 			}
+			handled, err := g.daemonRun(ctx, c, j, *skip, lines.Writer(), person)
+			if handled || err != nil {
+				return err
+			}
+			r := &job.Run{Global: c.Global, Job: j, Retries: *retries, Tracker: &progress.Tracker{}}
 			stop := watch(r.Tracker, lines.Writer(), person)
 			err = g.runJob(ctx, r, parts)
 			stop()
@@ -76,8 +76,11 @@ func (g *globals) runCommand(t config.Type, help string) *ffcli.Command {
 }
 
 // daemonRun lets a running daemon that has the job run it.
-func (g *globals) daemonRun(ctx context.Context, c *config.Config, j *config.Job, skip string) (handled bool, err error) {
-	code, handled, err := control.RunJob(ctx, c.Global.Control, j.Name, g.stdout, g.stderr, skip)
+func (g *globals) daemonRun(ctx context.Context, c *config.Config, j *config.Job, skip string, program, person io.Writer) (handled bool, err error) {
+	told, done := told(program, person)
+	code, handled, err := control.RunJob(ctx, c.Global.Control, control.Request{Job: j.Name, Skip: skip},
+		control.Follower{Stdout: g.stdout, Stderr: g.stderr, Progress: told})
+	done()
 	if err == nil && code != 0 {
 		err = cli.WithStatus(code, nil)
 	}

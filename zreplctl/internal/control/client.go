@@ -9,6 +9,7 @@ import (
 	"iter"
 	"os"
 
+	"github.com/zrepl-tools/zrepl-tools/lib/progress"
 	"github.com/zrepl-tools/zrepl-tools/lib/rpc"
 )
 
@@ -38,14 +39,19 @@ func Watch(ctx context.Context, sockpath string) iter.Seq2[Status, error] {
 	}
 }
 
+// Follower gets what a run in the daemon says.
+type Follower struct {
+	Stdout, Stderr io.Writer
+	Progress       func(progress.Snapshot) // may be nil
+}
+
 // RunJob lets a running daemon that has the job run it now, follows the run
-// and returns the exit status of its last step. What the run says goes to
-// stdout and stderr. handled is false, with nothing done, where there is no
-// daemon, where it does not have the job, or where we are one of its children:
-// then the caller runs the job itself.
+// and returns the exit status of the run. handled is false, with nothing
+// done, where there is no daemon, where it does not have the job, or where we
+// are one of its children: then the caller runs the job itself.
 //
 // Cancelling ctx stops following, not the run.
-func RunJob(ctx context.Context, sockpath, job string, stdout, stderr io.Writer, skip ...string) (code int, handled bool, err error) {
+func RunJob(ctx context.Context, sockpath string, r Request, to Follower) (code int, handled bool, err error) {
 	if os.Getenv(ChildEnv) != "" {
 		return 0, false, nil
 	}
@@ -57,28 +63,27 @@ func RunJob(ctx context.Context, sockpath, job string, stdout, stderr io.Writer,
 		return 0, true, fmt.Errorf("cannot ask the daemon at %q: %w", sockpath, err)
 	}
 	defer c.Close()
-	request := Request{Job: job}
-	if len(skip) > 0 {
-		request.Skip = skip[0]
-	}
-	for e, err := range rpc.Stream[Event](ctx, c.Conn, callRun, request) {
+	for e, err := range rpc.Stream[Event](ctx, c.Conn, callRun, r) {
 		var remote *rpc.RemoteError
 		switch {
 		case errors.As(err, &remote) && remote.Code == codeNoJob:
 			return 0, false, nil
 		case errors.As(err, &remote) && remote.Code == codeBusy:
-			return 75, true, &busyError{job}
+			return 75, true, &busyError{r.Job}
 		case ctx.Err() != nil:
-			return 1, true, fmt.Errorf("job %q goes on in the daemon: %w", job, context.Cause(ctx))
+			return 1, true, fmt.Errorf("job %q goes on in the daemon: %w", r.Job, context.Cause(ctx))
 		case err != nil:
 			return 75, true, &lostError{err}
 		case e.Exit != nil:
 			return *e.Exit, true, nil
 		}
-		if _, err := io.WriteString(stdout, e.Stdout); err != nil {
+		if e.Progress != nil && to.Progress != nil {
+			to.Progress(*e.Progress)
+		}
+		if _, err := io.WriteString(to.Stdout, e.Stdout); err != nil {
 			return 1, true, err
 		}
-		io.WriteString(stderr, e.Stderr) // nobody to tell
+		io.WriteString(to.Stderr, e.Stderr) // nobody to tell
 	}
 	return 75, true, &lostError{rpc.ErrHungUp}
 }
