@@ -31,19 +31,38 @@ same_as_sim() {
   return $status
 }
 
+# conforms VERSION compares zfs-sim, as that version, with the real one, command by command.
+conforms() {
+  mkdir -p "$work/sim" "$work/conformance" && ln -sf "$bin/zfs-sim" "$work/sim/zfs" && ln -sf "$bin/zfs-sim" "$work/sim/zpool" || return 1
+  PATH=$work/sim:$PATH ZFS_SIM_ROOT="$work/sim-$1" ZFS_SIM_VERSION=$1 scripts/conformance >"$work/transcript-sim-$1" || return 1
+  rm -rf "$work/conformance/scripts" && cp -R scripts "$work/conformance/" || return 1
+  # Standard error would come out between the lines, as the machine has one console.
+  cat >"$work/conformance/run" <<'RUN'
+#!/bin/sh
+./scripts/conformance >/tmp/transcript 2>/tmp/said || status=$?
+cat /tmp/transcript
+sed 's/^/# /' /tmp/said
+exit ${status:-0}
+RUN
+  chmod +x "$work/conformance/run"
+  scripts/zfsvm run -V "$1" -t 900 "$work/conformance" >"$work/transcript-$1" || { tail -n 20 "$work/transcript-$1"; return 1; }
+  scripts/conformance -compare "$work/transcript-sim-$1" "$work/transcript-$1"
+}
+
 real() {
   step "install what is missing" install_programs
   step "build without cgo" env CGO_ENABLED=0 go build -o "$bin/" work
   step "manual pages" manual_pages
   counted "completion in bash, zsh and fish" scripts/completion-test -bin "$bin"
+  counted "frames of another implementation" scripts/interop -bin "$bin"
   for version in 2.3 2.1; do step "the machine with OpenZFS $version" scripts/zfsvm build $version; done
-  counted "frames, against another implementation" scripts/interop -bin "$bin"
   counted "e2e on zfs-sim" scripts/e2e -bin "$bin"
   cp "$work/log" "$work/e2e-sim"
   for version in 2.3 2.1; do
+    shown_step "zfs-sim conforms to OpenZFS $version" conforms $version
     counted "e2e on OpenZFS $version, as on zfs-sim" same_as_sim $version
-    shown "snapshots and pruning on OpenZFS $version" scripts/on-zfs -V $version -t 900 -bin "$bin" e2e-prune
     shown "pulls through sshd on OpenZFS $version" scripts/on-zfs -V $version -t 900 -bin "$bin" e2e-ssh
+    counted "prunes on OpenZFS $version" scripts/on-zfs -V $version -t 900 -bin "$bin" e2e-prune
   done
   shown "who touches the stream's bytes" scripts/on-zfs -V 2.3 -t 900 -bin "$bin" e2e-bytes
   shown "parts of a pull killed" scripts/on-zfs -V 2.3 -t 900 -bin "$bin" e2e-kill

@@ -1,4 +1,5 @@
-# normalise.awk: replaces what differs from run to run by stable names.
+# normalise.awk: replaces what differs from run to run by stable names, and puts lists that ZFS
+# prints in the order of a hash table in order.
 function names(line,    out, n) {
     out = ""
     while (match(line, /[0-9][0-9]+/)) {
@@ -24,10 +25,28 @@ function literal(line, from, to,    i, out) {
     }
     return out line
 }
+function flush(    i, j, x) {
+    for (i = 2; i <= held; i++) {
+        x = list[i]
+        for (j = i - 1; j > 0 && list[j] > x; j--) list[j + 1] = list[j]
+        list[j + 1] = x
+    }
+    for (i = 1; i <= held; i++) print list[i]
+    held = 0
+}
+function put(line) {
+    if (listing && line ~ /^! [^ ]+$/ || line ~ /it's being held/) {
+        list[++held] = line
+        return
+    }
+    flush()
+    listing = line ~ /^! use .* following /
+    print line
+}
 /^# / { split("", guid); guids = 0 }
 /^\$ / { commands++; usage = 0 }
 /^= / { failures++ }
-/^! *usage:/ { usage = 1; print "! usage"; next }
+/^! *usage:/ { usage = 1; put("! usage"); next }
 usage && /^!/ { next }
 {
     line = literal($0, dir, "DIR")
@@ -40,6 +59,9 @@ usage && /^!/ { next }
     gsub(/reclaim\t[0-9]+/, "reclaim\tSIZE", line)
     gsub(/received [0-9.]+[BKMGT]? stream in [0-9.]+ seconds \([0-9.]+[BKMGT]?\/sec\)/, "received SIZE stream in N seconds", line)
     if (line ~ /^[|!] (full|incremental|size)\t/) sub(/[0-9]+$/, "SIZE", line)
-    print names(line)
+    put(names(line))
 }
-END { printf "%d commands, %d of them errors\n", commands, failures > "/dev/stderr" }
+END {
+    flush()
+    printf "%d commands, %d of them errors\n", commands, failures > "/dev/stderr"
+}
