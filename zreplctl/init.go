@@ -102,6 +102,15 @@ func (f *first) complete(args []string) error {
 // connects reports whether this host is the one that connects.
 func (f *first) connects() bool { return f.kind == "pull" || f.kind == "push" }
 
+// name is the other host's first label, for names of jobs and datasets.
+func (f *first) name() string {
+	label, _, _ := strings.Cut(f.peer, ".")
+	if len(label) > 32 || identity.Check(label) != nil {
+		return "other"
+	}
+	return label
+}
+
 func (f *first) key() string { return filepath.Join(f.dir, "ssh", "zreplctl") }
 
 // text is the configuration. It is checked before it is written, so that what
@@ -129,7 +138,7 @@ func (f *first) text() ([]byte, error) {
 		}
 		return strings.TrimSpace(string(text))
 	}
-	text := []byte(strings.NewReplacer("@HOST@", quoted(f.peer), "@CLIENT@", quoted(f.client), "@KEY@", quoted(f.key())).Replace(b.String()))
+	text := []byte(strings.NewReplacer("@NAME@", f.name(), "@HOST@", quoted(f.peer), "@CLIENT@", quoted(f.client), "@KEY@", quoted(f.key())).Replace(b.String()))
 	_, err := config.Parse(text, "first configuration", config.SystemDefaults())
 	return text, err
 }
