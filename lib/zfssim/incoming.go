@@ -34,6 +34,9 @@ type incoming struct {
 	log  *bufio.Writer
 	lock *os.File // receiving/X, locked as long as this process lives
 	id   string
+
+	fresh bool // the dataset is made by this receive
+	some  bool // the log has a record
 }
 
 // startLog registers the process as the receiver of d. The state that it
@@ -76,6 +79,7 @@ func (t *tx) startLog(d *ds, fresh bool) (*incoming, error) {
 	if _, err := w.file.Seek(end, io.SeekStart); err != nil {
 		return nil, err
 	}
+	w.fresh, w.some = d.New, end > 0
 	w.log = bufio.NewWriterSize(w.file, 1<<15) // small: what is in it dies with the process
 	d.Partial.Live = w.id
 	d.dirty = true
@@ -83,6 +87,7 @@ func (t *tx) startLog(d *ds, fresh bool) (*incoming, error) {
 }
 
 func (w *incoming) append(raw []byte, rec *record) error {
+	w.some = true
 	if _, err := w.log.Write(raw); err != nil {
 		return err
 	}

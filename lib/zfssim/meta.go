@@ -93,6 +93,7 @@ func (v *version) full(d *ds) string { return d.name + string(rune(v.kind)) + v.
 type tx struct {
 	*store
 	write bool
+	trait trait
 	now   int64
 	pools map[string]*pool
 	sets  map[string]*ds

@@ -2,6 +2,7 @@ package zfssim
 
 import (
 	"bufio"
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
@@ -127,12 +128,19 @@ func (z *cmd) importOne(t *tx, o *options, name string) int {
 	if len(o.args) == 2 {
 		to = o.args[1]
 	}
-	if err := move(t.path("exported", name), t.path("pools", to)); err != nil {
-		return -z.fail(1, "cannot import '%s': %v", name, err)
-	}
 	p.Name, p.dirty = to, true
 	p.Altroot, _ = o.val('R')
 	p.ReadOnly = strings.Contains(strings.Join(o.vals['o'], ","), "readonly=on")
+	data, err := json.Marshal(p)
+	if err == nil { // the import is one step, mounting the next, as in ZFS
+		err = t.commit([]op{
+			{verb: opMove, a: "exported/" + name, b: "pools/" + to},
+			{verb: opPut, a: "pools/" + to + "/pool.json", b: string(data)},
+		})
+	}
+	if err != nil {
+		return -z.fail(1, "cannot import '%s': %v", name, err)
+	}
 	t.pools[to] = p
 	for _, d := range t.tree(to, -1) {
 		if d.Volume {

@@ -198,7 +198,7 @@ func (r *receiving) broken(w *incoming, cause error) int {
 		if d == nil || d.Partial == nil {
 			return 0
 		}
-		if r.o.has('s') {
+		if r.o.has('s') && w.some {
 			d.Partial.Live = ""
 			d.dirty = true
 			w.done(t)
@@ -218,6 +218,11 @@ func (r *receiving) broken(w *incoming, cause error) int {
 	switch {
 	case errors.Is(cause, errChecksum), errors.Is(cause, errBadMagic), errors.Is(cause, io.EOF), errors.Is(cause, io.ErrUnexpectedEOF):
 		switch {
+		case r.o.has('s') && token == "":
+			if w.fresh {
+				z.fail(1, "cannot open '%s': dataset does not exist", w.name)
+			}
+			z.fail(1, "cannot %s: invalid backup stream", r.verb)
 		case token != "":
 			z.fail(1, "cannot %s: checksum mismatch or incomplete stream.\nPartially received snapshot is saved.\nA resuming stream can be generated on the sending system by running:\n    zfs send -t %s", r.verb, token)
 		case errors.Is(cause, errChecksum), errors.Is(cause, errBadMagic):

@@ -205,7 +205,7 @@ func (r *receiving) beginResume(t *tx, d *ds, b *beginRecord, to *recvTarget) (*
 	switch {
 	case d == nil:
 		return nil, -z.fail(1, "cannot receive resume stream: destination '%s' does not exist", to.name)
-	case (d.Partial == nil || !d.New && len(t.snapshots(d)) == 0) && b.fromguid == 0 && !r.o.has('F'):
+	case t.trait.resumeOver && (d.Partial == nil || !d.New && len(t.snapshots(d)) == 0) && b.fromguid == 0 && !r.o.has('F'):
 		return nil, -z.fail(1, "cannot receive resume stream: Resuming recv on existing destination '%s'\nmust specify -F to overwrite it", d.name)
 	case d.Partial == nil || !d.Partial.Keep:
 		return nil, -z.fail(1, "cannot receive resume stream: kernel modules must be upgraded to receive this stream.")

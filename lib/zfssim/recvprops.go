@@ -40,7 +40,7 @@ func (r *receiving) badProps() int {
 		p := native(name)
 		switch {
 		case p == nil && !isUser(name), p != nil && p.readonly:
-			return r.z.fail(1, "cannot receive: cannot receive: invalid property '%s'", name)
+			return r.z.fail(1, "%s: invalid property '%s'", r.z.trait().badProp, name)
 		}
 	}
 	return 0

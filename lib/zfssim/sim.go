@@ -105,7 +105,7 @@ func (z *cmd) open(write bool) (*tx, int) {
 		return nil, z.fail(1, "zfs-sim: cannot open %q: %v", z.root, err)
 	}
 	return &tx{
-		store: s, write: write, now: time.Now().Unix(),
+		store: s, write: write, trait: z.trait(), now: time.Now().Unix(),
 		pools: map[string]*pool{}, sets: map[string]*ds{}, kids: map[string][]string{},
 	}, 0
 }

@@ -101,6 +101,9 @@ func (t *tx) nativeProp(o object, p *propdef, exact bool) value {
 	}
 	if !ok {
 		v = value{p.def, "default", "-"}
+		if p.name == "compression" {
+			v.text = t.trait.compression
+		}
 		if p.once || p.def == "" {
 			v.source = "-"
 		}
