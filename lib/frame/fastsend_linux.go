@@ -12,6 +12,7 @@ import (
 type fastSender struct {
 	*sender
 	staged *pipe // what was taken from an input that is no pipe; nil: not needed
+	whole  *pipe // where a frame is put together
 	dup    *pipe // nil without checksums
 	piece  []byte
 }
@@ -25,8 +26,12 @@ func newFastSender(s *sender) *fastSender {
 	}
 	f := &fastSender{sender: s}
 	var err error
+	if f.whole, err = newPipe(); err != nil {
+		return nil
+	}
 	if s.in.kind != pipeKind {
 		if f.staged, err = newPipe(); err != nil {
+			f.close()
 			return nil
 		}
 	}
@@ -43,6 +48,7 @@ func newFastSender(s *sender) *fastSender {
 func (f *fastSender) close() {
 	if f != nil {
 		f.staged.close()
+		f.whole.close()
 		f.dup.close()
 	}
 }
@@ -89,6 +95,7 @@ func (f *fastSender) moveStaged(most int) (int, error) {
 
 // send sends one frame of up to n bytes, which are at hand in a pipe.
 func (f *fastSender) send(from, n int) (int, error) {
+	n = f.fitting(n)
 	var err error
 	if f.dup != nil {
 		if n, err = f.sum(from, n); err != nil {
@@ -100,19 +107,47 @@ func (f *fastSender) send(from, n int) (int, error) {
 		return 0, err
 	}
 	f.inFrame = true
-	if err := f.w.write(start); err != nil {
-		return 0, err
+	err = f.together(start, from, n)
+	f.inFrame = err != nil
+	return n, err
+}
+
+// fitting cuts a frame so that it fits our pipe with its beginning and end,
+// which take a page each. Where that pipe is tiny it does not matter.
+func (f *fastSender) fitting(n int) int {
+	if ends := 2 * unix.Getpagesize(); f.whole.size > 8*ends {
+		return min(n, f.whole.size-ends)
 	}
-	if err := f.pour(from, n); err != nil {
-		return 0, err
+	return n
+}
+
+// together puts a frame together in our pipe, as far as it fits, and then
+// moves it on, so that the reader is woken once for it and not for each part.
+func (f *fastSender) together(start []byte, from, n int) error {
+	if _, err := unix.Write(f.whole.w, start); err != nil { // it is empty
+		return fmt.Errorf("cannot frame: %w", err)
 	}
+	moved, err := splice(from, f.whole.w, n)
+	if err != nil && !again(err) {
+		return fmt.Errorf("cannot read: %w", err)
+	}
+	in := len(start) + moved
+	var sum []byte
 	if f.dup != nil {
-		if err := f.w.write(f.w.appendSum(f.w.buf[:0])); err != nil {
-			return 0, err
+		sum = f.w.appendSum(f.w.buf[:0])
+	}
+	if moved == n && len(sum) > 0 {
+		if k, err := unix.Write(f.whole.w, sum); err == nil {
+			in, sum = in+k, nil
 		}
 	}
-	f.inFrame = false
-	return n, nil
+	if err := f.pour(f.whole.r, in); err != nil {
+		return err
+	}
+	if err := f.pour(from, n-moved); err != nil || len(sum) == 0 {
+		return err
+	}
+	return f.w.write(sum)
 }
 
 // sum takes up to n bytes of a pipe into the checksum, and leaves them there.
