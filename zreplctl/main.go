@@ -4,16 +4,20 @@ package main
 
 import (
 	"context"
+	"errors"
 	"io"
 	"os"
 
 	"github.com/peterbourgon/ff/v3/ffcli"
 
+	"github.com/zrepl-tools/zrepl-tools/lib/child"
 	"github.com/zrepl-tools/zrepl-tools/lib/cli"
 )
 
 func main() {
-	os.Exit(run(cli.Context(), os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+	ctx, cancel := context.WithCancelCause(cli.Context())
+	child.Watch(func() { cancel(errors.New("the daemon that started this is gone")) })
+	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
 
 // subcommands in the order in which they are listed.

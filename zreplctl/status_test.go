@@ -1,0 +1,125 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/zrepl-tools/zrepl-tools/lib/progress"
+	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/control"
+)
+
+func TestWriteJob(t *testing.T) {
+	now := time.Unix(1_000_000, 0)
+	next := now.Add(90 * time.Second)
+	j := control.Job{Name: "pull1", Type: "pull", State: control.Failed, Next: &next,
+		Last: &control.Run{Started: now.Add(-time.Hour), Ended: now.Add(-time.Minute), Status: 1, Error: "it\nbroke\x1b[2J"},
+		Progress: &progress.Snapshot{Datasets: []progress.Dataset{
+			{Source: "tank/a", Target: "pool/a", State: progress.Failed, Steps: 3, Done: 1, Bytes: 12, Behind: 2, To: "s1", Error: "modified\tthere"},
+			{Target: "pool/b", State: progress.UpToDate}}},
+		Client: "backup", Clients: []control.Connection{{PID: 7, Since: now.Add(-time.Second), Call: "send"}}}
+	want := "pull1\tjob\tpull\tfailed\tlast 1m0s ago, exit status 1\tnext in 1m30s\tit; broke[2J\n" +
+		"pull1\tdataset\ttank/a > pool/a\tfailed\t1/3 steps\t12 bytes\t2 behind\ts1\tmodified there\n" +
+		"pull1\tdataset\tpool/b\tuptodate\t0/0 steps\t0 bytes\t0 behind\t-\t-\n" +
+		"pull1\tconnection\tbackup\tpid 7\tsince 1s ago\tsend\n"
+	var b strings.Builder
+	writeJob(&b, j, now)
+	if b.String() != want {
+		t.Errorf("got\n%swant\n%s", b.String(), want)
+	}
+}
+
+// daemonConfig is a configuration with a source job in a directory of its own.
+func daemonConfig(t *testing.T) (dir, path string) {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "d") // short: it holds sockets
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	path = filepath.Join(dir, "c.yml")
+	text := "global: {rundir: " + dir + "/run}\njobs:\n- name: offer\n  type: source\n" +
+		"  serve: {type: stdinserver, client_identity: backup}\n  datasets: {\"tank<\": ok}\n  snapshot_prefix: zrepl_\n"
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return dir, path
+}
+
+// TestDaemon runs the real one: it says when it is ready, answers, keeps a
+// second one away, and ends on SIGTERM with 0, taking its sockets with it.
+func TestDaemon(t *testing.T) {
+	dir, path := daemonConfig(t)
+	bin := filepath.Join(dir, "zreplctl")
+	if out, err := exec.Command("go", "build", "-o", bin, ".").CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	if stdout, _, status := zreplctl(t, "", "status", "-config", path); status != 0 || stdout != "offer\tjob\tsource\tidle\tlast never\tnext when told\t-\n" {
+		t.Errorf("status without a daemon: %d, %s", status, stdout)
+	}
+	if _, stderr, status := zreplctl(t, "", "status", "-watch", "-config", path); status != 75 || !strings.Contains(stderr, "no daemon is running") {
+		t.Errorf("watch without a daemon: %d, %s", status, stderr)
+	}
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	cmd := exec.Command(bin, "daemon", "-config", path, "-ready-fd", "3")
+	cmd.ExtraFiles = []*os.File{w}
+	var log strings.Builder
+	cmd.Stderr = &log
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	w.Close()
+	defer cmd.Process.Kill()
+	ready := make([]byte, 16)
+	if n, _ := r.Read(ready); string(ready[:n]) != "ready\n" {
+		cmd.Wait()
+		t.Fatalf("the daemon says %q: %s", ready[:n], log.String())
+	}
+	if _, stderr, status := zreplctl(t, "", "daemon", "-config", path); status != 75 || !strings.Contains(stderr, "a daemon is running already") {
+		t.Errorf("a second daemon: %d, %s", status, stderr)
+	}
+	stdout, stderr, status := zreplctl(t, "", "status", "-json", "-config", path)
+	var s control.Status
+	if err := json.Unmarshal([]byte(stdout), &s); err != nil || status != 0 || s.PID != cmd.Process.Pid || len(s.Jobs) != 1 || s.Jobs[0].Client != "backup" {
+		t.Errorf("status: %d, %s%s, %v", status, stdout, stderr, err)
+	}
+	cmd.Process.Signal(syscall.SIGTERM)
+	if err := cmd.Wait(); err != nil {
+		t.Errorf("the daemon ended with %v: %s", err, log.String())
+	}
+	for _, socket := range []string{"control", "stdinserver/backup"} {
+		if _, err := os.Stat(filepath.Join(dir, "run", socket)); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("%s is left: %v", socket, err)
+		}
+	}
+}
+
+func TestDaemonRefuses(t *testing.T) {
+	_, path := daemonConfig(t)
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, stderr, status := zreplctl(t, string(text), "daemon", "-config", "-"); status != 2 || !strings.Contains(stderr, "wants a file") {
+		t.Errorf("configuration on stdin: %d, %s", status, stderr)
+	}
+	if _, stderr, status := zreplctl(t, "", "daemon", "extra", "-config", path); status != 2 || !strings.Contains(stderr, "unexpected argument") {
+		t.Errorf("an argument: %d, %s", status, stderr)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if status := run(ctx, []string{"daemon", "-config", path}, os.Stdin, os.Stdout, os.Stderr); status != 0 {
+		t.Errorf("a daemon that is told to end at once: %d", status)
+	}
+}
