@@ -136,10 +136,10 @@ func TestStall(t *testing.T) {
 		w.Close()
 	}
 	// One that is slow, or only beats, is alive; so is one whose consumer is slow.
-	w, wait := p.feed("-stall", "300ms", "sh", "-c", "sleep 1; cat >out")
+	w, wait := p.feed("-stall", "1s", "sh", "-c", "sleep 2; cat >out")
 	fw := frame.NewWriter(w, frame.None)
 	fw.Header(frame.MakeHeader(frame.None))
-	for range 5 {
+	for range 13 {
 		time.Sleep(100 * time.Millisecond)
 		fw.Heartbeat()
 	}
@@ -168,12 +168,12 @@ func TestHeartbeatAndRate(t *testing.T) {
 			beats++
 		}
 	}
-	if beats < 3 || beats > 11 {
+	if beats < 3 {
 		t.Errorf("%d heartbeats", beats)
 	}
 	begin := time.Now()
 	said := p.run("head -c 1500000 big | zsend-frame -rate 1M | zrecv-frame -verify")
-	if took := time.Since(begin); took < time.Second || took > 5*time.Second || said != "" {
+	if took := time.Since(begin); took < time.Second || took > 9*time.Second || said != "" {
 		t.Errorf("1.5 MB at 1 MiB a second took %v: %s", took, said)
 	}
 }

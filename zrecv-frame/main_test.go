@@ -54,7 +54,7 @@ func newPlace(t *testing.T) *place {
 	t.Helper()
 	p := &place{t: t, dir: t.TempDir(), mark: fmt.Sprintf("ZFRAME_TEST=%d.%d", os.Getpid(), places.Add(1))}
 	p.write("big", bytes.Repeat([]byte("0123456789abcdefghijklmnopqrstu\n"), 12_000_000/32))
-	t.Cleanup(func() { p.nothingLeft(3 * time.Second) })
+	t.Cleanup(func() { p.nothingLeft(5 * time.Second) })
 	return p
 }
 
@@ -82,8 +82,8 @@ func (p *place) command(name string, args ...string) *exec.Cmd {
 	return c
 }
 
-// run runs a shell script, in a process group of its own, for at most ten
-// seconds, and returns what it wrote on both outputs.
+// run runs a shell script, in a process group of its own, for at most half a
+// minute, and returns what it wrote on both outputs.
 func (p *place) run(script string) string {
 	p.t.Helper()
 	out, wait := p.start(script)
@@ -109,7 +109,7 @@ func (p *place) start(script string) (out *bytes.Buffer, wait func()) {
 		p.t.Helper()
 		select {
 		case <-done:
-		case <-time.After(10 * time.Second):
+		case <-time.After(30 * time.Second):
 			p.t.Errorf("hangs: %s\n%v", script, p.processes())
 			syscall.Kill(-c.Process.Pid, syscall.SIGKILL)
 			<-done

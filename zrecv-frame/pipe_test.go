@@ -88,7 +88,7 @@ func TestSignals(t *testing.T) {
 			}
 			begin := time.Now()
 			wait()
-			p.nothingLeft(time.Second)
+			p.nothingLeft(5 * time.Second)
 			t.Logf("all ended within %v", time.Since(begin).Round(time.Millisecond))
 			if p.exists("done") {
 				t.Error("the consumer took a part for the whole")
@@ -108,7 +108,7 @@ func TestKilled(t *testing.T) {
 	for _, victim := range []string{"zsend-frame ", "zrecv-frame "} {
 		t.Run(victim, func(t *testing.T) {
 			t.Parallel()
-			for range 5 {
+			for range 3 {
 				p := newPlace(t)
 				out, wait := p.start(`zsend-frame sh -c 'cat big; touch ready; sleep 100 | sleep 100' |
 					zrecv-frame sh -c 'cat | cat >out; echo finished >done'`)
@@ -119,7 +119,7 @@ func TestKilled(t *testing.T) {
 				// The sender itself ends when it next has something to say; its
 				// reader notices a dead sender at once.
 				wait()
-				p.nothingLeft(time.Second)
+				p.nothingLeft(5 * time.Second)
 				if p.exists("done") {
 					t.Errorf("the consumer took a part for the whole: %s", out)
 				}
