@@ -196,27 +196,26 @@ func smallCalls(calls int) (float64, error) {
 	return rate, errors.Join(err, ended(server))
 }
 
-// netCalls gives net/rpc pipes that do not block, as os/exec would.
+// netCalls are the same over the same kind of pipes: blocking ones, as sshd
+// and ssh give them to programs.
 func netCalls(calls int) (float64, error) {
-	r1, w1, err := os.Pipe()
+	l, err := newLink("pipes")
 	if err != nil {
 		return 0, err
 	}
-	r2, w2, err := os.Pipe()
+	server, err := start(l[2], l[3], self, "serve-netrpc")
 	if err != nil {
 		return 0, err
 	}
-	server, err := start(r2, w1, self, "serve-netrpc")
-	if err != nil {
-		return 0, err
-	}
-	r2.Close()
-	w1.Close()
-	c := rpc.NewClient(duplex{r1, w2})
+	l.closeFar()
+	c := rpc.NewClient(duplex{l[0], l[1]})
 	var out Text
 	rate, err := perSecond(calls, func() error { return c.Call("Echo.Echo", text, &out) })
-	err = errors.Join(err, c.Close())
-	return rate, errors.Join(err, ended(server))
+	l[1].Close() // its reader has the other end until the server ends
+	err = errors.Join(err, ended(server))
+	c.Close()
+	l.close()
+	return rate, err
 }
 
 // cpu is the time that we and our children that have ended have used.
