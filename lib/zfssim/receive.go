@@ -1,7 +1,6 @@
 package zfssim
 
 import (
-	"bufio"
 	"errors"
 	"io"
 	"strings"
@@ -51,7 +50,7 @@ func (z *cmd) receive(args []string) int {
 	if z.inputTerminal() {
 		return z.fail(1, "Error: Backup stream can not be read from a terminal.\nYou must redirect standard input.")
 	}
-	r.in = &recordReader{r: bufio.NewReaderSize(z.faults.receiveReader(z.in), 1<<16)}
+	r.in = &recordReader{r: z.faults.receiveReader(z.in)} // unbuffered: what follows the stream is not ours
 	return r.run()
 }
 

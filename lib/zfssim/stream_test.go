@@ -254,3 +254,33 @@ func TestTokenRoundTrip(t *testing.T) {
 		t.Errorf("got %+v, %v", back, err)
 	}
 }
+
+// TestReadsNoFurther receives two streams from one descriptor, one after the other.
+func TestReadsNoFurther(t *testing.T) {
+	s := newSandbox(t, "tank")
+	s.ok("zfs", "create", "tank/a")
+	write(t, s.mnt("tank/a/file"), "one")
+	s.ok("zfs", "snapshot", "tank/a@one")
+	write(t, s.mnt("tank/a/file"), "two")
+	s.ok("zfs", "snapshot", "tank/a@two")
+	both := s.ok("zfs", "send", "tank/a@one") + s.ok("zfs", "send", "-R", "-i", "@one", "tank/a@two")
+	in, err := os.Create(filepath.Join(t.TempDir(), "both"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer in.Close()
+	if _, err := in.WriteString(both); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := in.Seek(0, 0); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		var errs bytes.Buffer
+		code := Run(Command{Args: []string{"zfs", "receive", "-u", "tank/b"}, Env: s.getenv, Stdin: in, Stdout: &errs, Stderr: &errs})
+		if code != 0 {
+			t.Fatalf("status %d: %s", code, errs.String())
+		}
+	}
+	sameTrees(t, s.snapDir("tank/a@two"), s.snapDir("tank/b@two"))
+}
