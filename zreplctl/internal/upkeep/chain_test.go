@@ -51,7 +51,7 @@ func TestPruningNeverCutsTheChain(t *testing.T) {
 			t.Fatalf("%v: %s", err, out)
 		}
 	}
-	rounds := 3
+	rounds := 2
 	if os.Getenv("ZT_HEAVY") != "" {
 		rounds = 12
 	}
