@@ -25,6 +25,7 @@ type Conn struct {
 	used   bool
 	broken error // under turn: why no more calls can be made
 	closed atomic.Bool
+	lent   atomic.Bool // the caller has what belongs to a call: octets or lines
 }
 
 var _ Client = (*Conn)(nil)
@@ -39,14 +40,22 @@ func NewConn(in, out *os.File) (*Conn, error) {
 	return &Conn{w: w, turn: make(chan struct{}, 1)}, nil
 }
 
-// Close ends the connection, and a call that is being made with ErrClosed.
+// Close ends the connection, and a call that is being made with ErrClosed. It
+// waits for that, but not for a caller who has still octets or lines to read.
 func (c *Conn) Close() error {
 	if c.closed.Swap(true) {
 		return nil
 	}
 	c.w.interrupt(ErrClosed)
-	c.turn <- struct{}{} // for ever
-	c.w.release()
+	end := func() {
+		c.turn <- struct{}{} // for ever
+		c.w.release()
+	}
+	if c.lent.Load() {
+		go end()
+	} else {
+		end()
+	}
 	return nil
 }
 
@@ -97,6 +106,7 @@ func (c *Conn) begin(ctx context.Context, name string, out any) (*exchange, erro
 // end gives the connection free. fatal says that it cannot go on.
 func (x *exchange) end(err error, fatal bool) error {
 	c := x.c
+	c.lent.Store(false)
 	if !x.stop() || c.w.interrupted() != nil || fatal {
 		c.broken = ErrClosed
 	}
@@ -138,6 +148,7 @@ func (c *Conn) Call(ctx context.Context, name string, in, out any) error {
 	if x.shape.body != bodyJSONL {
 		return x.settle(x.value(), false)
 	}
+	c.lent.Store(true)
 	x.out.Set(x.c.in.sequence(x.shape, func(err error) {
 		x.settle(err, !x.c.in.ended)
 	}))

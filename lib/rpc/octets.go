@@ -29,6 +29,7 @@ func (c *Conn) CallReceive(ctx context.Context, name string, in, out any) (*os.F
 	if err != nil {
 		return nil, nil, x.settle(err, early || lines)
 	}
+	c.lent.Store(true)
 	var once sync.Once
 	done := func(clean bool) error {
 		once.Do(func() { x.end(nil, !clean) })

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"iter"
 	"os"
 	"strings"
 	"testing"
@@ -271,5 +272,27 @@ func TestEarlyEnd(t *testing.T) {
 	}
 	if serverErr := await(t, served); serverErr == nil {
 		t.Errorf("the server goes on; the client has %v", err)
+	}
+}
+
+// TestCloseLent: who closes before he has read all does not wait for himself.
+func TestCloseLent(t *testing.T) {
+	c, _ := connect(t, testServer(), pipes(t))
+	_, done, err := c.CallReceive(context.Background(), "fetch", 100, new(answer))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Close()
+	done(false)
+	c, _ = connect(t, testServer(), pipes(t))
+	var lines iter.Seq2[answer, error]
+	if err := c.Call(context.Background(), "count", 10, &lines); err != nil {
+		t.Fatal(err)
+	}
+	c.Close()
+	for _, err := range lines {
+		if !errors.Is(err, ErrClosed) {
+			t.Errorf("lines of a closed connection: %v", err)
+		}
 	}
 }

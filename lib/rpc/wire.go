@@ -108,6 +108,9 @@ func (w *wire) Read(p []byte) (int, error) {
 	for now := w.more && !w.noReadNow; ; now = false {
 		n, err := 0, error(nil)
 		if now {
+			if err := w.interrupted(); err != nil {
+				return 0, err
+			}
 			n, err = readNow(w.in(), p)
 		} else {
 			if err := w.awaitInput(); err != nil {
