@@ -208,7 +208,6 @@ func unmarshal(data []byte, to any, strict bool) error {
 }
 
 // lines reads a jsonl body, giving each value to yield until that says false.
-// The line is read to its end before that, so that its value is whole.
 func (m *incoming) lines(elem reflect.Type, yield func(v reflect.Value) bool) error {
 	var part []byte // of a line that goes on in the next frame
 	for n := 0; ; {
@@ -222,35 +221,41 @@ func (m *incoming) lines(elem reflect.Type, yield func(v reflect.Value) bool) er
 			return err
 		}
 		for len(data) > 0 {
-			end := bytes.IndexByte(data, '\n')
-			line := data[:max(end, 0)]
-			if end < 0 {
-				line = data
-			}
+			line, rest, whole := bytes.Cut(data, []byte{'\n'})
+			data = rest
 			if len(part)+len(line) > m.limits.Line {
 				return &ProtocolError{Err: fmt.Errorf("a line %w: %d bytes", errTooMuch, m.limits.Line)}
 			}
-			if end < 0 {
+			if !whole {
 				part = append(part, line...)
 				break
 			}
-			data = data[end+1:]
 			if len(part) > 0 {
 				line = append(part, line...)
 				part = part[:0]
 			}
-			if n++; n > m.limits.Lines {
-				return &ProtocolError{Err: fmt.Errorf("a list %w: %d lines", errTooMuch, m.limits.Lines)}
+			n++
+			v, err := m.line(n, line, elem)
+			if err != nil {
+				return err
 			}
-			v := reflect.New(elem)
-			if err := unmarshal(line, v.Interface(), m.request); err != nil {
-				return &ProtocolError{Err: fmt.Errorf("line %d: %w", n, err)}
-			}
-			if !yield(v.Elem()) {
+			if !yield(v) {
 				return nil
 			}
 		}
 	}
+}
+
+// line makes a value of the n-th line.
+func (m *incoming) line(n int, text []byte, elem reflect.Type) (reflect.Value, error) {
+	v := reflect.New(elem)
+	if n > m.limits.Lines {
+		return v, &ProtocolError{Err: fmt.Errorf("a list %w: %d lines", errTooMuch, m.limits.Lines)}
+	}
+	if err := unmarshal(text, v.Interface(), m.request); err != nil {
+		return v, &ProtocolError{Err: fmt.Errorf("line %d: %w", n, err)}
+	}
+	return v.Elem(), nil
 }
 
 // sequence makes a function of an iter.Seq2 type of lines: whoever ranges
