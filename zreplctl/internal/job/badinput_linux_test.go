@@ -7,6 +7,7 @@ import (
 
 // TestBadInput holds what a person sees against what is wrong.
 func TestBadInput(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.tree()
 	w.snapshot("s1")
@@ -64,10 +65,11 @@ func TestBadInput(t *testing.T) {
 
 // TestLock keeps two runs of a job apart.
 func TestLock(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.tree()
 	w.snapshot("s1")
-	w.write("sim/faults", "on=send match=a/x@s1 rate=200000\n")
+	w.write("sim/faults", "on=send match=a/x@s1 rate=700000\n")
 	first := w.command("zreplctl", "-config", w.path("c.yml"), "local", "-skip", "snapshot,prune", "mirror")
 	if err := first.Start(); err != nil {
 		t.Fatal(err)

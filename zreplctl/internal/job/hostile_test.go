@@ -142,6 +142,7 @@ var badNames = []string{"", "-F", "-a/x", "a/x@s1", "a/x#b", "a//x", "a/x/", "/a
 // refused with a clear error and changes nothing, and the next client is
 // served.
 func TestHostileClient(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.tree()
 	w.must("zfs", "create", "b/sink")
@@ -261,6 +262,7 @@ func (w *world) everything() []string {
 // TestHostileBytes holds connections that never say anything of use: others
 // are served meanwhile.
 func TestHostileBytes(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.tree()
 	w.snapshot("s1")

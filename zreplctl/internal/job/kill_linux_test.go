@@ -60,6 +60,7 @@ func (w *world) find(words ...string) int {
 // left ends by itself, the pull says so in one line, and the next one
 // completes.
 func TestKill(t *testing.T) {
+	t.Parallel()
 	for _, victim := range []struct {
 		name   string
 		words  []string
@@ -120,6 +121,7 @@ func TestKill(t *testing.T) {
 
 // TestReconnect loses the link twice within a run, which goes on where it was.
 func TestReconnect(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.tree()
 	w.fill("a/x", 6<<20)

@@ -10,6 +10,7 @@ import (
 
 // TestPull replicates twice and looks at what is there, protected and held.
 func TestPull(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.tree()
 	w.snapshot("s1")
@@ -49,6 +50,7 @@ func (w *world) local(property, root string) []string {
 // TestClients lets several jobs replicate the same datasets, each by its own
 // way and with its own cursor.
 func TestClients(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.tree()
 	all := [][2]string{{"pull", "fetch"}, {"pull", "fetch4"}, {"local", "mirror"}, {"local", "marks"}, {"push", "pushit"}}
@@ -80,6 +82,7 @@ func TestClients(t *testing.T) {
 // TestAbandon lets go of what jobs hold, on both sides, and of what belongs to
 // no job.
 func TestAbandon(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.tree()
 	w.snapshot("s1")
@@ -106,6 +109,7 @@ func TestAbandon(t *testing.T) {
 
 // TestTidy finds a stale hold and a token whose snapshot is gone.
 func TestTidy(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.tree()
 	w.snapshot("s1", "s2", "s3")
@@ -140,6 +144,7 @@ func TestTidy(t *testing.T) {
 
 // TestResume cuts a send and sees that the next run sends only the rest.
 func TestResume(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.tree()
 	w.fill("a/x", 20<<20)
@@ -185,6 +190,7 @@ func (w *world) logged(command string) []string {
 
 // TestCost counts zfs commands, of both sides together.
 func TestCost(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	const n = 30
 	w.must("zfs", "create", "a/x")
