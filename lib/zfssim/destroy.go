@@ -100,7 +100,7 @@ func (z *cmd) destroySnaps(t *tx, o *options, spec string) int {
 	if o.has('R') {
 		clones = t.cloneTree(victims)
 	}
-	if o.has('v') || o.has('n') && o.has('v') {
+	if o.has('v') {
 		z.tellSnaps(t, o, victims)
 	}
 	if o.has('n') {
@@ -147,19 +147,11 @@ func (z *cmd) keepSnap(t *tx, v object, o *options) string {
 	case len(v.v.Holds) > 0 && !o.has('d'):
 		return fmt.Sprintf("cannot destroy snapshot %s: it's being held. Run 'zfs holds -r %s' to see holders.", v.name(), v.name())
 	case len(clones) > 0 && !o.has('d'):
-		return fmt.Sprintf("cannot destroy '%s': snapshot has dependent clones\nuse '-R' to destroy the following datasets:\n%s", v.name(), strings.Join(t.dependents(clones), "\n"))
+		return fmt.Sprintf("cannot destroy '%s': snapshot has dependent clones\nuse '-R' to destroy the following datasets:\n%s", v.name(), strings.Join(clones, "\n"))
 	case t.sending(v):
 		return fmt.Sprintf("cannot destroy snapshot %s: dataset is busy", v.name())
 	}
 	return ""
-}
-
-func (t *tx) dependents(clones []string) []string {
-	var names []string
-	for _, c := range clones {
-		names = append(names, c)
-	}
-	return names
 }
 
 // cloneTree is what -R takes along: clones of the victims and all of theirs.

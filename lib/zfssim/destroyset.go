@@ -23,7 +23,7 @@ func (z *cmd) destroySet(t *tx, o *options, name string) int {
 	}
 	clones := t.outsideClones(victims)
 	if len(clones) > 0 && !o.has('R') {
-		return -z.fail(1, "cannot destroy '%s': %s has dependent clones\nuse '-R' to destroy the following datasets:\n%s", name, kindWord(d.Volume), strings.Join(t.dependents(clones), "\n"))
+		return -z.fail(1, "cannot destroy '%s': %s has dependent clones\nuse '-R' to destroy the following datasets:\n%s", name, kindWord(d.Volume), strings.Join(clones, "\n"))
 	}
 	for _, c := range clones {
 		victims = append(victims, t.tree(c, -1)...)

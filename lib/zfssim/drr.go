@@ -32,7 +32,6 @@ const (
 	featureResuming   = 1 << 20
 	featureCompressed = 1 << 22
 	featureRaw        = 1 << 24
-	featureHolds      = 1 << 26
 
 	flagClone       = 1 << 0
 	flagFreeRecords = 1 << 2

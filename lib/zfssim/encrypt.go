@@ -1,11 +1,8 @@
 package zfssim
 
 import (
-	"os"
 	"strings"
 )
-
-func truncate(path string, size int64) error { return os.Truncate(path, size) }
 
 // encrypt gives a new dataset the key its properties ask for, or its parent's.
 func (z *cmd) encrypt(t *tx, d *ds) int {

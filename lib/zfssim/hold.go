@@ -71,7 +71,7 @@ func (z *cmd) holdOne(t *tx, full, tag string, recursive, holding bool) int {
 		}
 	}
 	if found == 0 {
-		return -z.noSnapshot(verb, name, short, recursive, holding)
+		return -z.fail(1, "cannot %s snapshot '%s@%s': dataset does not exist", verb, name, short)
 	}
 	any := false
 	for _, d := range sets {
@@ -86,10 +86,6 @@ func (z *cmd) holdOne(t *tx, full, tag string, recursive, holding bool) int {
 		return -z.fail(1, "cannot release hold from snapshot '%s@%s': no such tag on this dataset", name, short)
 	}
 	return 0
-}
-
-func (z *cmd) noSnapshot(verb, name, short string, recursive, holding bool) int {
-	return z.fail(1, "cannot %s snapshot '%s@%s': dataset does not exist", verb, name, short)
 }
 
 // setHold adds or takes away a hold; the last release of a snapshot that was

@@ -33,7 +33,7 @@ func (z *cmd) volumeLive(t *tx, d *ds, tree string) int {
 // resize changes the size of a volume's file.
 func (z *cmd) resize(t *tx, d *ds, size string) int {
 	n, _ := parseSize(size)
-	if err := truncate(t.dir(d.name, "@live", "vol"), int64(n)); err != nil {
+	if err := os.Truncate(t.dir(d.name, "@live", "vol"), int64(n)); err != nil {
 		return z.fail(1, "cannot set property for '%s': %v", d.name, err)
 	}
 	return 0

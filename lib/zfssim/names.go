@@ -126,8 +126,6 @@ func (z *cmd) openObject(t *tx, name string, takes int) (object, bool) {
 	}
 	o, found := t.object(name)
 	switch {
-	case !found && strings.Contains(name, "#"):
-		z.fail(1, "cannot open '%s': %s", name, z.noBookmark())
 	case !found:
 		z.fail(1, "cannot open '%s': dataset does not exist", name)
 	case o.take()&takes == 0:
@@ -137,8 +135,6 @@ func (z *cmd) openObject(t *tx, name string, takes int) (object, bool) {
 	}
 	return object{}, false
 }
-
-func (z *cmd) noBookmark() string { return "dataset does not exist" }
 
 func (t *tx) object(name string) (object, bool) {
 	if strings.ContainsAny(name, "@#") {

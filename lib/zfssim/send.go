@@ -161,9 +161,6 @@ func (z *cmd) writePlan(o *options, plan *sendPlan, out io.Writer) error {
 		w := &recordWriter{w: out}
 		begin := beginRecord{header: headerCompound, toname: plan.target}
 		begin.features = compoundFeatures(o)
-		if plan.compound.From != "" {
-			begin.flags |= 0
-		}
 		if err := w.write(&record{kind: drrBegin, begin: begin, payload: payload}); err != nil {
 			return err
 		}

@@ -54,7 +54,7 @@ func (z *cmd) planSend(t *tx, o *options, full string) (*sendPlan, int) {
 	all = o.has('I')
 	plan := &sendPlan{target: full}
 	if to == nil {
-		return nil, z.noTarget(o, full, from)
+		return nil, z.fail(1, "cannot open '%s': dataset does not exist", full)
 	}
 	var base object
 	var code int
@@ -103,13 +103,6 @@ func shownFrom(base object, d *ds, given string) string {
 		return given
 	}
 	return "@" + base.v.name
-}
-
-func (z *cmd) noTarget(o *options, full, from string) int {
-	if from == "" && !o.has('R') && !o.has('p') {
-		return z.fail(1, "cannot open '%s': dataset does not exist", full)
-	}
-	return z.fail(1, "cannot open '%s': dataset does not exist", full)
 }
 
 // sendBase finds the incremental source.

@@ -94,8 +94,8 @@ func sortObjects(t *tx, objects []object, keys []sortKey) {
 }
 
 func compareNames(a, b object) int {
-	an, ak, _ := splitSnap(a.name())
-	bn, bk, _ := splitSnap(b.name())
+	an, ak, _ := strings.Cut(a.name(), "@")
+	bn, bk, _ := strings.Cut(b.name(), "@")
 	if c := strings.Compare(an, bn); c != 0 {
 		return c
 	}
@@ -109,10 +109,6 @@ func compareNames(a, b object) int {
 	}
 	return cmp.Or(cmp.Compare(a.v.txg, b.v.txg), strings.Compare(ak, bk))
 }
-
-func splitSnap(name string) (ds, snap string, ok bool) { return cut(name, "@") }
-
-func cut(s, sep string) (string, string, bool) { return strings.Cut(s, sep) }
 
 func compareBy(t *tx, a, b object, k sortKey) int {
 	if k.name == "name" {
