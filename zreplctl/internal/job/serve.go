@@ -15,7 +15,7 @@ import (
 
 // Event is a line of JSON that serve writes for the daemon.
 type Event struct {
-	Event   string `json:"event"`             // hello, send, receive, list or idle
+	Call    string `json:"call"`              // hello, send, receive, list; idle when one has ended
 	Run     string `json:"run,omitempty"`     // of hello: the client's run
 	Dataset string `json:"dataset,omitempty"` // of send and receive
 }
@@ -36,12 +36,12 @@ func (p Programs) Serve(ctx context.Context, c *config.Config, client string, in
 		}
 	}
 	service := &endpoint.Service{Client: client,
-		Hello: func(run string) error { tell(Event{Event: "hello", Run: run}); return nil },
+		Hello: func(run string) error { tell(Event{Call: "hello", Run: run}); return nil },
 		Doing: func(what, dataset string) {
 			if what == "" {
 				what = "idle"
 			}
-			tell(Event{Event: what, Dataset: dataset})
+			tell(Event{Call: what, Dataset: dataset})
 		}}
 	server := &rpc.Server{}
 	switch j.Type {
