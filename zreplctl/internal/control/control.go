@@ -149,8 +149,14 @@ func serveOne(ctx context.Context, conn *net.UnixConn, d Daemon) {
 	server(d).Serve(ctx, f, f)
 }
 
+// limits leave room for the status of half a million datasets.
+var limits = rpc.Limits{JSON: maxStatus, Line: maxStatus}
+
+const maxStatus = 128 << 20
+
 func server(d Daemon) *rpc.Server {
-	s := &rpc.Server{Limits: rpc.Limits{Idle: time.Minute, Heartbeat: time.Second}}
+	s := &rpc.Server{Limits: limits}
+	s.Limits.Idle, s.Limits.Heartbeat = time.Minute, time.Second
 	s.Handle(callHello, func(context.Context, struct{}) (int, error) { return Version, nil })
 	s.Handle(callStatus, func(context.Context, struct{}) (Status, error) { return d.Status(), nil })
 	s.Handle(callWatch, func(ctx context.Context, _ struct{}) (iter.Seq2[Status, error], error) {
@@ -212,6 +218,7 @@ func dial(ctx context.Context, sockpath string) (*client, error) {
 	if err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
+	calls.Limits = limits
 	c := &client{calls, f}
 	var version int
 	if err := c.Call(ctx, callHello, nil, &version); err != nil {
