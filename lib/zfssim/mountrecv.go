@@ -1,5 +1,7 @@
 package zfssim
 
+import "os"
+
 // mountFrom mounts a dataset whose contents are a tree that is not committed yet.
 func (t *tx) mountFrom(d *ds, tree string) error {
 	dir, err := t.staged()
