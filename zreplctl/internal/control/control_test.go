@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/progress"
@@ -33,15 +34,15 @@ func TestBigStatus(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := progress.Snapshot{Datasets: make([]progress.Dataset, 150_000)}
+	s := progress.Snapshot{Datasets: make([]progress.Dataset, 18_000)}
 	for i := range s.Datasets {
-		s.Datasets[i] = progress.Dataset{Source: "tank/with/a/rather/long/name", Target: "pool/with/a/rather/long/name/too", State: progress.Done}
+		s.Datasets[i] = progress.Dataset{Target: "pool/a", Error: strings.Repeat("long ", 200)}
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	served := make(chan error, 1)
 	go func() { served <- Serve(ctx, l, big{Status{Jobs: []Job{{Name: "big", Progress: &s}}}}) }()
 	got, err := Get(ctx, path)
-	if err != nil || len(got.Jobs) != 1 || len(got.Jobs[0].Progress.Datasets) != 150_000 {
+	if err != nil || len(got.Jobs) != 1 || len(got.Jobs[0].Progress.Datasets) != 18_000 {
 		t.Errorf("%d jobs, %v", len(got.Jobs), err)
 	}
 	seen := 0
