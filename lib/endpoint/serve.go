@@ -33,10 +33,10 @@ func (v *Service) register(s *rpc.Server, role string) {
 		if in.Protocol != transfer.Protocol {
 			return transfer.Welcome{}, fmt.Errorf("client speaks protocol %d, this server %d", in.Protocol, transfer.Protocol)
 		}
-		if err := CheckID(in.Run); err != nil {
+		if err := CheckID(in.Run); err != nil && in.Run != "" {
 			return transfer.Welcome{}, fmt.Errorf("bad run id: %w", err)
 		}
-		if v.Hello != nil && !v.greeted {
+		if v.Hello != nil && !v.greeted && in.Run != "" {
 			if err := v.Hello(in.Run); err != nil {
 				return transfer.Welcome{}, err
 			}

@@ -11,7 +11,8 @@ import "github.com/zrepl-tools/zrepl-tools/lib/dataset"
 // Protocol is the version of the calls below; both ends say theirs in Hello.
 const Protocol = 1
 
-// Hello opens a connection. Run is the same on all connections of one run.
+// Hello opens a connection. Run is the same on all connections of one run, and
+// empty for one who only looks, which does not end an older run.
 type Hello struct {
 	Protocol int    `json:"protocol"`
 	Run      string `json:"run"`

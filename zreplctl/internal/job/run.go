@@ -147,7 +147,7 @@ func (r *Run) Abandon(ctx context.Context, dry bool) ([]replicate.Left, error) {
 
 // Plan returns what a run would do, and changes nothing.
 func (r *Run) Plan(ctx context.Context) ([]plan.Result, error) {
-	sender, receiver, closeAll, err := r.Programs.ends(r.Job, runID())
+	sender, receiver, closeAll, err := r.Programs.ends(r.Job, "")
 	if err != nil {
 		return nil, err
 	}
