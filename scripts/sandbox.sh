@@ -230,10 +230,14 @@ stop_daemon() {
   daemon=
 }
 
-# sshd_usable says whether this machine has an sshd that would let the caller in; sshd lets nobody into
-# an account that is locked.
+# sshd_usable says whether this machine has an sshd that lets the caller in. It does not let in an
+# account that is locked or has no shell.
 sshd_usable() {
-  [ -x "$(sshd_path)" ] && command -v ssh-keygen >/dev/null && ! grep -q "^$(id -un):!" /etc/shadow 2>/dev/null
+  [ -x "$(sshd_path)" ] && command -v ssh-keygen >/dev/null || return 1
+  start_sshd true && ssh -F none -i "$work/ssh/key" -p "$port" -o UserKnownHostsFile="$work/ssh/known_hosts" \
+    -o BatchMode=yes 127.0.0.1 </dev/null >/dev/null 2>&1 && return
+  stop_sshd
+  return 1
 }
 sshd_path() { command -v sshd || echo /usr/sbin/sshd; }
 
