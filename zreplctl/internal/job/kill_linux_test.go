@@ -150,3 +150,37 @@ func TestReconnect(t *testing.T) {
 	w.equal("holds of the dataset", slices.DeleteFunc(w.holds(), func(h string) bool { return !strings.Contains(h, "a/x@") }),
 		"a/x@s1 zreplctl_source_me", "b/back/a/x@s1 zreplctl_last_fetch")
 }
+
+// TestTerminate stops a pull by a signal: it ends what it started, at once.
+func TestTerminate(t *testing.T) {
+	t.Parallel()
+	for _, kind := range [][2]string{{"pull", "fetch"}, {"local", "mirror"}, {"push", "pushit"}} {
+		w := newWorld(t)
+		w.tree()
+		w.fill("a/x", 8<<20)
+		w.snapshot("s1")
+		w.write("sim/faults", "on=send match=a/x@s1 rate=500000\n")
+		run := w.command("zreplctl", "-config", w.path("c.yml"), kind[0], "-skip", "snapshot,prune", kind[1])
+		var said bytes.Buffer
+		run.Stderr = &said
+		if err := run.Start(); err != nil {
+			t.Fatal(err)
+		}
+		w.find("zfs", " receive ", "/x@s1")
+		run.Process.Signal(syscall.SIGTERM)
+		begun := time.Now()
+		run.Wait()
+		if code := run.ProcessState.ExitCode(); code != 128+int(syscall.SIGTERM) || strings.Count(said.String(), "\n") != 1 {
+			t.Errorf("%s: exit status %d: %s", kind[0], code, said.String())
+		}
+		for len(w.processes()) > 0 && time.Since(begun) < 10*time.Second {
+			time.Sleep(20 * time.Millisecond)
+		}
+		if left := w.processes(); len(left) > 0 {
+			t.Errorf("%s: after %v there are still %v", kind[0], time.Since(begun), left)
+		}
+		t.Logf("%s: over after %v: %s", kind[0], time.Since(begun).Round(time.Millisecond), strings.TrimSpace(said.String()))
+		w.write("sim/faults", "")
+		w.done(kind[0], kind[1])
+	}
+}
