@@ -193,6 +193,7 @@ func TestBadReplies(t *testing.T) {
 		want  string
 	}{
 		"greeting":     {[]byte("Welcome to Example 4.2\n\x1b[1mLast login: today\n"), "login greeting"},
+		"echo":         {append([]byte("Welcome to prod1\n"), message(request("echo", "json", "json"), "{}", 9)...), `says "Welcome to prod1", which looks like a login`},
 		"short text":   {[]byte("no\n"), `says "no"`},
 		"shell":        {[]byte("sh: zreplctl: command not found\n"), "lacks a command"},
 		"password":     {[]byte("root@prod1's password: "), "prompt for a password"},

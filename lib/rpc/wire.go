@@ -1,6 +1,7 @@
 package rpc
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -288,10 +289,14 @@ func (w *wire) words() string {
 			break
 		}
 	}
-	for _, c := range w.head {
-		if c < ' ' && c != '\n' && c != '\r' && c != '\t' && c != 0x1b {
-			return ""
-		}
+	text := w.head
+	if i := bytes.IndexFunc(text, unprintable); i >= 0 {
+		text = text[:bytes.LastIndexByte(text[:i], '\n')+1] // an echo of ours may follow
 	}
-	return child.Clean(string(w.head), 120)
+	return child.Clean(string(text), 120)
+}
+
+// unprintable tells what is in no text for people, save for terminals' escapes.
+func unprintable(c rune) bool {
+	return c < ' ' && c != '\n' && c != '\r' && c != '\t' && c != 0x1b
 }
