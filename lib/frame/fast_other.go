@@ -12,6 +12,7 @@ type fastSender struct{}
 
 func newFastSender(*sender) *fastSender   { return nil }
 func (*fastSender) move(int) (int, error) { return 0, errNotHere }
+func (*fastSender) atHand() bool          { return false }
 func (*fastSender) close()                {}
 
 type fastReceiver struct{}

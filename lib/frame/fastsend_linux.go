@@ -69,6 +69,16 @@ func (f *fastSender) move(most int) (int, error) {
 	return f.send(f.in.fd, min(n, most))
 }
 
+// atHand tells whether there is something in a pipe to be sent, so that it
+// need not be waited for.
+func (f *fastSender) atHand() bool {
+	if f == nil || f.staged != nil {
+		return false
+	}
+	n, err := unix.IoctlGetInt(f.in.fd, unix.TIOCINQ)
+	return err == nil && n > 0
+}
+
 // moveStaged sends what is at hand in an input that is no pipe.
 func (f *fastSender) moveStaged(most int) (int, error) {
 	got, err := splice(f.in.fd, f.staged.w, most)

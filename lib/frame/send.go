@@ -158,8 +158,10 @@ func (s *sender) step() error {
 	if err != nil {
 		return err
 	}
-	if err := s.awaitInput(); err != nil {
-		return err
+	if !s.fast.atHand() {
+		if err := s.awaitInput(); err != nil {
+			return err
+		}
 	}
 	n, err := s.move(most)
 	s.limit.spend(n)
