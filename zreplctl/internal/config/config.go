@@ -68,8 +68,8 @@ type Job struct {
 	Connect *Connect // pull and push
 	Serve   *Serve   // source and push-sink
 
-	// Mapping says which datasets come from where to where: pull, local and
-	// push-sink (which inverts nothing: the names are the client's).
+	// Mapping says which datasets of the sender go where on the receiver:
+	// pull, local, and a push-sink that has no Root.
 	Mapping *mapfilter.Rules
 	// Datasets says which datasets take part: source, push, autosnap, prune.
 	Datasets *mapfilter.Rules

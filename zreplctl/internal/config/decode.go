@@ -21,8 +21,9 @@ type decoder struct {
 	meant    map[string]bool  // keys suggested for unknown ones of the dictionary at hand
 }
 
-// maxVisits bounds what aliases can make of a small file.
-const maxVisits = 200_000
+// maxVisits bounds what aliases can make of a small file. Without them the
+// largest file comes to less.
+const maxVisits = 600_000
 
 // maxProblems bounds what is shown of a file that is wrong all over.
 const maxProblems = 100
@@ -64,20 +65,43 @@ func (d *decoder) err() error {
 }
 
 // resolve follows an alias and counts the visit; false when there were too
-// many, which is said once.
+// many.
 func (d *decoder) resolve(n *yaml.Node) (*yaml.Node, bool) {
-	d.visits++
-	if d.visits == maxVisits {
-		d.wrong(n, "more than %d values: aliases repeat too much", maxVisits)
-	}
+	ok := d.spend(n, 1)
 	if n.Kind == yaml.AliasNode {
 		n = n.Alias
 	}
-	return n, d.visits < maxVisits
+	return n, ok
+}
+
+// spend counts visits and says once when they were too many.
+func (d *decoder) spend(n *yaml.Node, visits int) bool {
+	if d.visits <= maxVisits && d.visits+visits > maxVisits {
+		d.wrong(n, "aliases repeat too much: more than %d values", maxVisits)
+	}
+	d.visits += visits
+	return d.visits <= maxVisits
+}
+
+// spendAll counts what others will read of a node: all that is in it, and
+// each byte of a text as much as perByte says.
+func (d *decoder) spendAll(n *yaml.Node, perByte float64) bool {
+	if !d.spend(n, 1+int(float64(len(n.Value))*perByte)) {
+		return false
+	}
+	if n.Kind == yaml.AliasNode {
+		return d.spendAll(n.Alias, perByte)
+	}
+	for _, part := range n.Content {
+		if !d.spendAll(part, perByte) {
+			return false
+		}
+	}
+	return true
 }
 
 // dict calls set for each key of a dictionary that is among keys, and reports
-// all others. set returns false for a key that does not belong after all.
+// all others.
 func (d *decoder) dict(n *yaml.Node, what string, keys []string, set func(key string, k, v *yaml.Node)) bool {
 	n, ok := d.resolve(n)
 	if !ok {

@@ -213,7 +213,5 @@ func (d *decoder) fill(j *Job) {
 	if !j.Sends() {
 		j.Send = Send{}
 	}
-	if j.Parallel == 0 {
-		j.Parallel = 1
-	}
+	j.Parallel = max(j.Parallel, 1)
 }

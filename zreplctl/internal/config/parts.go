@@ -73,7 +73,7 @@ func (d *decoder) serve(n *yaml.Node, what string) *Serve {
 // rules reads a map, or a filter.
 func (d *decoder) rules(n *yaml.Node, what string, isMap bool) *mapfilter.Rules {
 	n, ok := d.resolve(n)
-	if !ok {
+	if !ok || n.Kind == yaml.MappingNode && !d.spendAll(n, 1./16) {
 		return nil
 	}
 	read := mapfilter.FilterFromYAML

@@ -15,9 +15,12 @@ func (d *decoder) policy(n *yaml.Node, what string) *retention.Policy {
 	var p *retention.Policy
 	keep := false
 	ok := d.dict(n, what, []string{"policy", "grid", "keep"}, func(key string, _, v *yaml.Node) {
-		if key == "keep" {
+		switch key {
+		case "keep":
 			keep = true
 			p = d.keepList(v, what+": keep")
+		case "grid":
+			d.short(v, what+": grid")
 		}
 	})
 	if !ok || len(d.problems) > before {
@@ -38,8 +41,11 @@ func (d *decoder) keepList(n *yaml.Node, what string) *retention.Policy {
 		number++
 		part, before := fmt.Sprintf("%s: rule %d", what, number), len(d.problems)
 		d.dict(v, part, []string{"type", "grid", "count", "regex", "negate"}, func(key string, _, v *yaml.Node) {
-			if key == "type" {
+			switch key {
+			case "type":
 				d.word(v, part+": type", "grid", "last_n", "regex", "not_replicated")
+			case "grid", "regex":
+				d.short(v, part+": "+key)
 			}
 		})
 		if len(d.problems) == before {
@@ -53,7 +59,20 @@ func (d *decoder) keepList(n *yaml.Node, what string) *retention.Policy {
 	return d.retention(n, what)
 }
 
+// maxRule is the longest text of a grid or a regex, in bytes.
+const maxRule = 1024
+
+// short reports a text that is too long to be meant.
+func (d *decoder) short(n *yaml.Node, what string) {
+	if n, ok := d.resolve(n); ok && len(n.Value) > maxRule {
+		d.wrong(n, "%s: %d bytes: at most %d", what, len(n.Value), maxRule)
+	}
+}
+
 func (d *decoder) retention(n *yaml.Node, what string) *retention.Policy {
+	if !d.spendAll(n, 1) { // a regexp grows when it is compiled
+		return nil
+	}
 	p, err := retention.FromYAML(n, "")
 	if err != nil {
 		d.placed(n, what, err)

@@ -109,7 +109,14 @@ func TestHostile(t *testing.T) {
 	fill := func(start, part, end string) string {
 		return start + strings.Repeat(part, (size-len(start)-len(end))/len(part)) + end
 	}
+	half := func(part string) string { return strings.Repeat(part, size/2/len(part)) }
+	pull := "- {name: a, type: pull, connect: {type: exec, command: [x]}, mapping: "
 	for name, text := range map[string]string{
+		"same rules":  fill("x: &x\n"+half("  \"a\": ok\n")+"jobs:\n", pull+"*x}\n", ""),
+		"same regex":  fill("x: &x {type: regex, regex: "+half("a")+"}\njobs:\n", pull+"{\"<\": b}, keep: [*x,*x,*x]}\n", ""),
+		"same grid":   fill("x: &x "+half("1x1d|")+"1x1d\njobs:\n", pull+"{\"<\": b}, prune: {policy: grid, grid: *x}}\n", ""),
+		"short regex": fill("x: &x {type: regex, regex: "+strings.Repeat("a*", maxRule/2)+"}\njobs:\n", pull+"{\"<\": b}, keep: [*x,*x,*x]}\n", ""),
+		"short grid":  fill("x: &x "+strings.Repeat("1x1d|", maxRule/5-1)+"1x1d\njobs:\n", pull+"{\"<\": b}, prune: {policy: grid, grid: *x}}\n", ""),
 		"brackets":    fill("jobs: ", "[", ""),
 		"braces":      fill("jobs: ", "{a: ", ""),
 		"dashes":      fill("", "- ", "a"),
