@@ -55,6 +55,9 @@ func (z *cmd) checkSetting(prop, text string, takes int, verb string) (stored, w
 	case p.readonly, p.once && verb == "set":
 		return "", "'" + p.name + "' is readonly"
 	}
+	if n, ok := parseSize(text); ok && p.name == "recordsize" && (n < 512 || n > z.trait().maxRecord || n&(n-1) != 0) {
+		return "", "'recordsize' must be power of 2 from 512B to " + nice(z.trait().maxRecord)
+	}
 	return checkValue(p, text)
 }
 
@@ -84,8 +87,6 @@ func checkValue(p *propdef, text string) (stored, why string) {
 			return "", "bad numeric value '" + text + "'"
 		case text == "none" && (p.name == "volsize" || p.name == "recordsize"):
 			return "", "'none' is disallowed for property"
-		case p.name == "recordsize" && (n < 512 || n > 16<<20 || n&(n-1) != 0):
-			return "", "'recordsize' must be power of 2 from 512B to 16M"
 		case p.name == "volblocksize" && (n < 512 || n > 128<<10 || n&(n-1) != 0):
 			return "", "'volblocksize' must be power of 2 from 512B to 128K"
 		}

@@ -145,7 +145,7 @@ func (z *cmd) keepSnap(t *tx, v object, o *options) string {
 	case !z.permitted(t, v.d, "destroy"):
 		return fmt.Sprintf("cannot destroy snapshot %s: permission denied", v.name())
 	case len(v.v.Holds) > 0 && !o.has('d'):
-		return fmt.Sprintf("cannot destroy snapshot %s: it's being held. Run 'zfs holds -r %s' to see holders.", v.name(), v.name())
+		return fmt.Sprintf("cannot destroy snapshot %s: %s", v.name(), t.trait.heldText(v.name()))
 	case len(clones) > 0 && !o.has('d'):
 		return fmt.Sprintf("cannot destroy '%s': snapshot has dependent clones\nuse '-R' to destroy the following datasets:\n%s", v.name(), strings.Join(clones, "\n"))
 	case t.sending(v):

@@ -76,7 +76,7 @@ func (z *cmd) refuseHeld(t *tx, victims []*ds) int {
 		for _, v := range t.snapshots(d) {
 			switch {
 			case len(v.Holds) > 0:
-				z.fail(1, "cannot destroy snapshot %s: it's being held. Run 'zfs holds -r %s' to see holders.", v.full(d), v.full(d))
+				z.fail(1, "cannot destroy snapshot %s: %s", v.full(d), t.trait.heldText(v.full(d)))
 				bad = true
 			case t.sending(object{d, v}):
 				z.fail(1, "cannot destroy snapshot %s: dataset is busy", v.full(d))

@@ -26,6 +26,7 @@ const (
 	headerSub      = 1 // DMU_SUBSTREAM
 	headerCompound = 2 // DMU_COMPOUNDSTREAM
 
+	featureSpill      = 1 << 2
 	featureEmbed      = 1 << 16
 	featureLZ4        = 1 << 17
 	featureLarge      = 1 << 19

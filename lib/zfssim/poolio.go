@@ -40,7 +40,7 @@ func (z *cmd) poolGet(args []string) int {
 		for _, name := range names {
 			p := t.pool(name)
 			if p == nil {
-				z.fail(1, "Cannot get properties of %s: no such pool available.", name)
+				z.fail(1, z.trait().getNoPool, name)
 				code = 1
 				continue
 			}

@@ -15,6 +15,7 @@ type receiving struct {
 	omit   map[string]bool
 	in     *recordReader
 	first  *record
+	taken  int    // substreams that were not there already
 	verb   string // "receive new filesystem stream" and the like
 }
 
@@ -136,6 +137,7 @@ func (r *receiving) one(rec *record, c *compound, to *recvTarget) int {
 		return code
 	}
 	defer w.close()
+	r.taken++
 	err := r.copy(w)
 	if err == nil {
 		err = w.flush()

@@ -21,6 +21,11 @@ func (r *receiving) complete(t *tx, w *incoming, to *recvTarget) int {
 	if p.From != 0 && base.v == nil {
 		return -z.fail(1, "cannot %s: most recent snapshot of %s does not\nmatch incremental source", r.verb, d.name)
 	}
+	if p.From == 0 && !d.New && !p.Force {
+		t.dropPartial(d)
+		w.done(t)
+		return z.fail(1, "cannot %s: destination %s has been modified\nsince most recent snapshot", r.verb, d.name)
+	}
 	tree, h, err := t.applyLog(w, base)
 	if err != nil {
 		t.dropPartial(d)
@@ -30,6 +35,9 @@ func (r *receiving) complete(t *tx, w *incoming, to *recvTarget) int {
 	if t.bounded(d) && treeSize(tree) > t.room(d)+t.used(d) {
 		t.dropPartial(d)
 		w.done(t)
+		if d.pool.Size >= defaultPoolSize || t.poolRoom(d) > treeSize(tree) {
+			return z.fail(1, "cannot %s: destination %s space quota exceeded.", r.verb, d.name)
+		}
 		return z.fail(1, "cannot %s: out of space", r.verb)
 	}
 	started := time.Now()

@@ -226,7 +226,7 @@ func (r *receiving) beginResume(t *tx, d *ds, b *beginRecord, to *recvTarget) (*
 	if r.o.has('n') {
 		return nil, 0
 	}
-	p.Keep = r.o.has('s')
+	p.Keep, p.Force = r.o.has('s'), r.o.has('F')
 	w, err := t.startLog(d, false)
 	if err != nil {
 		return nil, -z.fail(1, "cannot receive resume stream: %v", err)

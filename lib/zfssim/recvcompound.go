@@ -25,6 +25,9 @@ func (r *receiving) compound(rec *record) int {
 	for {
 		sub, err := r.in.next()
 		if err == nil && sub.kind == drrEnd {
+			if c.Replicate && r.taken == 0 && len(c.Sets) > 1 && !z.trait().skipAll {
+				return z.fail(1, "cannot receive: failed to read from stream")
+			}
 			return result
 		}
 		if code := r.badFirst(sub, err); code != 0 {

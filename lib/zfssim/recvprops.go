@@ -12,7 +12,6 @@ func (r *receiving) props(d *ds, sent *sentDS, fresh, top bool) {
 				d.Received[name] = text
 			}
 		}
-		d.Hidden = nil
 	}
 	if d.Props == nil {
 		d.Props = map[string]string{}

@@ -232,6 +232,9 @@ type resumePoint struct {
 
 func features(o *options, s *source) uint64 {
 	f := uint64(0)
+	if !s.d.Volume {
+		f |= featureSpill
+	}
 	if o.has('L') && (s.to.Large || s.d.large()) || o.has('w') && (s.to.Large || s.d.large()) {
 		f |= featureLarge
 	}

@@ -24,7 +24,7 @@ func (z *cmd) announce(o *options, plan *sendPlan) {
 		if !o.has('v') && !o.has('P') {
 			continue
 		}
-		full, from := s.to.full(s.d), strings.TrimPrefix(s.from, "@")
+		full, from := s.to.full(s.d), strings.TrimPrefix(shown(o, s), "@")
 		switch {
 		case o.has('P') && s.from == "":
 			fmt.Fprintf(w, "full\t%s\t%d\n", full, n)
@@ -33,7 +33,7 @@ func (z *cmd) announce(o *options, plan *sendPlan) {
 		case s.from == "":
 			fmt.Fprintf(w, "full send of %s estimated size is %s\n", full, bytesText(n))
 		default:
-			fmt.Fprintf(w, "send from %s to %s estimated size is %s\n", s.from, full, bytesText(n))
+			fmt.Fprintf(w, "send from %s to %s estimated size is %s\n", shown(o, s), full, bytesText(n))
 		}
 	}
 	switch {
@@ -49,4 +49,12 @@ func (z *cmd) progress(o *options, s *source) {
 	if o.has('v') && !o.has('P') {
 		fmt.Fprintf(z.err, "TIME        SENT   SNAPSHOT %s\n", s.to.full(s.d))
 	}
+}
+
+// shown is the base's name as it is told: short in -R and -I streams only.
+func shown(o *options, s *source) string {
+	if s.base != nil && !o.has('R') && !o.has('I') && strings.HasPrefix(s.from, "@") {
+		return s.d.name + s.from
+	}
+	return s.from
 }

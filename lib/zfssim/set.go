@@ -51,7 +51,7 @@ func (z *cmd) setOne(t *tx, name string, props map[string]string, keep bool) int
 	}
 	checked, ok := z.checkSettings(t, name, props, target.take(), "set")
 	if !ok {
-		return -255
+		return -t.trait.setFailed
 	}
 	if target.v != nil {
 		setVersion(target, checked)
@@ -63,11 +63,11 @@ func (z *cmd) setOne(t *tx, name string, props map[string]string, keep bool) int
 			perm = "userprop"
 		}
 		if !z.permitted(t, target.d, perm) {
-			return -255 * z.fail(1, "cannot set property for '%s': permission denied", name)
+			return -t.trait.setFailed * z.fail(1, "cannot set property for '%s': permission denied", name)
 		}
 	}
 	if why := t.refuseSet(target.d, checked); why != "" {
-		return -255 * z.fail(1, "cannot set property for '%s': %s", name, why)
+		return -t.trait.setFailed * z.fail(1, "cannot set property for '%s': %s", name, why)
 	}
 	return z.applySet(t, target.d, checked, keep)
 }
@@ -136,8 +136,11 @@ func (z *cmd) applySet(t *tx, d *ds, props map[string]string, keep bool) int {
 
 // remount mounts again what was mounted, and d itself where it now can be.
 func (z *cmd) remount(t *tx, d *ds, was []*ds, also bool) int {
-	if also {
+	switch {
+	case also && t.trait.mountBelow:
 		was = t.tree(d.name, -1)
+	case also && !slices.Contains(was, d):
+		was = append([]*ds{d}, was...)
 	}
 	for _, m := range was {
 		v, _ := m.own("canmount")

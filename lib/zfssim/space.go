@@ -12,7 +12,10 @@ import (
 // Space is counted simply: a dataset refers to the data of its tree and some
 // metadata; snapshots hold what they had when they were made.
 
-const baseSize = 24576 // of an empty filesystem
+const (
+	baseSize = 24576 // of an empty filesystem
+	embedded = 112   // bytes that ZFS keeps in the block pointer itself
+)
 
 // treeSize is the allocated size of a tree's files, in bytes.
 func treeSize(root string) uint64 {
@@ -24,7 +27,7 @@ func treeSize(root string) uint64 {
 		if e.IsDir() && path != root && isMount(path) {
 			return fs.SkipDir
 		}
-		if info, err := e.Info(); err == nil && info.Mode().IsRegular() {
+		if info, err := e.Info(); err == nil && info.Mode().IsRegular() && info.Size() > embedded {
 			if st, ok := info.Sys().(*syscall.Stat_t); ok {
 				total += uint64(st.Blocks) * 512
 			}
@@ -173,8 +176,7 @@ func (t *tx) countUsed(d *ds) uint64 {
 }
 
 func (t *tx) available(d *ds) uint64 {
-	root := t.get(d.pool.Name)
-	left := sub(d.pool.Size-d.pool.Size/32, t.used(root))
+	left := t.poolRoom(d)
 	for at := d; at != nil; at = t.get(parentOf(at.name)) {
 		if v, ok := at.own("quota"); ok {
 			if q, err := strconv.ParseUint(v.text, 10, 64); err == nil && q > 0 {
@@ -237,4 +239,9 @@ func (t *tx) room(d *ds) uint64 {
 		return math.MaxUint64 / 2
 	}
 	return t.available(d)
+}
+
+// poolRoom is what the pool has left, whatever the quotas say.
+func (t *tx) poolRoom(d *ds) uint64 {
+	return sub(d.pool.Size-d.pool.Size/32, t.used(t.get(d.pool.Name)))
 }

@@ -284,3 +284,19 @@ func TestReadsNoFurther(t *testing.T) {
 	}
 	sameTrees(t, s.snapDir("tank/a@two"), s.snapDir("tank/b@two"))
 }
+
+// TestRealToken reads a token that OpenZFS 2.1 made, and would write it so.
+func TestRealToken(t *testing.T) {
+	const real = "1-caa47f81e-f0-789c636064000310a500c4ec50360710e72765a52697303030419460caa7a515a7968064b8e0f26c48f2499525a9c5403a409007abfe92fcf4d2cc140686d5113b7c57fdfd734e03499e132c9f97989b0aa4b3f5131df2f352a1ce609080ea87b93b35372935253f1b6c3e379278727e6e41516a7131500a0e00a0e31d7d"
+	k, err := decodeToken(real)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := token{To: 0xcefcfdaa4db858ab, ToName: "tk/a@one", Object: 2, Offset: 0xa0000, Bytes: 0xc1150, Embed: true, Compress: true}
+	if *k != want {
+		t.Errorf("got %+v", *k)
+	}
+	if size := strings.Split(k.encode(), "-")[2]; size != "f0" {
+		t.Errorf("packed it has %s bytes, with OpenZFS f0", size)
+	}
+}

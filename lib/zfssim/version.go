@@ -1,18 +1,29 @@
 package zfssim
 
+import "strings"
+
 // A trait is what differs between versions of OpenZFS.
 type trait struct {
 	volblock    uint64 // default volblocksize
 	compression string // default
 	badProp     string // what receive says before "invalid property" of -o and -x
-	resumeOver  bool   // receive knows that a resumed full stream meets an existing dataset
+	resumeOver  bool   // receive refuses at once a resumed full stream over a dataset, without -F; before, it ran to its end and lost everything
+	setFailed   int    // exit status of a set that is refused
+	held        string // why a held snapshot stays, %s being its name
+	maxRecord   uint64 // largest recordsize
+	mountBelow  bool   // a new mountpoint mounts what is below and was not mounted
+	getNoPool   string // zpool get of a pool that is not there
+	skipAll     bool   // a -R stream of what is all there already is fine
 }
 
 // traits are the differences that scripts/conformance found between 2.1 and
 // 2.3; ZFS_SIM_VERSION chooses.
 var traits = map[string]trait{
-	"2.1": {volblock: 8192, compression: "off", badProp: "cannot receive"},
-	"2.3": {volblock: 16384, compression: "on", badProp: "cannot receive: cannot receive", resumeOver: true},
+	"2.1": {volblock: 8192, compression: "off", badProp: "cannot receive",
+		setFailed: 1, held: "dataset is busy", maxRecord: 1 << 20, getNoPool: "cannot open '%s': no such pool"},
+	"2.3": {volblock: 16384, compression: "on", badProp: "cannot receive: cannot receive", resumeOver: true,
+		setFailed: 255, held: "it's being held. Run 'zfs holds -r %s' to see holders.", maxRecord: 16 << 20,
+		mountBelow: true, getNoPool: "Cannot get properties of %s: no such pool available.", skipAll: true},
 }
 
 func (z *cmd) trait() trait {
@@ -20,4 +31,8 @@ func (z *cmd) trait() trait {
 		return t
 	}
 	return traits["2.3"]
+}
+
+func (t trait) heldText(name string) string {
+	return strings.ReplaceAll(t.held, "%s", name)
 }

@@ -36,15 +36,7 @@ t zfs create "cona/b%c"
 t zfs create "cona/b!c"
 t zfs create cona/.
 t zfs create cona/..
-x=abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyz
-t zfs create cona/$x$x$x
-t zfs create cona/$x$x${x%??????????????????????????????????????????????????????????}
-t zfs snapshot cona/a@$x$x$x
-t zfs bookmark cona/a@one cona/a#$x$x$x
-t zfs list cona/$x$x$x
-t zfs create cona/$x$x
-t zfs snapshot cona/$x$x@$x
-t zfs rename cona/a cona/$x$x$x
+t zfs create cona/0123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789
 t zfs create -p cona/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d
 t zfs create "cona/with space"
 t zfs list -H -o name,type,mounted -r cona

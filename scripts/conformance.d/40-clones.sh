@@ -17,14 +17,12 @@ t zfs clone cona/c@one cona/a@b
 t cat $D/mnt/cona/clone/file
 t cat $D/mnt/cona/clone2/file
 t zfs get -H -o name,value origin cona/clone cona/c
-t zfs destroy -R cona/yes
-t zfs get -H -o value clones cona/c@one
 t zfs destroy cona/c@one
 t zfs destroy cona/c@one,two
 t zfs destroy -r cona/c
 t zfs destroy -nv -R cona/c@one
 t zfs destroy -R cona/c@one
-t zfs list -H -o name -r -t all cona/c
+t zfs list -H -o name -r -t all cona/c cona/yes
 t zfs promote cona/clone2
 t zfs list -H -o name,origin -r -t all cona/c cona/clone2
 t zfs promote cona/clone2

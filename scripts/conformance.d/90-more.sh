@@ -1,3 +1,18 @@
+section names too long
+q zfs create -p cona/a
+q zfs snapshot cona/a@one
+x=abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyz
+t zfs create cona/$x$x$x
+t zfs create cona/$x$x${x%??????????????????????????????????????????????????????????}
+t zfs snapshot cona/a@$x$x$x
+t zfs bookmark cona/a@one cona/a#$x$x$x
+t zfs list cona/$x$x$x
+t zfs create cona/$x$x
+t zfs snapshot cona/$x$x@$x
+t zfs rename cona/a cona/$x$x$x
+long=${x}${x}abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyz
+t zfs hold $long cona/a@one
+t zfs release $long cona/a@one
 section resumed over a placeholder
 q zfs create -p cona/m
 q zfs create conb/m
@@ -71,3 +86,12 @@ q zpool destroy cons
 q zfs create -o quota=20M conb/quota
 r $D/big zfs receive -u conb/quota/big
 t zfs list -H -o name -r conb/quota
+section destroying trees
+q zfs create -p cona/g/kid
+q zfs snapshot -r cona/g@one
+t zfs destroy -nvr cona/g
+t zfs destroy -nvpr cona/g
+t zfs destroy -vr cona/g@one
+q zfs snapshot -r cona/g@two
+t zfs destroy -vr cona/g
+t zfs list -H -t all -o name -r cona/g
