@@ -168,8 +168,10 @@ func (r *streamRun) send(dst, base, last string) {
 			r.t.Fatalf("a stream cut after %d of %d bytes was received", cut, len(stream))
 		}
 		r.cuts++
-		token := strings.TrimSpace(r.ok("zfs", "get", "-H", "-o", "value", "receive_resume_token", dst))
-		stream = r.ok("zfs", "send", "-t", token)
+		out, _, code := r.run(nil, "zfs", "get", "-H", "-o", "value", "receive_resume_token", dst)
+		if token := strings.TrimSpace(out); code == 0 && token != "-" {
+			stream = r.ok("zfs", "send", "-t", token)
+		} // otherwise nothing came, and nothing was kept
 	}
 	if errs, code := r.recv(stream, "-s", "-u", dst); code != 0 {
 		r.t.Fatalf("receive: %s", errs)
