@@ -21,7 +21,7 @@ func TestKilledAtAnyMoment(t *testing.T) {
 		s.ok("zfs", "create", "-p", fmt.Sprintf("tank/c%d/kid", c))
 		write(t, s.mnt("tank", fmt.Sprint("c", c), "file"), strings.Repeat("x", 300<<10))
 	}
-	rounds := heavy(60, 1000)
+	rounds := heavy(60, 2200) // about half of them end before the kill
 	var wg sync.WaitGroup
 	callers := make([]*caller, 4)
 	for c := range callers {
