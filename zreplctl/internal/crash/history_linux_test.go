@@ -38,7 +38,7 @@ jobs:
 func TestHistories(t *testing.T) {
 	worlds, size, rounds := 1, 20, 4
 	if heavy() != few {
-		worlds, size = 50, 40
+		worlds, size = 63, 40
 	}
 	seen, n := map[string]int{}, 0
 	for seed := range worlds {
