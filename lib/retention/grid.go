@@ -29,6 +29,7 @@ func ParseGrid(text string) (*Grid, error) {
 	p := &parser{what: "grid", text: text}
 	g := &Grid{text: strings.TrimSpace(text)}
 	var end int64
+	var losing *Interval // the last one that does not keep all, and so the longest of these
 	for {
 		p.spaces()
 		at := p.at
@@ -39,8 +40,11 @@ func ParseGrid(text string) (*Grid, error) {
 		if iv.Count > (math.MaxInt64-end)/iv.Length {
 			return nil, p.errorf(at, "%s reaches back too far", iv.Text)
 		}
-		if prev := shorter(g.intervals, iv); prev != nil {
-			return nil, p.errorf(at, "%s has shorter buckets than %s before it, which does not keep all", iv.Text, prev.Text)
+		if losing != nil && losing.Length > iv.Length {
+			return nil, p.errorf(at, "%s has shorter buckets than %s before it, which does not keep all", iv.Text, losing.Text)
+		}
+		if iv.Keep != KeepAll {
+			losing = &iv
 		}
 		iv.start = end
 		end += iv.Count * iv.Length
@@ -52,17 +56,6 @@ func ParseGrid(text string) (*Grid, error) {
 			return nil, p.errorf(p.at, "| is wanted between two intervals, not %q", p.text[p.at])
 		}
 	}
-}
-
-// shorter returns the interval before next that has longer buckets than next,
-// and could lose what next is there to keep.
-func shorter(before []Interval, next Interval) *Interval {
-	for i := range before {
-		if before[i].Length > next.Length && before[i].Keep != KeepAll {
-			return &before[i]
-		}
-	}
-	return nil
 }
 
 func (p *parser) interval() (iv Interval, err error) {
