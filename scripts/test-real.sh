@@ -27,7 +27,7 @@ manual_pages() {
 # same_as_sim VERSION runs e2e on real OpenZFS and compares what it prints with what zfs-sim made of it.
 same_as_sim() {
   real_status=0
-  scripts/on-zfs -V "$1" -t 900 -bin "$bin" e2e >"$work/e2e-real-$1" 2>&1 || real_status=$?
+  scripts/on-zfs -V "$1" -t 1500 -bin "$bin" e2e >"$work/e2e-real-$1" 2>&1 || real_status=$?
   diff "$work/e2e-sim" "$work/e2e-real-$1" || real_status=1
   tail -n 1 "$work/e2e-real-$1"
   return $real_status
@@ -48,7 +48,7 @@ sed 's/^/# /' /tmp/said
 exit ${status:-0}
 RUN
   chmod +x "$work/conformance-$1/run"
-  scripts/zfsvm run -V "$1" -t 900 "$work/conformance-$1" >"$work/transcript-$1" || { tail -n 20 "$work/transcript-$1"; return 1; }
+  scripts/zfsvm run -V "$1" -t 1500 "$work/conformance-$1" >"$work/transcript-$1" || { tail -n 20 "$work/transcript-$1"; return 1; }
   scripts/conformance -compare "$work/transcript-sim-$1" "$work/transcript-$1"
 }
 
@@ -61,7 +61,7 @@ on() {
   "$@" "$version" >"$kept" 2>&1 </dev/null || ended=$?
   echo "$ended $(($(date +%s) - begin))" >"$kept.ended"
 }
-script() { scripts/on-zfs -V "$2" -t 900 -bin "$bin" "$1"; }
+script() { scripts/on-zfs -V "$2" -t 1500 -bin "$bin" "$1"; }
 e2e_ssh() { script e2e-ssh "$1"; }
 e2e_prune() { script e2e-prune "$1"; }
 e2e_expect() { script e2e-expect "$1"; }

@@ -67,10 +67,10 @@ t zfs set user:x=1 "cona/s#one"
 t zfs hold keep cona/s@one
 t zfs hold keep cona/s@one
 t zfs hold keep cona/s@one cona/s@two
-t zfs holds cona/s@one cona/s@two
-t zfs holds -H cona/s@two
+u zfs holds cona/s@one cona/s@two
+u zfs holds -H cona/s@two
 t zfs hold -r tree cona/s@two
-t zfs holds -H -r cona/s@two
+u zfs holds -H -r cona/s@two
 t zfs hold keep cona/s@nope cona/s@three
 t zfs holds -H cona/s@three
 t zfs hold keep cona/s
@@ -96,7 +96,7 @@ t zfs release
 t zfs release keep cona/s@one
 t zfs release -r tree cona/s@two
 t zfs release keep cona/s@two cona/s@one cona/s@three
-t zfs holds -H cona/s@two cona/s@three
+u zfs holds -H cona/s@two cona/s@three
 t zfs destroy -nv cona/s@two,three,nope
 t zfs destroy -nvp cona/s@two%prop
 t zfs destroy -v cona/s@nope
