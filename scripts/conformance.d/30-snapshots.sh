@@ -4,7 +4,7 @@ q zfs create -p cona/s2
 echo one >$D/mnt/cona/s/file
 t zfs snapshot cona/s@one
 t zfs snapshot cona/s@one
-t zfs snapshot -r cona/s@two
+u zfs snapshot -r cona/s@two
 t zfs snapshot cona/s@three cona/s/kid@three cona/s2@three
 t zfs snapshot cona/s@four cona/s/kid@three cona/s2@four
 t zfs list -H -t snapshot -o name -r cona/s cona/s2
@@ -19,7 +19,7 @@ t zfs snapshot cona/s@a/b
 t zfs snapshot cona/s@a@b
 t zfs snapshot "cona/s@a%b"
 t zfs snapshot -r cona/nope@x
-t zfs snapshot -r cona/s@two
+u zfs snapshot -r cona/s@two
 t zfs snapshot -o user:s=1 cona/s@prop
 t zfs snapshot -o readonly=on cona/s@prop2
 t zfs snapshot -o nonsense cona/s@prop2
@@ -85,7 +85,7 @@ t zfs holds cona/s@nope
 t zfs holds
 t zfs get -H -o value userrefs cona/s@one
 t zfs destroy cona/s@one
-t zfs destroy cona/s@one,three
+u zfs destroy cona/s@one,three
 t zfs list -H -t snapshot -o name cona/s
 t zfs destroy -d cona/s@one
 t zfs get -H -o value defer_destroy cona/s@one
@@ -113,7 +113,7 @@ t zfs destroy -r cona/s@three
 t zfs list -H -t snapshot -o name -r cona/s
 t zfs snapshot -r cona/s@last
 t zfs hold keep cona/s/kid@last
-t zfs destroy -r cona/s
+u zfs destroy -r cona/s
 t zfs list -H -t all -o name -r cona/s
 t zfs release keep cona/s/kid@last
 t zfs destroy -r cona/s@%
