@@ -91,11 +91,10 @@ sandbox_close() {
 
 # await SECONDS COMMAND… runs the command until it succeeds.
 await() {
-  tries=$(($1 * 10))
+  until_second=$(($(date +%s) + $1))
   shift
   until "$@" >/dev/null 2>&1; do
-    tries=$((tries - 1))
-    [ $tries -gt 0 ] || return 1
+    [ "$(date +%s)" -le $until_second ] || return 1
     sleep 0.1
   done
 }

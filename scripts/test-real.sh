@@ -66,7 +66,6 @@ e2e_ssh() { script e2e-ssh "$1"; }
 e2e_prune() { script e2e-prune "$1"; }
 e2e_expect() { script e2e-expect "$1"; }
 e2e_bytes() { script e2e-bytes "$1"; }
-e2e_kill() { script e2e-kill "$1"; }
 told() { # told VERSION FUNCTION
   read -r ended seconds <"$work/$1.$2.ended" || return 1
   [ "$seconds" -lt 5 ] || echo "took $seconds s"
@@ -84,7 +83,7 @@ real() {
   counted "e2e on zfs-sim" scripts/e2e -bin "$bin"
   cp "$work/log" "$work/e2e-sim"
   (for part in conforms same_as_sim e2e_ssh e2e_prune e2e_expect e2e_bytes; do on 2.3 $part; done) &
-  (for part in conforms same_as_sim e2e_ssh e2e_prune e2e_expect e2e_kill; do on 2.1 $part; done) &
+  (for part in conforms same_as_sim e2e_ssh e2e_prune e2e_expect; do on 2.1 $part; done) &
   wait
   for version in 2.3 2.1; do
     shown_step "zfs-sim conforms to OpenZFS $version" told $version conforms
@@ -94,6 +93,7 @@ real() {
     counted "what is let pass of zfs send, on OpenZFS $version" told $version e2e_expect
   done
   shown "who touches the stream's bytes" told 2.3 e2e_bytes
-  shown "parts of a pull killed" told 2.1 e2e_kill
+  # On zfs-sim: in a machine without hardware support the streams are over before they can be hit.
+  shown "parts of a pull killed" scripts/e2e-kill -bin "$bin"
 }
 real
