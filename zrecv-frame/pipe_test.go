@@ -1,6 +1,8 @@
 package main
 
 import (
+	"os"
+	"os/signal"
 	"strings"
 	"syscall"
 	"testing"
@@ -77,6 +79,7 @@ func TestSignals(t *testing.T) {
 	for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP} {
 		t.Run(sig.String(), func(t *testing.T) {
 			t.Parallel()
+			signal.Notify(make(chan os.Signal, 1), sig) // so that children do not ignore it, as under nohup(1)
 			p := newPlace(t)
 			// The shell itself must not be interrupted before it has the statuses.
 			out, wait := p.start(`trap : INT TERM HUP

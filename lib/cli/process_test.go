@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -47,6 +48,7 @@ func copyRecords() int {
 // and 128 and its number.
 func TestSignal(t *testing.T) {
 	for _, s := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP} {
+		signal.Notify(make(chan os.Signal, 1), s) // so that children do not ignore it, as under nohup(1)
 		c := exec.Command(os.Args[0])
 		c.Env = append(os.Environ(), "CLI_TEST_COPY=1")
 		var errs bytes.Buffer
