@@ -93,6 +93,22 @@ func TestFaultCutAndCorrupt(t *testing.T) {
 	}
 }
 
+// TestFaultRate: half a megabyte takes a quarter of a second each way at 2 MB/s.
+func TestFaultRate(t *testing.T) {
+	s := faultSandbox(t)
+	whole := s.ok("zfs", "send", "tank/a@one")
+	least := time.Duration(len(whole)) * time.Second / 2_000_000
+	s.faults("on=send n=1 rate=2000000", "on=receive n=1 rate=2000000")
+	start := time.Now()
+	if slow := s.ok("zfs", "send", "tank/a@one"); slow != whole || time.Since(start) < least {
+		t.Errorf("send of %d bytes took %v, at least %v expected", len(slow), time.Since(start), least)
+	}
+	start = time.Now()
+	if errs, code := s.recv(whole, "-u", "back/a"); code != 0 || time.Since(start) < least {
+		t.Errorf("receive took %v, at least %v expected: status %d: %s", time.Since(start), least, code, errs)
+	}
+}
+
 func TestFaultNoSpace(t *testing.T) {
 	s := faultSandbox(t)
 	stream := s.ok("zfs", "send", "tank/a@one")
