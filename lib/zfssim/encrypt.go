@@ -1,8 +1,6 @@
 package zfssim
 
-import (
-	"strings"
-)
+import ()
 
 // encrypt gives a new dataset the key its properties ask for, or its parent's.
 func (z *cmd) encrypt(t *tx, d *ds) int {
@@ -46,6 +44,6 @@ func (z *cmd) encrypt(t *tx, d *ds) int {
 	if format == "passphrase" {
 		d.Key.Iters = or(iters, "350000")
 	}
-	d.Key.Hash = d.Key.hash(strings.TrimSpace(text))
+	d.Key.Hash = d.Key.hash(text)
 	return 0
 }

@@ -2,7 +2,6 @@ package zfssim
 
 import (
 	"fmt"
-	"strings"
 )
 
 func (z *cmd) loadKey(args []string) int {
@@ -154,7 +153,7 @@ func (z *cmd) changeKey(args []string) int {
 		if err != nil {
 			return -z.fail(255, "Key change error: %v", err)
 		}
-		k.Hash = k.hash(strings.TrimSpace(text))
+		k.Hash = k.hash(text)
 		d.Key, d.dirty = &k, true
 		return 0
 	})
