@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 )
 
 // point is one way to break a run.
@@ -33,7 +34,10 @@ func (p point) String() string {
 func TestCrash(t *testing.T) {
 	var total atomic.Int64
 	t.Cleanup(func() { t.Logf("%d crash points in all", total.Load()) })
-	for _, s := range scenarios {
+	if random > 0 {
+		t.Logf("ZT_CRASH_POINTS=%d ZT_CRASH_SEED=%d", random, seed)
+	}
+	for i, s := range scenarios {
 		t.Run(s.name, func(t *testing.T) {
 			if realZFS == "" { // whose pools have names that only one can have
 				t.Parallel()
@@ -42,9 +46,7 @@ func TestCrash(t *testing.T) {
 			s.prepare(t, base)
 			goal, points := undisturbed(t, base)
 			all := len(points)
-			if n := heavy(); n > 0 {
-				points = some(points, n)
-			}
+			points = chosen(points, i)
 			tried := explore(t, base, goal, points)
 			total.Add(int64(tried))
 			t.Logf("%s: %d crash points tried, of %d", s.name, tried, all)
@@ -68,9 +70,30 @@ func heavy() int {
 	}
 }
 
-// some picks n points, always the same.
-func some(points []point, n int) []point {
-	rng := rand.New(rand.NewPCG(1, 2))
+// $ZT_CRASH_POINTS is how many points to try in all scenarios together, chosen
+// by chance; $ZT_CRASH_SEED chooses the same again.
+var (
+	random = number("ZT_CRASH_POINTS", 0)
+	seed   = uint64(number("ZT_CRASH_SEED", int(time.Now().UnixNano()&(1<<31-1))))
+)
+
+func number(name string, otherwise int) int {
+	if n, err := strconv.Atoi(os.Getenv(name)); err == nil {
+		return n
+	}
+	return otherwise
+}
+
+// chosen picks the points of a scenario that are tried: where not by chance,
+// always the same.
+func chosen(points []point, scenario int) []point {
+	n, rng := heavy(), rand.New(rand.NewPCG(1, 2))
+	if random > 0 {
+		n, rng = (random+scenario)/len(scenarios), rand.New(rand.NewPCG(seed, uint64(scenario)))
+	}
+	if n == 0 && random == 0 {
+		return points
+	}
 	rng.Shuffle(len(points), func(i, j int) { points[i], points[j] = points[j], points[i] })
 	return points[:min(n, len(points))]
 }
