@@ -53,6 +53,7 @@ var (
 	pageFlag   = regexp.MustCompile(`(?m)^\.It Fl (\S+)`)
 	pageSub    = regexp.MustCompile(`(?m)^\.It Cm ([a-z]+)(.*)$`)
 	inlineFlag = regexp.MustCompile(`Fl (\S+)`)
+	choices    = regexp.MustCompile(`Fl \S+(?: \| \S+)*`) // Fl map | invert
 )
 
 // flagsOf returns the flags that a command's usage shows.
@@ -107,6 +108,9 @@ func manualFlags(t *testing.T, bin string, texts map[string]string) {
 		if !strings.Contains(text, "\n.Sh EXIT STATUS\n") {
 			t.Errorf("%s does not say its exit statuses", program)
 		}
+		if d := cmp.Diff(flags, synopsis(text, flags)); len(subcommands) == 0 && d != "" {
+			t.Errorf("%s: usage -, synopsis +:\n%s", program, d)
+		}
 		described := map[string]string{}
 		for _, m := range pageSub.FindAllStringSubmatch(text, -1) {
 			described[m[1]] = m[2]
@@ -128,6 +132,24 @@ func manualFlags(t *testing.T, bin string, texts map[string]string) {
 			}
 		}
 	}
+}
+
+// synopsis returns the flags that the synopsis of a page shows. Some of one
+// letter stand together there.
+func synopsis(text string, flags []string) (shown []string) {
+	_, text, _ = strings.Cut(text, "\n.Sh SYNOPSIS\n")
+	text, _, _ = strings.Cut(text, "\n.Sh DESCRIPTION\n")
+	for _, choice := range choices.FindAllString(text, -1) {
+		for _, name := range strings.Split(strings.TrimPrefix(choice, "Fl "), " | ") {
+			if slices.Contains(flags, name) {
+				shown = append(shown, name)
+				continue
+			}
+			shown = append(shown, strings.Split(name, "")...)
+		}
+	}
+	slices.Sort(shown)
+	return slices.Compact(shown)
 }
 
 // manualReferences: a page of ours that another refers to is there.
