@@ -40,7 +40,7 @@ func TestCronLines(t *testing.T) {
 	}
 	h := newHost(t, "zroot", "tank")
 	for _, ds := range []string{"zroot/var", "zroot/var/db", "zroot/var/db/pg", "tank/home", "tank/db"} {
-		h.must("zfs", "create", ds)
+		h.Must("zfs", "create", ds)
 	}
 	dir := t.TempDir()
 	for _, name := range []string{"zsnap", "zprune"} {
@@ -48,19 +48,19 @@ func TestCronLines(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	zfs := "#!/bin/sh\nZFS_SIM_ROOT=" + h.root + " exec " + bin + "/zfs \"$@\"\n"
+	zfs := "#!/bin/sh\nZFS_SIM_ROOT=" + h.Root + " exec " + bin + "/zfs \"$@\"\n"
 	if err := os.WriteFile(filepath.Join(dir, "zfs"), []byte(zfs), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	for _, command := range commands {
-		before := len(h.snapshots())
+		before := len(h.Snapshots())
 		cmd := exec.Command("/bin/sh", "-c", command)
 		cmd.Env = []string{"PATH=" + dir + ":/usr/bin:/bin"}
 		cmd.Dir = "/"
 		out, err := cmd.CombinedOutput()
-		if err != nil || strings.HasPrefix(command, "zsnap") && len(h.snapshots()) == before {
+		if err != nil || strings.HasPrefix(command, "zsnap") && len(h.Snapshots()) == before {
 			t.Errorf("%s: %v, %s", command, err, out)
 		}
-		t.Logf("%s: %d snapshots before, %d after", command, before, len(h.snapshots()))
+		t.Logf("%s: %d snapshots before, %d after", command, before, len(h.Snapshots()))
 	}
 }

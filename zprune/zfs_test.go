@@ -15,16 +15,16 @@ import (
 func TestDestroyCountsCommands(t *testing.T) {
 	h := newHost(t, "p")
 	h.fill(11, h.datasets("p", 6)...)
-	out, errs, status := h.run("", "zprune", "-r", "-keep-last", "1", "-destroy", "p")
+	out, errs, status := h.Run("", "zprune", "-r", "-keep-last", "1", "-destroy", "p")
 	if status != 0 || errs != "" || strings.Count(out, "\n") != 60 {
 		t.Errorf("status %d, %d destroyed, %s", status, strings.Count(out, "\n"), errs)
 	}
-	commands := h.commands()
+	commands := h.Commands()
 	destroys := slices.DeleteFunc(slices.Clone(commands), func(c string) bool { return !strings.HasPrefix(c, "zfs destroy ") })
 	if len(destroys) != 6 || len(commands) != 7 {
 		t.Errorf("%d commands, %d of them destroy: want 7 and 6", len(commands), len(destroys))
 	}
-	if left := h.snapshots(); len(left) != 6 {
+	if left := h.Snapshots(); len(left) != 6 {
 		t.Errorf("%d snapshots are left, want 6", len(left))
 	}
 	t.Logf("60 of 66 snapshots of 6 datasets: %d zfs commands", len(commands))
@@ -33,9 +33,9 @@ func TestDestroyCountsCommands(t *testing.T) {
 func TestDestroyLeavesWhatIsHeld(t *testing.T) {
 	h := newHost(t, "p")
 	h.fill(6, h.datasets("p", 2)...)
-	h.must("zfs", "hold", "tag", "p/d00@zrepl_001")
+	h.Must("zfs", "hold", "tag", "p/d00@zrepl_001")
 	// Known from the listing, it is kept and named, and that is all right.
-	_, errs, status := h.run("", "zprune", "-r", "-keep-last", "1", "-destroy", "p")
+	_, errs, status := h.Run("", "zprune", "-r", "-keep-last", "1", "-destroy", "p")
 	if status != 0 || errs != "zprune: kept \"p/d00@zrepl_001\": it is held\n" {
 		t.Errorf("status %d, %s", status, errs)
 	}
@@ -47,14 +47,14 @@ func TestDestroyLeavesWhatIsHeld(t *testing.T) {
 func TestDestroyOfLines(t *testing.T) {
 	h := newHost(t, "p")
 	h.fill(6, h.datasets("p", 2)...)
-	h.must("zfs", "hold", "tag", "p/d00@zrepl_001")
-	lines := h.must("zfs", "list", "-Hp", "-t", "snapshot", "-o", "name,creation,createtxg")
-	h.commands()
-	out, errs, status := h.run(lines, "zprune", "-keep-last", "1", "-destroy")
+	h.Must("zfs", "hold", "tag", "p/d00@zrepl_001")
+	lines := h.Must("zfs", "list", "-Hp", "-t", "snapshot", "-o", "name,creation,createtxg")
+	h.Commands()
+	out, errs, status := h.Run(lines, "zprune", "-keep-last", "1", "-destroy")
 	if status != 1 || strings.Count(errs, "\n") != 1 || !strings.HasPrefix(errs, `zprune: cannot destroy "p/d00@zrepl_001": `) {
 		t.Errorf("status %d, %s", status, errs)
 	}
-	if n := len(h.commands()); n != 3 {
+	if n := len(h.Commands()); n != 3 {
 		t.Errorf("%d zfs commands, want 3", n)
 	}
 	h.expect("p/d00@zrepl_001", "p/d00@zrepl_005", "p/d01@zrepl_005")
@@ -62,7 +62,7 @@ func TestDestroyOfLines(t *testing.T) {
 		t.Errorf("destroyed: %s", out)
 	}
 	// What somebody else has destroyed meanwhile is gone, as was wanted.
-	if _, errs, status := h.run("p/d01@zrepl_000\t1\np/d01@zrepl_009\t9\n", "zprune", "-keep-last", "1", "-destroy"); status != 0 {
+	if _, errs, status := h.Run("p/d01@zrepl_000\t1\np/d01@zrepl_009\t9\n", "zprune", "-keep-last", "1", "-destroy"); status != 0 {
 		t.Errorf("a snapshot that is gone: status %d, %s", status, errs)
 	}
 }
@@ -72,16 +72,16 @@ func TestDestroyOfLines(t *testing.T) {
 func TestDestroyGoesOn(t *testing.T) {
 	h := newHost(t, "p")
 	h.fill(9, h.datasets("p", 3)...)
-	h.env = []string{"ZFS_SIM_FAULTS=on=destroy match=p/d01@ from=1 fail=1 message=internal error: out of luck"}
-	out, errs, status := h.run("", "zprune", "-r", "-keep-last", "1", "-destroy", "p")
+	h.Env = []string{"ZFS_SIM_FAULTS=on=destroy match=p/d01@ from=1 fail=1 message=internal error: out of luck"}
+	out, errs, status := h.Run("", "zprune", "-r", "-keep-last", "1", "-destroy", "p")
 	if status != 1 || strings.Count(out, "\n") != 16 || strings.Count(errs, "cannot destroy") != 8 {
 		t.Errorf("status %d, %q, %s", status, out, errs)
 	}
-	if n := len(h.commands()); n != 1+1+1+15 {
+	if n := len(h.Commands()); n != 1+1+1+15 {
 		t.Errorf("%d commands, want 18", n)
 	}
-	h.env = []string{"ZFS_SIM_FAULTS=on=destroy match=p/d01@ n=1 fail=1 message=internal error: out of luck"}
-	if out, errs, status := h.run("", "zprune", "-r", "-keep-last", "1", "-destroy", "p"); status != 0 || strings.Count(out, "\n") != 8 {
+	h.Env = []string{"ZFS_SIM_FAULTS=on=destroy match=p/d01@ n=1 fail=1 message=internal error: out of luck"}
+	if out, errs, status := h.Run("", "zprune", "-r", "-keep-last", "1", "-destroy", "p"); status != 0 || strings.Count(out, "\n") != 8 {
 		t.Errorf("status %d, %q, %s", status, out, errs)
 	}
 }
@@ -89,8 +89,8 @@ func TestDestroyGoesOn(t *testing.T) {
 func TestNothingIsDestroyed(t *testing.T) {
 	h := newHost(t, "p")
 	h.fill(5, h.datasets("p", 2)...)
-	before := h.snapshots()
-	list := h.must("zfs", "list", "-Hp", "-t", "snapshot", "-o", "name,creation,createtxg,userrefs")
+	before := h.Snapshots()
+	list := h.Must("zfs", "list", "-Hp", "-t", "snapshot", "-o", "name,creation,createtxg,userrefs")
 	for name, c := range map[string]struct {
 		in     string
 		args   []string
@@ -106,19 +106,19 @@ func TestNothingIsDestroyed(t *testing.T) {
 		"no such dataset":   {"", []string{"-r", "-keep-last", "1", "-destroy", "p/none"}, 1, 0},
 		"bad policy":        {list, []string{"-grid", "1x1h(keep=0)", "-destroy"}, 2, 0},
 	} {
-		out, errs, status := h.run(c.in, append([]string{"zprune"}, c.args...)...)
+		out, errs, status := h.Run(c.in, append([]string{"zprune"}, c.args...)...)
 		if status != c.status || strings.Count(out, "\n") != c.out || (status == 0) != (errs == "") {
 			t.Errorf("%s: status %d, %q, %s", name, status, out, errs)
 		}
-		if after := h.snapshots(); !slices.Equal(before, after) {
+		if after := h.Snapshots(); !slices.Equal(before, after) {
 			t.Fatalf("%s: destroyed", name)
 		}
 	}
 	// A list that ends in the middle is no list.
-	h.env = []string{"ZFS_SIM_FAULTS=on=list kill=after"}
-	_, _, status := h.run("", "zprune", "-r", "-keep-last", "1", "-destroy", "p")
-	h.env = nil
-	if after := h.snapshots(); status == 0 || !slices.Equal(before, after) {
+	h.Env = []string{"ZFS_SIM_FAULTS=on=list kill=after"}
+	_, _, status := h.Run("", "zprune", "-r", "-keep-last", "1", "-destroy", "p")
+	h.Env = nil
+	if after := h.Snapshots(); status == 0 || !slices.Equal(before, after) {
 		t.Errorf("a cut list: status %d", status)
 	}
 }
@@ -134,7 +134,7 @@ func empty(t *testing.T) string {
 func TestExplainAndDestroy(t *testing.T) {
 	h := newHost(t, "p")
 	h.fill(3, "p")
-	out, errs, status := h.run("", "zprune", "-keep-last", "1", "-destroy", "-explain", "p")
+	out, errs, status := h.Run("", "zprune", "-keep-last", "1", "-destroy", "-explain", "p")
 	if status != 0 || errs != "" || strings.Count(out, "destroy\tlast_n 1\tp@zrepl_00") != 2 || strings.Count(out, "\n") != 3 {
 		t.Errorf("status %d, %s%s", status, out, errs)
 	}
@@ -144,13 +144,13 @@ func TestExplainAndDestroy(t *testing.T) {
 func TestNotReplicated(t *testing.T) {
 	h := newHost(t, "p")
 	h.fill(6, "p")
-	policy := filepath.Join(h.root, "policy.yml")
+	policy := filepath.Join(h.Root, "policy.yml")
 	if err := os.WriteFile(policy, []byte("keep:\n- {type: not_replicated}\n- {type: last_n, count: 1}\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	victims := func() string {
 		t.Helper()
-		out, errs, status := h.run("", "zprune", "-policy", policy, "p")
+		out, errs, status := h.Run("", "zprune", "-policy", policy, "p")
 		if status != 0 {
 			t.Fatalf("status %d: %s", status, errs)
 		}
@@ -159,23 +159,23 @@ func TestNotReplicated(t *testing.T) {
 	if got := victims(); got != "" {
 		t.Errorf("nothing was replicated, and %s go", got)
 	}
-	h.must("zfs", "hold", "zreplctl_source_host", "p@zrepl_003")
+	h.Must("zfs", "hold", "zreplctl_source_host", "p@zrepl_003")
 	if got := victims(); got != "000 001 002" {
 		t.Errorf("3 was sent, and %s go", got)
 	}
-	h.must("zfs", "hold", "zreplctl_source_host", "p@zrepl_004") // is being sent
+	h.Must("zfs", "hold", "zreplctl_source_host", "p@zrepl_004") // is being sent
 	if got := victims(); got != "000 001 002" {
 		t.Errorf("4 is being sent, and %s go", got)
 	}
-	guid := strings.TrimSpace(h.must("zfs", "get", "-Hp", "-o", "value", "guid", "p@zrepl_001"))
+	guid := strings.TrimSpace(h.Must("zfs", "get", "-Hp", "-o", "value", "guid", "p@zrepl_001"))
 	var n uint64
 	fmt.Sscan(guid, &n)
-	h.must("zfs", "bookmark", "p@zrepl_001", fmt.Sprintf("p#zreplctl_push_other_%016x", n))
+	h.Must("zfs", "bookmark", "p@zrepl_001", fmt.Sprintf("p#zreplctl_push_other_%016x", n))
 	if got := victims(); got != "000 001" {
 		t.Errorf("the other has 1, and %s go", got)
 	}
-	list := h.must("zfs", "list", "-Hp", "-t", "snapshot", "-o", "name,creation")
-	if _, errs, status := h.run(list, "zprune", "-policy", policy); status != 2 || !strings.Contains(errs, "not_replicated") {
+	list := h.Must("zfs", "list", "-Hp", "-t", "snapshot", "-o", "name,creation")
+	if _, errs, status := h.Run(list, "zprune", "-policy", policy); status != 2 || !strings.Contains(errs, "not_replicated") {
 		t.Errorf("of lines: status %d, %s", status, errs)
 	}
 }
@@ -189,33 +189,33 @@ func TestKilledAnywhere(t *testing.T) {
 	h := newHost(t, "p")
 	h.fill(4, h.datasets("p", datasets)...)
 	args := []string{"zprune", "-r", "-keep-last", "2", "-keep-regex", "_000$", "-destroy", "p"}
-	undisturbed := h.copy()
-	if _, errs, status := undisturbed.run("", args...); status != 0 {
+	undisturbed := h.Copy()
+	if _, errs, status := undisturbed.Run("", args...); status != 0 {
 		t.Fatalf("status %d: %s", status, errs)
 	}
-	commands := len(undisturbed.commands())
+	commands := len(undisturbed.Commands())
 	if commands != 1+datasets {
 		t.Fatalf("%d commands, want %d", commands, 1+datasets)
 	}
-	want := undisturbed.snapshots()
+	want := undisturbed.Snapshots()
 	for n := 1; n <= commands; n++ {
 		for _, when := range []string{"before", "after"} {
-			c := h.copy()
-			c.env = []string{fmt.Sprintf("ZFS_SIM_FAULTS=n=%d kill=%s", n, when)}
-			if _, _, status := c.run("", args...); status != -1 {
+			c := h.Copy()
+			c.Env = []string{fmt.Sprintf("ZFS_SIM_FAULTS=n=%d kill=%s", n, when)}
+			if _, _, status := c.Run("", args...); status != -1 {
 				t.Fatalf("killed %s command %d: status %d", when, n, status)
 			}
-			if seen := len(c.commands()); seen != n {
+			if seen := len(c.Commands()); seen != n {
 				t.Errorf("killed %s command %d, and %d began", when, n, seen)
 			}
-			c.env = nil
-			if _, errs, status := c.run("", args...); status != 0 {
+			c.Env = nil
+			if _, errs, status := c.Run("", args...); status != 0 {
 				t.Errorf("killed %s command %d, the second run: status %d, %s", when, n, status, errs)
 			}
-			if got := c.snapshots(); !slices.Equal(got, want) {
+			if got := c.Snapshots(); !slices.Equal(got, want) {
 				t.Errorf("killed %s command %d: %v", when, n, got)
 			}
-			os.RemoveAll(c.root)
+			os.RemoveAll(c.Root)
 		}
 	}
 	t.Logf("%d datasets: killed before and after each of %d commands", datasets, commands)
@@ -225,8 +225,8 @@ func TestKilledAnywhere(t *testing.T) {
 func TestInterrupted(t *testing.T) {
 	h := newHost(t, "p")
 	h.fill(3, h.datasets("p", 3)...)
-	h.env = []string{"ZFS_SIM_FAULTS=on=destroy match=p/d01@ hang"}
-	cmd := h.command("zprune", "-r", "-keep-last", "1", "-destroy", "p")
+	h.Env = []string{"ZFS_SIM_FAULTS=on=destroy match=p/d01@ hang"}
+	cmd := h.Command("zprune", "-r", "-keep-last", "1", "-destroy", "p")
 	var errs bytes.Buffer
 	cmd.Stderr = &errs
 	out, err := cmd.StdoutPipe()
@@ -250,7 +250,7 @@ func TestInterrupted(t *testing.T) {
 	if status := cmd.ProcessState.ExitCode(); more || status != 143 || !strings.Contains(errs.String(), "terminated") {
 		t.Errorf("status %d, %s", status, &errs)
 	}
-	h.env = nil
+	h.Env = nil
 	h.expect("p/d00@zrepl_002", "p/d01@zrepl_000", "p/d01@zrepl_001", "p/d01@zrepl_002", "p/d02@zrepl_000", "p/d02@zrepl_001", "p/d02@zrepl_002")
 }
 
@@ -263,7 +263,7 @@ func TestClosedOutput(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.Close()
-	cmd := h.command("zprune", "-r", "-keep-last", "1", "-destroy", "p")
+	cmd := h.Command("zprune", "-r", "-keep-last", "1", "-destroy", "p")
 	var errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = w, &errs
 	cmd.Run()

@@ -10,20 +10,20 @@ import (
 
 // hook writes a program that takes down how it is called, and then does body.
 func (h *host) hook(name, body string) string {
-	path := filepath.Join(h.root, name)
-	text := "#!/bin/sh\necho \"$ZSNAP_HOOK $ZSNAP_DATASET ${ZSNAP_SNAPSHOT#*@} ${ZSNAP_RESULT-}\" >>" + h.root + "/calls\n" + body + "\n"
+	path := filepath.Join(h.Root, name)
+	text := "#!/bin/sh\necho \"$ZSNAP_HOOK $ZSNAP_DATASET ${ZSNAP_SNAPSHOT#*@} ${ZSNAP_RESULT-}\" >>" + h.Root + "/calls\n" + body + "\n"
 	if err := os.WriteFile(path, []byte(text), 0o700); err != nil {
-		h.t.Fatal(err)
+		h.T.Fatal(err)
 	}
 	return path
 }
 
 func (h *host) calls() string {
-	text, err := os.ReadFile(h.root + "/calls")
+	text, err := os.ReadFile(h.Root + "/calls")
 	if err != nil && !os.IsNotExist(err) {
-		h.t.Fatal(err)
+		h.T.Fatal(err)
 	}
-	os.Remove(h.root + "/calls")
+	os.Remove(h.Root + "/calls")
 	return strings.ReplaceAll(strings.ReplaceAll(string(text), " \n", "\n"), "\n", "; ")
 }
 
@@ -57,11 +57,11 @@ func TestHooks(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			h := newHost(t, "p", "p/a", "p/b")
 			before, after := h.hook("b", c.before), h.hook("a", c.after)
-			h.env = []string{c.env}
+			h.Env = []string{c.env}
 			begin := time.Now()
 			args := append([]string{"zsnap", "-r", "-prefix", "", "-format", "x", "-before", before, "-after", after, "p"}, c.args...)
-			_, errs, status := h.run("", args...)
-			h.env = nil
+			_, errs, status := h.Run("", args...)
+			h.Env = nil
 			want := strings.NewReplacer("BEFORE", before, "AFTER", after).Replace(c.errs)
 			if (status == 0) != (c.errs == "") || !strings.Contains(errs, want) {
 				t.Errorf("status %d, %s\nwant %s", status, errs, want)
@@ -69,7 +69,7 @@ func TestHooks(t *testing.T) {
 			if calls := h.calls(); calls != c.calls {
 				t.Errorf("calls: %s\nwant   %s", calls, c.calls)
 			}
-			if n := len(h.snapshots()); n != c.snapshots {
+			if n := len(h.Snapshots()); n != c.snapshots {
 				t.Errorf("%d snapshots, want %d", n, c.snapshots)
 			}
 			if time.Since(begin) > 30*time.Second {
@@ -81,8 +81,8 @@ func TestHooks(t *testing.T) {
 
 func TestNoSuchHook(t *testing.T) {
 	h := newHost(t, "p")
-	_, errs, status := h.run("", "zsnap", "-before", "/no/such/hook", "p")
-	if status != 1 || !strings.Contains(errs, "no such file or directory") || len(h.snapshots()) != 0 {
+	_, errs, status := h.Run("", "zsnap", "-before", "/no/such/hook", "p")
+	if status != 1 || !strings.Contains(errs, "no such file or directory") || len(h.Snapshots()) != 0 {
 		t.Errorf("status %d, %s", status, errs)
 	}
 }
@@ -93,14 +93,14 @@ func TestInterruptedHook(t *testing.T) {
 	h := newHost(t, "p", "p/a", "p/b")
 	before, after := h.hook("b", `[ $ZSNAP_DATASET != p/a ] || { kill -TERM $PPID; sleep 60; }`), h.hook("a", "")
 	begin := time.Now()
-	_, errs, status := h.run("", "zsnap", "-r", "-prefix", "", "-format", "x", "-before", before, "-after", after, "p")
+	_, errs, status := h.Run("", "zsnap", "-r", "-prefix", "", "-format", "x", "-before", before, "-after", after, "p")
 	if status != 143 || time.Since(begin) > 30*time.Second {
 		t.Errorf("status %d after %v, %s", status, time.Since(begin), errs)
 	}
 	if calls, want := h.calls(), "before p x; before p/a x; after p x skipped; after p/a x skipped; "; calls != want {
 		t.Errorf("calls: %s\nwant   %s", calls, want)
 	}
-	if n := len(h.snapshots()); n != 0 {
+	if n := len(h.Snapshots()); n != 0 {
 		t.Errorf("%d snapshots", n)
 	}
 }

@@ -9,117 +9,27 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/snap"
+	"github.com/zrepl-tools/zrepl-tools/lib/zfssim/simhost"
 )
 
 var bin string // holds zsnap, zfs and zpool
 
-func TestMain(m *testing.M) {
-	os.Exit(func() int {
-		dir, err := os.MkdirTemp("", "zsnap")
-		if err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			return 1
-		}
-		defer os.RemoveAll(dir)
-		bin = dir
-		for name, pkg := range map[string]string{"zsnap": ".", "zfs": "github.com/zrepl-tools/zrepl-tools/lib/cmd/zfs-sim"} {
-			if out, err := exec.Command("go", "build", "-o", filepath.Join(dir, name), pkg).CombinedOutput(); err != nil {
-				fmt.Fprintf(os.Stderr, "%v: %s\n", err, out)
-				return 1
-			}
-		}
-		if err := os.Symlink("zfs", filepath.Join(dir, "zpool")); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			return 1
-		}
-		return m.Run()
-	}())
-}
+func TestMain(m *testing.M) { os.Exit(simhost.Main(m, &bin, map[string]string{"zsnap": "."})) }
 
-// host is a machine with simulated pools.
-type host struct {
-	t    *testing.T
-	root string
-	env  []string
-}
+type host struct{ *simhost.Host }
 
-func newHost(t *testing.T, names ...string) *host {
-	h := &host{t: t, root: t.TempDir()}
-	for _, name := range names {
-		if strings.Contains(name, "/") {
-			h.must("zfs", "create", name)
-			continue
-		}
-		disk := filepath.Join(h.root, "disk-"+name)
-		if err := os.WriteFile(disk, nil, 0o600); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.Truncate(disk, 256<<20); err != nil {
-			t.Fatal(err)
-		}
-		h.must("zpool", "create", name, disk)
-	}
-	h.commands()
-	return h
-}
-
-// run runs a program of bin. A status of -1 means that a signal killed it.
-func (h *host) run(stdin string, args ...string) (stdout, stderr string, status int) {
-	cmd := exec.Command(filepath.Join(bin, args[0]), args[1:]...)
-	cmd.Env = append([]string{"PATH=" + bin + ":/usr/bin:/bin", "ZFS_SIM_ROOT=" + h.root, "ZFS_SIM_LOG=" + h.root + "/commands"}, h.env...)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	var out, errs bytes.Buffer
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(stdin), &out, &errs
-	if err := cmd.Run(); err != nil && cmd.ProcessState == nil {
-		h.t.Fatal(err)
-	}
-	return out.String(), errs.String(), cmd.ProcessState.ExitCode()
-}
-
-func (h *host) must(args ...string) string {
-	h.t.Helper()
-	out, errs, status := h.run("", args...)
-	if status != 0 {
-		h.t.Fatalf("%v: status %d: %s", args, status, errs)
-	}
-	return out
-}
-
-// commands returns the zfs commands begun since the last call.
-func (h *host) commands() []string {
-	text, err := os.ReadFile(h.root + "/commands")
-	if err != nil && !os.IsNotExist(err) {
-		h.t.Fatal(err)
-	}
-	os.Remove(h.root + "/commands")
-	var commands []string
-	for line := range strings.Lines(string(text)) {
-		if fields := strings.Split(line, "\t"); fields[0] == "start" {
-			commands = append(commands, fields[5])
-		}
-	}
-	return commands
-}
-
-// snapshots are those there are, in order of name.
-func (h *host) snapshots() []string {
-	h.t.Helper()
-	names := strings.Fields(h.must("zfs", "list", "-H", "-t", "snapshot", "-o", "name"))
-	slices.Sort(names)
-	return names
-}
+func newHost(t *testing.T, names ...string) *host { return &host{simhost.New(t, bin, names...)} }
 
 // write puts something into a dataset.
 func (h *host) write(ds, text string) {
-	h.t.Helper()
-	dir := strings.TrimSpace(h.must("zfs", "get", "-H", "-o", "value", "mountpoint", ds))
+	h.T.Helper()
+	dir := strings.TrimSpace(h.Must("zfs", "get", "-H", "-o", "value", "mountpoint", ds))
 	if err := os.WriteFile(filepath.Join(dir, "file"), []byte(text), 0o600); err != nil {
-		h.t.Fatal(err)
+		h.T.Fatal(err)
 	}
 }
 
@@ -131,14 +41,14 @@ func sorted(text string) []string {
 
 func TestOneCommandAPool(t *testing.T) {
 	h := newHost(t, "p", "p/a", "p/a/b", "q", "q/c")
-	out, errs, status := h.run("p/a\tmore\nq\nq/c\np/a/b\nq\n", "zsnap")
-	commands := h.commands()
+	out, errs, status := h.Run("p/a\tmore\nq\nq/c\np/a/b\nq\n", "zsnap")
+	commands := h.Commands()
 	if status != 0 || errs != "" || len(commands) != 2 {
 		t.Errorf("status %d, %s, commands %v", status, errs, commands)
 	}
 	names := sorted(out)
-	if !slices.Equal(names, h.snapshots()) || len(names) != 4 {
-		t.Errorf("printed %v, there are %v", names, h.snapshots())
+	if !slices.Equal(names, h.Snapshots()) || len(names) != 4 {
+		t.Errorf("printed %v, there are %v", names, h.Snapshots())
 	}
 	form := regexp.MustCompile(`^(p/a|p/a/b|q|q/c)@zrepl_\d{8}_\d{6}_\d{3}$`)
 	for _, name := range names {
@@ -147,7 +57,7 @@ func TestOneCommandAPool(t *testing.T) {
 		}
 	}
 	for _, pool := range []string{"p", "q"} {
-		if txgs := sorted(h.must("zfs", "list", "-Hp", "-r", "-t", "snapshot", "-o", "createtxg", pool)); txgs[0] != txgs[len(txgs)-1] {
+		if txgs := sorted(h.Must("zfs", "list", "-Hp", "-r", "-t", "snapshot", "-o", "createtxg", pool)); txgs[0] != txgs[len(txgs)-1] {
 			t.Errorf("createtxg of pool %s: %v", pool, txgs)
 		}
 	}
@@ -155,36 +65,36 @@ func TestOneCommandAPool(t *testing.T) {
 
 func TestRecursive(t *testing.T) {
 	h := newHost(t, "p", "p/a", "p/a/b", "p/ab")
-	out, errs, status := h.run("", "zsnap", "-r", "-prefix", "x-", "-format", "2006", "-o", "org:why=test", "p/a")
+	out, errs, status := h.Run("", "zsnap", "-r", "-prefix", "x-", "-format", "2006", "-o", "org:why=test", "p/a")
 	year := time.Now().UTC().Format("2006")
 	want := []string{"p/a/b@x-" + year, "p/a@x-" + year}
-	if status != 0 || errs != "" || !slices.Equal(sorted(out), want) || !slices.Equal(h.snapshots(), want) {
+	if status != 0 || errs != "" || !slices.Equal(sorted(out), want) || !slices.Equal(h.Snapshots(), want) {
 		t.Errorf("status %d, %s, %q", status, errs, out)
 	}
-	if got := strings.TrimSpace(h.must("zfs", "get", "-H", "-o", "value", "org:why", want[0])); got != "test" {
+	if got := strings.TrimSpace(h.Must("zfs", "get", "-H", "-o", "value", "org:why", want[0])); got != "test" {
 		t.Errorf("the property is %q", got)
 	}
 	// The name is taken now: none of the pool's is made.
-	out, errs, status = h.run("", "zsnap", "-r", "-prefix", "x-", "-format", "2006", "p")
+	out, errs, status = h.Run("", "zsnap", "-r", "-prefix", "x-", "-format", "2006", "p")
 	if status != 1 || out != "" || !strings.HasPrefix(errs, `zsnap: cannot snapshot "p": none of 4 snapshots is taken: `) {
 		t.Errorf("status %d, %q, %s", status, out, errs)
 	}
-	if !slices.Equal(h.snapshots(), want) {
-		t.Errorf("there are %v", h.snapshots())
+	if !slices.Equal(h.Snapshots(), want) {
+		t.Errorf("there are %v", h.Snapshots())
 	}
 }
 
 func TestDryRun(t *testing.T) {
 	h := newHost(t, "p", "p/a")
-	out, errs, status := h.run("", "zsnap", "-n", "-r", "p")
-	if status != 0 || errs != "" || strings.Count(out, "\n") != 2 || len(h.snapshots()) != 0 {
+	out, errs, status := h.Run("", "zsnap", "-n", "-r", "p")
+	if status != 0 || errs != "" || strings.Count(out, "\n") != 2 || len(h.Snapshots()) != 0 {
 		t.Errorf("status %d, %s, %q", status, errs, out)
 	}
 }
 
 func TestDryRunOfMissing(t *testing.T) {
 	h := newHost(t, "p", "p/a")
-	out, errs, status := h.run("", "zsnap", "-n", "p/none", "p/a")
+	out, errs, status := h.Run("", "zsnap", "-n", "p/none", "p/a")
 	if status != 1 || !strings.HasPrefix(out, "p/a@") || strings.Count(out, "\n") != 1 || !strings.Contains(errs, `cannot snapshot "p/none": dataset does not exist`) {
 		t.Errorf("status %d, %q, %s", status, out, errs)
 	}
@@ -194,7 +104,7 @@ func TestMissingDataset(t *testing.T) {
 	h := newHost(t, "p", "p/a", "q")
 	for i, args := range [][]string{{}, {"-r"}, {"-if-older", "1s"}} {
 		args = append(args, "-prefix", fmt.Sprintf("x%d_", i))
-		out, errs, status := h.run("", append([]string{"zsnap", "p/none", "p/a", "none", "q"}, args...)...)
+		out, errs, status := h.Run("", append([]string{"zsnap", "p/none", "p/a", "none", "q"}, args...)...)
 		if status != 1 || len(sorted(out)) != 2 ||
 			!strings.Contains(errs, `cannot snapshot "p/none": dataset does not exist`) || !strings.Contains(errs, `cannot snapshot "none": `) {
 			t.Errorf("%v: status %d, %q, %s", args, status, out, errs)
@@ -204,31 +114,31 @@ func TestMissingDataset(t *testing.T) {
 
 func TestIfOlder(t *testing.T) {
 	h := newHost(t, "p", "p/a", "p/b")
-	h.must("zsnap", "p/a")
-	h.must("zfs", "snapshot", "p/b@other")
-	out, errs, status := h.run("", "zsnap", "-if-older", "1h", "-r", "p")
+	h.Must("zsnap", "p/a")
+	h.Must("zfs", "snapshot", "p/b@other")
+	out, errs, status := h.Run("", "zsnap", "-if-older", "1h", "-r", "p")
 	if names := sorted(out); status != 0 || errs != "" || len(names) != 2 || !strings.HasPrefix(names[0], "p/b@") || !strings.HasPrefix(names[1], "p@") {
 		t.Errorf("status %d, %s, %v", status, errs, names)
 	}
-	if out, _, status := h.run("", "zsnap", "-if-older", "1h", "p/a", "p/b"); out != "" || status != 0 {
+	if out, _, status := h.Run("", "zsnap", "-if-older", "1h", "p/a", "p/b"); out != "" || status != 0 {
 		t.Errorf("status %d, %q", status, out)
 	}
-	if out, _, status := h.run("", "zsnap", "-if-older", "1h", "-prefix", "other", "p/a"); len(sorted(out)) != 1 || status != 0 {
+	if out, _, status := h.Run("", "zsnap", "-if-older", "1h", "-prefix", "other", "p/a"); len(sorted(out)) != 1 || status != 0 {
 		t.Errorf("with another prefix: status %d, %q", status, out)
 	}
 }
 
 func TestIfWritten(t *testing.T) {
 	h := newHost(t, "p", "p/a", "p/b")
-	if out := h.must("zsnap", "-if-written", "p/a", "p/b"); len(sorted(out)) != 2 {
+	if out := h.Must("zsnap", "-if-written", "p/a", "p/b"); len(sorted(out)) != 2 {
 		t.Errorf("the first time: %q", out)
 	}
-	if out := h.must("zsnap", "-if-written", "p/a", "p/b"); out != "" {
+	if out := h.Must("zsnap", "-if-written", "p/a", "p/b"); out != "" {
 		t.Errorf("nothing was written: %q", out)
 	}
 	h.write("p/a", strings.Repeat("x", 200_000))
-	h.must("zfs", "snapshot", "p/a@foreign") // has what was written, and is none of ours
-	if out := h.must("zsnap", "-if-written", "p/a", "p/b"); len(sorted(out)) != 1 || !strings.HasPrefix(out, "p/a@zrepl_") {
+	h.Must("zfs", "snapshot", "p/a@foreign") // has what was written, and is none of ours
+	if out := h.Must("zsnap", "-if-written", "p/a", "p/b"); len(sorted(out)) != 1 || !strings.HasPrefix(out, "p/a@zrepl_") {
 		t.Errorf("one was written to: %q", out)
 	}
 }
@@ -249,24 +159,24 @@ func TestBadUsage(t *testing.T) {
 		{"-hook-timeout;0s;p", "", "-hook-timeout must be more than 0"},
 		{"-x", "", "flag provided but not defined"},
 	} {
-		h := &host{t: t, root: t.TempDir()}
-		out, errs, status := h.run(c.in, append([]string{"zsnap"}, strings.Split(c.args, ";")...)...)
+		h := newHost(t)
+		out, errs, status := h.Run(c.in, append([]string{"zsnap"}, strings.Split(c.args, ";")...)...)
 		if status != 2 || out != "" || !strings.Contains(errs, c.want) {
 			t.Errorf("%s: status %d, %q, %s", c.args, status, out, errs)
 		}
-		if len(h.commands()) != 0 {
+		if len(h.Commands()) != 0 {
 			t.Errorf("%s: zfs was called", c.args)
 		}
 	}
 	h := newHost(t, "p")
-	if _, errs, status := h.run("p\np@x\n", "zsnap"); status != 1 || !strings.Contains(errs, `record 2: bad dataset name "p@x"`) || len(h.commands()) != 0 {
+	if _, errs, status := h.Run("p\np@x\n", "zsnap"); status != 1 || !strings.Contains(errs, `record 2: bad dataset name "p@x"`) || len(h.Commands()) != 0 {
 		t.Errorf("a bad line: status %d, %s", status, errs)
 	}
-	if _, errs, status := h.run("", "zsnap", "-o", "bad property=1", "p"); status != 1 || !strings.Contains(errs, "bad property name") {
+	if _, errs, status := h.Run("", "zsnap", "-o", "bad property=1", "p"); status != 1 || !strings.Contains(errs, "bad property name") {
 		t.Errorf("a bad property: status %d, %s", status, errs)
 	}
 	long := "p/" + strings.Repeat("x", 240)
-	if _, errs, status := h.run("", "zsnap", "p", long); status != 1 || !strings.Contains(errs, "name of 268 bytes") || len(h.snapshots()) != 1 {
+	if _, errs, status := h.Run("", "zsnap", "p", long); status != 1 || !strings.Contains(errs, "name of 268 bytes") || len(h.Snapshots()) != 1 {
 		t.Errorf("too long a name: status %d, %s", status, errs)
 	}
 }
@@ -280,13 +190,13 @@ func TestClosedOutput(t *testing.T) {
 	}
 	r.Close()
 	cmd := exec.Command(filepath.Join(bin, "zsnap"), "-r", "p", "q")
-	cmd.Env = []string{"PATH=" + bin + ":/usr/bin:/bin", "ZFS_SIM_ROOT=" + h.root}
+	cmd.Env = []string{"PATH=" + bin + ":/usr/bin:/bin", "ZFS_SIM_ROOT=" + h.Root}
 	var errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = w, &errs
 	cmd.Run()
 	w.Close()
-	if status := cmd.ProcessState.ExitCode(); status != 141 || errs.Len() > 0 || len(h.snapshots()) != 3 {
-		t.Errorf("status %d, %s, snapshots %v", status, &errs, h.snapshots())
+	if status := cmd.ProcessState.ExitCode(); status != 141 || errs.Len() > 0 || len(h.Snapshots()) != 3 {
+		t.Errorf("status %d, %s, snapshots %v", status, &errs, h.Snapshots())
 	}
 }
 
@@ -307,12 +217,12 @@ func TestName(t *testing.T) {
 // Where the system takes only so many arguments, there are several commands,
 // each as long as it may be, and a warning says so.
 func TestMoreThanOneCommand(t *testing.T) {
-	h := &host{t: t, root: t.TempDir()}
-	zfs := filepath.Join(h.root, "fake")
-	if err := os.WriteFile(zfs, []byte("#!/bin/sh\necho $# >>"+h.root+"/counts\n"), 0o700); err != nil {
+	h := newHost(t)
+	zfs := filepath.Join(h.Root, "fake")
+	if err := os.WriteFile(zfs, []byte("#!/bin/sh\necho $# >>"+h.Root+"/counts\n"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	h.env = []string{"ZREPL_ZFS=" + zfs}
+	h.Env = []string{"ZREPL_ZFS=" + zfs}
 	const datasets = 2000
 	var lines strings.Builder
 	for i := range datasets {
@@ -320,7 +230,7 @@ func TestMoreThanOneCommand(t *testing.T) {
 	}
 	sh := func(script string) (string, string, int) {
 		cmd := exec.Command("/bin/sh", "-c", script)
-		cmd.Env = append(h.env, "PATH="+bin+":/usr/bin:/bin")
+		cmd.Env = append(h.Env, "PATH="+bin+":/usr/bin:/bin")
 		var out, errs bytes.Buffer
 		cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(lines.String()), &out, &errs
 		cmd.Run()
@@ -331,16 +241,16 @@ func TestMoreThanOneCommand(t *testing.T) {
 		!strings.Contains(errs, `zsnap: warning: the 2000 snapshots of pool "p" do not fit into one command`) {
 		t.Errorf("status %d, %d names, %s", status, strings.Count(out, "\n"), errs)
 	}
-	counts, err := os.ReadFile(h.root + "/counts")
+	counts, err := os.ReadFile(h.Root + "/counts")
 	if err != nil {
 		t.Fatal(err)
 	}
 	if n := len(strings.Fields(string(counts))); n < 2 || n > 4 {
 		t.Errorf("commands with %v arguments", strings.Fields(string(counts)))
 	}
-	os.Remove(h.root + "/counts")
+	os.Remove(h.Root + "/counts")
 	out, errs, status = sh("exec zsnap")
-	if counts, _ := os.ReadFile(h.root + "/counts"); status != 0 || errs != "" || string(counts) != "2001\n" {
+	if counts, _ := os.ReadFile(h.Root + "/counts"); status != 0 || errs != "" || string(counts) != "2001\n" {
 		t.Errorf("status %d, %s, commands with %s arguments, %d names", status, errs, counts, strings.Count(out, "\n"))
 	}
 }

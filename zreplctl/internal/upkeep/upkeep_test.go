@@ -2,7 +2,6 @@ package upkeep
 
 import (
 	"context"
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -11,47 +10,18 @@ import (
 	"testing"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/zfs"
+	"github.com/zrepl-tools/zrepl-tools/lib/zfssim/simhost"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/config"
 )
 
 var bin string // holds zfs and zpool
 
-func TestMain(m *testing.M) {
-	os.Exit(func() int {
-		dir, err := os.MkdirTemp("", "upkeep")
-		if err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			return 1
-		}
-		defer os.RemoveAll(dir)
-		bin = dir
-		if out, err := exec.Command("go", "build", "-o", dir+"/zfs", "github.com/zrepl-tools/zrepl-tools/lib/cmd/zfs-sim").CombinedOutput(); err != nil {
-			fmt.Fprintf(os.Stderr, "%v: %s\n", err, out)
-			return 1
-		}
-		if err := os.Symlink("zfs", dir+"/zpool"); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			return 1
-		}
-		return m.Run()
-	}())
-}
+func TestMain(m *testing.M) { os.Exit(simhost.Main(m, &bin, nil)) }
 
 // host makes a machine with a simulated pool and these datasets.
 func host(t *testing.T, datasets ...string) *zfs.ZFS {
-	root := t.TempDir()
-	t.Setenv("ZFS_SIM_ROOT", root)
-	disk := filepath.Join(root, "disk")
-	if err := os.WriteFile(disk, nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Truncate(disk, 256<<20); err != nil {
-		t.Fatal(err)
-	}
-	must(t, "zpool", "create", "p", disk)
-	for _, ds := range datasets {
-		must(t, "zfs", "create", ds)
-	}
+	h := simhost.New(t, bin, append([]string{"p"}, datasets...)...)
+	t.Setenv("ZFS_SIM_ROOT", h.Root)
 	return &zfs.ZFS{Path: filepath.Join(bin, "zfs")}
 }
 
