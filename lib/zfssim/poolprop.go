@@ -1,6 +1,10 @@
 package zfssim
 
-import "strconv"
+import (
+	"slices"
+	"strconv"
+	"strings"
+)
 
 // poolColumns are the pool properties and the headers they have in zpool list.
 var poolColumns = map[string]string{
@@ -65,13 +69,56 @@ func (t *tx) poolProp(p *pool, name string, exact bool) (text, source string) {
 		}
 		return p.Altroot, "local"
 	}
-	if v, ok := p.Props[name]; ok {
+	if v, ok := p.Props[name]; ok && !strings.HasPrefix(name, "feature@") {
 		return v, "local"
 	}
-	if len(name) > 8 && name[:8] == "feature@" {
-		return "enabled", "local"
+	if feature, ok := strings.CutPrefix(name, "feature@"); ok {
+		if state := p.feature(feature); state != "enabled" || !t.inUse(p, feature) {
+			return state, "local"
+		}
+		return "active", "local"
 	}
 	return or(poolDefaults[name], "-"), "default"
+}
+
+// activeFrom are the features that are active as soon as they are enabled.
+var activeFrom = []string{"lz4_compress", "embedded_data", "extensible_dataset"}
+
+// feature is a feature's state.
+func (p *pool) feature(name string) string {
+	state, set := p.Props["feature@"+name]
+	switch {
+	case p.Features == "legacy" && !set, state == "disabled":
+		return "disabled"
+	case slices.Contains(activeFrom, name):
+		return "active"
+	}
+	return "enabled"
+}
+
+// inUse reports whether a dataset makes a feature active.
+func (t *tx) inUse(p *pool, feature string) bool {
+	return slices.ContainsFunc(t.tree(p.Name, -1), func(d *ds) bool {
+		return feature == "large_blocks" && d.large() || feature == "encryption" && d.Crypt != ""
+	})
+}
+
+// lacks reports whether a stream with these flags needs a feature that the
+// pool has not.
+func (p *pool) lacks(flags uint64, resumable bool) bool {
+	need := map[string]bool{
+		"extensible_dataset": resumable || flags&featureResuming != 0,
+		"lz4_compress":       flags&featureLZ4 != 0,
+		"embedded_data":      flags&featureEmbed != 0,
+		"large_blocks":       flags&featureLarge != 0,
+		"encryption":         flags&featureRaw != 0,
+	}
+	for name, needed := range need {
+		if needed && p.feature(name) == "disabled" {
+			return true
+		}
+	}
+	return false
 }
 
 func percent(n uint64, exact bool) string {

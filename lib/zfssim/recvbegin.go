@@ -32,6 +32,9 @@ func (r *receiving) begin(t *tx, b *beginRecord, rec *record, to *recvTarget) (*
 	if at := t.nearest(to.name); at != nil && !z.permitted(t, at, "receive") {
 		return nil, -z.fail(1, "cannot %s: permission denied", r.verb)
 	}
+	if p := t.pool(poolOf(to.name)); p != nil && p.lacks(b.features, r.o.has('s')) {
+		return nil, -z.fail(1, "cannot %s: pool must be upgraded to receive this stream.", r.verb)
+	}
 	if b.fromguid != 0 && b.flags&flagClone == 0 {
 		return r.beginIncremental(t, b, to)
 	}

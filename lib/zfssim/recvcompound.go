@@ -10,7 +10,7 @@ func (r *receiving) compound(rec *record) int {
 	z := r.z
 	var c compound
 	c.Top, _, _ = strings.Cut(rec.begin.toname, "@")
-	if len(rec.payload) > 0 && readJSONBytes(rec.payload, &c) != nil {
+	if len(rec.payload) > 0 && unpackCompound(rec.payload, &c) != nil {
 		return z.fail(1, "cannot receive: invalid stream (bad magic number)")
 	}
 	if end, err := r.in.next(); err != nil || end.kind != drrEnd {

@@ -154,7 +154,7 @@ func (z *cmd) writePlan(o *options, plan *sendPlan, out io.Writer) error {
 		var payload []byte // none for -I alone, as OpenZFS
 		if plan.compound.Replicate || plan.compound.Props {
 			var err error
-			if payload, err = json.Marshal(plan.compound); err != nil {
+			if payload, err = packCompound(plan.compound); err != nil {
 				return err
 			}
 		}

@@ -66,6 +66,9 @@ func (z *cmd) poolCreateIn(t *tx, o *options, props map[string]string) int {
 		k, v, _ := strings.Cut(pair, "=")
 		p.Props[k] = v
 	}
+	if o.has('d') {
+		p.Features = "legacy"
+	}
 	t.pools[name] = p
 	checked, ok := z.checkSettings(t, name, props, takeFS, "create")
 	if !ok {
