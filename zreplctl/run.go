@@ -10,6 +10,7 @@ import (
 	"github.com/peterbourgon/ff/v3/ffcli"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/cli"
+	"github.com/zrepl-tools/zrepl-tools/lib/plan"
 	"github.com/zrepl-tools/zrepl-tools/lib/progress"
 	"github.com/zrepl-tools/zrepl-tools/lib/transfer"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/config"
@@ -134,9 +135,31 @@ func runError(j *config.Job, err error) error {
 	case errors.Is(err, job.ErrRunning):
 		return cli.WithStatus(cli.TryLater, cli.Cannot("run job", j.Name, err))
 	case errors.As(err, &some):
-		return errors.Join(some.Each()...)
+		return errors.Join(hinted(some.Each())...)
 	case errors.As(err, &link):
 		return cli.WithStatus(cli.TryLater, cli.Cannot("run job", j.Name, err))
 	}
 	return cli.Cannot("run job", j.Name, err)
+}
+
+// hints say what a person can do about a dataset that does not move.
+var hints = map[plan.Reason]string{
+	plan.KeyNotLoaded:   "load the key on the receiver: zfs load-key",
+	plan.FeatureMissing: "enable it in the receiving pool: zpool set feature@NAME=enabled POOL",
+}
+
+// hinted adds a hint to the last error of each reason that has one.
+func hinted(all []error) []error {
+	seen := map[plan.Reason]bool{}
+	for i := len(all) - 1; i >= 0; i-- {
+		d, ok := all[i].(*job.DatasetError)
+		if !ok || seen[d.Reason] {
+			continue
+		}
+		seen[d.Reason] = true
+		if hint := hints[d.Reason]; hint != "" {
+			all[i] = cli.Hint(d, "%s", hint)
+		}
+	}
+	return all
 }

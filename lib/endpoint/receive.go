@@ -24,6 +24,9 @@ func (r *Receiver) CheckReceive(ctx context.Context, in transfer.ReceiveRequest)
 	if in.To == 0 || in.Name == "" {
 		return errors.New("a request to receive that names no snapshot")
 	}
+	if in.Send.Properties && !r.Properties {
+		return errors.New("streams with properties are not taken here")
+	}
 	if !in.Over {
 		return nil
 	}

@@ -27,6 +27,8 @@ type Receiver struct {
 	// Set and Exclude are properties for zfs receive -o and -x.
 	Set     map[string]string
 	Exclude []string
+	// Properties lets streams with properties in.
+	Properties bool
 	// RecvFrame is the zrecv-frame program with options, for framed streams.
 	RecvFrame []string
 	// Inherit are descriptors that programs which move a stream keep open,

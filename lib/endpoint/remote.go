@@ -169,6 +169,12 @@ func (s RemoteSender) Deferred(ctx context.Context, in []transfer.Snap) (out []t
 	return out, err
 }
 
+// Uses is Sender.Uses over there.
+func (s RemoteSender) Uses(ctx context.Context, in transfer.UsesRequest) (out map[string]transfer.Uses, err error) {
+	err = s.call(ctx, "uses", in, &out)
+	return out, err
+}
+
 // Send asks for a stream. The connection is the stream's until its Done.
 func (s RemoteSender) Send(ctx context.Context, in transfer.SendRequest) (*transfer.Stream, error) {
 	l, err := s.get(ctx)
@@ -218,6 +224,12 @@ func (r RemoteReceiver) Since(ctx context.Context, in []transfer.Snap) (out map[
 // Targets is Receiver.Targets over there.
 func (r RemoteReceiver) Targets(ctx context.Context, sources []string) (out map[string]string, err error) {
 	err = r.call(ctx, "targets", sources, &out)
+	return out, err
+}
+
+// Takes is Receiver.Takes over there.
+func (r RemoteReceiver) Takes(ctx context.Context, in struct{}) (out transfer.Takes, err error) {
+	err = r.call(ctx, "takes", in, &out)
 	return out, err
 }
 

@@ -78,6 +78,7 @@ func ServeSender(server *rpc.Server, v *Service, s *Sender, sendFrame []string) 
 	}))
 	server.Handle("protect", after(v, s.Protect))
 	server.Handle("deferred", after(v, s.Deferred))
+	server.Handle("uses", after(v, s.Uses))
 	server.Handle("send", func(ctx context.Context, in transfer.SendRequest) (transfer.SendReply, rpc.Sender, error) {
 		if !v.greeted {
 			return transfer.SendReply{}, nil, errNoHello
@@ -104,6 +105,7 @@ func ServeReceiver(server *rpc.Server, v *Service, r *Receiver) {
 	server.Handle("protect", after(v, r.Protect))
 	server.Handle("since", after(v, r.Since))
 	server.Handle("targets", after(v, r.Targets))
+	server.Handle("takes", after(v, r.Takes))
 	server.Handle("placeholder", after(v, func(ctx context.Context, in transfer.Placeholder) (struct{}, error) {
 		return struct{}{}, r.Placeholder(ctx, in)
 	}))
@@ -117,8 +119,6 @@ func ServeReceiver(server *rpc.Server, v *Service, r *Receiver) {
 			return transfer.Received{}, errNoHello
 		case err != nil:
 			return transfer.Received{}, err
-		case in.Send.Properties:
-			return transfer.Received{}, errors.New("properties are not taken from a client")
 		}
 		stream := &transfer.Stream{Framed: o.File()}
 		return r.receiveFramed(ctx, in, stream, nil)

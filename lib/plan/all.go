@@ -61,9 +61,26 @@ func (f *forest) place(i int) {
 	if r.Conflict != nil && r.missing || !r.missing || len(r.Steps) == 0 {
 		return
 	}
-	if c := f.above(r.Target); c != nil {
+	c := f.above(r.Target)
+	if c == nil {
+		c = f.inherits(&f.results[i])
+	}
+	if c != nil {
 		f.results[i].Conflict, f.results[i].Steps = c, nil
 	}
+}
+
+// inherits reports whether r would come plain and inherit an encryption whose
+// key is not there.
+func (f *forest) inherits(r *Result) *Conflict {
+	if r.sealed {
+		return nil
+	}
+	host, where := f.host(r.Target)
+	if !host.Encrypted || host.KeyLoaded {
+		return nil
+	}
+	return conflict(KeyNotLoaded, "the key of %q is not loaded, and what is sent plain would be encrypted with it", where)
 }
 
 // above reports why nothing can be made below target's parent. It adds the
@@ -116,8 +133,13 @@ func (f *forest) host(name string) (Host, string) {
 		if h, ok := f.there(p); ok {
 			return h, p
 		}
-		if i, ok := f.at[p]; ok && f.results[i].sealed {
-			return Host{Encrypted: true}, p
+		if i, ok := f.at[p]; ok {
+			switch r := &f.results[i]; {
+			case r.sealed:
+				return Host{Encrypted: true}, p
+			case len(r.Steps) > 0 && r.Steps[0].EncryptionOff:
+				return Host{}, p
+			}
 		}
 	}
 	return Host{}, ""

@@ -1,6 +1,8 @@
 package plan
 
 import (
+	"strings"
+
 	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
 )
 
@@ -34,6 +36,22 @@ func (o *one) checkOptions() *Conflict {
 	if o.in.Encrypted && send.Raw && !rcv.Encrypted && len(o.receiver) > 0 {
 		return conflict(BadOptions, "the source would be sent raw, and the target is not encrypted; the source has %s, the target has %s",
 			o.senderHistory(), history(o.receiver))
+	}
+	return nil
+}
+
+// checkTakes decides whether the receiver can take the streams at all.
+func (o *one) checkTakes() *Conflict {
+	in := &o.in
+	switch {
+	case in.Untaken != "":
+		return conflict(BadOptions, "%s", in.Untaken)
+	case len(in.Lacks) > 0:
+		pool, _, _ := strings.Cut(in.Target, "/")
+		return conflict(FeatureMissing, "the pool %q has no feature@%s, which streams of the source with send options %s need",
+			pool, strings.Join(in.Lacks, ", feature@"), in.Send)
+	case in.Receiver != nil && in.Receiver.Locked && !o.r.sealed:
+		return conflict(KeyNotLoaded, "the key of the target is not loaded, and what is sent plain would be encrypted with it")
 	}
 	return nil
 }

@@ -37,6 +37,9 @@ func One(in Input, p Policy) Result {
 	o.r.missing = in.Receiver == nil || o.r.partial
 	o.r.sealed = in.Encrypted && in.Send.Raw
 	o.plan()
+	if len(o.r.Steps) > 0 && o.r.Conflict == nil {
+		o.r.Conflict = o.checkTakes()
+	}
 	if o.r.Conflict != nil {
 		o.r.Steps = nil
 	}

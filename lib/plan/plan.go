@@ -60,6 +60,12 @@ type Input struct {
 	Deferred  map[dataset.GUID]bool // sender snapshots marked by destroy -d (defer_destroy=on)
 	Send      Options               // how this dataset would be sent
 	Receiver  *Receiver             // nil: the target does not exist
+	// Lacks names the pool features (zpool-features(7)) that the streams of
+	// this dataset need and that the target's pool has not, as far as known.
+	Lacks []string
+	// Untaken says why the receiver takes no stream with these options, apart
+	// from what stands on it; empty: it does.
+	Untaken string
 }
 
 // Receiver is the state of a target dataset that exists.
@@ -67,6 +73,7 @@ type Receiver struct {
 	Versions    []dataset.Version // its snapshots; bookmarks are ignored
 	Placeholder bool              // zreplctl:placeholder=on with source local; counts only without snapshots
 	Encrypted   bool
+	Locked      bool     // it is encrypted and its key is not loaded
 	Children    bool     // datasets stand below it
 	Partial     *Partial // receive_resume_token is set
 	Sent        *Options // recorded send options of the chain; nil: none recorded

@@ -27,6 +27,7 @@ type Sender interface {
 	Send(context.Context, transfer.SendRequest) (*transfer.Stream, error)
 	Protect(context.Context, transfer.Holds) (transfer.Problems, error)
 	Deferred(context.Context, []transfer.Snap) ([]transfer.Snap, error)
+	Uses(context.Context, transfer.UsesRequest) (map[string]transfer.Uses, error)
 }
 
 // Receiver is the end that datasets go to; see Sender. Receive takes the
@@ -36,6 +37,7 @@ type Receiver interface {
 	Receive(context.Context, transfer.ReceiveRequest, *transfer.Stream, func(bytes uint64)) (transfer.Received, error)
 	Protect(context.Context, transfer.Holds) (transfer.Problems, error)
 	Since(context.Context, []transfer.Snap) (map[string]uint64, error)
+	Takes(context.Context, struct{}) (transfer.Takes, error)
 	Placeholder(context.Context, transfer.Placeholder) error
 	Abort(context.Context, transfer.Name) error
 	// Targets says where datasets of the sender go; those that are not to be

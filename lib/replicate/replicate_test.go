@@ -176,7 +176,10 @@ func (h *host) Receive(_ context.Context, in transfer.ReceiveRequest, stream *tr
 }
 
 func (h *host) Since(context.Context, []transfer.Snap) (map[string]uint64, error) { return nil, nil }
-func (h *host) Abort(context.Context, transfer.Name) error                        { return nil }
+func (h *host) Takes(context.Context, struct{}) (transfer.Takes, error) {
+	return transfer.Takes{Properties: true}, nil
+}
+func (h *host) Abort(context.Context, transfer.Name) error { return nil }
 
 func (h *host) Placeholder(_ context.Context, in transfer.Placeholder) error {
 	h.mu.Lock()
@@ -276,4 +279,8 @@ func (s sender) Protect(ctx context.Context, in transfer.Holds) (transfer.Proble
 }
 func (s sender) Deferred(ctx context.Context, in []transfer.Snap) ([]transfer.Snap, error) {
 	return s.h.Deferred(ctx, in)
+}
+func (s sender) Uses(context.Context, transfer.UsesRequest) (map[string]transfer.Uses, error) {
+	s.h.t.Error("asked what streams need, and the receiver lacks nothing")
+	return nil, nil
 }

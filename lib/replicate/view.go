@@ -85,7 +85,7 @@ func options(o transfer.Options) plan.Options {
 
 func receiver(t transfer.Dataset, send transfer.Options, children bool) *plan.Receiver {
 	r := &plan.Receiver{Versions: t.Versions, Placeholder: t.Placeholder, Encrypted: t.Encrypted,
-		Children: children, Written: plan.WrittenBytes(t.Written)}
+		Locked: t.Encrypted && !t.KeyLoaded, Children: children, Written: plan.WrittenBytes(t.Written)}
 	if sent, err := plan.ParseOptions(t.Recorded); err == nil {
 		r.Sent = &sent
 	}
@@ -131,7 +131,7 @@ func (v *view) lookup(target string) (plan.Host, bool) {
 }
 
 // plan decides what to do, and decides again where snapshots that would be
-// sent turn out to be marked for destruction.
+// sent turn out to be marked for destruction, or more than the receiver takes.
 func (j *Job) plan(ctx context.Context, v *view) ([]plan.Result, error) {
 	policy := j.Policy
 	policy.BookmarkLen = v.mark
@@ -147,11 +147,19 @@ func (j *Job) plan(ctx context.Context, v *view) ([]plan.Result, error) {
 	if len(ask) == 0 {
 		return results, nil
 	}
-	marked, err := j.Sender.Deferred(ctx, ask)
-	if err != nil {
-		return nil, fmt.Errorf("cannot ask the sender what is to be destroyed: %w", err)
-	}
-	if len(marked) == 0 {
+	var marked []transfer.Snap
+	var again bool
+	var errs [2]error
+	var wg sync.WaitGroup
+	wg.Go(func() { again, errs[0] = j.fit(ctx, v, results) })
+	wg.Go(func() { marked, errs[1] = j.Sender.Deferred(ctx, ask) })
+	wg.Wait()
+	switch {
+	case errs[0] != nil:
+		return nil, errs[0]
+	case errs[1] != nil:
+		return nil, fmt.Errorf("cannot ask the sender what is to be destroyed: %w", errs[1])
+	case len(marked) == 0 && !again:
 		return results, nil
 	}
 	deferred := map[string]map[dataset.GUID]bool{}

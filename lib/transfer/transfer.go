@@ -173,6 +173,28 @@ type Name struct {
 	Dataset string `json:"dataset"`
 }
 
+// Takes is what a receiver can take.
+type Takes struct {
+	// Lacks names, by pool, the features (zpool-features(7)) that a stream may
+	// need and that are not enabled there. A pool that is not known is left out.
+	Lacks map[string][]string `json:"lacks,omitempty"`
+	// Properties: streams with properties are taken.
+	Properties bool `json:"properties,omitempty"`
+}
+
+// UsesRequest asks a sender which of these features streams of datasets need.
+type UsesRequest struct {
+	Datasets []string `json:"datasets"`
+	Features []string `json:"features"`
+}
+
+// Uses names features that the streams of a dataset need, for certain or by
+// what its properties say, which past data need not obey.
+type Uses struct {
+	Surely []string `json:"surely,omitempty"`
+	Likely []string `json:"likely,omitempty"`
+}
+
 // Since asks how much was written to a dataset since one of its snapshots.
 type Since struct {
 	Dataset string `json:"dataset"`

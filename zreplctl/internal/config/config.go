@@ -117,6 +117,9 @@ type Recv struct {
 	// PlainPlaceholders creates placeholders below an encrypted dataset whose
 	// key is not loaded with encryption=off.
 	PlainPlaceholders bool
+	// Properties lets a push-sink's client send properties; the other types
+	// of job receive what they asked for themselves.
+	Properties bool
 }
 
 // Job returns the job of this name.

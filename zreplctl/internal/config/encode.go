@@ -138,7 +138,7 @@ func (j *Job) setting(key string) any {
 	case "send":
 		return j.Send.encode()
 	case "recv":
-		return j.Recv.encode()
+		return j.Recv.encode(j.Type)
 	}
 	return nil
 }
@@ -187,7 +187,7 @@ func (s *Send) encode() *dict {
 	return m
 }
 
-func (r *Recv) encode() *dict {
+func (r *Recv) encode(t Type) *dict {
 	m, override := dictionary(), dictionary()
 	var names []string
 	for name := range r.Override {
@@ -204,5 +204,12 @@ func (r *Recv) encode() *dict {
 	m.put("override", override)
 	m.put("exclude", list(r.Exclude))
 	m.put("placeholder_encryption", text(encryption))
+	if t == PushSink {
+		properties := "refuse"
+		if r.Properties {
+			properties = "allow"
+		}
+		m.put("properties", text(properties))
+	}
 	return m
 }

@@ -38,6 +38,7 @@ func (p Programs) sender(j *config.Job) *endpoint.Sender {
 func (p Programs) receiver(j *config.Job, inherit ...*os.File) *endpoint.Receiver {
 	r := &endpoint.Receiver{ZFS: p.ZFS, Tag: endpoint.LastTag(j.Name), Inherit: inherit,
 		Set: j.Recv.Override, Exclude: j.Recv.Exclude, RecvFrame: []string{p.RecvFrame}}
+	r.Properties = j.Type != config.PushSink || j.Recv.Properties
 	if j.Mapping != nil {
 		r.Map, r.Roots = j.Mapping.Map, j.Mapping.Targets()
 		return r

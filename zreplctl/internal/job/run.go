@@ -105,8 +105,16 @@ func (e *DatasetsError) Error() string {
 	return fmt.Sprintf("%d datasets were not replicated", len(e.Failed))
 }
 
-// Each returns one error for each dataset, save for those that only wait for
-// another one.
+// DatasetError says why one dataset was not replicated.
+type DatasetError struct {
+	Reason plan.Reason // empty: it was begun and failed
+	text   string
+}
+
+func (e *DatasetError) Error() string { return e.text }
+
+// Each returns one error, a *DatasetError, for each dataset, save for those
+// that only wait for another one.
 func (e *DatasetsError) Each() []error {
 	var all []error
 	for _, d := range e.Failed {
@@ -120,7 +128,7 @@ func (e *DatasetsError) Each() []error {
 		if d.Reason != "" {
 			text = d.Reason + ": " + text
 		}
-		all = append(all, fmt.Errorf("cannot replicate %q to %q: %s", name, d.Target, text))
+		all = append(all, &DatasetError{plan.Reason(d.Reason), fmt.Sprintf("cannot replicate %q to %q: %s", name, d.Target, text)})
 	}
 	if len(all) == 0 {
 		all = append(all, e)

@@ -77,6 +77,7 @@ func (s *Sides) input(source, target string, parents map[string]bool) plan.Input
 		Versions:    s.Target.Versions(target),
 		Placeholder: f.placeholder,
 		Encrypted:   f.encrypted,
+		Locked:      f.encrypted && f.keyGone,
 		Children:    parents[target],
 		Sent:        f.sent,
 		Written:     f.written,
