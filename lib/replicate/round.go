@@ -248,7 +248,8 @@ func (r *round) step(ctx context.Context, i int, step plan.Step) error {
 }
 
 // afterFailure looks at what is there: zfs receive may have completed though
-// something else failed, and a partial receive may be of no use.
+// something else failed, and a partial receive may be of no use. Where there
+// was no more space it is of use, once there is.
 func (r *round) afterFailure(ctx context.Context, i int, step plan.Step, err error) error {
 	to := r.target(i, *step.To)
 	bad, cerr := r.Receiver.Protect(ctx, transfer.Holds{Hold: []transfer.Snap{to}, Confirm: true})
@@ -259,7 +260,7 @@ func (r *round) afterFailure(ctx context.Context, i int, step plan.Step, err err
 		return nil
 	case errors.As(err, &link):
 		return err
-	case step.Kind == plan.Resume:
+	case step.Kind == plan.Resume && !transfer.Full(err):
 		r.say(fmt.Sprintf("cannot resume the receive of %q, starting it again: %v", to.Dataset, err))
 		if aerr := r.Receiver.Abort(ctx, transfer.Name{Dataset: to.Dataset}); aerr == nil {
 			return errAgain

@@ -1,5 +1,7 @@
 package transfer
 
+import "strings"
+
 // LinkError is a fault of the way to the other end: what was asked for may
 // work when it is asked for again.
 type LinkError struct{ Err error }
@@ -8,3 +10,11 @@ func (e *LinkError) Error() string { return e.Err.Error() }
 
 // Unwrap returns the cause.
 func (e *LinkError) Unwrap() error { return e.Err }
+
+// Full reports whether an error says that the receiver has no space left, or
+// may use no more. ZFS tells that in words only (libzfs_sendrecv.c), here or
+// at the other end.
+func Full(err error) bool {
+	text := err.Error()
+	return strings.Contains(text, "out of space") || strings.Contains(text, "quota exceeded")
+}

@@ -167,6 +167,28 @@ func TestResume(t *testing.T) {
 	}
 }
 
+// TestFullReceiver sees that what was received before there was no more space
+// is kept, twice, until there is.
+func TestFullReceiver(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.tree()
+	w.fill("a/x", 20<<20)
+	w.snapshot("s1")
+	for range 2 {
+		w.write("sim/faults", "on=recv match=b/back/a/x from=1 nospace=8000000\n")
+		if code, said := w.ctl("pull", "-skip", "prune", "fetch"); code != 1 || !strings.Contains(said, "out of space") || strings.Contains(said, "starting it again") {
+			t.Fatalf("a full receiver: exit status %d\n%s", code, said)
+		}
+		if token := w.must("zfs", "get", "-H", "-o", "value", "receive_resume_token", "b/back/a/x"); len(token) < 20 {
+			t.Fatalf("no token: %q", token)
+		}
+	}
+	w.write("sim/faults", "")
+	w.done("pull", "fetch")
+	w.same("a/x", "b/back/a/x")
+}
+
 // logged lists the arguments of the simulator's commands so far.
 func (w *world) logged(command string) []string {
 	w.t.Helper()
