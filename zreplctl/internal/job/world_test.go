@@ -1,6 +1,7 @@
 package job_test
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"os/exec"
@@ -15,7 +16,16 @@ var bin string // the programs, built once, and zfs and zpool for zfs-sim
 
 func TestMain(m *testing.M) { os.Exit(build(m)) }
 
+// realZFS is the real zfs(8) where it is to be used, and not the simulator:
+// what $ZT_JOB_ZFS names. The pools a and b are then made on files, so that only
+// one test can run, and $ZT_JOB_BIN holds the programs. It needs root and a
+// machine to spare.
+var realZFS = os.Getenv("ZT_JOB_ZFS")
+
 func build(m *testing.M) int {
+	if bin = os.Getenv("ZT_JOB_BIN"); bin != "" {
+		return m.Run()
+	}
 	dir, err := os.MkdirTemp("", "zt-job")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -100,7 +110,10 @@ func newWorld(t *testing.T) *world {
 		if err := os.Truncate(w.path(pool+".img"), 4<<30); err != nil {
 			t.Fatal(err)
 		}
-		w.must("zpool", "create", pool, w.path(pool+".img"))
+		w.must("zpool", "create", "-R", w.path("mnt"), pool, w.path(pool+".img"))
+		if realZFS != "" {
+			t.Cleanup(func() { w.must("zpool", "destroy", "-f", pool) })
+		}
 	}
 	return w
 }
@@ -115,8 +128,10 @@ func (w *world) write(name, text string) {
 }
 
 func (w *world) command(args ...string) *exec.Cmd {
-	c := exec.Command(filepath.Join(bin, args[0]), args[1:]...)
-	c.Env = append(os.Environ(), "PATH="+bin+":"+os.Getenv("PATH"), "ZFS_SIM_ROOT="+w.path("sim"), "ZREPL_ZFS="+filepath.Join(bin, "zfs"))
+	path, real := bin+":"+os.Getenv("PATH"), cmp.Or(realZFS, filepath.Join(bin, "zfs"))
+	where := map[string]string{"zfs": real, "zpool": filepath.Join(filepath.Dir(real), "zpool"), "sh": "/bin/sh"}
+	c := exec.Command(cmp.Or(where[args[0]], filepath.Join(bin, args[0])), args[1:]...)
+	c.Env = append(os.Environ(), "PATH="+path, "ZFS_SIM_ROOT="+w.path("sim"), "ZREPL_ZFS="+real)
 	return c
 }
 
@@ -215,7 +230,7 @@ func (w *world) tree() {
 // fill writes a file of n bytes into a filesystem.
 func (w *world) fill(ds string, n int) {
 	w.t.Helper()
-	dir := filepath.Join(w.path("sim"), "mnt", ds)
+	dir := strings.TrimSpace(w.must("zfs", "get", "-H", "-o", "value", "mountpoint", ds))
 	data := make([]byte, n)
 	for i := range data {
 		data[i] = byte(i*7) ^ byte(i>>8) ^ byte(i>>16)
