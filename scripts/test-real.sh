@@ -66,6 +66,11 @@ e2e_ssh() { script e2e-ssh "$1"; }
 e2e_prune() { script e2e-prune "$1"; }
 e2e_expect() { script e2e-expect "$1"; }
 e2e_bytes() { script e2e-bytes "$1"; }
+e2e_engine() { script e2e-engine "$1"; }
+e2e_resume() { script e2e-resume "$1"; }
+e2e_conflicts() { script e2e-conflicts "$1"; }
+e2e_hostile() { script e2e-hostile "$1"; }
+e2e_crash() { script e2e-crash "$1"; }
 told() { # told VERSION FUNCTION
   read -r ended seconds <"$work/$1.$2.ended" || return 1
   [ "$seconds" -lt 5 ] || echo "took $seconds s"
@@ -76,14 +81,16 @@ told() { # told VERSION FUNCTION
 real() {
   step "install what is missing" install_programs
   step "build without cgo" env CGO_ENABLED=0 go build -o "$bin/" work
+  step "build tests that run in the machine" env CGO_ENABLED=0 go test -c -o "$bin/" ./zreplctl/internal/crash ./zreplctl/internal/job
   step "manual pages" manual_pages
   counted "completion in bash, zsh and fish" scripts/completion-test -bin "$bin"
   counted "frames of another implementation" scripts/interop -bin "$bin"
   for version in 2.3 2.1; do step "the machine with OpenZFS $version" scripts/zfsvm build $version; done
   counted "e2e on zfs-sim" scripts/e2e -bin "$bin"
   cp "$work/log" "$work/e2e-sim"
-  (for part in conforms same_as_sim e2e_ssh e2e_prune e2e_expect e2e_bytes; do on 2.3 $part; done) &
-  (for part in conforms same_as_sim e2e_ssh e2e_prune e2e_expect; do on 2.1 $part; done) &
+  engine="e2e_engine e2e_resume e2e_conflicts e2e_hostile"
+  (for part in conforms same_as_sim e2e_ssh e2e_prune e2e_expect $engine e2e_bytes e2e_crash; do on 2.3 $part; done) &
+  (for part in conforms same_as_sim e2e_ssh e2e_prune e2e_expect $engine; do on 2.1 $part; done) &
   wait
   for version in 2.3 2.1; do
     shown_step "zfs-sim conforms to OpenZFS $version" told $version conforms
@@ -91,8 +98,13 @@ real() {
     shown "pulls through sshd on OpenZFS $version" told $version e2e_ssh
     counted "snapshots and pruning on OpenZFS $version" told $version e2e_prune
     counted "what is let pass of zfs send, on OpenZFS $version" told $version e2e_expect
+    counted "a tree in three ways on OpenZFS $version" told $version e2e_engine
+    shown "links cut and resumed on OpenZFS $version" told $version e2e_resume
+    counted "reasons not to move on OpenZFS $version" told $version e2e_conflicts
+    counted "hostile peers on OpenZFS $version" told $version e2e_hostile
   done
   shown "who touches the stream's bytes" told 2.3 e2e_bytes
+  shown "crashes at random on OpenZFS 2.3" told 2.3 e2e_crash
   # On zfs-sim: in a machine without hardware support the streams are over before they can be hit.
   shown "parts of a pull killed" scripts/e2e-kill -bin "$bin"
 }
