@@ -61,7 +61,10 @@ func (f *forest) place(i int) {
 	if r.Conflict != nil && r.missing || !r.missing || len(r.Steps) == 0 {
 		return
 	}
-	c := f.above(r.Target)
+	var c *Conflict
+	if !r.partial { // then it stands under something, listed or not
+		c = f.above(r.Target)
+	}
 	if c == nil {
 		c = f.inherits(&f.results[i])
 	}

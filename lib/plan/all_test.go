@@ -52,6 +52,8 @@ func TestAll(t *testing.T) {
 			want: "p/e/x/a: placeholder-encrypted; p/f: placeholder >; p/f/a: full >@a"},
 		{name: "locked parent, allowed", ins: []Input{in("p/e/x/y/a", "@a:1", nil)}, here: "p p/e!", p: Policy{PlainPlaceholders: true},
 			want: "p/e/x: placeholder* >; p/e/x/y: placeholder >; p/e/x/y/a: full >@a"},
+		{name: "partial, and nothing known above", ins: []Input{in("p/a", "@a:1", &Receiver{Partial: &Partial{To: 1}}), in("p/a/b", "@a:1", nil)}, here: "p/a",
+			want: "p/a: resume >@a; p/a/b: full >@a"},
 		{name: "plain, below a locked one", ins: []Input{in("p/e/a", "@a:1", nil), in("p/e/a/b", "@a:1", nil), in("p/f", "@a:1", nil)}, here: "p p/e!",
 			want: "p/e/a: key-not-loaded; p/e/a/b: parent-failed; p/f: full >@a"},
 		{name: "raw, below a locked one", ins: []Input{{Source: "e", Target: "p/e/a", Sender: vs("@a:1"), Encrypted: true, Send: Options{Raw: true}},
