@@ -1,11 +1,13 @@
 package endpoint
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"maps"
 	"os"
+	"slices"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/child"
 	"github.com/zrepl-tools/zrepl-tools/lib/transfer"
@@ -73,7 +75,7 @@ func (r *Receiver) Receive(ctx context.Context, in transfer.ReceiveRequest, stre
 		}
 		return got, err
 	}
-	return r.join(ctx, in, stream.Args)
+	return r.join(ctx, in, stream.Args, progress)
 }
 
 // expect is the value of zrecv-frame -expect-zfs.
@@ -100,75 +102,44 @@ func (r *Receiver) receiveFramed(ctx context.Context, in transfer.ReceiveRequest
 	if err != nil {
 		return got, err
 	}
-	defer status.Close()
-	args := append([]string{}, r.RecvFrame...)
-	args = append(args, "-status-fd", "3", "-expect-zfs", expect(in))
-	extra := []*os.File{statusEnd}
-	if progress != nil {
-		lines, linesEnd, err := child.Pipe()
-		if err != nil {
-			statusEnd.Close()
-			return got, err
-		}
-		args, extra = append(args, "-progress-fd", "4"), append(extra, linesEnd)
-		defer follow(lines, progress)() // last, when nobody writes any more
-		defer linesEnd.Close()
-	}
-	args = append(append(args, "--"), receive...)
-	said := &child.Tail{}
-	p, err := child.Start(ctx, child.Cmd{Args: args, Stdin: stream.Framed, Stderr: said,
-		Extra: append(extra, r.Inherit...), Group: true, Lifeline: true})
-	for _, f := range extra {
-		f.Close()
-	}
+	lines, linesEnd, err := child.Pipe()
 	if err != nil {
+		status.Close()
+		statusEnd.Close()
 		return got, err
 	}
-	s := p.Wait()
-	got, err = judgeFrame(status, s)
-	if err == nil && in.Over {
-		err = r.ZFS.Inherit(ctx, PlaceholderProperty, in.Dataset)
+	args := slices.Concat(r.RecvFrame, []string{"-status-fd", "3", "-progress-fd", "4", "-expect-zfs", expect(in), "--"}, receive)
+	f := flow{limit: r.Stall, progress: progress}
+	watched, stop := f.watch(ctx)
+	defer stop()
+	p, err := child.Start(watched, child.Cmd{Args: args, Stdin: stream.Framed, Stderr: &child.Tail{},
+		Extra: append([]*os.File{statusEnd, linesEnd}, r.Inherit...), Group: true, Lifeline: true})
+	statusEnd.Close()
+	linesEnd.Close()
+	over := f.follow(lines)
+	if err != nil {
+		status.Close()
+		return got, err
 	}
-	return got, err
+	if !ended(watched, p) {
+		return transfer.Received{Bytes: f.moved.Load()}, cmp.Or(stalled(watched), ctx.Err())
+	}
+	defer status.Close()
+	got, err = judgeFrame(status, p.Wait())
+	<-over
+	if err != nil {
+		if s := stalled(watched); s != nil {
+			return got, s
+		}
+		return got, err
+	}
+	return got, r.unmark(ctx, in)
 }
 
-// join runs the command that sends and the one that receives with one pipe
-// between them.
-func (r *Receiver) join(ctx context.Context, in transfer.ReceiveRequest, send []string) (got transfer.Received, err error) {
-	receive, err := r.receiveArgs(in)
-	if err != nil {
-		return got, err
+// unmark takes the mark off a placeholder that was received over.
+func (r *Receiver) unmark(ctx context.Context, in transfer.ReceiveRequest) error {
+	if !in.Over {
+		return nil
 	}
-	out, into, err := child.Pipe()
-	if err != nil {
-		return got, err
-	}
-	var said [2]child.Tail
-	rp, err := child.Start(ctx, child.Cmd{Args: receive, Stdin: out, Stderr: &said[1], Extra: r.Inherit, Group: true})
-	out.Close()
-	if err != nil {
-		into.Close()
-		return got, err
-	}
-	sp, err := child.Start(ctx, child.Cmd{Args: send, Stdout: into, Stderr: &said[0], Extra: r.Inherit, Group: true})
-	into.Close()
-	if err != nil {
-		rp.Kill()
-		rp.Wait()
-		return got, err
-	}
-	ss, rs := sp.Wait(), rp.Wait()
-	switch {
-	case ctx.Err() != nil:
-		return got, ctx.Err()
-	case rs.OK() && ss.OK():
-	case !ss.OK() && (rs.OK() || cutShort(rs)):
-		return got, fmt.Errorf("zfs send: %s", told(ss))
-	default:
-		return got, fmt.Errorf("zfs receive: %s", told(rs))
-	}
-	if in.Over {
-		err = r.ZFS.Inherit(ctx, PlaceholderProperty, in.Dataset)
-	}
-	return got, err
+	return r.ZFS.Inherit(ctx, PlaceholderProperty, in.Dataset)
 }

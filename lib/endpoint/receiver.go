@@ -7,6 +7,7 @@ import (
 	"os"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
 	"github.com/zrepl-tools/zrepl-tools/lib/transfer"
@@ -29,6 +30,8 @@ type Receiver struct {
 	Exclude []string
 	// Properties lets streams with properties in.
 	Properties bool
+	// Stall is for how long nothing of a stream may move; 0: for ever.
+	Stall time.Duration
 	// RecvFrame is the zrecv-frame program with options, for framed streams.
 	RecvFrame []string
 	// Inherit are descriptors that programs which move a stream keep open,

@@ -7,6 +7,7 @@ import (
 	"iter"
 	"os"
 	"sync"
+	"time"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/rpc"
 	"github.com/zrepl-tools/zrepl-tools/lib/transfer"
@@ -198,10 +199,12 @@ func (s RemoteSender) Send(ctx context.Context, in transfer.SendRequest) (*trans
 }
 
 // RemoteReceiver is a Receiver at the other end of connections. SendFrame is
-// the zsend-frame program with options.
+// the zsend-frame program with options, Stall for how long nothing of a stream
+// may move; 0: for ever.
 type RemoteReceiver struct {
 	*Pool
 	SendFrame []string
+	Stall     time.Duration
 }
 
 // List is Receiver.List over there.
@@ -253,9 +256,12 @@ func (r RemoteReceiver) Receive(ctx context.Context, in transfer.ReceiveRequest,
 	if err != nil {
 		return got, err
 	}
+	f := flow{limit: r.Stall, progress: progress}
+	watched, stop := f.watch(ctx) // also while the reply is waited for
+	defer stop()
 	var sent error
-	err = l.CallSend(ctx, "receive", in, func(ctx context.Context, out *os.File) error {
-		sent = runFramed(ctx, r.SendFrame, stream.Args, out)
+	err = l.CallSend(watched, "receive", in, func(ctx context.Context, out *os.File) error {
+		sent = f.send(ctx, r.SendFrame, stream.Args, out)
 		return sent
 	}, &got)
 	if err == nil {
@@ -263,7 +269,12 @@ func (r RemoteReceiver) Receive(ctx context.Context, in transfer.ReceiveRequest,
 		return got, nil
 	}
 	var remote *rpc.RemoteError
-	if errors.As(err, &remote) {
+	stall := stalled(watched)
+	switch {
+	case stall != nil && ctx.Err() == nil:
+		l.Explain(nil)
+		return transfer.Received{Bytes: f.moved.Load()}, stall
+	case errors.As(err, &remote):
 		l.Explain(nil) // a server that refuses octets hangs up
 		return got, err
 	}

@@ -24,6 +24,9 @@ type Sender struct {
 	Options transfer.Options
 	// Plain sends encrypted datasets as plain text; otherwise they go raw.
 	Plain bool
+	// Stall is for how long nothing of a stream to a client may move; 0: for
+	// ever.
+	Stall time.Duration
 	// Bookmarks makes the cursor a bookmark and not a hold.
 	Bookmarks bool
 

@@ -7,7 +7,6 @@ import (
 	"iter"
 	"os"
 
-	"github.com/zrepl-tools/zrepl-tools/lib/child"
 	"github.com/zrepl-tools/zrepl-tools/lib/rpc"
 	"github.com/zrepl-tools/zrepl-tools/lib/transfer"
 )
@@ -89,7 +88,7 @@ func ServeSender(server *rpc.Server, v *Service, s *Sender, sendFrame []string) 
 		}
 		return stream.SendReply, func(ctx context.Context, out *os.File) error {
 			defer v.doing("send", in.Dataset)()
-			return runFramed(ctx, sendFrame, stream.Args, out)
+			return (&flow{limit: s.Stall}).sendFramed(ctx, sendFrame, stream.Args, out)
 		}, nil
 	})
 }
@@ -159,20 +158,4 @@ func gather(seq iter.Seq2[transfer.Dataset, error]) ([]transfer.Dataset, error) 
 		list = append(list, d)
 	}
 	return list, nil
-}
-
-// runFramed runs zsend-frame with a command to out.
-func runFramed(ctx context.Context, sendFrame, args []string, out *os.File) error {
-	said := &child.Tail{}
-	p, err := child.Start(ctx, child.Cmd{
-		Args:   append(append([]string{}, sendFrame...), args...),
-		Stdout: out, Stderr: said, Group: true, Lifeline: true,
-	})
-	if err != nil {
-		return err
-	}
-	if s := p.Wait(); !s.OK() {
-		return fmt.Errorf("%s: %s", child.Clean(s.Stderr, 500), s)
-	}
-	return nil
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/child"
@@ -86,25 +85,4 @@ func judgeFrame(status io.Reader, s child.Status) (got transfer.Received, err er
 		}
 	}
 	return got, fmt.Errorf("cannot receive the stream: %s", text)
-}
-
-// follow reads zrecv-frame's progress, a JSON object a line, until its other
-// ends are closed. What it returns waits for that.
-func follow(lines *os.File, progress func(uint64)) (wait func()) {
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		defer lines.Close()
-		in := json.NewDecoder(lines)
-		for {
-			var line struct {
-				Bytes uint64 `json:"bytes"`
-			}
-			if in.Decode(&line) != nil {
-				return
-			}
-			progress(line.Bytes)
-		}
-	}()
-	return func() { <-done }
 }

@@ -58,7 +58,8 @@ type Job struct {
 	// Retries is how often in a row the link may be lost without anything
 	// having been done in between. Delay is the wait before the first retry,
 	// doubled for each that follows, up to a minute; 0 means a second. What
-	// cannot be reached at the beginning is not tried again.
+	// cannot be reached at the beginning is not tried again, and neither is a
+	// stream that stalls.
 	Retries int
 	Delay   time.Duration
 
@@ -104,7 +105,7 @@ func (j *Job) Run(ctx context.Context) error {
 			lost = err
 		}
 		switch {
-		case lost != nil && left > 0:
+		case lost != nil && left > 0 && !errors.As(lost, new(*transfer.StallError)):
 			j.say(fmt.Sprintf("%v; trying again in %v", lost, delay))
 			if err := sleep(ctx, delay); err != nil {
 				return err

@@ -2,6 +2,19 @@ package transfer
 
 import "strings"
 
+import (
+	"fmt"
+	"time"
+)
+
+// StallError says that nothing of a stream moved for so long that it was
+// ended: zfs send is stuck, or zfs receive is, or the way between them.
+type StallError struct{ Limit time.Duration }
+
+func (e *StallError) Error() string {
+	return fmt.Sprintf("the stream was ended: nothing of it moved for %v", e.Limit)
+}
+
 // LinkError is a fault of the way to the other end: what was asked for may
 // work when it is asked for again.
 type LinkError struct{ Err error }

@@ -81,11 +81,12 @@ type Job struct {
 
 	InitialReplPolicy string // most_recent, all or fail
 	SnapshotPrefix    string
-	Parallel          int    // connections, at least 1
-	Checksum          string // of the streams on connections: none or crc32c
-	Cursor            Cursor // of a sender: source, push and local
-	Send              Send   // of a sender
-	Recv              Recv   // of a receiver: pull, push-sink and local
+	Parallel          int           // connections, at least 1
+	Checksum          string        // of the streams on connections: none or crc32c
+	Stall             time.Duration // for how long nothing of a stream may move
+	Cursor            Cursor        // of a sender: source, push and local
+	Send              Send          // of a sender
+	Recv              Recv          // of a receiver: pull, push-sink and local
 
 	Prune    *retention.Policy // of the job's own side; nil: destroys nothing
 	PruneLHS *retention.Policy // local: of the source

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 )
 
 // The defaults of a job.
@@ -12,6 +13,7 @@ const (
 	defaultParallel = 1
 	defaultChecksum = "none"
 	defaultCursor   = CursorHold
+	defaultStall    = 30 * time.Minute
 )
 
 // SystemDefaults are the paths of global where the file names none: below

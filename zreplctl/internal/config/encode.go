@@ -131,6 +131,8 @@ func (j *Job) setting(key string) any {
 		return text(j.InitialReplPolicy)
 	case "parallel":
 		return j.Parallel
+	case "stall":
+		return text(FormatDuration(j.Stall))
 	case "checksum":
 		return text(j.Checksum)
 	case "cursor":

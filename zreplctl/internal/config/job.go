@@ -149,6 +149,8 @@ func (d *decoder) field(j *Job, key, what string, v *yaml.Node) {
 		j.SnapshotPrefix = d.prefix(v, what)
 	case "parallel":
 		j.Parallel = d.integer(v, what, 1, 64)
+	case "stall":
+		j.Stall = d.stall(v, what)
 	case "checksum":
 		j.Checksum = d.word(v, what, "none", "crc32c")
 	case "cursor":
@@ -181,6 +183,15 @@ func (d *decoder) ownPolicy(j *Job, key, what string, v *yaml.Node) {
 }
 
 func (d *decoder) interval(v *yaml.Node, what string) time.Duration {
+	return d.duration(v, what, "; without the key the job runs only when it is told to")
+}
+
+func (d *decoder) stall(v *yaml.Node, what string) time.Duration {
+	return d.duration(v, what, "")
+}
+
+// duration reads one of at least a second; otherwise is what to do instead.
+func (d *decoder) duration(v *yaml.Node, what, otherwise string) time.Duration {
 	n, ok := d.resolve(v)
 	if !ok {
 		return 0
@@ -189,14 +200,14 @@ func (d *decoder) interval(v *yaml.Node, what string) time.Duration {
 		d.wrong(n, "%s: a duration like 10m is wanted, not %s", what, kindOf(n))
 		return 0
 	}
-	interval, err := ParseDuration(n.Value)
+	length, err := ParseDuration(n.Value)
 	switch {
 	case err != nil:
 		d.wrong(n, "%s: %v", what, err)
-	case interval < time.Second:
-		d.wrong(n, "%s: %q is too short: at least 1s; without the key the job runs only when it is told to", what, n.Value)
+	case length < time.Second:
+		d.wrong(n, "%s: %q is too short: at least 1s%s", what, n.Value, otherwise)
 	}
-	return interval
+	return length
 }
 
 // fill sets what the file has left open to the defaults of the job's type.
@@ -209,6 +220,7 @@ func (d *decoder) fill(j *Job) {
 	set("initial_repl_policy", func() { j.InitialReplPolicy = defaultInitial })
 	set("parallel", func() { j.Parallel = defaultParallel })
 	set("checksum", func() { j.Checksum = defaultChecksum })
+	set("stall", func() { j.Stall = defaultStall })
 	set("cursor", func() { j.Cursor = defaultCursor })
 	if !j.Sends() {
 		j.Send = Send{}

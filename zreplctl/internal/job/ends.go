@@ -23,7 +23,7 @@ type Programs struct {
 
 // sender is the sending end of a job whose datasets are here.
 func (p Programs) sender(j *config.Job) *endpoint.Sender {
-	s := &endpoint.Sender{ZFS: p.ZFS, Datasets: j.Datasets, Plain: j.Send.Decrypt,
+	s := &endpoint.Sender{Stall: j.Stall, ZFS: p.ZFS, Datasets: j.Datasets, Plain: j.Send.Decrypt,
 		Options: transfer.Options{LargeBlocks: j.Send.LargeBlocks, Compressed: j.Send.Compressed,
 			Embedded: j.Send.Embedded, Properties: j.Send.Properties}}
 	if j.Type == config.Local {
@@ -37,7 +37,7 @@ func (p Programs) sender(j *config.Job) *endpoint.Sender {
 // receiver is the receiving end of a job whose targets are here.
 func (p Programs) receiver(j *config.Job, inherit ...*os.File) *endpoint.Receiver {
 	r := &endpoint.Receiver{ZFS: p.ZFS, Tag: endpoint.LastTag(j.Name), Inherit: inherit,
-		Set: j.Recv.Override, Exclude: j.Recv.Exclude, RecvFrame: []string{p.RecvFrame}}
+		Stall: j.Stall, Set: j.Recv.Override, Exclude: j.Recv.Exclude, RecvFrame: []string{p.RecvFrame}}
 	r.Properties = j.Type != config.PushSink || j.Recv.Properties
 	if j.Mapping != nil {
 		r.Map, r.Roots = j.Mapping.Map, j.Mapping.Targets()
@@ -61,7 +61,7 @@ func (p Programs) ends(j *config.Job, run string, inherit ...*os.File) (s replic
 		return endpoint.RemoteSender{Pool: pool}, p.receiver(j, inherit...), pool.Close, nil
 	case config.Push:
 		pool.Role = endpoint.SinkRole
-		return p.sender(j), endpoint.RemoteReceiver{Pool: pool, SendFrame: p.sendFrame(j)}, pool.Close, nil
+		return p.sender(j), endpoint.RemoteReceiver{Pool: pool, SendFrame: p.sendFrame(j), Stall: j.Stall}, pool.Close, nil
 	case config.Local:
 		return p.sender(j), p.receiver(j, inherit...), func() {}, nil
 	}

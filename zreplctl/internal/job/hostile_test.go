@@ -26,7 +26,8 @@ import (
 // hostile is a client that may say anything.
 type hostile struct {
 	*rpc.Conn
-	end func()
+	server *exec.Cmd
+	end    func()
 }
 
 // attack connects to a server of this world as one of its clients.
@@ -51,7 +52,7 @@ func (w *world) attack(id string, greet bool) *hostile {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	h := &hostile{Conn: conn, end: func() { conn.Close(); in.Close(); out.Close(); c.Process.Kill(); c.Wait() }}
+	h := &hostile{Conn: conn, server: c, end: func() { conn.Close(); in.Close(); out.Close(); c.Process.Kill(); c.Wait() }}
 	if greet {
 		if err := conn.Call(w.t.Context(), "hello", transfer.Hello{Protocol: transfer.Protocol, Run: "evil"}, new(transfer.Welcome)); err != nil {
 			w.t.Fatal(err)

@@ -20,6 +20,10 @@ type Event struct {
 	Dataset string `json:"dataset,omitempty"` // of send and receive
 }
 
+// patience is how many times as long as its job says a server lets a stream
+// stall: the client, who can say what happened, is to notice first.
+const patience = 2
+
 // Serve serves one connection of a client on in and out, until the client
 // hangs up. Events go to status, where it is not nil.
 func (p Programs) Serve(ctx context.Context, c *config.Config, client string, in, out *os.File, status io.Writer) error {
@@ -46,9 +50,13 @@ func (p Programs) Serve(ctx context.Context, c *config.Config, client string, in
 	server := &rpc.Server{}
 	switch j.Type {
 	case config.Source:
-		endpoint.ServeSender(server, service, p.sender(j), p.sendFrame(j))
+		s := p.sender(j)
+		s.Stall *= patience
+		endpoint.ServeSender(server, service, s, p.sendFrame(j))
 	case config.PushSink:
-		endpoint.ServeReceiver(server, service, p.receiver(j))
+		r := p.receiver(j)
+		r.Stall *= patience
+		endpoint.ServeReceiver(server, service, r)
 	default:
 		return fmt.Errorf("job %q of type %s serves nobody", j.Name, j.Type)
 	}

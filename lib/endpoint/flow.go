@@ -1,0 +1,144 @@
+package endpoint
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/zrepl-tools/zrepl-tools/lib/child"
+	"github.com/zrepl-tools/zrepl-tools/lib/transfer"
+)
+
+// flow watches a stream on its way: it tells how much has moved, once a second
+// and at the end, and ends what moves it once nothing has moved for too long,
+// be it that nobody writes or that nobody reads.
+type flow struct {
+	moved    atomic.Uint64
+	limit    time.Duration // 0: none
+	progress func(bytes uint64)
+}
+
+// flowTick is how often a flow is looked at.
+const flowTick = time.Second
+
+// watch begins. The context is cancelled, with a *transfer.StallError as its
+// cause, where the stream stalls. Stop ends it, and tells progress once more.
+func (f *flow) watch(parent context.Context) (ctx context.Context, stop func()) {
+	ctx, cancel := context.WithCancelCause(parent)
+	quit, over := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(over)
+		tick := time.NewTicker(flowTick)
+		defer tick.Stop()
+		last, since := uint64(0), time.Now()
+		for done := false; !done; {
+			select {
+			case <-tick.C:
+			case <-quit:
+				done = true
+			}
+			switch n := f.moved.Load(); {
+			case n != last:
+				last, since = n, time.Now()
+				if f.progress != nil {
+					f.progress(n)
+				}
+			case !done && f.limit > 0 && time.Since(since) >= f.limit:
+				cancel(&transfer.StallError{Limit: f.limit})
+			}
+		}
+	}()
+	return ctx, func() { close(quit); <-over; cancel(nil) }
+}
+
+// stalled is the error of a stalled flow, or nil.
+func stalled(ctx context.Context) error {
+	if s, ok := context.Cause(ctx).(*transfer.StallError); ok {
+		return &transfer.LinkError{Err: s}
+	}
+	return nil
+}
+
+// follow counts what a program writes to its -progress-fd, a JSON object a
+// line, until the other ends are closed; over is closed then.
+func (f *flow) follow(lines *os.File) (over chan struct{}) {
+	over = make(chan struct{})
+	go func() {
+		defer close(over)
+		defer lines.Close()
+		in := json.NewDecoder(lines)
+		for {
+			var line struct {
+				Bytes uint64 `json:"bytes"`
+			}
+			if in.Decode(&line) != nil {
+				return
+			}
+			f.moved.Store(line.Bytes)
+		}
+	}()
+	return over
+}
+
+// stuckGrace is how long a program may take to end once it was told to. One
+// that the kernel does not let go, as in a pool that hangs, is left behind:
+// it keeps the job's lock.
+const stuckGrace = 15 * time.Second
+
+// ended waits for p, but not for ever once ctx is cancelled. Only where it
+// returns true may p's pipes be expected to end, and p be waited for.
+func ended(ctx context.Context, p *child.Process) bool {
+	select {
+	case <-p.Done():
+		return true
+	case <-ctx.Done():
+	}
+	select {
+	case <-p.Done():
+		return true
+	case <-time.After(stuckGrace):
+		return false
+	}
+}
+
+// sendFramed watches send.
+func (f *flow) sendFramed(ctx context.Context, sendFrame, args []string, out *os.File) error {
+	watched, stop := f.watch(ctx)
+	defer stop()
+	return f.send(watched, sendFrame, args, out)
+}
+
+// send runs zsend-frame with a command to out.
+func (f *flow) send(ctx context.Context, sendFrame, args []string, out *os.File) error {
+	lines, linesEnd, err := child.Pipe()
+	if err != nil {
+		return err
+	}
+	said := &child.Tail{}
+	p, err := child.Start(ctx, child.Cmd{
+		Args:   slices.Concat(sendFrame, []string{"-progress-fd", "3"}, args),
+		Stdout: out, Stderr: said, Extra: []*os.File{linesEnd}, Group: true, Lifeline: true,
+	})
+	linesEnd.Close()
+	over := f.follow(lines)
+	if err != nil {
+		return err
+	}
+	if !ended(ctx, p) {
+		return cmp.Or(stalled(ctx), ctx.Err())
+	}
+	s := p.Wait()
+	<-over
+	switch stall := stalled(ctx); {
+	case s.OK():
+		return nil
+	case stall != nil:
+		return stall
+	}
+	return fmt.Errorf("%s: %s", child.Clean(s.Stderr, maxSaid), s)
+}

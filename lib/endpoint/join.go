@@ -1,0 +1,81 @@
+package endpoint
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/zrepl-tools/zrepl-tools/lib/child"
+	"github.com/zrepl-tools/zrepl-tools/lib/transfer"
+)
+
+// join runs the command that sends and the one that receives with two pipes
+// between them, and passes on what comes.
+func (r *Receiver) join(ctx context.Context, in transfer.ReceiveRequest, send []string, progress func(uint64)) (got transfer.Received, err error) {
+	receive, err := r.receiveArgs(in)
+	if err != nil {
+		return got, err
+	}
+	f := flow{limit: r.Stall, progress: progress}
+	watched, stop := f.watch(ctx)
+	defer stop()
+	var said [2]child.Tail
+	rp, into, err := r.startEnd(watched, receive, &said[1], true)
+	if err != nil {
+		return got, err
+	}
+	sp, from, err := r.startEnd(watched, send, &said[0], false)
+	if err != nil {
+		rp.Kill()
+		into.Close()
+		rp.Wait()
+		return got, err
+	}
+	go func() {
+		relay(from, into, &f.moved)
+		from.Close() // zfs send ends where zfs receive has
+		into.Close()
+	}()
+	sent, received := ended(watched, sp), ended(watched, rp)
+	got.Bytes = f.moved.Load()
+	switch s := stalled(watched); {
+	case ctx.Err() != nil:
+		err = ctx.Err()
+	case s != nil:
+		err = s
+	}
+	if !sent || !received {
+		return got, err
+	}
+	ss, rs := sp.Wait(), rp.Wait()
+	switch {
+	case err != nil:
+		return got, err
+	case rs.OK() && ss.OK():
+	case !ss.OK() && (rs.OK() || cutShort(rs)):
+		return got, fmt.Errorf("zfs send: %s", told(ss))
+	default:
+		return got, fmt.Errorf("zfs receive: %s", told(rs))
+	}
+	return got, r.unmark(ctx, in)
+}
+
+// startEnd starts one of the two commands. It returns our end of its pipe.
+func (r *Receiver) startEnd(ctx context.Context, args []string, said *child.Tail, receives bool) (*child.Process, *os.File, error) {
+	read, write, err := child.Pipe()
+	if err != nil {
+		return nil, nil, err
+	}
+	c := child.Cmd{Args: args, Stdout: write, Stderr: said, Extra: r.Inherit, Group: true}
+	ours, theirs := read, write
+	if receives {
+		c.Stdin, c.Stdout, ours, theirs = read, nil, write, read
+	}
+	p, err := child.Start(ctx, c)
+	err = errors.Join(err, theirs.Close())
+	if err != nil {
+		ours.Close()
+	}
+	return p, ours, err
+}
