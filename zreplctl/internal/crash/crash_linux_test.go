@@ -87,10 +87,15 @@ func number(name string, otherwise int) int {
 	return otherwise
 }
 
-// share is how many of the random points a scenario gets.
+// share is how many of the random points a scenario gets. To prepare one takes
+// as long as several points, so that some get five, and the others none.
 func share(scenario int) int {
 	order := rand.New(rand.NewPCG(seed, 0)).Perm(len(scenarios))
-	return (random + order[scenario]) / len(scenarios)
+	n := min((random+4)/5, len(scenarios))
+	if order[scenario] >= n {
+		return 0
+	}
+	return (random + order[scenario]) / n
 }
 
 // chosen picks the points of a scenario that are tried: where not by chance,

@@ -101,15 +101,21 @@ func (w *world) state(t *testing.T) []string {
 	for _, root := range []string{"src/data", "dst/back"} {
 		snaps := w.lines(t, "zfs", "list", "-H", "-r", "-t", "snapshot,bookmark", "-o", "name,guid", root)
 		out = append(out, snaps...)
-		for _, l := range snaps {
-			if name, _, _ := strings.Cut(l, "\t"); strings.Contains(name, "@") {
-				for _, tag := range w.holds(t, name) {
-					out = append(out, "hold "+tag+" on "+name)
-				}
-			}
-		}
 		out = append(out, w.lines(t, "zfs", "get", "-H", "-r", "-t", "filesystem", "-o", "name,property,value",
 			"readonly,mounted,receive_resume_token,zreplctl:placeholder,zreplctl:send", root)...)
+		holds := []string{"zfs", "holds", "-H"}
+		for _, l := range snaps {
+			if name, _, _ := strings.Cut(l, "\t"); strings.Contains(name, "@") {
+				holds = append(holds, name)
+			}
+		}
+		if len(holds) == 3 {
+			continue
+		}
+		for _, l := range w.lines(t, holds...) {
+			f := strings.Split(l, "\t")
+			out = append(out, "hold "+f[1]+" on "+f[0])
+		}
 	}
 	return out
 }
