@@ -76,6 +76,9 @@ func (p *Pool) unreachable(ctx context.Context, l *Link, err error) error {
 	var remote *rpc.RemoteError
 	if errors.As(err, &remote) {
 		l.Explain(nil)
+		if remote.Code == codeLater {
+			return &transfer.LinkError{Err: err}
+		}
 		return err
 	}
 	err = l.Explain(err)

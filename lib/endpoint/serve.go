@@ -19,8 +19,10 @@ const (
 
 // Service is what a server tells of itself and learns of its client.
 type Service struct {
-	Client string                 // the client's identity
-	Hello  func(run string) error // the client said which run it belongs to
+	Client string // the client's identity
+	// Hello is told which run the client says it belongs to. An error that is
+	// a *transfer.LinkError is one for the client, too.
+	Hello func(ctx context.Context, run string) error
 	// Doing is told what the client has begun, and "" when that has ended.
 	Doing func(what, dataset string)
 
@@ -28,7 +30,7 @@ type Service struct {
 }
 
 func (v *Service) register(s *rpc.Server, role string) {
-	s.Handle("hello", func(_ context.Context, in transfer.Hello) (transfer.Welcome, error) {
+	s.Handle("hello", func(ctx context.Context, in transfer.Hello) (transfer.Welcome, error) {
 		if in.Protocol != transfer.Protocol {
 			return transfer.Welcome{}, fmt.Errorf("client speaks protocol %d, this server %d", in.Protocol, transfer.Protocol)
 		}
@@ -36,13 +38,23 @@ func (v *Service) register(s *rpc.Server, role string) {
 			return transfer.Welcome{}, fmt.Errorf("bad run id: %w", err)
 		}
 		if v.Hello != nil && !v.greeted && in.Run != "" {
-			if err := v.Hello(in.Run); err != nil {
-				return transfer.Welcome{}, err
+			if err := v.Hello(ctx, in.Run); err != nil {
+				return transfer.Welcome{}, later(err)
 			}
 		}
 		v.greeted = true
 		return transfer.Welcome{Protocol: transfer.Protocol, Client: v.Client, Role: role}, nil
 	})
+}
+
+// codeLater is the code of an error that may pass by itself.
+const codeLater = "try-later"
+
+func later(err error) error {
+	if link := (*transfer.LinkError)(nil); errors.As(err, &link) {
+		return &rpc.RemoteError{Code: codeLater, Message: err.Error()}
+	}
+	return err
 }
 
 // errNoHello: who is to be told from an older run says so first.

@@ -39,8 +39,15 @@ func (p Programs) Serve(ctx context.Context, c *config.Config, client string, in
 			json.NewEncoder(status).Encode(e)
 		}
 	}
+	lock := clientLock{rundir: c.Global.RunDir, client: client}
 	service := &endpoint.Service{Client: client,
-		Hello: func(run string) error { tell(Event{Call: "hello", Run: run}); return nil },
+		Hello: func(ctx context.Context, run string) error {
+			if err := lock.take(ctx, run); err != nil {
+				return err
+			}
+			tell(Event{Call: "hello", Run: run})
+			return nil
+		},
 		Doing: func(what, dataset string) {
 			if what == "" {
 				what = "idle"

@@ -1,0 +1,180 @@
+package job
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/zrepl-tools/zrepl-tools/lib/transfer"
+)
+
+// clientLock keeps the runs of one client apart, who are its servers: all of
+// one run may serve at once. A run that is new ends what is left of an older
+// one, and one that a newer run has ended is not let in again.
+//
+// It is a file in the run directory. Who serves has a read lock on its first
+// byte, which tells everyone its process and is free when that has ended,
+// however that was; who comes has a write lock on the second. The file says
+// which runs there were.
+type clientLock struct {
+	rundir, client string
+	file           *os.File // kept open: closing it would give up the lock
+}
+
+// clientRun is a line of the file.
+type clientRun struct {
+	Run   string    `json:"run"`
+	Since time.Time `json:"since"`
+}
+
+const (
+	serving  = 0 // the byte of those who serve
+	arriving = 1 // and of the one who comes
+)
+
+const (
+	rememberedRuns = 16
+	endGrace       = 10 * time.Second // for servers of an older run
+	turnGrace      = 30 * time.Second // for others who come
+	lockTick       = 20 * time.Millisecond
+)
+
+// take lets the server of a run in. The error is a *transfer.LinkError where
+// another run stands in the way.
+func (c *clientLock) take(ctx context.Context, run string) error {
+	if err := c.open(); err != nil {
+		return fmt.Errorf("cannot lock client %q: %w", c.client, err)
+	}
+	err := c.enter(ctx, run)
+	if link := (*transfer.LinkError)(nil); err == nil || errors.As(err, &link) {
+		return err
+	}
+	return fmt.Errorf("cannot lock client %q: %w", c.client, err)
+}
+
+func (c *clientLock) open() (err error) {
+	if c.file != nil {
+		return nil
+	}
+	if err := os.MkdirAll(c.rundir, 0o700); err != nil {
+		return err
+	}
+	c.file, err = os.OpenFile(filepath.Join(c.rundir, c.client+".client"), os.O_RDWR|os.O_CREATE, 0o600)
+	return err
+}
+
+func (c *clientLock) enter(ctx context.Context, run string) error {
+	err := poll(ctx, turnGrace, func() (bool, error) { return c.lock(unix.F_WRLCK, arriving) })
+	if err != nil {
+		return err
+	}
+	defer c.lock(unix.F_UNLCK, arriving)
+	runs, err := c.read()
+	if err != nil {
+		return err
+	}
+	switch at := slices.IndexFunc(runs, func(r clientRun) bool { return r.Run == run }); {
+	case at >= 0 && at < len(runs)-1:
+		return &transfer.LinkError{Err: fmt.Errorf("a newer run of %q has taken over since %s", c.client, clock(runs[len(runs)-1].Since))}
+	case at < 0:
+		err := poll(ctx, endGrace, c.endOthers())
+		if errors.Is(err, errPatience) && len(runs) > 0 {
+			return &transfer.LinkError{Err: fmt.Errorf("another run of %q is going on since %s, and does not end", c.client, clock(runs[len(runs)-1].Since))}
+		}
+		if err != nil {
+			return err
+		}
+		runs = append(runs, clientRun{run, time.Now()})
+		if err := c.write(runs[max(0, len(runs)-rememberedRuns):]); err != nil {
+			return err
+		}
+	}
+	_, err = c.lock(unix.F_RDLCK, serving)
+	return err
+}
+
+func clock(t time.Time) string { return t.Format("2006-01-02 15:04:05") }
+
+// endOthers returns what tells whether nobody serves any more; it signals
+// those who do, each once.
+func (c *clientLock) endOthers() func() (bool, error) {
+	told := map[int]bool{}
+	return func() (bool, error) {
+		l := unix.Flock_t{Type: unix.F_WRLCK, Whence: io.SeekStart, Start: serving, Len: 1}
+		if err := unix.FcntlFlock(c.file.Fd(), unix.F_GETLK, &l); err != nil {
+			return false, err
+		}
+		if l.Type == unix.F_UNLCK {
+			return true, nil
+		}
+		if pid := int(l.Pid); pid > 0 && !told[pid] {
+			told[pid] = true
+			syscall.Kill(pid, syscall.SIGTERM)
+		}
+		return false, nil
+	}
+}
+
+// lock takes or gives up a lock on one byte. It is false where somebody else
+// has it.
+func (c *clientLock) lock(kind int16, at int64) (bool, error) {
+	l := unix.Flock_t{Type: kind, Whence: io.SeekStart, Start: at, Len: 1}
+	err := unix.FcntlFlock(c.file.Fd(), unix.F_SETLK, &l)
+	if errors.Is(err, unix.EAGAIN) || errors.Is(err, unix.EACCES) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+var errPatience = errors.New("it took too long")
+
+// poll asks again and again until done, an error, or the limit has passed.
+func poll(ctx context.Context, limit time.Duration, done func() (bool, error)) error {
+	for end := time.Now().Add(limit); ; {
+		switch ok, err := done(); {
+		case ok || err != nil:
+			return err
+		case time.Now().After(end):
+			return errPatience
+		}
+		select {
+		case <-time.After(lockTick):
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// read returns the runs that there were, the newest last. What cannot be
+// understood was cut off when it was written, and nobody served then.
+func (c *clientLock) read() (runs []clientRun, err error) {
+	text, err := io.ReadAll(io.NewSectionReader(c.file, 0, 64<<10))
+	if err != nil {
+		return nil, err
+	}
+	if json.Unmarshal(text, &runs) != nil {
+		return nil, nil
+	}
+	return runs, nil
+}
+
+func (c *clientLock) write(runs []clientRun) error {
+	text, err := json.Marshal(runs)
+	if err != nil {
+		return err
+	}
+	if err := c.file.Truncate(0); err != nil {
+		return err
+	}
+	_, err = c.file.WriteAt(append(text, '\n'), 0)
+	return err
+}
