@@ -242,7 +242,11 @@ func TestKilledReceiveResumes(t *testing.T) {
 		t.Errorf("token %+v, %v", k, err)
 	}
 	rest := s.ok("zfs", "send", "-t", token)
-	if errs, code := s.recv(rest, "-s", "-u", "back/a"); code != 0 {
+	errs, code := s.recv(rest, "-s", "-u", "back/a")
+	for end := time.Now().Add(10 * time.Second); strings.Contains(errs, "is busy") && time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+		errs, code = s.recv(rest, "-s", "-u", "back/a") // the killed one is not quite gone
+	}
+	if code != 0 {
 		t.Fatal(errs)
 	}
 	sameTrees(t, s.snapDir("tank/a@one"), s.snapDir("back/a@one"))

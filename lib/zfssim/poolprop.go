@@ -99,7 +99,8 @@ func (p *pool) feature(name string) string {
 // inUse reports whether a dataset makes a feature active.
 func (t *tx) inUse(p *pool, feature string) bool {
 	return slices.ContainsFunc(t.tree(p.Name, -1), func(d *ds) bool {
-		return feature == "large_blocks" && d.large() || feature == "encryption" && d.Crypt != ""
+		return feature == "large_blocks" && d.large() || feature == "encryption" && d.Crypt != "" ||
+			feature == "zstd_compress" && strings.HasPrefix(d.Props["compression"], "zstd")
 	})
 }
 
