@@ -6,7 +6,8 @@
 // asks: every name, guid and token of a request is checked here. It decides
 // nothing about what should be replicated; see packages plan and replicate.
 // A stream never passes through this process: programs are given the
-// descriptors.
+// descriptors. Only where both ends are here it is passed on between them, on
+// Linux without entering this process's memory, and counted.
 package endpoint
 
 import (
