@@ -29,17 +29,11 @@ var streamFeatures = []string{extensible, lz4, embedded, encryption, largeBlocks
 // cannot be found out is not in the answer: zfs receive will tell.
 func (r *Receiver) Takes(ctx context.Context, _ struct{}) (transfer.Takes, error) {
 	t := transfer.Takes{Properties: r.Properties, Lacks: map[string][]string{}}
-	pools, err := r.ZFS.PoolFeatures(ctx, streamFeatures)
+	pools, err := r.ZFS.PoolFeatures(ctx, poolsOf(r.Roots), streamFeatures)
 	if err != nil {
 		return t, ctx.Err()
 	}
-	for _, root := range r.Roots {
-		pool, _, _ := strings.Cut(root, "/")
-		states, known := pools[pool]
-		if _, done := t.Lacks[pool]; done || !known {
-			continue
-		}
-		t.Lacks[pool] = []string{}
+	for pool, states := range pools {
 		for _, f := range streamFeatures {
 			if s := states[f]; s != "enabled" && s != "active" {
 				t.Lacks[pool] = append(t.Lacks[pool], f)
@@ -47,6 +41,16 @@ func (r *Receiver) Takes(ctx context.Context, _ struct{}) (transfer.Takes, error
 		}
 	}
 	return t, nil
+}
+
+// poolsOf returns the pools that datasets are in, each once.
+func poolsOf(datasets []string) (pools []string) {
+	for _, name := range datasets {
+		pool, _, _ := strings.Cut(name, "/")
+		pools = append(pools, pool)
+	}
+	slices.Sort(pools)
+	return slices.Compact(pools)
 }
 
 // Uses says which of some features the streams of datasets need. It costs two
@@ -62,7 +66,7 @@ func (s *Sender) Uses(ctx context.Context, in transfer.UsesRequest) (map[string]
 	if none || len(in.Datasets) == 0 || len(features) == 0 {
 		return nil, nil
 	}
-	pools, err := s.ZFS.PoolFeatures(ctx, streamFeatures)
+	pools, err := s.ZFS.PoolFeatures(ctx, poolsOf(in.Datasets), streamFeatures)
 	if err != nil {
 		return nil, ctx.Err()
 	}

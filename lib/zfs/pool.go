@@ -6,15 +6,19 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
 // PoolFeatures returns the states of features (zpool-features(7), without
-// "feature@") of all pools of this host, by pool and feature: disabled,
-// enabled or active. A feature that this host's OpenZFS does not know is left
-// out. It runs one zpool get, of the zpool program that stands beside the zfs
-// program or else is in $PATH.
-func (z *ZFS) PoolFeatures(ctx context.Context, features []string) (map[string]map[string]string, error) {
+// "feature@") of pools, which must all be there, by pool and feature:
+// disabled, enabled or active. A feature that this host's OpenZFS does not know
+// is left out. It runs one zpool get, of the zpool program that stands beside
+// the zfs program or else is in $PATH.
+func (z *ZFS) PoolFeatures(ctx context.Context, pools, features []string) (map[string]map[string]string, error) {
+	if err := checkDatasets(pools...); err != nil || len(pools) == 0 {
+		return nil, err
+	}
 	var names []string
 	for _, f := range features {
 		if err := checkProperty(f); err != nil {
@@ -28,7 +32,7 @@ func (z *ZFS) PoolFeatures(ctx context.Context, features []string) (map[string]m
 	}
 	pool := ZFS{Path: path, Ran: z.Ran}
 	all := map[string]map[string]string{}
-	err = pool.lines(ctx, []string{"get", "-Hp", "-o", "name,property,value", strings.Join(names, ",")}, func(line string) error {
+	err = pool.lines(ctx, slices.Concat([]string{"get", "-Hp", "-o", "name,property,value", strings.Join(names, ",")}, pools), func(line string) error {
 		f := strings.Split(line, "\t")
 		feature, ok := "", len(f) == 3
 		if ok {

@@ -172,6 +172,7 @@ func TestHostileClient(t *testing.T) {
 	for _, name := range badNames {
 		add("me", "send", transfer.SendRequest{Dataset: name, To: to, Send: large})
 		add("me", "list", transfer.ListRequest{Datasets: []string{name}})
+		add("me", "uses", transfer.UsesRequest{Datasets: []string{"a/x", name}, Features: []string{"encryption"}})
 		add("me", "protect", transfer.Holds{Hold: []transfer.Snap{{Dataset: name, Name: "s1", GUID: x1}}})
 		if name != "b/sink/pusher" {
 			add("pusher", "receive", transfer.ReceiveRequest{Dataset: name, To: x1, Name: "s1", Send: large})
@@ -208,6 +209,8 @@ func TestHostileClient(t *testing.T) {
 	add("me", "deferred", []transfer.Snap{{Dataset: "a/secret", Name: "s1"}})
 	add("me", "receive", transfer.ReceiveRequest{Dataset: "b/x", To: x1, Name: "s1"})
 	add("me", "abort", transfer.Name{Dataset: "b/back"})
+	add("me", "takes", nil)
+	add("pusher", "uses", transfer.UsesRequest{Datasets: []string{"a/x"}, Features: []string{"encryption"}})
 	add("me", "placeholder", transfer.Placeholder{Dataset: "a/new"})
 	add("me", "destroy", transfer.Name{Dataset: "a/x"})
 	add("me", "hello", transfer.Hello{Protocol: 99, Run: "x"})
