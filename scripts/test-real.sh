@@ -69,6 +69,7 @@ e2e_bytes() { script e2e-bytes "$1"; }
 e2e_engine() { script e2e-engine "$1"; }
 e2e_resume() { script e2e-resume "$1"; }
 e2e_conflicts() { script e2e-conflicts "$1"; }
+e2e_takes() { script e2e-takes "$1"; }
 e2e_hostile() { script e2e-hostile "$1"; }
 e2e_crash() { script e2e-crash "$1"; }
 told() { # told VERSION FUNCTION
@@ -88,7 +89,7 @@ real() {
   for version in 2.3 2.1; do step "the machine with OpenZFS $version" scripts/zfsvm build $version; done
   counted "e2e on zfs-sim" scripts/e2e -bin "$bin"
   cp "$work/log" "$work/e2e-sim"
-  engine="e2e_engine e2e_resume e2e_conflicts e2e_hostile"
+  engine="e2e_engine e2e_resume e2e_conflicts e2e_takes e2e_hostile"
   (for part in conforms same_as_sim e2e_ssh e2e_prune e2e_expect $engine e2e_bytes e2e_crash; do on 2.3 $part; done) &
   (for part in conforms same_as_sim e2e_ssh e2e_prune e2e_expect $engine; do on 2.1 $part; done) &
   wait
@@ -101,6 +102,7 @@ real() {
     counted "a tree in three ways on OpenZFS $version" told $version e2e_engine
     shown "links cut and resumed on OpenZFS $version" told $version e2e_resume
     counted "reasons not to move on OpenZFS $version" told $version e2e_conflicts
+    counted "what a receiver cannot take, on OpenZFS $version" told $version e2e_takes
     counted "hostile peers on OpenZFS $version" told $version e2e_hostile
   done
   shown "who touches the stream's bytes" told 2.3 e2e_bytes
