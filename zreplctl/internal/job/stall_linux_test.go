@@ -102,12 +102,12 @@ func TestStallServer(t *testing.T) {
 		To: dataset.Version{Kind: dataset.Snapshot, Name: "s1", GUID: guid}, Send: transfer.Options{LargeBlocks: true}}, new(transfer.SendReply)); err != nil {
 		t.Fatal(err)
 	}
-	gone(reader)
 	w.must("zfs", "create", "b/spush")
 	writer := w.attack("sp", true)
 	defer writer.end()
 	go writer.CallSend(t.Context(), "receive", transfer.ReceiveRequest{Dataset: "b/spush/x", To: guid, Name: "s1", Send: transfer.Options{LargeBlocks: true}},
 		func(ctx context.Context, out *os.File) error { <-ctx.Done(); return ctx.Err() }, new(transfer.Received))
+	gone(reader)
 	gone(writer)
 	for _, line := range w.processes() {
 		if strings.Contains(line, " send ") || strings.Contains(line, " receive ") {
