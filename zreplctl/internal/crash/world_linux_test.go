@@ -1,7 +1,6 @@
 package crash
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -16,6 +15,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/zfssim"
 )
@@ -114,6 +115,7 @@ func (w *world) discard() {
 	os.Remove(w.path("dst.img"))
 }
 
+// copySparse copies what is in a file, and not its holes.
 func copySparse(to, from string) error {
 	in, err := os.Open(from)
 	if err != nil {
@@ -125,19 +127,23 @@ func copySparse(to, from string) error {
 		return err
 	}
 	defer out.Close()
-	buf, zero := make([]byte, 64<<10), make([]byte, 64<<10)
-	for at := int64(0); ; at += int64(len(buf)) {
-		n, err := io.ReadFull(in, buf)
-		if errors.Is(err, io.EOF) {
-			return out.Truncate(at)
+	for at := int64(0); ; {
+		begin, err := unix.Seek(int(in.Fd()), at, unix.SEEK_DATA)
+		if errors.Is(err, unix.ENXIO) { // nothing but holes up to the end
+			size, err := in.Seek(0, io.SeekEnd)
+			return errors.Join(err, out.Truncate(size))
 		}
 		if err != nil {
 			return err
 		}
-		if !bytes.Equal(buf[:n], zero[:n]) {
-			if _, err := out.WriteAt(buf[:n], at); err != nil {
-				return err
-			}
+		if at, err = unix.Seek(int(in.Fd()), begin, unix.SEEK_HOLE); err != nil {
+			return err
+		}
+		if _, err := out.Seek(begin, io.SeekStart); err != nil {
+			return err
+		}
+		if _, err := io.Copy(out, io.NewSectionReader(in, begin, at-begin)); err != nil {
+			return err
 		}
 	}
 }
