@@ -3,6 +3,7 @@ package crash
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -160,7 +161,8 @@ func later(t *testing.T, w *world) {
 // something is left to resume.
 func resumed(t *testing.T, w *world) {
 	later(t, w)
-	for at := 1200000; at < 3000000; at += 100000 {
+	biggest := slices.Max(sizes)
+	for at := biggest / 5 * 4; at < 2*biggest; at += biggest / 15 {
 		c := w.copy(t)
 		c.scenario.spec = fmt.Sprintf("%s:%d:bytes", c.scenario.bulk, at)
 		c.heal(t)

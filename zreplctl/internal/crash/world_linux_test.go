@@ -30,7 +30,7 @@ var realZFS = os.Getenv("ZT_CRASH_ZFS")
 
 func run(m *testing.M) int {
 	if realZFS != "" {
-		datasets, sizes = datasets[:2], []int{20000, 1500000} // a virtual machine is slow
+		datasets, sizes = datasets[:2], []int{20000, 6000000} // a virtual machine is slow
 	}
 	if bin = os.Getenv("ZT_CRASH_BIN"); bin != "" {
 		return m.Run()
