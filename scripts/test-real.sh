@@ -71,7 +71,7 @@ e2e_resume() { script e2e-resume "$1"; }
 e2e_conflicts() { script e2e-conflicts "$1"; }
 e2e_takes() { script e2e-takes "$1"; }
 e2e_hostile() { script e2e-hostile "$1"; }
-e2e_crash() { script e2e-crash "$1"; }
+e2e_crash() { scripts/on-zfs -V "$1" -t 3000 -bin "$bin" e2e-crash -points "${ZT_CRASH_POINTS:-20}"; }
 told() { # told VERSION FUNCTION
   read -r ended seconds <"$work/$1.$2.ended" || return 1
   [ "$seconds" -lt 5 ] || echo "took $seconds s"
