@@ -73,7 +73,8 @@ func newWorld(t *testing.T, s scenario) *world {
 		if err := os.Truncate(w.path(pool+".img"), 256<<20); err != nil {
 			t.Fatal(err)
 		}
-		w.must(t, "zpool", "create", pool, w.path(pool+".img"))
+		// The streams are to be as long as what is in them.
+		w.must(t, "zpool", "create", "-O", "compression=off", pool, w.path(pool+".img"))
 	}
 	return w
 }
