@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/cli"
@@ -37,7 +36,8 @@ func (g *group) complete() {
 func (g *group) line(i int) string { return g.all[g.places[i].from:g.places[i].to] }
 
 // grouper parts lines by dataset and hands each group on when it is complete:
-// when another dataset's lines begin, or with unsorted at the end.
+// when another dataset's lines begin, or with unsorted at the end. Who gets a
+// group may use it until the next one is handed on.
 type grouper struct {
 	columns  []string
 	strict   bool // all columns must be there; otherwise only the first two
@@ -45,6 +45,8 @@ type grouper struct {
 	each     func(*group) error
 
 	now   *group
+	last  *group            // handed on; it may still be looked at until another is
+	spare *group            // handed on before it
 	seen  map[string]*group // nil where it was handed on
 	order []*group
 	line  int
@@ -133,7 +135,12 @@ func (gr *grouper) name(line []byte) (name []byte, at int, err error) {
 	if len(gr.field) < len(gr.columns) && !slices.Contains(gr.columns[:len(gr.field)], "creation") {
 		return nil, 0, gr.positioned(len(line), "the line ends before the column creation")
 	}
-	kind := slices.IndexFunc(name, func(c byte) bool { return c == '@' || c == '#' })
+	kind := bytes.IndexByte(name, '@')
+	if mark := bytes.IndexByte(name[:max(kind, 0)], '#'); mark >= 0 {
+		kind = mark
+	} else if kind < 0 {
+		kind = bytes.IndexByte(name, '#')
+	}
 	switch {
 	case kind < 0:
 		return nil, 0, gr.positioned(at+len(name), "%q is a dataset: a snapshot is wanted", name)
@@ -195,10 +202,10 @@ func (gr *grouper) change(ds string, at int) error {
 	return nil
 }
 
-// fresh makes a group, of the memory of the one before where that is done.
+// fresh makes a group, of the memory of one that is done with where there is.
 func (gr *grouper) fresh(ds string) *group {
 	g := &group{}
-	if old := gr.now; old != nil && !gr.unsorted {
+	if old := gr.spare; old != nil {
 		g.text, g.places, g.snaps, g.guids = old.text[:0], old.places[:0], old.snaps[:0], old.guids[:0]
 	}
 	g.dataset = strings.Clone(ds)
@@ -215,7 +222,9 @@ func (gr *grouper) finish() error {
 	}
 	gr.seen[gr.now.dataset] = nil
 	gr.now.complete()
-	return gr.each(gr.now)
+	err := gr.each(gr.now)
+	gr.last, gr.spare = gr.now, gr.last
+	return err
 }
 
 // end hands on what is left.
@@ -230,75 +239,4 @@ func (gr *grouper) end() error {
 		}
 	}
 	return nil
-}
-
-// parse reads the fields behind the name.
-func (gr *grouper) parse(line []byte, s *retention.Snapshot, guid *dataset.GUID) (err error) {
-	if gr.strict && len(gr.field) < len(gr.columns) {
-		return gr.positioned(len(line), "%d columns: %d are wanted (%s)", len(gr.field), len(gr.columns), strings.Join(gr.columns, ","))
-	}
-	for i, f := range gr.field {
-		var n uint64
-		switch gr.columns[i] {
-		case "creation":
-			n, err = gr.number(i, 63)
-			s.Creation = int64(n)
-		case "createtxg":
-			s.CreateTXG, err = gr.number(i, 64)
-		case "userrefs":
-			if string(f) != "-" {
-				n, err = gr.number(i, 64)
-			}
-			s.Held = n > 0
-		case "clones":
-			s.Origin = len(f) > 0 && string(f) != "-"
-		case "guid":
-			n, err = gr.number(i, 64)
-			*guid = dataset.GUID(n)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// number reads a field, as zfs list -p writes it.
-func (gr *grouper) number(column, bits int) (uint64, error) {
-	f, name := gr.field[column], gr.columns[column]
-	n, err := strconv.ParseUint(string(f), 10, bits)
-	if err == nil {
-		return n, nil
-	}
-	at := gr.offset(column)
-	digits := 0
-	for digits < len(f) && '0' <= f[digits] && f[digits] <= '9' {
-		digits++
-	}
-	switch {
-	case len(f) == 0:
-		return 0, gr.positioned(at, "the %s is empty", name)
-	case digits == len(f):
-		return 0, gr.positioned(at, "the %s %s is too large", name, f)
-	case f[0] == '-':
-		return 0, gr.positioned(at, "the %s %q is negative", name, f)
-	}
-	err = gr.positioned(at+digits, "the %s %q is not a whole number", name, f)
-	if name == "creation" {
-		err = cli.Hint(err, "seconds since 1970 are wanted, as zfs list -p prints them")
-	}
-	return 0, err
-}
-
-// badByte is the place of the byte from which on text fails the check. A
-// slash is good as far as one can see until what is behind it is not.
-func badByte(check func(string) error, text string) int {
-	at := len(text)
-	for at > 0 && check(text[:at]) != nil {
-		if text[at-1] == '/' && check(text[:at-1]) == nil {
-			return at
-		}
-		at--
-	}
-	return at
 }
