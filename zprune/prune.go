@@ -131,23 +131,6 @@ func (p *pruner) lines(ctx context.Context) error {
 	return err
 }
 
-// overlapped makes judge return at once, and what it returns the error of the
-// call before. Wait returns that of the last.
-func overlapped(judge func(*group) error) (later func(*group) error, wait func() error) {
-	running := make(chan error, 1)
-	running <- nil
-	wait = func() error { return <-running }
-	return func(g *group) error {
-		err := wait()
-		if err != nil {
-			running <- nil
-			return err
-		}
-		go func() { running <- judge(g) }()
-		return nil
-	}, wait
-}
-
 func (p *pruner) read(ctx context.Context, groups *grouper) error {
 	lines := cli.NewRecords(cli.Input(ctx, p.in), p.nul)
 	for lines.Next() {

@@ -1,0 +1,18 @@
+package main
+
+// overlapped makes judge return at once, and what it returns the error of the
+// call before. Wait returns that of the last.
+func overlapped(judge func(*group) error) (later func(*group) error, wait func() error) {
+	running := make(chan error, 1)
+	running <- nil
+	wait = func() error { return <-running }
+	return func(g *group) error {
+		err := wait()
+		if err != nil {
+			running <- nil
+			return err
+		}
+		go func() { running <- judge(g) }()
+		return nil
+	}, wait
+}
