@@ -10,14 +10,15 @@ var errNotHere = errors.New("not here")
 
 type fastSender struct{}
 
-func newFastSender(*sender) *fastSender   { return nil }
-func (*fastSender) move(int) (int, error) { return 0, errNotHere }
-func (*fastSender) atHand() bool          { return false }
-func (*fastSender) close()                {}
+func newFastSender(*sender) *fastSender        { return nil }
+func (*fastSender) move(int, int) (int, error) { return 0, errNotHere }
+func (*fastSender) atHand() int                { return 0 }
+func (*fastSender) close()                     {}
 
 type fastReceiver struct{}
 
 func newFastReceiver(*receiver) *fastReceiver { return nil }
+func (*fastReceiver) ready()                  {}
 func (*fastReceiver) move(prefix) error       { return errNotHere }
 func (*fastReceiver) close()                  {}
 

@@ -15,6 +15,7 @@ type fastReceiver struct {
 	dup    *pipe
 	piece  []byte
 	sumBuf [sumSize]byte
+	turn   turn
 }
 
 // newFastReceiver is nil where it cannot work or would not be sound.
@@ -29,6 +30,13 @@ func (f *fastReceiver) close() {
 	if f != nil {
 		f.staged.close()
 		f.dup.close()
+	}
+}
+
+// ready is called before each frame.
+func (f *fastReceiver) ready() {
+	if f != nil && f.in.kind == pipeKind {
+		f.turn.yield()
 	}
 }
 

@@ -15,6 +15,7 @@ type fastSender struct {
 	whole  *pipe // where a frame is put together
 	dup    *pipe // nil without checksums
 	piece  []byte
+	turn   turn
 }
 
 // newFastSender is nil where it cannot work or would not be sound: the pages
@@ -54,29 +55,38 @@ func (f *fastSender) close() {
 }
 
 // move sends what is at hand, at most that many bytes. It is called when the
-// input has something to report.
-func (f *fastSender) move(most int) (int, error) {
+// input has something to report. How many bytes are there is 0 if it is not
+// known.
+func (f *fastSender) move(most, there int) (int, error) {
 	if f.staged != nil {
 		return f.moveStaged(most)
 	}
-	n, err := unix.IoctlGetInt(f.in.fd, unix.TIOCINQ)
-	switch {
-	case err != nil:
-		return 0, errNotHere
-	case n == 0: // the end, as a read will find
+	if there == 0 {
+		there = f.inPipe()
+	}
+	if there == 0 { // the end, as a read will find
 		return f.copy(most)
 	}
-	return f.send(f.in.fd, min(n, most))
+	return f.send(f.in.fd, min(there, most))
 }
 
-// atHand tells whether there is something in a pipe to be sent, so that it
-// need not be waited for.
-func (f *fastSender) atHand() bool {
+// atHand is how many bytes of a pipe need not be waited for.
+func (f *fastSender) atHand() int {
 	if f == nil || f.staged != nil {
-		return false
+		return 0
 	}
+	f.turn.yield()
+	return f.inPipe()
+}
+
+// inPipe is how many bytes are in the input. Asking takes the pipe's lock, so
+// it may be long in coming while its writer copies.
+func (f *fastSender) inPipe() int {
 	n, err := unix.IoctlGetInt(f.in.fd, unix.TIOCINQ)
-	return err == nil && n > 0
+	if err != nil {
+		return 0
+	}
+	return n
 }
 
 // moveStaged sends what is at hand in an input that is no pipe.

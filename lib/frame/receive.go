@@ -150,6 +150,7 @@ func (r *receiver) stream() (*Trailer, error) {
 
 // frame reads one frame and passes its data on.
 func (r *receiver) frame() (*Trailer, error) {
+	r.fast.ready()
 	if _, err := io.ReadFull(r.r.r, r.r.pre[:]); err != nil {
 		return nil, r.r.cut(err)
 	}

@@ -158,21 +158,23 @@ func (s *sender) step() error {
 	if err != nil {
 		return err
 	}
-	if !s.fast.atHand() {
+	there := s.fast.atHand()
+	if there == 0 {
 		if err := s.awaitInput(); err != nil {
 			return err
 		}
 	}
-	n, err := s.move(most)
+	n, err := s.move(most, there)
 	s.limit.spend(n)
 	s.Moved.Add(uint64(n))
 	return err
 }
 
-// move sends what is at hand, at most that many bytes.
-func (s *sender) move(most int) (int, error) {
+// move sends what is at hand, at most that many bytes. How many are there is 0
+// if it is not known.
+func (s *sender) move(most, there int) (int, error) {
 	if s.fast != nil {
-		n, err := s.fast.move(most)
+		n, err := s.fast.move(most, there)
 		if err != errNotHere {
 			return n, err
 		}
