@@ -43,7 +43,7 @@ func (r *Receiver) CheckReceive(ctx context.Context, in transfer.ReceiveRequest)
 }
 
 func (r *Receiver) receiveArgs(in transfer.ReceiveRequest) ([]string, error) {
-	o := zfs.ReceiveOptions{Snapshot: in.Name, Volume: in.Volume, Over: in.Over,
+	o := zfs.ReceiveOptions{Snapshot: in.Name, Volume: in.Volume, Over: in.Over, Increment: in.From != 0,
 		Properties: in.Send.Properties, Raw: in.Send.Raw, Exclude: r.Exclude}
 	if in.Chained {
 		o.Snapshot = ""

@@ -11,8 +11,12 @@ import (
 	"github.com/zrepl-tools/zrepl-tools/lib/transfer"
 )
 
-// waveSnaps is how many snapshots one batch of holds has, about.
-const waveSnaps = 128
+// waveSnaps is how many snapshots one batch of holds has, about. The first one
+// is small: streams wait for it, and each hold waits for the disk.
+const (
+	waveSnaps  = 128
+	firstSnaps = 8
+)
 
 // holder has the sender hold what is about to be sent, a wave of datasets at
 // a time, and the next wave while streams of the last one flow.
@@ -20,7 +24,10 @@ type holder struct {
 	r     *round
 	mu    sync.Mutex
 	wave  map[int]*wave // by dataset
-	order []int         // datasets that no wave has yet, in the order of the queue
+	last  *wave
+	order []int // datasets that no wave has yet, in the order of the queue
+	most  int   // how many snapshots the next wave has, about
+	under sync.WaitGroup
 }
 
 // wave is one batch. Done is closed when it is over.
@@ -28,11 +35,12 @@ type wave struct {
 	done chan struct{}
 	err  error
 	bad  transfer.Problems
+	in   transfer.Holds
 	held map[int]int // how many of a dataset's snapshots
 }
 
 func newHolder(r *round) *holder {
-	h := &holder{r: r, wave: map[int]*wave{}}
+	h := &holder{r: r, wave: map[int]*wave{}, most: firstSnaps}
 	for i, p := range r.results {
 		if len(p.Steps) > 0 && p.Source != "" {
 			h.order = append(h.order, i)
@@ -66,7 +74,7 @@ func (h *holder) ensure(ctx context.Context, i int, step plan.Step) error {
 	h.mu.Lock()
 	w := h.wave[i]
 	if w == nil || w.held[i] < end {
-		w = h.start(ctx, i, end)
+		w = h.lead(ctx, i, end)
 	}
 	h.mu.Unlock()
 	select {
@@ -74,6 +82,7 @@ func (h *holder) ensure(ctx context.Context, i int, step plan.Step) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
+	h.ahead(ctx, w)
 	switch problem := w.bad[h.r.results[i].Source]; {
 	case w.err != nil:
 		return w.err
@@ -83,34 +92,55 @@ func (h *holder) ensure(ctx context.Context, i int, step plan.Step) error {
 	return nil
 }
 
-// start begins the wave of dataset i, up to its snapshot number end, and of
+// lead begins the wave of dataset i, up to its snapshot number end, and of
 // those that come next.
-func (h *holder) start(ctx context.Context, i, end int) *wave {
+func (h *holder) lead(ctx context.Context, i, end int) *wave {
 	w := &wave{done: make(chan struct{}), held: map[int]int{}}
-	var in transfer.Holds
-	add := func(i, end int) {
-		from := 0
-		if old := h.wave[i]; old != nil {
-			from = old.held[i]
-		} else if base := h.r.results[i].Base; base != nil && base.Sender.Kind == dataset.Snapshot {
-			in.Hold = append(in.Hold, h.r.source(i, base.Sender))
-		}
-		all := brings(h.r.results[i].Steps)
-		end = max(end, min(len(all), from+maxChain))
-		for _, v := range all[from:end] {
-			in.Hold = append(in.Hold, h.r.source(i, v))
-		}
-		h.wave[i], w.held[i] = w, end
-	}
-	add(i, end)
+	h.add(w, i, end)
 	h.order = slices.DeleteFunc(h.order, func(o int) bool { return o == i })
-	for len(h.order) > 0 && len(in.Hold) < waveSnaps {
-		add(h.order[0], 1)
+	h.start(ctx, w)
+	return w
+}
+
+// ahead begins the wave after w, if w is the last one.
+func (h *holder) ahead(ctx context.Context, w *wave) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if w == h.last && len(h.order) > 0 {
+		h.start(ctx, &wave{done: make(chan struct{}), held: map[int]int{}})
+	}
+}
+
+// start fills a wave up and has it carried out.
+func (h *holder) start(ctx context.Context, w *wave) {
+	for len(h.order) > 0 && len(w.in.Hold) < h.most {
+		h.add(w, h.order[0], 1)
 		h.order = h.order[1:]
 	}
-	go func() {
+	h.last, h.most = w, waveSnaps
+	h.under.Go(func() {
 		defer close(w.done)
-		w.bad, w.err = h.r.Sender.Protect(ctx, in)
-	}()
-	return w
+		w.bad, w.err = h.r.Sender.Protect(ctx, w.in)
+	})
+}
+
+// finish returns when no wave is under way, which one that nobody needs any
+// more may be.
+func (h *holder) finish() { h.under.Wait() }
+
+// add has a wave hold what dataset i starts from and its snapshots up to
+// number end, as far as no wave does.
+func (h *holder) add(w *wave, i, end int) {
+	from := 0
+	if old := h.wave[i]; old != nil {
+		from = old.held[i]
+	} else if base := h.r.results[i].Base; base != nil && base.Sender.Kind == dataset.Snapshot {
+		w.in.Hold = append(w.in.Hold, h.r.source(i, base.Sender))
+	}
+	all := brings(h.r.results[i].Steps)
+	end = max(end, min(len(all), from+maxChain))
+	for _, v := range all[from:end] {
+		w.in.Hold = append(w.in.Hold, h.r.source(i, v))
+	}
+	h.wave[i], w.held[i] = w, end
 }

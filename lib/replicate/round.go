@@ -64,6 +64,7 @@ func (r *round) run(ctx context.Context) error {
 		wg.Go(func() { r.work(ctx) })
 	}
 	wg.Wait()
+	r.held.finish()
 	r.settled.finish()
 	return nil
 }

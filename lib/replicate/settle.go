@@ -51,8 +51,9 @@ func (s *settler) add(ctx context.Context, i int, step plan.Step) {
 	}
 }
 
-// linger is how long a batch waits for more to come.
-const linger = 2 * time.Second
+// linger is how long a batch waits for more to come: until then what both ends
+// held before is the base that nobody can take away.
+const linger = 4 * time.Second
 
 // hurry ends the wait for more, under mu.
 func (s *settler) hurry() {
@@ -93,16 +94,18 @@ func (s *settler) loop(ctx context.Context) {
 	}
 }
 
+// settle has the receiver hold what arrived last of each dataset. Only then
+// both ends let go of what they held before, at the same time.
 func (s *settler) settle(ctx context.Context, batch []arrival) {
 	newest := map[int]dataset.Version{}
-	passed := map[int][]dataset.Version{} // what need not be held any more
+	passed := map[int][]dataset.Version{}  // what need not be held any more
+	between := map[int][]dataset.Version{} // the last of a stream, but not the newest
 	var order []int
-	var there transfer.Holds
+	var there, here transfer.Holds
 	for _, a := range batch {
 		if v, ok := newest[a.i]; ok {
 			passed[a.i] = append(passed[a.i], v)
-			// Where its stream had failed it was held when it was found there.
-			there.Release = append(there.Release, s.r.target(a.i, v))
+			between[a.i] = append(between[a.i], v)
 		} else {
 			order = append(order, a.i)
 		}
@@ -110,40 +113,58 @@ func (s *settler) settle(ctx context.Context, batch []arrival) {
 		passed[a.i] = append(passed[a.i], a.step.Brings[:n]...)
 		newest[a.i] = a.step.Brings[n]
 	}
-	there.Confirm = true
-	for _, i := range order {
-		there.Hold = append(there.Hold, s.r.target(i, newest[i]))
+	good := s.hold(ctx, order, newest)
+	for _, i := range good {
+		for _, v := range between[i] { // held where its stream had failed and it was found there
+			there.Release = append(there.Release, s.r.target(i, v))
+		}
 		if last := s.last[i]; last != nil {
 			there.Release = append(there.Release, s.r.target(i, last.Receiver))
 		}
 		there.Release = append(there.Release, s.r.staleTarget(i)...)
-	}
-	bad, err := s.r.Receiver.Protect(ctx, there)
-	if err != nil {
-		s.blame(order, err)
-		return
-	}
-	var here transfer.Holds
-	var good []int
-	for _, i := range order {
-		if problem := bad[s.r.results[i].Target]; problem != "" {
-			s.r.fail(i, errors.New(problem))
-			continue
-		}
-		good = append(good, i)
 		s.letGo(&here, i, newest[i], passed[i])
 		s.last[i] = &plan.Base{Sender: newest[i], Receiver: newest[i]}
 	}
-	bad, err = s.r.Sender.Protect(ctx, here)
-	if err != nil {
-		s.blame(good, err)
+	if len(good) == 0 {
 		return
 	}
-	for _, i := range good {
-		if problem := bad[s.r.results[i].Source]; problem != "" {
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		bad, err := s.r.Receiver.Protect(ctx, there)
+		s.judge(good, bad, err, func(i int) string { return s.r.results[i].Target })
+	})
+	wg.Go(func() {
+		bad, err := s.r.Sender.Protect(ctx, here)
+		s.judge(good, bad, err, func(i int) string { return s.r.results[i].Source })
+	})
+	wg.Wait()
+}
+
+// hold has the receiver look up and hold the newest version of each dataset.
+// It returns those where that is done.
+func (s *settler) hold(ctx context.Context, datasets []int, newest map[int]dataset.Version) []int {
+	in := transfer.Holds{Confirm: true}
+	for _, i := range datasets {
+		in.Hold = append(in.Hold, s.r.target(i, newest[i]))
+	}
+	bad, err := s.r.Receiver.Protect(ctx, in)
+	return s.judge(datasets, bad, err, func(i int) string { return s.r.results[i].Target })
+}
+
+// judge notes what went wrong with a batch, and returns the other datasets.
+func (s *settler) judge(datasets []int, bad transfer.Problems, err error, name func(int) string) (good []int) {
+	if err != nil {
+		s.blame(datasets, err)
+		return nil
+	}
+	for _, i := range datasets {
+		if problem := bad[name(i)]; problem != "" {
 			s.r.fail(i, errors.New(problem))
+		} else {
+			good = append(good, i)
 		}
 	}
+	return good
 }
 
 // letGo adds to h what the sender need not hold any more of dataset i.

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"strings"
+	"sync"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
 )
@@ -12,6 +14,13 @@ import (
 // holdBatch is how many snapshots one zfs hold or release is given. Each may
 // cost a line on stderr, all of which have to be kept to be judged.
 const holdBatch = 150
+
+// Each hold and each release of a command waits until the disk has it, one
+// after the other. Several commands at once wait together.
+const (
+	holdsAtOnce = 4
+	holdShare   = 12 // fewer are not worth a command of their own
+)
 
 // Hold puts the hold tag on snapshots (full names). The command takes many
 // but is not atomic: the answer holds an error for each that has no such hold
@@ -33,6 +42,34 @@ func (z *ZFS) holdOrRelease(ctx context.Context, verb, tag string, snapshots []s
 	if err := checkVersions(dataset.Snapshot, snapshots...); err != nil {
 		return nil, err
 	}
+	shares := shareOut(snapshots, holdsAtOnce, holdShare)
+	bad, errs := make([]map[string]error, len(shares)), make([]error, len(shares))
+	var wg sync.WaitGroup
+	for i, share := range shares {
+		wg.Go(func() { bad[i], errs[i] = z.holdOrReleaseOf(ctx, verb, tag, share, fine) })
+	}
+	wg.Wait()
+	all := map[string]error{}
+	for _, b := range bad {
+		maps.Copy(all, b)
+	}
+	return all, errors.Join(errs...)
+}
+
+// shareOut cuts names into parts of about the same size, at most so many, and
+// into one where the parts would be smaller than small.
+func shareOut(names []string, most, small int) [][]string {
+	parts := max(1, min(most, len(names)/small))
+	var out [][]string
+	for ; parts > 0; parts-- {
+		n := (len(names) + parts - 1) / parts
+		out, names = append(out, names[:n]), names[n:]
+	}
+	return out
+}
+
+// holdOrReleaseOf is holdOrRelease for one share, with one command at a time.
+func (z *ZFS) holdOrReleaseOf(ctx context.Context, verb, tag string, snapshots, fine []string) (map[string]error, error) {
 	bad := map[string]error{}
 	for len(snapshots) > 0 {
 		n := min(FitArgs(snapshots), holdBatch)

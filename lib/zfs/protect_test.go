@@ -1,0 +1,111 @@
+package zfs
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestShareOut(t *testing.T) {
+	for n := range 200 {
+		var names []string
+		for i := range n {
+			names = append(names, fmt.Sprint(i))
+		}
+		parts := shareOut(names, 4, 12)
+		if all := slices.Concat(parts...); !slices.Equal(all, names) {
+			t.Errorf("%d names: they became %v", n, all)
+		}
+		for _, p := range parts {
+			if len(parts) > 4 || len(parts) > 1 && len(p) < 12 || len(p) < len(parts[0])-1 {
+				t.Errorf("%d names: %d parts, one of %d", n, len(parts), len(p))
+			}
+		}
+	}
+}
+
+// Many snapshots are held by several commands at once; what each says counts.
+func TestManyHolds(t *testing.T) {
+	var names []string
+	want := map[string]string{}
+	for i := range 100 {
+		name := fmt.Sprintf("p/d%d@s", i)
+		names = append(names, name)
+		if i%30 == 7 {
+			want[name] = "dataset does not exist"
+		}
+	}
+	z, args := fake(t, `shift 2
+for s; do case $s in
+*7@*) case $s in p/d7@s | p/d37@s | p/d67@s | p/d97@s)
+	echo "cannot hold snapshot '$s': dataset does not exist" >&2; bad=1 ;; esac ;;
+*5@*) echo "cannot hold snapshot '$s': tag already exists on this dataset" >&2; bad=1 ;;
+esac; done
+exit ${bad:-0}`)
+	bad, err := z.Hold(ctx, "tag", names)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]string{}
+	for name, err := range bad {
+		got[name] = err.Error()
+	}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Error(d)
+	}
+	var asked []string
+	commands := 0
+	for _, a := range args() {
+		if a == "hold" {
+			commands++
+		} else if strings.Contains(a, "@") {
+			asked = append(asked, a)
+		}
+	}
+	slices.Sort(asked)
+	slices.Sort(names)
+	if d := cmp.Diff(names, asked); d != "" || commands != 4 {
+		t.Errorf("%d commands asked for %s", commands, d)
+	}
+}
+
+// One command of several that fails for a reason of its own is an error.
+func TestManyHoldsFail(t *testing.T) {
+	var names []string
+	for i := range 50 {
+		names = append(names, fmt.Sprintf("p/d%d@s", i))
+	}
+	z, _ := fake(t, `case $* in *d49@*) echo "internal error: out of everything" >&2; exit 1; esac`)
+	if _, err := z.Release(ctx, "tag", names); err == nil || err.Error() != "zfs release: internal error: out of everything" {
+		t.Error(err)
+	}
+}
+
+// -x is there where the stream could say something, and only there.
+func TestExcluded(t *testing.T) {
+	z := &ZFS{Path: "zfs"}
+	always := "-x canmount -x compression -x mountpoint -x sharenfs -x sharesmb"
+	for _, c := range []struct {
+		o    ReceiveOptions
+		want string
+	}{
+		{ReceiveOptions{}, always},
+		{ReceiveOptions{Properties: true}, "-x canmount -x compression -x encryption -x mountpoint -x sharenfs -x sharesmb"},
+		{ReceiveOptions{Properties: true, Raw: true}, always},
+		{ReceiveOptions{Increment: true}, ""},
+		{ReceiveOptions{Increment: true, Raw: true, Volume: true}, ""},
+		{ReceiveOptions{Increment: true, Properties: true, Raw: true}, always},
+		{ReceiveOptions{Increment: true, Properties: true, Volume: true}, "-x compression -x encryption"},
+		{ReceiveOptions{Volume: true}, "-x compression"},
+	} {
+		c.o.Exclude = []string{"compression"}
+		args, err := z.ReceiveArgs("p/a", c.o)
+		want := strings.Join(strings.Fields("zfs receive -u -s "+c.want+" p/a"), " ")
+		if got := strings.Join(args, " "); err != nil || got != want {
+			t.Errorf("%+v: %s, not %s (%v)", c.o, got, want, err)
+		}
+	}
+}
