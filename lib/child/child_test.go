@@ -181,6 +181,31 @@ func TestGuardLetsGo(t *testing.T) {
 	}
 }
 
+// A killed program's input ends even before it is seen to be dead, which may
+// take until then.
+func TestKillEndsInput(t *testing.T) {
+	r, w, _ := Pipe()
+	p := sh(t, context.Background(), "sleep 100", func(c *Cmd) {
+		c.Stdin, c.Guard, c.GuardKeepsOpen = r, true, w
+	})
+	defer p.Wait()
+	p.Kill()
+	w.Close()
+	ended := make(chan error, 1)
+	go func() {
+		_, err := r.Read(make([]byte, 1))
+		ended <- err
+	}()
+	select {
+	case err := <-ended:
+		if err != io.EOF {
+			t.Errorf("%v, not the end", err)
+		}
+	case <-time.After(10 * time.Second):
+		t.Error("it is still open")
+	}
+}
+
 func TestTail(t *testing.T) {
 	tail := Tail{Max: 20}
 	for range 10 {
