@@ -111,6 +111,7 @@ func (j *Job) Run(ctx context.Context) error {
 				return err
 			}
 			delay, left = min(2*delay, maxDelay), left-1
+			thorough = true // whatever was under way may have been done in part
 		case lost != nil:
 			return lost
 		case err != nil:
