@@ -1,17 +1,30 @@
 package endpoint
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"sync"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/transfer"
 	"github.com/zrepl-tools/zrepl-tools/lib/zfs"
 )
 
-// protect puts new protection in place and then lets the old go. A dataset
+// protect moves holds and cursor bookmarks. What is past goes meanwhile: each
+// hold and each release waits for the disk, and both wait together.
+func protect(ctx context.Context, z *zfs.ZFS, tag string, in transfer.Holds) (bad transfer.Problems, err error) {
+	var past error
+	var wg sync.WaitGroup
+	wg.Go(func() { _, past = z.Release(ctx, tag, names(in.Past, nil)) })
+	bad, err = replace(ctx, z, tag, in)
+	wg.Wait()
+	return bad, cmp.Or(err, past)
+}
+
+// replace puts new protection in place and then lets the old go. A dataset
 // with a problem keeps all that it had: the chain is never without a link
 // that both sides hold.
-func protect(ctx context.Context, z *zfs.ZFS, tag string, in transfer.Holds) (transfer.Problems, error) {
+func replace(ctx context.Context, z *zfs.ZFS, tag string, in transfer.Holds) (transfer.Problems, error) {
 	bad := transfer.Problems{}
 	if in.Confirm {
 		if err := confirm(ctx, z, in.Hold, bad); err != nil {

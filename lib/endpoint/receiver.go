@@ -229,7 +229,7 @@ func (r *Receiver) Abort(ctx context.Context, in transfer.Name) error {
 
 // Protect moves the holds on what was received last.
 func (r *Receiver) Protect(ctx context.Context, in transfer.Holds) (transfer.Problems, error) {
-	for _, list := range [][]transfer.Snap{in.Hold, in.Release} {
+	for _, list := range [][]transfer.Snap{in.Hold, in.Release, in.Past} {
 		for _, s := range list {
 			if err := r.allowed(s.Dataset); err != nil {
 				return nil, err

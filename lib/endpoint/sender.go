@@ -210,7 +210,7 @@ func (s *Sender) checkToken(ctx context.Context, ds, text string, opts transfer.
 
 // Protect moves the client's holds and cursor bookmarks.
 func (s *Sender) Protect(ctx context.Context, in transfer.Holds) (transfer.Problems, error) {
-	for _, list := range [][]transfer.Snap{in.Hold, in.Release, in.Bookmark, in.Forget} {
+	for _, list := range [][]transfer.Snap{in.Hold, in.Release, in.Past, in.Bookmark, in.Forget} {
 		for _, snap := range list {
 			if err := allowed(s.Datasets, snap.Dataset); err != nil {
 				return nil, err

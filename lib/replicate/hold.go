@@ -11,11 +11,13 @@ import (
 	"github.com/zrepl-tools/zrepl-tools/lib/transfer"
 )
 
-// waveSnaps is how many snapshots one batch of holds has, about. The first one
-// is small: streams wait for it, and each hold waits for the disk.
+// waveSnaps is how many snapshots one batch of holds has at most, about. The
+// first one is small, since streams wait for it and each hold waits for the
+// disk; each that follows has time while the streams of the one before flow.
 const (
+	firstSnaps = 4
+	waveGrowth = 4
 	waveSnaps  = 128
-	firstSnaps = 8
 )
 
 // holder has the sender hold what is about to be sent, a wave of datasets at
@@ -117,7 +119,7 @@ func (h *holder) start(ctx context.Context, w *wave) {
 		h.add(w, h.order[0], 1)
 		h.order = h.order[1:]
 	}
-	h.last, h.most = w, waveSnaps
+	h.last, h.most = w, min(waveGrowth*h.most, waveSnaps)
 	h.under.Go(func() {
 		defer close(w.done)
 		w.bad, w.err = h.r.Sender.Protect(ctx, w.in)

@@ -114,6 +114,9 @@ func (h *host) Protect(_ context.Context, in transfer.Holds) (transfer.Problems,
 	if err := h.fault(); err != nil { // between the new and the old
 		return nil, err
 	}
+	for _, s := range in.Past {
+		delete(h.datasets[s.Dataset].held, s.Name)
+	}
 	for _, s := range in.Release {
 		if bad[s.Dataset] == "" {
 			delete(h.datasets[s.Dataset].held, s.Name)

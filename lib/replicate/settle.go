@@ -75,6 +75,7 @@ func (s *settler) finish() {
 }
 
 func (s *settler) loop(ctx context.Context) {
+	var old replaced
 	for {
 		select {
 		case <-s.full:
@@ -83,25 +84,31 @@ func (s *settler) loop(ctx context.Context) {
 		s.mu.Lock()
 		batch := s.todo
 		s.todo = nil
-		if len(batch) == 0 {
+		if len(batch)+len(old.datasets) == 0 {
 			s.run = false
 			s.idle.Broadcast()
 			s.mu.Unlock()
 			return
 		}
 		s.mu.Unlock()
-		s.settle(ctx, batch)
+		old = s.settle(ctx, batch, old)
 	}
 }
 
-// settle has the receiver hold what arrived last of each dataset. Only then
-// both ends let go of what they held before, at the same time.
-func (s *settler) settle(ctx context.Context, batch []arrival) {
+// replaced is what both ends need not hold any more, and of which datasets.
+type replaced struct {
+	datasets    []int
+	there, here transfer.Holds
+}
+
+// settle has the receiver hold what arrived last of each dataset. What both
+// ends held before they let go of with the next batch: each hold and each
+// release waits for the disk, and so they wait together.
+func (s *settler) settle(ctx context.Context, batch []arrival, old replaced) (next replaced) {
 	newest := map[int]dataset.Version{}
 	passed := map[int][]dataset.Version{}  // what need not be held any more
 	between := map[int][]dataset.Version{} // the last of a stream, but not the newest
 	var order []int
-	var there, here transfer.Holds
 	for _, a := range batch {
 		if v, ok := newest[a.i]; ok {
 			passed[a.i] = append(passed[a.i], v)
@@ -113,42 +120,45 @@ func (s *settler) settle(ctx context.Context, batch []arrival) {
 		passed[a.i] = append(passed[a.i], a.step.Brings[:n]...)
 		newest[a.i] = a.step.Brings[n]
 	}
-	good := s.hold(ctx, order, newest)
-	for _, i := range good {
+	for _, i := range s.hold(ctx, order, newest, old) {
+		next.datasets = append(next.datasets, i)
 		for _, v := range between[i] { // held where its stream had failed and it was found there
-			there.Release = append(there.Release, s.r.target(i, v))
+			next.there.Past = append(next.there.Past, s.r.target(i, v))
 		}
 		if last := s.last[i]; last != nil {
-			there.Release = append(there.Release, s.r.target(i, last.Receiver))
+			next.there.Past = append(next.there.Past, s.r.target(i, last.Receiver))
 		}
-		there.Release = append(there.Release, s.r.staleTarget(i)...)
-		s.letGo(&here, i, newest[i], passed[i])
+		next.there.Past = append(next.there.Past, s.r.staleTarget(i)...)
+		s.letGo(&next.here, i, newest[i], passed[i])
 		s.last[i] = &plan.Base{Sender: newest[i], Receiver: newest[i]}
 	}
-	if len(good) == 0 {
-		return
-	}
-	var wg sync.WaitGroup
-	wg.Go(func() {
-		bad, err := s.r.Receiver.Protect(ctx, there)
-		s.judge(good, bad, err, func(i int) string { return s.r.results[i].Target })
-	})
-	wg.Go(func() {
-		bad, err := s.r.Sender.Protect(ctx, here)
-		s.judge(good, bad, err, func(i int) string { return s.r.results[i].Source })
-	})
-	wg.Wait()
+	return next
 }
 
-// hold has the receiver look up and hold the newest version of each dataset.
-// It returns those where that is done.
-func (s *settler) hold(ctx context.Context, datasets []int, newest map[int]dataset.Version) []int {
-	in := transfer.Holds{Confirm: true}
+// hold has the receiver look up and hold the newest version of each dataset,
+// and both ends let go of what is old. It returns the datasets held.
+func (s *settler) hold(ctx context.Context, datasets []int, newest map[int]dataset.Version, old replaced) (good []int) {
+	in := old.there
+	in.Confirm = true
 	for _, i := range datasets {
 		in.Hold = append(in.Hold, s.r.target(i, newest[i]))
 	}
-	bad, err := s.r.Receiver.Protect(ctx, in)
-	return s.judge(datasets, bad, err, func(i int) string { return s.r.results[i].Target })
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		bad, err := s.r.Receiver.Protect(ctx, in)
+		if err != nil {
+			s.blame(old.datasets, err)
+		}
+		good = s.judge(datasets, bad, err, func(i int) string { return s.r.results[i].Target })
+	})
+	if len(old.datasets) > 0 {
+		wg.Go(func() {
+			bad, err := s.r.Sender.Protect(ctx, old.here)
+			s.judge(old.datasets, bad, err, func(i int) string { return s.r.results[i].Source })
+		})
+	}
+	wg.Wait()
+	return good
 }
 
 // judge notes what went wrong with a batch, and returns the other datasets.

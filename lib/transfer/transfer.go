@@ -149,6 +149,9 @@ func (s Snap) Full() string { return s.Dataset + "@" + s.Name }
 type Holds struct {
 	Hold    []Snap `json:"hold,omitempty"`
 	Release []Snap `json:"release,omitempty"`
+	// Past is let go of beside the rest, and not behind Hold: what took its
+	// place is held since an earlier call.
+	Past []Snap `json:"past,omitempty"`
 	// Bookmark makes a cursor bookmark of each before it is let go.
 	Bookmark []Snap `json:"bookmark,omitempty"`
 	// Forget names cursor bookmarks of this client that are to go.
