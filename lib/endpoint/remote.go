@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -167,10 +168,20 @@ func (s RemoteSender) Protect(ctx context.Context, in transfer.Holds) (transfer.
 	return bad, err
 }
 
+// snapsPerCall keeps a request far below what a server takes, also with the
+// longest names.
+const snapsPerCall = 10_000
+
 // Deferred is Sender.Deferred over there.
-func (s RemoteSender) Deferred(ctx context.Context, in []transfer.Snap) (out []transfer.Snap, err error) {
-	err = s.call(ctx, "deferred", in, &out)
-	return out, err
+func (s RemoteSender) Deferred(ctx context.Context, in []transfer.Snap) (all []transfer.Snap, err error) {
+	for part := range slices.Chunk(in, snapsPerCall) {
+		var marked []transfer.Snap
+		if err := s.call(ctx, "deferred", part, &marked); err != nil {
+			return nil, err
+		}
+		all = append(all, marked...)
+	}
+	return all, nil
 }
 
 // Uses is Sender.Uses over there.
