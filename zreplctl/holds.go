@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/peterbourgon/ff/v3/ffcli"
@@ -12,6 +13,7 @@ import (
 	"github.com/zrepl-tools/zrepl-tools/lib/endpoint"
 	"github.com/zrepl-tools/zrepl-tools/lib/zfs"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/config"
+	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/job"
 )
 
 func holdsCommand(g *globals) *ffcli.Command {
@@ -43,6 +45,11 @@ func (g *globals) holds(ctx context.Context, c *config.Config, name string, rele
 	all, err := endpoint.Protection(ctx, z)
 	if err != nil {
 		return cli.Cannot("list", "holds", err)
+	}
+	if release && slices.ContainsFunc(c.Jobs, func(j *config.Job) bool { return j.Name == name }) {
+		if err := job.Untidy(c.Global.RunDir, name); err != nil {
+			return cli.Cannot("release", name, err)
+		}
 	}
 	owners := owners(c)
 	var bad error

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 // TestPull replicates twice and looks at what is there, protected and held.
@@ -105,6 +106,33 @@ func TestAbandon(t *testing.T) {
 	if marks := w.lines("zfs", "list", "-H", "-t", "bookmark", "-o", "name"); len(marks) != 0 {
 		t.Errorf("bookmarks %q", marks)
 	}
+}
+
+// TestReturn has a job that was abandoned, or whose holds were released, hold
+// again what both sides have, though there is nothing to send; after a day
+// also where nobody told.
+func TestReturn(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.tree()
+	w.snapshot("s1")
+	w.done("local", "mirror")
+	held := w.holds()
+	for _, command := range []string{"abandon", "holds -release"} {
+		if code, said := w.ctl(append(strings.Fields(command), "mirror")...); code != 0 || len(w.holds()) != 0 {
+			t.Fatalf("%s: exit status %d, left %q\n%s", command, code, w.holds(), said)
+		}
+		w.done("local", "mirror")
+		w.equal("holds after "+command, w.holds(), held...)
+	}
+	w.must("zfs", "release", "zreplctl_local_mirror", "a/x@s1")
+	w.must("zfs", "release", "zreplctl_last_mirror", "b/mirror/x/y@s1")
+	yesterday := time.Now().Add(-25 * time.Hour)
+	if err := os.Chtimes(w.path("run/mirror.tidy"), yesterday, yesterday); err != nil {
+		t.Fatal(err)
+	}
+	w.done("local", "mirror")
+	w.equal("holds after a day", w.holds(), held...)
 }
 
 // TestTidy finds a stale hold and a token whose snapshot is gone.

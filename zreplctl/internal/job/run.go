@@ -11,7 +11,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/plan"
@@ -72,16 +71,17 @@ func (r *Run) replicate(ctx context.Context, lock *os.File) error {
 		return err
 	}
 	defer closeAll()
-	// As long as the mark is there, the last run left nothing behind.
-	mark := filepath.Join(r.Global.RunDir, r.Job.Name+".tidy")
-	_, missing := os.Stat(mark)
-	os.Remove(mark)
+	mark, began := markPath(r.Global.RunDir, r.Job.Name), time.Now()
+	looked := takeMark(mark)
 	j := &replicate.Job{Sender: sender, Receiver: receiver, Policy: policy(r.Job), Parallel: r.Job.Parallel,
-		Thorough: missing != nil, Retries: r.Retries,
+		Thorough: looked.IsZero(), Retries: r.Retries,
 		Tracker: r.Tracker, Say: r.Say}
 	err = j.Run(ctx)
 	if err == nil {
-		os.WriteFile(mark, nil, 0o600) // without it the next run only takes longer
+		if looked.IsZero() {
+			looked = began
+		}
+		putMark(mark, looked)
 	}
 	if errors.Is(err, replicate.ErrIncomplete) {
 		return &DatasetsError{r.failures()}
@@ -149,6 +149,11 @@ func (r *Run) Abandon(ctx context.Context, dry bool) ([]replicate.Left, error) {
 		return nil, err
 	}
 	defer closeAll()
+	if !dry {
+		if err := Untidy(r.Global.RunDir, r.Job.Name); err != nil {
+			return nil, err
+		}
+	}
 	j := &replicate.Job{Sender: sender, Receiver: receiver}
 	return j.Abandon(ctx, dry)
 }
