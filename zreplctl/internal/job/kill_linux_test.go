@@ -56,6 +56,26 @@ func (w *world) find(words ...string) int {
 	return 0
 }
 
+// server finds the server that the stream comes from: another
+// may be there, which holds snapshots meanwhile.
+func (w *world) server() int {
+	w.t.Helper()
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", w.find("zsend-frame")))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	var state string
+	var parent int
+	rest := stat[bytes.LastIndexByte(stat, ')')+1:] // proc_pid_stat(5)
+	if _, err := fmt.Sscan(string(rest), &state, &parent); err != nil {
+		w.t.Fatal(err)
+	}
+	if line := w.processes()[parent]; !strings.Contains(line, " serve me") {
+		w.t.Fatalf("zsend-frame is a child of %q", line)
+	}
+	return parent
+}
+
 // TestKill kills each program of a pull in the middle of a stream. What is
 // left ends by itself, the pull says so in one line, and the next one
 // completes.
@@ -91,6 +111,9 @@ func TestKill(t *testing.T) {
 			w.find("zfs", " receive ", "b/back/a/x@s1")
 			time.Sleep(300 * time.Millisecond) // some of the stream is on its way
 			pid := w.find(victim.words...)
+			if victim.name == "serve" {
+				pid = w.server()
+			}
 			syscall.Kill(pid, syscall.SIGKILL)
 			begun := time.Now()
 			run.Wait()
@@ -136,7 +159,7 @@ func TestReconnect(t *testing.T) {
 	w.find("zfs", " send ", "a/x@s1")
 	w.find("zfs", " receive ", "b/back/a/x@s1")
 	time.Sleep(time.Second)
-	syscall.Kill(w.find("zreplctl", " serve me"), syscall.SIGKILL)
+	syscall.Kill(w.server(), syscall.SIGKILL)
 	w.find("zfs", " send ", " -t ")
 	time.Sleep(500 * time.Millisecond)
 	syscall.Kill(w.find("zsend-frame"), syscall.SIGKILL)
