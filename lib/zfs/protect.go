@@ -1,10 +1,12 @@
 package zfs
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 	"sync"
 
@@ -73,44 +75,71 @@ func (z *ZFS) holdOrReleaseOf(ctx context.Context, verb, tag string, snapshots, 
 	bad := map[string]error{}
 	for len(snapshots) > 0 {
 		n := min(FitArgs(snapshots), holdBatch)
-		_, err := z.output(ctx, append([]string{verb, tag}, snapshots[:n]...)...)
-		if err != nil {
-			if err := judge(err, snapshots[:n], fine, bad); err != nil {
-				return bad, err
-			}
+		if err := z.holdOrReleaseAll(ctx, verb, tag, snapshots[:n], fine, bad); err != nil {
+			return bad, err
 		}
 		snapshots = snapshots[n:]
 	}
 	return bad, nil
 }
 
-// judge reads what a hold or release that failed says of each snapshot
-// ("cannot hold snapshot 'NAME': REASON"). What cannot be read as that is a
-// failure of all of them.
-func judge(err error, snapshots, fine []string, bad map[string]error) error {
-	var e *Error
-	if !errors.As(err, &e) || e.Err != nil || e.Code != 1 {
+// holdOrReleaseAll gives one command all snapshots. Some of what it then says
+// names none ("cannot hold: permission denied"): smaller commands show which
+// ones are meant.
+func (z *ZFS) holdOrReleaseAll(ctx context.Context, verb, tag string, snapshots, fine []string, bad map[string]error) error {
+	_, err := z.output(ctx, append([]string{verb, tag}, snapshots...)...)
+	if err == nil {
+		return nil
+	}
+	silent, reason, err := judge(err, verb, snapshots, fine, bad)
+	switch {
+	case err != nil || reason == "" || len(silent) == 0:
 		return err
+	case len(snapshots) == 1:
+		bad[snapshots[0]] = errors.New(reason)
+		return nil
 	}
-	asked := map[string]bool{}
-	for _, s := range snapshots {
-		asked[s] = true
-	}
-	understood := false
-	for line := range strings.SplitSeq(e.Stderr, "\n") {
-		name, reason, ok := aboutName(line)
-		if !ok || !asked[name] {
-			continue
+	half := (len(silent) + 1) / 2
+	for part := range slices.Chunk(silent, half) {
+		if err := z.holdOrReleaseAll(ctx, verb, tag, part, fine, bad); err != nil {
+			return err
 		}
-		understood = true
-		if !containsAny(reason, fine) {
-			bad[name] = errors.New(reason)
-		}
-	}
-	if !understood {
-		return err
 	}
 	return nil
+}
+
+// judge reads what a hold or release that failed says of each snapshot
+// ("cannot hold snapshot 'NAME': REASON"). Silent are those of which it says
+// nothing, reason is what it says of none of them.
+func judge(err error, verb string, snapshots, fine []string, bad map[string]error) (silent []string, reason string, _ error) {
+	var e *Error
+	if !errors.As(err, &e) || e.Err != nil || e.Code != 1 {
+		return nil, "", err
+	}
+	named := map[string]bool{}
+	for _, s := range snapshots {
+		named[s] = false
+	}
+	for line := range strings.SplitSeq(strings.TrimSpace(e.Stderr), "\n") {
+		name, why, ok := aboutName(line)
+		if _, asked := named[name]; !ok || !asked {
+			reason = cmp.Or(reason, strings.TrimPrefix(strings.TrimSpace(line), "cannot "+verb+": "))
+			continue
+		}
+		named[name] = true
+		if !containsAny(why, fine) {
+			bad[name] = errors.New(why)
+		}
+	}
+	for _, s := range snapshots {
+		if !named[s] {
+			silent = append(silent, s)
+		}
+	}
+	if reason == "" && len(silent) == len(snapshots) {
+		reason = e.Error()
+	}
+	return silent, reason, nil
 }
 
 // aboutName takes "… 'NAME': REASON" apart.

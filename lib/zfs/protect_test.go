@@ -1,6 +1,7 @@
 package zfs
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -72,15 +73,68 @@ exit ${bad:-0}`)
 	}
 }
 
-// One command of several that fails for a reason of its own is an error.
+// A line that names no snapshot, as where the caller may not hold one, is
+// about those that nothing was said of: smaller commands show which.
+func TestNamelessRefusal(t *testing.T) {
+	for _, verb := range []string{"hold", "release"} {
+		var names []string
+		want := map[string]string{}
+		for i := range 50 {
+			name := fmt.Sprintf("p/d%d@s", i)
+			names = append(names, name)
+			if i%20 == 9 {
+				want[name] = "permission denied"
+			}
+		}
+		z, args := fake(t, `verb=$1; shift 2
+for s; do case $s in
+p/d9@s | p/d29@s | p/d49@s) echo "cannot $verb: permission denied" >&2; bad=1 ;;
+*5@*) echo "cannot $verb snapshot '$s': tag already exists on this dataset; no such tag on this dataset" >&2; bad=1 ;;
+esac; done
+exit ${bad:-0}`)
+		do := map[string]func(context.Context, string, []string) (map[string]error, error){"hold": z.Hold, "release": z.Release}[verb]
+		bad, err := do(ctx, "tag", names)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := map[string]string{}
+		for name, err := range bad {
+			got[name] = err.Error()
+		}
+		if d := cmp.Diff(want, got); d != "" {
+			t.Error(verb, d)
+		}
+		commands := 0
+		for _, a := range args() {
+			if a == verb {
+				commands++
+			}
+		}
+		if commands > 40 {
+			t.Errorf("%s: %d commands", verb, commands)
+		}
+	}
+}
+
+// A command of several that does not say why it failed is an error, and so is
+// one that could not do its work at all.
 func TestManyHoldsFail(t *testing.T) {
 	var names []string
 	for i := range 50 {
 		names = append(names, fmt.Sprintf("p/d%d@s", i))
 	}
 	z, _ := fake(t, `case $* in *d49@*) echo "internal error: out of everything" >&2; exit 1; esac`)
+	bad, err := z.Release(ctx, "tag", names)
+	if err != nil || len(bad) != 1 || fmt.Sprint(bad["p/d49@s"]) != "internal error: out of everything" {
+		t.Error(bad, err)
+	}
+	z, _ = fake(t, `case $* in *d49@*) echo "internal error: out of everything" >&2; exit 2; esac`)
 	if _, err := z.Release(ctx, "tag", names); err == nil || err.Error() != "zfs release: internal error: out of everything" {
 		t.Error(err)
+	}
+	z, _ = fake(t, `exit 1`)
+	if bad, err := z.Hold(ctx, "tag", names[:3]); err != nil || len(bad) != 3 {
+		t.Error(bad, err)
 	}
 }
 
