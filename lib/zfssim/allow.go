@@ -137,13 +137,32 @@ func showGrantKind(z *cmd, d *ds, title string, local, desc bool) {
 	}
 }
 
-// permitted reports whether the simulated user may do what perm names on d.
-// Without ZFS_SIM_USER, and for root, everything is allowed.
-func (z *cmd) permitted(t *tx, d *ds, perm string) bool {
+// permitted reports whether the simulated user may do all that perms name on
+// d. Without ZFS_SIM_USER, and for root, everything is allowed.
+func (z *cmd) permitted(t *tx, d *ds, perms ...string) bool {
 	user := z.env("ZFS_SIM_USER")
 	if user == "" || user == "root" {
 		return true
 	}
+	return !slices.ContainsFunc(perms, func(perm string) bool { return !t.granted(d, user, perm) })
+}
+
+// permOf is the permission to set a property.
+func permOf(prop string) string {
+	if native(prop) == nil {
+		return "userprop"
+	}
+	return prop
+}
+
+func permsOf(props map[string]string) (perms []string) {
+	for name := range props {
+		perms = append(perms, permOf(name))
+	}
+	return perms
+}
+
+func (t *tx) granted(d *ds, user, perm string) bool {
 	for at := d; at != nil; at = t.get(parentOf(at.name)) {
 		for _, g := range at.Allow {
 			if (g.Who == "everyone" || g.Who == "user "+user) && slices.Contains(g.Perms, perm) &&

@@ -102,7 +102,7 @@ func (z *cmd) createIn(t *tx, o *options, name string, props map[string]string) 
 		return -z.fail(1, "cannot create '%s': parent does not exist", name)
 	case parent.Volume:
 		return -z.fail(1, "cannot create '%s': parent is not a filesystem", name)
-	case !z.permitted(t, parent, "create"):
+	case !z.permitted(t, parent, "create", "mount"), !z.permitted(t, parent, permsOf(checked)...):
 		return -z.fail(1, "cannot create '%s': permission denied", name)
 	case o.has('n'):
 		return 0

@@ -42,7 +42,7 @@ func (z *cmd) destroyMark(t *tx, o *options, full string) int {
 		return -z.fail(1, "bookmark '%s' does not exist.", full)
 	}
 	if !z.permitted(t, d, "destroy") {
-		return -z.fail(1, "cannot destroy '%s': permission denied", full)
+		return -z.fail(1, "cannot destroy bookmark: permission denied")
 	}
 	if o.has('v') {
 		z.tellDestroy(o, full)
@@ -106,6 +106,11 @@ func (z *cmd) destroySnaps(t *tx, o *options, spec string) int {
 	if o.has('n') {
 		return 0
 	}
+	for _, v := range victims {
+		if !z.permitted(t, v.d, "destroy", "mount") {
+			return -z.fail(1, "cannot destroy snapshots: permission denied")
+		}
+	}
 	for _, c := range clones {
 		t.removeSet(c)
 	}
@@ -142,8 +147,6 @@ func (z *cmd) tellSnaps(t *tx, o *options, victims []object) {
 func (z *cmd) keepSnap(t *tx, v object, o *options) string {
 	clones := t.clonesOf(v)
 	switch {
-	case !z.permitted(t, v.d, "destroy"):
-		return fmt.Sprintf("cannot destroy snapshot %s: permission denied", v.name())
 	case len(v.v.Holds) > 0 && !o.has('d'):
 		return fmt.Sprintf("cannot destroy snapshot %s: %s", v.name(), t.trait.heldText(v.name()))
 	case len(clones) > 0 && !o.has('d'):

@@ -36,7 +36,7 @@ func (z *cmd) destroySet(t *tx, o *options, name string) int {
 	if o.has('n') {
 		return 0
 	}
-	if !z.permitted(t, d, "destroy") {
+	if !z.permitted(t, d, "destroy", "mount") {
 		return -z.fail(1, "cannot destroy '%s': permission denied", name)
 	}
 	if code := z.refuseHeld(t, victims); code != 0 {

@@ -60,14 +60,14 @@ func (z *cmd) holdOne(t *tx, full, tag string, recursive, holding bool) int {
 		found++
 		_, held := v.Holds[tag]
 		switch {
+		case !holding && !held && !recursive: // zfs itself looks for that first
+			return -z.fail(1, "cannot release hold from snapshot '%s@%s': no such tag on this dataset", d.name, short)
 		case !z.permitted(t, d, perm):
-			return -z.fail(1, "cannot %s snapshot '%s@%s': permission denied", verb, d.name, short)
+			return -z.fail(1, "cannot %s: permission denied", perm)
 		case holding && len(tag) > maxTag:
 			return -z.fail(1, "cannot hold snapshot '%s@%s': tag too long", d.name, short)
 		case holding && held:
 			return -z.fail(1, "cannot hold snapshot '%s@%s': tag already exists on this dataset", d.name, short)
-		case !holding && !held && !recursive:
-			return -z.fail(1, "cannot release hold from snapshot '%s@%s': no such tag on this dataset", d.name, short)
 		}
 	}
 	if found == 0 {

@@ -237,6 +237,8 @@ func (z *cmd) abortReceive(o *options, name string) int {
 			return -z.fail(1, "'%s' does not have any resumable receive state to abort", name)
 		case t.receivingInto(d):
 			return -z.fail(1, "cannot destroy '%s/%%recv': dataset is busy", name)
+		case !z.permitted(t, d, "destroy", "mount"):
+			return -z.fail(1, "cannot destroy '%s': permission denied", name)
 		}
 		t.dropPartial(d)
 		return 0

@@ -29,7 +29,7 @@ func (r *receiving) begin(t *tx, b *beginRecord, rec *record, to *recvTarget) (*
 	if code := r.fitsType(b, to); code != 0 {
 		return nil, code
 	}
-	if at := t.nearest(to.name); at != nil && !z.permitted(t, at, "receive") {
+	if at := t.nearest(to.name); at != nil && !z.permitted(t, at, "receive", "create", "mount") {
 		return nil, -z.fail(1, "cannot %s: permission denied", r.verb)
 	}
 	if p := t.pool(poolOf(to.name)); p != nil && p.lacks(b.features, r.o.has('s')) {

@@ -1,14 +1,12 @@
 package zfssim
 
-import "maps"
-
 // props merges what the stream, -o and -x say of the dataset to be received.
-func (r *receiving) props(d *ds, sent *sentDS, fresh, top bool) {
+func (r *receiving) props(t *tx, d *ds, sent *sentDS, fresh, top bool) {
 	if sent != nil {
 		d.Received = map[string]string{}
-		for name, text := range sent.Props {
-			p := native(name)
-			if p == nil || p.takes&(object{d: d}).take() != 0 {
+		for _, name := range sortedKeys(sent.Props) {
+			text, p := sent.Props[name], native(name)
+			if (p == nil || p.takes&(object{d: d}).take() != 0) && (r.omit[name] || r.maySet(t, d, name)) {
 				d.Received[name] = text
 			}
 		}
@@ -17,9 +15,16 @@ func (r *receiving) props(d *ds, sent *sentDS, fresh, top bool) {
 		d.Props = map[string]string{}
 	}
 	if top {
-		maps.Copy(d.Props, r.set)
+		for _, name := range sortedKeys(r.set) {
+			if r.maySet(t, d, name) {
+				d.Props[name] = r.set[name]
+			}
+		}
 	}
-	for name := range r.omit {
+	for _, name := range sortedKeys(r.omit) {
+		if p := native(name); p != nil && p.takes&(object{d: d}).take() != 0 && name != "canmount" && !r.maySet(t, d, name) {
+			continue
+		}
 		if _, ok := d.Received[name]; ok {
 			if d.Hidden == nil {
 				d.Hidden = map[string]bool{}
@@ -31,6 +36,15 @@ func (r *receiving) props(d *ds, sent *sentDS, fresh, top bool) {
 		}
 	}
 	d.dirty = true
+}
+
+// maySet complains where the user may not set a property, which is no failure.
+func (r *receiving) maySet(t *tx, d *ds, name string) bool {
+	if r.z.permitted(t, d, permOf(name)) {
+		return true
+	}
+	r.z.fail(0, "cannot receive %s property on %s: permission denied", name, d.name)
+	return false
 }
 
 // badProps refuses -o and -x of what is no property that can be received.
@@ -74,7 +88,7 @@ func (r *receiving) fitsType(b *beginRecord, to *recvTarget) int {
 
 // settle gives the dataset what the stream says of it.
 func (r *receiving) settle(t *tx, d *ds, to *recvTarget, p *partial, h *head, fresh bool) int {
-	r.props(d, to.sent, fresh, !to.sub || to.top)
+	r.props(t, d, to.sent, fresh, !to.sub || to.top)
 	if h.Volume {
 		d.Volume = true
 		d.Props["volsize"] = volSize(h)

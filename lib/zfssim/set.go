@@ -57,14 +57,8 @@ func (z *cmd) setOne(t *tx, name string, props map[string]string, keep bool) int
 		setVersion(target, checked)
 		return 0
 	}
-	for prop := range checked {
-		perm := prop
-		if native(prop) == nil {
-			perm = "userprop"
-		}
-		if !z.permitted(t, target.d, perm) {
-			return -t.trait.setFailed * z.fail(1, "cannot set property for '%s': permission denied", name)
-		}
+	if !z.permitted(t, target.d, permsOf(checked)...) {
+		return -t.trait.setFailed * z.fail(1, "cannot set property for '%s': permission denied", name)
 	}
 	if why := t.refuseSet(target.d, checked); why != "" {
 		return -t.trait.setFailed * z.fail(1, "cannot set property for '%s': %s", name, why)
