@@ -53,6 +53,7 @@ func (r *Receiver) join(ctx context.Context, in transfer.ReceiveRequest, send []
 	case err != nil:
 		return got, err
 	case rs.OK() && ss.OK():
+		got.Unset = unset(receive, rs)
 	case !ss.OK() && (rs.OK() || cutShort(rs)):
 		return got, fmt.Errorf("zfs send: %s", told(ss))
 	default:

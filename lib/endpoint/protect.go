@@ -13,12 +13,19 @@ import (
 // protect moves holds and cursor bookmarks. What is past goes meanwhile: each
 // hold and each release waits for the disk, and both wait together.
 func protect(ctx context.Context, z *zfs.ZFS, tag string, in transfer.Holds) (bad transfer.Problems, err error) {
-	var past error
+	past := transfer.Problems{}
+	var perr error
 	var wg sync.WaitGroup
-	wg.Go(func() { _, past = z.Release(ctx, tag, names(in.Past, nil)) })
+	wg.Go(func() { perr = release(ctx, z, tag, in.Past, past) })
 	bad, err = replace(ctx, z, tag, in)
 	wg.Wait()
-	return bad, cmp.Or(err, past)
+	if err = cmp.Or(err, perr); err != nil {
+		return nil, err
+	}
+	for ds, problem := range past {
+		bad[ds] = cmp.Or(bad[ds], problem)
+	}
+	return bad, nil
 }
 
 // replace puts new protection in place and then lets the old go. A dataset
@@ -50,7 +57,7 @@ func replace(ctx context.Context, z *zfs.ZFS, tag string, in transfer.Holds) (tr
 			}
 		}
 	}
-	if _, err := z.Release(ctx, tag, names(in.Release, bad)); err != nil {
+	if err := release(ctx, z, tag, in.Release, bad); err != nil {
 		return nil, err
 	}
 	for _, s := range in.Forget {
@@ -61,6 +68,17 @@ func replace(ctx context.Context, z *zfs.ZFS, tag string, in transfer.Holds) (tr
 		}
 	}
 	return bad, nil
+}
+
+// release lets go of the snapshots of datasets without a problem.
+func release(ctx context.Context, z *zfs.ZFS, tag string, snaps []transfer.Snap, bad transfer.Problems) error {
+	failed, err := z.Release(ctx, tag, names(snaps, bad))
+	for _, s := range snaps {
+		if err := failed[s.Full()]; err != nil {
+			bad[s.Dataset] = fmt.Sprintf("cannot release the hold of snapshot %q: %v", s.Full(), err)
+		}
+	}
+	return err
 }
 
 func names(snaps []transfer.Snap, bad transfer.Problems) []string {

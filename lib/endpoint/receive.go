@@ -125,7 +125,9 @@ func (r *Receiver) receiveFramed(ctx context.Context, in transfer.ReceiveRequest
 		return transfer.Received{Bytes: f.moved.Load()}, cmp.Or(stalled(watched), ctx.Err())
 	}
 	defer status.Close()
-	got, err = judgeFrame(status, p.Wait())
+	said := p.Wait()
+	got, err = judgeFrame(status, said)
+	got.Unset = unset(receive, said)
 	<-over
 	if err != nil {
 		if s := stalled(watched); s != nil {

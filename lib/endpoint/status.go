@@ -9,6 +9,7 @@ import (
 
 	"github.com/zrepl-tools/zrepl-tools/lib/child"
 	"github.com/zrepl-tools/zrepl-tools/lib/transfer"
+	"github.com/zrepl-tools/zrepl-tools/lib/zfs"
 )
 
 // told is what a program said of its failure, or else how it ended.
@@ -17,6 +18,12 @@ func told(s child.Status) string {
 		return said
 	}
 	return s.String()
+}
+
+// unset is zfs.Unset of a program that ran zfs receive, and passed on what it
+// said.
+func unset(args []string, s child.Status) string {
+	return child.Clean(zfs.Unset(args, s.Stderr), maxSaid)
 }
 
 // cutShort reports whether zfs receive only complains that its input ended.

@@ -9,6 +9,7 @@
 package replicate
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -87,9 +88,10 @@ func (j *Job) Run(ctx context.Context) error {
 		j.Delay = time.Second
 	}
 	delay, left, thorough, reached := j.Delay, 0, j.Thorough, false
-	looks := 0
+	looks, spoiled := 0, map[string]error{}
+	var others error
 	for {
-		r := &round{Job: j, thorough: thorough}
+		r := &round{Job: j, thorough: thorough, spoiled: spoiled}
 		err := r.run(ctx)
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
@@ -97,6 +99,7 @@ func (j *Job) Run(ctx context.Context) error {
 		if r.moved || r.tidied && !reached {
 			delay, left = j.Delay, j.Retries
 		}
+		others = cmp.Or(r.others, others)
 		if r.tidied {
 			reached, thorough = true, false
 		}
@@ -123,7 +126,7 @@ func (j *Job) Run(ctx context.Context) error {
 		case r.failed, r.again:
 			return ErrIncomplete
 		default:
-			return nil
+			return others
 		}
 	}
 }

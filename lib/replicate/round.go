@@ -17,6 +17,7 @@ import (
 type round struct {
 	*Job
 	thorough bool
+	spoiled  map[string]error // by target: what went wrong in this run for good
 
 	view    *view
 	results []plan.Result
@@ -31,7 +32,9 @@ type round struct {
 	tidied bool  // what earlier runs left was dealt with
 	again  bool  // look again, at once
 	failed bool  // something is left undone
+	blamed map[int]bool
 	lost   error // the link was lost
+	others error // a dataset that no longer takes part is held
 }
 
 func (r *round) run(ctx context.Context) error {
@@ -90,7 +93,7 @@ func split(steps []plan.Step) []plan.Step {
 
 // report writes the plan into the tracker.
 func (r *round) report() {
-	for _, p := range r.results {
+	for i, p := range r.results {
 		r.update(p.Target, func(d *progress.Dataset) {
 			d.Source, d.Steps, d.Behind = p.Source, d.Done+len(p.Steps), 0
 			d.State, d.Reason, d.Error = progress.Waiting, "", ""
@@ -113,6 +116,8 @@ func (r *round) report() {
 		})
 		if p.Conflict != nil && p.Conflict.Reason.Failure() {
 			r.failed = true
+		} else if err := r.spoiled[p.Target]; err != nil {
+			r.fail(i, err)
 		}
 	}
 }
@@ -202,11 +207,22 @@ func (r *round) finished(i int, step plan.Step) {
 		if step.To != nil {
 			d.To = step.To.Name
 		}
+		if r.blamed[i] {
+			return
+		}
 		d.State = progress.Waiting
 		if d.Done >= d.Steps {
 			d.State = progress.Done
 		}
 	})
+}
+
+// spoil is fail for what a later look at the dataset cannot see.
+func (r *round) spoil(i int, err error) {
+	r.fail(i, err)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.spoiled[r.results[i].Target] = err
 }
 
 // fail is blame for those who do not hold the lock.
@@ -218,6 +234,10 @@ func (r *round) fail(i int, err error) {
 
 func (r *round) blame(i int, err error) {
 	r.failed = true
+	if r.blamed == nil {
+		r.blamed = map[int]bool{}
+	}
+	r.blamed[i] = true
 	r.update(r.results[i].Target, func(d *progress.Dataset) {
 		d.State, d.Error = progress.Failed, err.Error()
 	})

@@ -146,10 +146,9 @@ func (s *settler) hold(ctx context.Context, datasets []int, newest map[int]datas
 	var wg sync.WaitGroup
 	wg.Go(func() {
 		bad, err := s.r.Receiver.Protect(ctx, in)
-		if err != nil {
-			s.blame(old.datasets, err)
-		}
-		good = s.judge(datasets, bad, err, func(i int) string { return s.r.results[i].Target })
+		target := func(i int) string { return s.r.results[i].Target }
+		s.judge(old.datasets, bad, err, target)
+		good = s.judge(datasets, bad, err, target)
 	})
 	if len(old.datasets) > 0 {
 		wg.Go(func() {

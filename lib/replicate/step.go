@@ -89,6 +89,9 @@ func (r *round) stream(ctx context.Context, i int, step plan.Step) error {
 		r.moved = true
 		r.mu.Unlock()
 	}
+	if got.Unset != "" {
+		r.spoil(i, fmt.Errorf("received, but not all its properties could be set: %s", got.Unset))
+	}
 	if got.Bytes > before {
 		r.update(p.Target, func(d *progress.Dataset) { d.Bytes += got.Bytes - before })
 	}

@@ -2,6 +2,7 @@ package replicate
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -42,11 +43,25 @@ func (r *round) tidy(ctx context.Context) error {
 	}
 	for i, p := range r.results { // what the receiver does not hold, the sender keeps
 		if bad[p.Target] != "" {
-			here = without(here, r.results[i].Source)
+			r.fail(i, errors.New(bad[p.Target]))
+			here = without(here, p.Source)
 		}
 	}
-	_, err = r.tidyEnd(ctx, "sender", r.Sender.Protect, here)
-	return err
+	if bad, err = r.tidyEnd(ctx, "sender", r.Sender.Protect, here); err != nil {
+		return err
+	}
+	for i, p := range r.results {
+		if bad[p.Source] != "" {
+			r.fail(i, errors.New(bad[p.Source]))
+		}
+	}
+	for _, d := range r.view.others {
+		if bad[d.Name] != "" {
+			r.others = errors.New(bad[d.Name])
+			r.say(bad[d.Name])
+		}
+	}
+	return nil
 }
 
 type protect func(context.Context, transfer.Holds) (transfer.Problems, error)
@@ -59,10 +74,13 @@ func (r *round) tidyEnd(ctx context.Context, name string, do protect, in transfe
 	if err != nil {
 		return nil, fmt.Errorf("cannot move holds of the %s: %w", name, err)
 	}
-	for ds, problem := range bad {
-		r.say(fmt.Sprintf("cannot move the holds of %q: %s", ds, problem))
+	n := 0
+	for _, s := range in.Release {
+		if bad[s.Dataset] == "" {
+			n++
+		}
 	}
-	if n := len(in.Release); n > 0 {
+	if n > 0 {
 		r.say(fmt.Sprintf("released %d holds that earlier runs left on the %s", n, name))
 	}
 	return bad, nil

@@ -132,6 +132,9 @@ type ReceiveRequest struct {
 // which Confirm asks for; an error here only says what to expect.
 type Received struct {
 	Bytes uint64 `json:"bytes"`
+	// Unset says which properties could not be set, and why, though the data
+	// arrived; empty: all are as asked.
+	Unset string `json:"unset,omitempty"`
 }
 
 // Snap names one snapshot of a dataset together with its identity.
