@@ -28,10 +28,10 @@ type round struct {
 	wake   *sync.Cond
 	queue  *plan.Queue
 	busy   int
-	moved  bool  // something was done
-	tidied bool  // what earlier runs left was dealt with
-	again  bool  // look again, at once
-	failed bool  // something is left undone
+	moved  bool // something was done
+	tidied bool // what earlier runs left was dealt with
+	again  bool // look again, at once
+	failed bool // something is left undone
 	blamed map[int]bool
 	lost   error // the link was lost
 	others error // a dataset that no longer takes part is held
