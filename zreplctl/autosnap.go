@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 
@@ -18,10 +19,13 @@ func autosnapCommand(g *globals) *ffcli.Command {
 	return g.upkeepCommand("autosnap", "snapshot",
 		"Take snapshots of a job's datasets, and print their names.",
 		func(j *config.Job) error {
-			if !j.Snapshots() {
-				return fmt.Errorf("a job of type %s takes no snapshots", j.Type)
+			switch {
+			case j.Snapshots():
+				return nil
+			case j.Sends() || j.Type == config.Autosnap:
+				return errors.New("without snapshot_prefix it takes no snapshots")
 			}
-			return nil
+			return fmt.Errorf("a job of type %s takes no snapshots", j.Type)
 		},
 		func(u *upkeep.Upkeep) func(context.Context) error { return u.Snapshot })
 }
@@ -59,7 +63,7 @@ func (g *globals) upkeepCommand(name, part, help string, fits func(*config.Job) 
 			if u.DryRun {
 				return cli.Quiet(do(u)(ctx))
 			}
-			r := &job.Run{Global: c.Global, Job: j, NoReplication: true, Before: do(u)}
+			r := &job.Run{Global: c.Global, Job: j, Part: name, NoReplication: true, Before: do(u)}
 			return cli.Quiet(runError(j, r.Do(ctx)))
 		},
 	}

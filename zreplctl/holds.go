@@ -47,15 +47,20 @@ func (g *globals) holds(ctx context.Context, c *config.Config, name string, rele
 		return cli.Cannot("list", "holds", err)
 	}
 	if release && slices.ContainsFunc(c.Jobs, func(j *config.Job) bool { return j.Name == name }) {
-		if err := job.Untidy(c.Global.RunDir, name); err != nil {
-			return cli.Cannot("release", name, err)
+		done, err := job.Meddle(c.Global.RunDir, name)
+		if errors.Is(err, job.ErrRunning) {
+			return cli.WithStatus(cli.TryLater, cli.Cannot("release the holds of", name, err))
 		}
+		if err != nil {
+			return cli.Cannot("release the holds of", name, err)
+		}
+		defer done()
 	}
 	owners := owners(c)
 	var bad error
 	for _, p := range all {
 		owner := owners[p.Tag]
-		if name != "" && owner != name && !strings.HasSuffix(p.Tag, "_"+name) {
+		if name != "" && owner != name && (owner != "" || !tagOf(p.Tag, name)) {
 			continue
 		}
 		if owner == "" {
@@ -71,6 +76,13 @@ func (g *globals) holds(ctx context.Context, c *config.Config, name string, rele
 		}
 	}
 	return bad
+}
+
+// tagOf reports whether a job of this name, which is not configured any more,
+// can have used the tag on this host.
+func tagOf(tag, name string) bool {
+	cursor := func(t config.Type) bool { return tag == endpoint.CursorTag(string(t), name) }
+	return tag == endpoint.LastTag(name) || cursor(config.Source) || cursor(config.Push) || cursor(config.Local)
 }
 
 // owners maps the tags that the configured jobs use on this host to them.

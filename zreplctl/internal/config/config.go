@@ -170,8 +170,11 @@ func (j *Job) Sends() bool { return j.Type == Source || j.Type == Push || j.Type
 // Receives reports whether a job's host receives.
 func (j *Job) Receives() bool { return j.Type == Pull || j.Type == PushSink || j.Type == Local }
 
-// Snapshots reports whether a run of the job takes snapshots.
-func (j *Job) Snapshots() bool { return j.Sends() || j.Type == Autosnap }
+// Snapshots reports whether a run of the job takes snapshots. Without a prefix
+// no policy could tell them from others, and they would stay for ever.
+func (j *Job) Snapshots() bool {
+	return (j.Sends() || j.Type == Autosnap) && j.SnapshotPrefix != ""
+}
 
 // Active reports whether a run of the job does something by itself; a
 // push-sink only waits for its client, unless it prunes.

@@ -9,7 +9,7 @@ import (
 func (j *Job) Summary() string {
 	from, to := j.Where()
 	parts := []string{j.deed(from, to)}
-	if j.Snapshots() && j.SnapshotPrefix != "" {
+	if j.Snapshots() {
 		parts = append(parts, fmt.Sprintf("takes snapshots %s*", j.SnapshotPrefix))
 	}
 	if j.Type == Prune {

@@ -44,23 +44,18 @@ func newJob(d *daemon, c *config.Job) *job {
 }
 
 // stepsOf says which subcommands a run of a job is made of.
-func stepsOf(c *config.Job) []string {
+func stepsOf(c *config.Job) (steps []string) {
 	switch c.Type {
 	case config.Pull, config.Push, config.Local:
 		return []string{string(c.Type)}
-	case config.Source, config.Autosnap:
-		if c.Prune != nil {
-			return []string{"autosnap", "prune"}
-		}
-		return []string{"autosnap"}
-	case config.Prune:
-		return []string{"prune"}
-	case config.PushSink:
-		if c.Prune != nil {
-			return []string{"prune"}
-		}
 	}
-	return nil
+	if c.Snapshots() {
+		steps = append(steps, "autosnap")
+	}
+	if c.Prune != nil {
+		steps = append(steps, "prune")
+	}
+	return steps
 }
 
 // replicates tells which subcommands have progress and parts to leave out.

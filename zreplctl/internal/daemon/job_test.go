@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/zrepl-tools/zrepl-tools/lib/retention"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/config"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/control"
 )
@@ -159,15 +160,24 @@ func TestClock(t *testing.T) {
 }
 
 func TestSteps(t *testing.T) {
+	some := &retention.Policy{}
 	for _, c := range []struct {
-		kind config.Type
+		job  config.Job
 		want string
 	}{
-		{config.Pull, "pull"}, {config.Push, "push"}, {config.Local, "local"},
-		{config.Source, "autosnap"}, {config.Autosnap, "autosnap"}, {config.Prune, "prune"}, {config.PushSink, ""},
+		{config.Job{Type: config.Pull, Prune: some}, "pull"},
+		{config.Job{Type: config.Push}, "push"},
+		{config.Job{Type: config.Local, SnapshotPrefix: "s"}, "local"},
+		{config.Job{Type: config.Source, SnapshotPrefix: "s"}, "autosnap"},
+		{config.Job{Type: config.Source, SnapshotPrefix: "s", Prune: some}, "autosnap prune"},
+		{config.Job{Type: config.Source}, ""},
+		{config.Job{Type: config.Autosnap, SnapshotPrefix: "s"}, "autosnap"},
+		{config.Job{Type: config.Prune, SnapshotPrefix: "s", Prune: some}, "prune"},
+		{config.Job{Type: config.PushSink}, ""},
+		{config.Job{Type: config.PushSink, SnapshotPrefix: "s", Prune: some}, "prune"},
 	} {
-		if got := strings.Join(stepsOf(&config.Job{Type: c.kind}), " "); got != c.want {
-			t.Errorf("%s: %q", c.kind, got)
+		if got := strings.Join(stepsOf(&c.job), " "); got != c.want {
+			t.Errorf("%+v: %q", c.job, got)
 		}
 	}
 }

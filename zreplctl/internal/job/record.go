@@ -2,11 +2,15 @@ package job
 
 import (
 	"encoding/json"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/progress"
+	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/config"
 )
 
 // Record is the outcome of a job's last run: what the exit status, the status
@@ -20,6 +24,10 @@ type Record struct {
 	Error    string             `json:"error,omitempty"`
 	Bytes    uint64             `json:"bytes"`
 	Datasets []progress.Dataset `json:"datasets"`
+	// Failed holds the error of each part that failed when it was done last,
+	// by the part's command; that of a whole run, which does all parts, is
+	// under "". OK and Error come from these.
+	Failed map[string]string `json:"failed,omitempty"`
 }
 
 // RecordPath is the file of a job's record.
@@ -36,13 +44,44 @@ func ReadRecord(rundir, job string) (*Record, error) {
 	return &rec, json.Unmarshal(b, &rec)
 }
 
+// partly is the record for a part of a job: what it is about is the last whole
+// run, where the job has such runs.
+func (r *Run) partly(rec *Record) *Record {
+	old, err := ReadRecord(r.Global.RunDir, r.Job.Name)
+	switch {
+	case err != nil || old.Type != rec.Type:
+		return rec
+	case r.Job.Type == config.Pull || r.Job.Type == config.Push || r.Job.Type == config.Local:
+		return old
+	}
+	rec.Failed = old.Failed
+	return rec
+}
+
+// outcome notes how a part ended.
+func (rec *Record) outcome(part string, err error) {
+	delete(rec.Failed, part)
+	if err != nil {
+		if rec.Failed == nil {
+			rec.Failed = map[string]string{}
+		}
+		rec.Failed[part] = err.Error()
+	}
+	var all []string
+	for _, part := range slices.Sorted(maps.Keys(rec.Failed)) {
+		all = append(all, rec.Failed[part])
+	}
+	rec.OK, rec.Error = len(all) == 0, strings.Join(all, "; ")
+}
+
 func (r *Run) record(started time.Time, err error) error {
 	s := r.Tracker.Snapshot()
-	rec := Record{Job: r.Job.Name, Type: string(r.Job.Type), Started: started, Ended: time.Now(),
-		OK: err == nil, Bytes: s.Bytes, Datasets: s.Datasets}
-	if err != nil {
-		rec.Error = err.Error()
+	rec := &Record{Job: r.Job.Name, Type: string(r.Job.Type), Started: started, Ended: time.Now(),
+		Bytes: s.Bytes, Datasets: s.Datasets}
+	if r.Part != "" {
+		rec = r.partly(rec)
 	}
+	rec.outcome(r.Part, err)
 	b, err := json.Marshal(rec)
 	if err != nil {
 		return err

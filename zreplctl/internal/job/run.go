@@ -33,6 +33,9 @@ type Run struct {
 	Before, After func(context.Context) error
 	// NoReplication leaves the replication out.
 	NoReplication bool
+	// Part names what is done where that is not the whole job, but a command
+	// of its own.
+	Part string
 }
 
 // Do runs the job. The error is ErrRunning, or a *DatasetsError where only
@@ -139,21 +142,16 @@ func (e *DatasetsError) Each() []error {
 // Abandon lets go of all that the job protects on both sides. See
 // replicate.Job.Abandon.
 func (r *Run) Abandon(ctx context.Context, dry bool) ([]replicate.Left, error) {
-	file, err := lock(r.Global.RunDir, r.Job.Name)
+	done, err := Meddle(r.Global.RunDir, r.Job.Name)
 	if err != nil {
 		return nil, err
 	}
-	defer file.Close()
+	defer done()
 	sender, receiver, closeAll, err := r.Programs.ends(r.Job, runID())
 	if err != nil {
 		return nil, err
 	}
 	defer closeAll()
-	if !dry {
-		if err := Untidy(r.Global.RunDir, r.Job.Name); err != nil {
-			return nil, err
-		}
-	}
 	j := &replicate.Job{Sender: sender, Receiver: receiver}
 	return j.Abandon(ctx, dry)
 }

@@ -17,14 +17,19 @@ func markPath(rundir, job string) string { return filepath.Join(rundir, job+".ti
 // may have let go of a hold meanwhile.
 const trust = 24 * time.Hour
 
-// Untidy has the next run of a job look at all that is held, since somebody
-// else has changed that.
-func Untidy(rundir, job string) error {
-	err := os.Remove(markPath(rundir, job))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
+// Meddle keeps runs of a job away until done is called, and has the next one
+// look at all that is held, since somebody else changes that. The error is
+// ErrRunning while a run is going on.
+func Meddle(rundir, job string) (done func(), err error) {
+	file, err := lock(rundir, job)
+	if err != nil {
+		return nil, err
 	}
-	return err
+	if err := os.Remove(markPath(rundir, job)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		file.Close()
+		return nil, err
+	}
+	return func() { file.Close() }, nil
 }
 
 // takeMark removes the mark, and returns its time, or zero where there is none
