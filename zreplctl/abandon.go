@@ -33,6 +33,9 @@ func (g *globals) abandon(ctx context.Context, name string, dry bool) error {
 	if err != nil {
 		return err
 	}
+	if err := replicates("abandon job", j); err != nil {
+		return err
+	}
 	r := &job.Run{Global: c.Global, Job: j}
 	if r.Programs, err = findPrograms(); err != nil {
 		return err

@@ -34,6 +34,9 @@ func (g *globals) plan(ctx context.Context, name string, asJSON bool) error {
 	if err != nil {
 		return err
 	}
+	if err := replicates("plan job", j); err != nil {
+		return err
+	}
 	programs, err := findPrograms()
 	if err != nil {
 		return err

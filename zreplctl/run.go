@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"github.com/peterbourgon/ff/v3/ffcli"
 
@@ -109,6 +110,15 @@ func (g *globals) runJob(ctx context.Context, r *job.Run, skip map[string]bool) 
 	return runError(j, r.Do(ctx))
 }
 
+// replicates refuses what only a job that replicates by itself can do.
+func replicates(verb string, j *config.Job) error {
+	switch j.Type {
+	case config.Pull, config.Push, config.Local:
+		return nil
+	}
+	return cli.WithStatus(cli.Usage, cli.Cannot(verb, j.Name, fmt.Errorf("a job of type %s replicates nothing by itself", j.Type)))
+}
+
 // planError is runError for what changes nothing.
 func planError(name string, err error) error {
 	if link := (*transfer.LinkError)(nil); errors.As(err, &link) {
@@ -148,18 +158,23 @@ var hints = map[plan.Reason]string{
 	plan.FeatureMissing: "enable it in the receiving pool: zpool set feature@NAME=enabled POOL",
 }
 
-// hinted adds a hint to the last error of each reason that has one.
+func hint(d *job.DatasetError) string {
+	if d.Reason == "" && strings.Contains(d.Error(), "permission denied") {
+		return `what a user has to be allowed stands under "Without root" in zreplctl(8)`
+	}
+	return hints[d.Reason]
+}
+
+// hinted adds each hint to the last error that it is for.
 func hinted(all []error) []error {
-	seen := map[plan.Reason]bool{}
+	seen := map[string]bool{"": true}
 	for i := len(all) - 1; i >= 0; i-- {
 		d, ok := all[i].(*job.DatasetError)
-		if !ok || seen[d.Reason] {
+		if !ok || seen[hint(d)] {
 			continue
 		}
-		seen[d.Reason] = true
-		if hint := hints[d.Reason]; hint != "" {
-			all[i] = cli.Hint(d, "%s", hint)
-		}
+		seen[hint(d)] = true
+		all[i] = cli.Hint(d, "%s", hint(d))
 	}
 	return all
 }

@@ -27,6 +27,17 @@ func TestNoPrefix(t *testing.T) {
 	}
 }
 
+// TestPassive: a job that only serves has no plan, and nobody to abandon.
+func TestPassive(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for _, command := range []string{"plan", "abandon"} {
+		if code, said := w.ctl(command, "offer"); code != 2 || !strings.Contains(said, `"offer": a job of type source replicates nothing by itself`) {
+			t.Errorf("%s: %d, %s", command, code, said)
+		}
+	}
+}
+
 // TestHoldsOfOne lets go of what jobs hold whose names are the ends of others'
 // names, which keep theirs.
 func TestHoldsOfOne(t *testing.T) {
