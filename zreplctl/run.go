@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/peterbourgon/ff/v3/ffcli"
@@ -64,7 +65,7 @@ func (g *globals) runCommand(t config.Type, help string) *ffcli.Command {
 			if *show || cli.Terminal(g.stderr) {
 				person = g.stderr
 			}
-			handled, err := g.daemonRun(ctx, c, j, *skip, lines.Writer(), person)
+			handled, err := g.daemonRun(ctx, c, control.Request{Job: j.Name, Skip: *skip, Retries: retries}, lines.Writer(), person)
 			if handled || err != nil {
 				return err
 			}
@@ -78,9 +79,15 @@ func (g *globals) runCommand(t config.Type, help string) *ffcli.Command {
 }
 
 // daemonRun lets a running daemon that has the job run it.
-func (g *globals) daemonRun(ctx context.Context, c *config.Config, j *config.Job, skip string, program, person io.Writer) (handled bool, err error) {
+func (g *globals) daemonRun(ctx context.Context, c *config.Config, r control.Request, program, person io.Writer) (handled bool, err error) {
+	if c.Path == "-" {
+		return false, nil
+	}
+	if r.Config, err = filepath.Abs(c.Path); err != nil {
+		return false, err
+	}
 	told, done := told(program, person)
-	code, handled, err := control.RunJob(ctx, c.Global.Control, control.Request{Job: j.Name, Skip: skip},
+	code, handled, err := control.RunJob(ctx, c.Global.Control, r,
 		control.Follower{Stdout: g.stdout, Stderr: g.stderr, Progress: told})
 	done()
 	if err == nil && code != 0 {

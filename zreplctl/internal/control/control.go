@@ -26,7 +26,7 @@ const ChildEnv = "ZREPLCTL_DAEMON_CHILD"
 
 // Version of the calls. A command and a daemon of different versions do not
 // talk.
-const Version = 1
+const Version = 2
 
 // The calls.
 const (
@@ -85,8 +85,12 @@ type Connection struct {
 
 // Request asks for a run of a job.
 type Request struct {
-	Job  string `json:"job"`
-	Skip string `json:"skip,omitempty"`
+	Job string `json:"job"`
+	// Config is the absolute path of the configuration that the job is in: a
+	// daemon with another one does not have it, whatever its name.
+	Config  string `json:"config"`
+	Skip    string `json:"skip,omitempty"`
+	Retries *int   `json:"retries,omitempty"` // nil: the usual number
 }
 
 // Event is one thing that happens in a run: exactly one field is set.

@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"fmt"
 	"iter"
 	"sync"
 
@@ -9,16 +10,21 @@ import (
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/control"
 )
 
-// maxEvents is how many events a run keeps for one who follows slowly; the
-// oldest go first.
-const maxEvents = 1000
+// A run keeps what it said for one who follows slowly, up to maxKept bytes; the
+// oldest events go first. Each counts eventSize besides its text.
+const (
+	maxKept   = 16 << 20
+	eventSize = 64
+)
 
-// followed is a run that somebody may follow.
+// followed is a run that somebody asked for and may follow; the zero one is
+// one that nobody asked for.
 type followed struct {
-	skip string
+	ask control.Request
 
 	mu       sync.Mutex
 	kept     []control.Event // but for progress
+	size     int             // of kept
 	first    int             // the number of kept[0]
 	progress *progress.Snapshot
 	news     int // how many times progress was told
@@ -26,19 +32,27 @@ type followed struct {
 	arrive   *bell
 }
 
-func newFollowed(skip string) *followed { return &followed{skip: skip, arrive: newBell()} }
+func newFollowed(ask control.Request) *followed { return &followed{ask: ask, arrive: newBell()} }
+
+func sizeOf(e control.Event) int { return eventSize + len(e.Stdout) + len(e.Stderr) }
 
 func (f *followed) add(e control.Event) {
+	if f.arrive == nil {
+		return
+	}
 	f.mu.Lock()
 	if e.Progress != nil {
 		f.progress = e.Progress // only the newest is worth anything
 		f.news++
 	} else {
 		f.kept = append(f.kept, e)
+		f.size += sizeOf(e)
 	}
-	if over := len(f.kept) - maxEvents; over > 0 {
-		f.kept = append(f.kept[:0], f.kept[over:]...)
-		f.first += over
+	for f.size > maxKept {
+		f.size -= sizeOf(f.kept[0])
+		f.kept[0] = control.Event{}
+		f.kept = f.kept[1:]
+		f.first++
 	}
 	f.ended = f.ended || e.Exit != nil
 	f.mu.Unlock()
@@ -81,7 +95,10 @@ func (f *followed) take(seen *place) (e control.Event, got, ended bool) {
 		seen.news = f.news
 		return control.Event{Progress: f.progress}, true, false
 	}
-	seen.event = max(seen.event, f.first)
+	if missing := f.first - seen.event; missing > 0 {
+		seen.event = f.first
+		return control.Event{Stderr: fmt.Sprintf("zreplctl: %d lines are missing here: they came faster than they were read\n", missing)}, true, false
+	}
 	if i := seen.event - f.first; i < len(f.kept) {
 		seen.event++
 		return f.kept[i], true, false

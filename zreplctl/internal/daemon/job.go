@@ -6,6 +6,8 @@ import (
 	"iter"
 	"log/slog"
 	"os"
+	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -114,8 +116,11 @@ func (j *job) runStep(ctx context.Context, step string, f *followed) (status int
 	args := append([]string{j.d.Program, step, j.c.Name}, j.d.common()...)
 	if replicates(step) {
 		args = append(args, "-progress-fd", "3")
-		if f.skip != "" {
-			args = append(args, "-skip", f.skip)
+		if f.ask.Skip != "" {
+			args = append(args, "-skip", f.ask.Skip)
+		}
+		if f.ask.Retries != nil {
+			args = append(args, "-retries", strconv.Itoa(*f.ask.Retries))
 		}
 	}
 	tail := &child.Tail{Max: 2 << 10}
@@ -240,16 +245,28 @@ func pause(ctx context.Context, d time.Duration) {
 // run is on.
 const busyAfter = 300 * time.Millisecond
 
+// sameFile reports whether two paths are those of one file, which may have
+// been replaced since the daemon read it.
+func sameFile(a, b string) bool {
+	if one, err := os.Stat(a); err == nil {
+		if other, err := os.Stat(b); err == nil && os.SameFile(one, other) {
+			return true
+		}
+	}
+	absolute, err := filepath.Abs(b)
+	return err == nil && a == absolute
+}
+
 // Run is what control asks for.
 func (d *daemon) Run(ctx context.Context, r control.Request) (iter.Seq[control.Event], error) {
 	for _, j := range d.jobs {
-		if j.c.Name != r.Job {
+		if j.c.Name != r.Job || !sameFile(r.Config, d.Config.Path) {
 			continue
 		}
 		if len(j.steps) == 0 {
 			return nil, control.ErrNoJob
 		}
-		f := newFollowed(r.Skip)
+		f := newFollowed(r)
 		select {
 		case j.asked <- f:
 			return f.events(ctx), nil

@@ -29,7 +29,7 @@ func TestRunJob(t *testing.T) {
 		{"good", 0, true, "output of pull\n", ""},
 	} {
 		var stdout, stderr strings.Builder
-		code, handled, err := control.RunJob(context.Background(), c.Global.Control, control.Request{Job: want.job}, control.Follower{Stdout: &stdout, Stderr: &stderr})
+		code, handled, err := control.RunJob(context.Background(), c.Global.Control, control.Request{Job: want.job, Config: c.Path}, control.Follower{Stdout: &stdout, Stderr: &stderr})
 		if err != nil || code != want.code || handled != want.handled || stdout.String() != want.stdout || stderr.String() != want.stderr {
 			t.Errorf("%s: %d, %v, %v, %q, %q", want.job, code, handled, err, stdout.String(), stderr.String())
 		}
@@ -45,7 +45,7 @@ func TestRunJob(t *testing.T) {
 		t.Errorf("bad: %+v, %+v", j, j.Last)
 	}
 	t.Setenv(control.ChildEnv, "1")
-	if _, handled, err := control.RunJob(context.Background(), c.Global.Control, control.Request{Job: "good"}, control.Follower{}); handled || err != nil {
+	if _, handled, err := control.RunJob(context.Background(), c.Global.Control, control.Request{Job: "good", Config: c.Path}, control.Follower{}); handled || err != nil {
 		t.Errorf("a child of the daemon asks it: %v, %v", handled, err)
 	}
 }
@@ -58,11 +58,11 @@ func TestBusy(t *testing.T) {
 	began := make(chan struct{})
 	followed := make(chan error, 1)
 	go func() {
-		_, _, err := control.RunJob(ctx, c.Global.Control, control.Request{Job: "long"}, control.Follower{Stdout: closer(began), Stderr: discardText{}})
+		_, _, err := control.RunJob(ctx, c.Global.Control, control.Request{Job: "long", Config: c.Path}, control.Follower{Stdout: closer(began), Stderr: discardText{}})
 		followed <- err
 	}()
 	await(t, began)
-	code, handled, err := control.RunJob(context.Background(), c.Global.Control, control.Request{Job: "long"}, control.Follower{Stdout: discardText{}, Stderr: discardText{}})
+	code, handled, err := control.RunJob(context.Background(), c.Global.Control, control.Request{Job: "long", Config: c.Path}, control.Follower{Stdout: discardText{}, Stderr: discardText{}})
 	if code != 75 || !handled || err == nil {
 		t.Errorf("a second run: %d, %v, %v", code, handled, err)
 	}

@@ -53,7 +53,7 @@ func (j *job) schedule(ctx context.Context) {
 		due, wait := j.clock.due(wall())
 		j.mu.Unlock()
 		if due {
-			j.run(ctx, newFollowed(""))
+			j.run(ctx, new(followed))
 			continue
 		}
 		timer := time.NewTimer(wait)
