@@ -89,6 +89,8 @@ func Pass(ctx context.Context, dir, id string, in, out *os.File) (status int, er
 func dialPrivate(path string) (*net.UnixConn, error) {
 	info, err := os.Lstat(filepath.Dir(path))
 	switch {
+	case errors.Is(err, fs.ErrPermission):
+		return nil, fmt.Errorf("this user cannot enter the directories above %q", path)
 	case err != nil:
 		return nil, &AwayError{path, cause(err)}
 	case info.Mode().Perm()&0o077 != 0:

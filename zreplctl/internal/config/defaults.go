@@ -17,23 +17,25 @@ const (
 )
 
 // SystemDefaults are the paths of global where the file names none: below
-// /var/run for root, below $XDG_RUNTIME_DIR for others.
+// /var/run for root, below $XDG_RUNTIME_DIR for others. Where cron does not set
+// that it must be the same place all the same, and one that no other user could
+// have made.
 func SystemDefaults() Global {
-	dir := "/var/run/zreplctl"
+	base := "/var/run"
 	if uid := os.Geteuid(); uid != 0 {
-		base := os.Getenv("XDG_RUNTIME_DIR")
+		base = os.Getenv("XDG_RUNTIME_DIR")
 		if !filepath.IsAbs(base) {
-			base = filepath.Join(os.TempDir(), fmt.Sprintf("run-%d", uid))
+			base = fmt.Sprintf("/run/user/%d", uid)
 		}
-		dir = filepath.Join(base, "zreplctl")
 	}
-	return Global{RunDir: dir}
+	return Global{RunDir: filepath.Join(base, "zreplctl")}
 }
 
-// within fills in the paths that stand below the run directory.
+// within fills in the paths that stand below the run directory. Only the owner
+// of the sockets may enter their directories, which can be different users.
 func (g *Global) within() {
 	if g.Control == "" {
-		g.Control = filepath.Join(g.RunDir, "control")
+		g.Control = filepath.Join(g.RunDir, "daemon", "control")
 	}
 	if g.SockDir == "" {
 		g.SockDir = filepath.Join(g.RunDir, "stdinserver")

@@ -57,7 +57,7 @@ func TestDefaults(t *testing.T) {
 	c := parseText(t, `jobs:
 - {name: a, type: pull, connect: {type: ssh+stdinserver, host: h}, mapping: {"<": t/a}}
 - {name: b, type: source, serve: {type: stdinserver, client_identity: c}, datasets: {"<": ok}}`)
-	if want := (Global{"/var/run/zreplctl", "/var/run/zreplctl/control", "/var/run/zreplctl/stdinserver"}); c.Global != want {
+	if want := (Global{"/var/run/zreplctl", "/var/run/zreplctl/daemon/control", "/var/run/zreplctl/stdinserver"}); c.Global != want {
 		t.Errorf("global: %+v", c.Global)
 	}
 	a, b := c.Jobs[0], c.Jobs[1]

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"slices"
 	"syscall"
 	"time"
@@ -65,10 +64,7 @@ func (c *clientLock) open() (err error) {
 	if c.file != nil {
 		return nil
 	}
-	if err := os.MkdirAll(c.rundir, 0o700); err != nil {
-		return err
-	}
-	c.file, err = os.OpenFile(filepath.Join(c.rundir, c.client+".client"), os.O_RDWR|os.O_CREATE, 0o600)
+	c.file, err = openState(c.rundir, c.client+".client")
 	return err
 }
 

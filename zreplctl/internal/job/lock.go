@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
@@ -22,11 +21,7 @@ const leftoverGrace = 10 * time.Second
 // so that the lock is free only when the last of them has ended: where the
 // run itself is gone already, that is waited for.
 func lock(rundir, name string) (*os.File, error) {
-	if err := os.MkdirAll(rundir, 0o700); err != nil {
-		return nil, err
-	}
-	path := filepath.Join(rundir, name+".lock")
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	f, err := openState(rundir, name+".lock")
 	if err != nil {
 		return nil, err
 	}
@@ -45,7 +40,7 @@ func lock(rundir, name string) (*os.File, error) {
 	}
 	if err != nil {
 		f.Close()
-		return nil, fmt.Errorf("cannot lock %q: %w", path, err)
+		return nil, fmt.Errorf("cannot lock %q: %w", f.Name(), err)
 	}
 	return f, nil
 }

@@ -1,0 +1,38 @@
+package job_test
+
+import (
+	"os"
+	"strings"
+	"testing"
+)
+
+// TestForeignRunDir: where others could write, nothing is written.
+func TestForeignRunDir(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.tree()
+	victim := "victim"
+	w.write(victim, "precious")
+	for name, set := range map[string]func() error{
+		"everybody can write":               func() error { return os.Chmod(w.path("run"), 0o777) },
+		"belongs to another user":           func() error { return os.Chown(w.path("run"), 65534, -1) },
+		"too many levels of symbolic links": func() error { return os.Symlink(w.path(victim), w.path("run/mirror.lock")) },
+	} {
+		if strings.Contains(name, "another user") && os.Geteuid() != 0 {
+			continue // only root can give it away
+		}
+		os.RemoveAll(w.path("run"))
+		if err := os.Mkdir(w.path("run"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := set(); err != nil {
+			t.Fatal(err)
+		}
+		if code, said := w.ctl("local", "mirror"); code == 0 || !strings.Contains(said, name) {
+			t.Errorf("%s: %d, %s", name, code, said)
+		}
+		if text, err := os.ReadFile(w.path(victim)); err != nil || string(text) != "precious" {
+			t.Errorf("%s: the victim says %q, %v", name, text, err)
+		}
+	}
+}
