@@ -16,7 +16,8 @@ import (
 
 func daemonCommand(g *globals) *ffcli.Command {
 	fs := g.flags("daemon")
-	readyFD := fs.Int("ready-fd", -1, "write a line to this `descriptor` once everything listens")
+	var ready cli.Descriptor
+	fs.Var(&ready, "ready-fd", "write a line to this `descriptor` once everything listens")
 	return &ffcli.Command{
 		Name:       "daemon",
 		ShortUsage: "zreplctl daemon [flags]",
@@ -26,13 +27,13 @@ func daemonCommand(g *globals) *ffcli.Command {
 			if len(args) > 0 {
 				return cli.Usagef("unexpected argument %q: the daemon runs all jobs", args[0])
 			}
-			return g.daemon(ctx, *readyFD)
+			return g.daemon(ctx, ready.File)
 		},
 	}
 }
 
 // daemon runs until a signal ends it, which is no error.
-func (g *globals) daemon(ctx context.Context, readyFD int) error {
+func (g *globals) daemon(ctx context.Context, readyFile *os.File) error {
 	c, err := g.load()
 	if err != nil {
 		return err
@@ -53,21 +54,20 @@ func (g *globals) daemon(ctx context.Context, readyFD int) error {
 	}
 	log := slog.New(slog.NewTextHandler(g.stderr, &slog.HandlerOptions{Level: level}))
 	err = daemon.Run(ctx, daemon.Options{Config: c, Program: program, Log: log,
-		PID: os.Getpid(), Started: time.Now(), Ready: ready(readyFD)})
+		PID: os.Getpid(), Started: time.Now(), Ready: func() { tell(readyFile) }})
 	if errors.Is(err, context.Canceled) {
 		return nil
 	}
 	return err
 }
 
-// ready tells whoever waits for the daemon.
-func ready(fd int) func() {
-	return func() {
-		if fd < 0 {
-			return
-		}
-		f := os.NewFile(uintptr(fd), "ready")
-		f.WriteString("ready\n")
+// tell tells whoever waits for the daemon.
+func tell(f *os.File) {
+	if f == nil {
+		return
+	}
+	f.WriteString("ready\n")
+	if f.Fd() > 2 {
 		f.Close()
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"os"
 
 	"github.com/peterbourgon/ff/v3/ffcli"
 
@@ -16,7 +15,8 @@ import (
 
 func serveCommand(g *globals) *ffcli.Command {
 	fs := g.flags("serve")
-	statusFD := fs.Int("status-fd", -1, "write events as lines of JSON to this `descriptor`")
+	var status cli.Descriptor
+	fs.Var(&status, "status-fd", "write events as lines of JSON to this `descriptor`")
 	return &ffcli.Command{
 		Name:       "serve",
 		ShortUsage: "zreplctl serve [flags] identity",
@@ -26,12 +26,12 @@ func serveCommand(g *globals) *ffcli.Command {
 			if len(args) != 1 {
 				return cli.Usagef("serve wants one client identity")
 			}
-			return g.serve(ctx, args[0], *statusFD)
+			return g.serve(ctx, args[0], status.Writer())
 		},
 	}
 }
 
-func (g *globals) serve(ctx context.Context, id string, statusFD int) error {
+func (g *globals) serve(ctx context.Context, id string, status io.Writer) error {
 	if err := identity.Check(id); err != nil {
 		return cli.WithStatus(cli.Usage, cli.Cannot("serve client", id, err))
 	}
@@ -45,10 +45,6 @@ func (g *globals) serve(ctx context.Context, id string, statusFD int) error {
 	programs, err := findPrograms()
 	if err != nil {
 		return err
-	}
-	var status io.Writer
-	if statusFD >= 0 {
-		status = os.NewFile(uintptr(statusFD), "status")
 	}
 	if err := programs.Serve(ctx, c, id, g.stdin, g.stdout, status); err != nil {
 		return fmt.Errorf("cannot serve client %q: %w", id, err)

@@ -9,8 +9,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Descriptor is a flag whose value is the number of an open descriptor to
-// write to. No command that the program runs inherits it.
+// Descriptor is a flag whose value is the number of a descriptor to write to,
+// which whoever started the program opened. No command that the program runs
+// inherits it.
 type Descriptor struct{ File *os.File }
 
 // String is the descriptor's number, or "".
@@ -27,7 +28,8 @@ func (d *Descriptor) Set(s string) error {
 	if err != nil {
 		return fmt.Errorf("not the number of a descriptor")
 	}
-	if _, err := unix.FcntlInt(uintptr(n), unix.F_GETFD, 0); err != nil {
+	flags, err := unix.FcntlInt(uintptr(n), unix.F_GETFD, 0)
+	if err != nil || flags&unix.FD_CLOEXEC != 0 && d.String() != s { // execve(2) passes none that has it: it is the runtime's own
 		return fmt.Errorf("descriptor %d is not open", n)
 	}
 	if n > 2 {

@@ -2,6 +2,7 @@ package job_test
 
 import (
 	"os"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -33,6 +34,21 @@ func TestForeignRunDir(t *testing.T) {
 		}
 		if text, err := os.ReadFile(w.path(victim)); err != nil || string(text) != "precious" {
 			t.Errorf("%s: the victim says %q, %v", name, text, err)
+		}
+	}
+}
+
+// TestNotPassed: a descriptor that nobody passed is refused, though the program
+// may have one of that number itself.
+func TestNotPassed(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for fd := 3; fd < 9; fd++ {
+		n := strconv.Itoa(fd)
+		for _, args := range [][]string{{"daemon", "-ready-fd", n}, {"serve", "-status-fd", n, "me"}, {"local", "-progress-fd", n, "mirror"}} {
+			if code, said := w.ctl(args...); code != 2 || !strings.Contains(said, "descriptor "+n+" is not open") {
+				t.Errorf("%v: %d, %s", args, code, said)
+			}
 		}
 	}
 }
