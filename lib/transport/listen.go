@@ -26,7 +26,7 @@ var ErrInUse = errors.New("another process listens there")
 // Listener is the socket of one client identity.
 type Listener struct {
 	path string
-	l    *net.UnixListener
+	l    *Socket
 }
 
 // Listen makes the socket DIR/ID. The directory is created if it is missing;
@@ -44,32 +44,6 @@ func Listen(dir, id string) (*Listener, error) {
 		return nil, err
 	}
 	return &Listener{path: path, l: l}, nil
-}
-
-// ListenUnix makes a Unix stream socket in a directory of which it promises
-// the same as Listen.
-func ListenUnix(path string) (*net.UnixListener, error) {
-	dir := filepath.Dir(path)
-	owner, err := privateDirectory(dir)
-	if err != nil {
-		return nil, fmt.Errorf("cannot listen at %q: %w", path, err)
-	}
-	if err := checkLength(path); err != nil {
-		return nil, err
-	}
-	if err := removeStale(path); err != nil {
-		return nil, fmt.Errorf("cannot listen at %q: %w", path, err)
-	}
-	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
-	if err != nil {
-		return nil, fmt.Errorf("cannot listen at %q: %w", path, cause(err))
-	}
-	if owner != os.Geteuid() {
-		if err := os.Lchown(path, owner, -1); err != nil {
-			return nil, errors.Join(err, l.Close())
-		}
-	}
-	return l, nil
 }
 
 // socketPath checks an identity and where its socket is.
@@ -130,27 +104,6 @@ func (e *openDirectoryError) ExitStatus() int { return 2 }
 
 // Hint is what to do about it.
 func (e *openDirectoryError) Hint() string { return "chmod 700 " + e.dir }
-
-// removeStale removes a socket that nobody listens at.
-func removeStale(path string) error {
-	info, err := os.Lstat(path)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return nil
-	case err != nil:
-		return err
-	case info.Mode().Type() != fs.ModeSocket:
-		return errors.New("something that is no socket is there")
-	}
-	c, err := net.DialTimeout("unix", path, passLimit)
-	if err == nil {
-		return errors.Join(ErrInUse, c.Close())
-	}
-	if !errors.Is(err, syscall.ECONNREFUSED) {
-		return cause(err)
-	}
-	return os.Remove(path)
-}
 
 // Close stops listening and removes the socket.
 func (l *Listener) Close() error { return l.l.Close() }

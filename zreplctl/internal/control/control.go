@@ -124,15 +124,21 @@ const (
 	codeBusy  = "busy"
 )
 
+// Listener is a socket to answer calls at.
+type Listener interface {
+	AcceptUnix() (*net.UnixConn, error)
+	Close() error
+}
+
 // Serve answers calls at a socket until ctx is cancelled. It closes l.
-func Serve(ctx context.Context, l *net.UnixListener, d Daemon) error {
+func Serve(ctx context.Context, l Listener, d Daemon) error {
 	defer context.AfterFunc(ctx, func() { l.Close() })()
 	for {
 		conn, err := l.AcceptUnix()
 		switch {
 		case ctx.Err() != nil:
 			return nil
-		case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ECONNABORTED):
+		case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE), errors.Is(err, syscall.ECONNABORTED):
 			time.Sleep(100 * time.Millisecond)
 			continue
 		case err != nil:

@@ -77,7 +77,7 @@ func Run(ctx context.Context, o Options) (err error) {
 }
 
 // listenControl comes first: it is what keeps two daemons apart.
-func (d *daemon) listenControl() (*net.UnixListener, error) {
+func (d *daemon) listenControl() (*transport.Socket, error) {
 	l, err := transport.ListenUnix(d.Config.Global.Control)
 	if errors.Is(err, transport.ErrInUse) {
 		err = &runsAlreadyError{err}

@@ -1,0 +1,112 @@
+package transport
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"path/filepath"
+	"sync"
+	"syscall"
+)
+
+// Socket is a Unix stream socket that is listened at. A lock beside it keeps
+// others away who would remove it: of several that find one at which nobody
+// listens any more, only one may.
+type Socket struct {
+	*net.UnixListener
+	path string
+	made fs.FileInfo
+	lock *os.File
+	once sync.Once
+}
+
+// ListenUnix makes a socket in a directory of which it promises the same as
+// Listen. The error is ErrInUse where another process listens there.
+func ListenUnix(path string) (*Socket, error) {
+	owner, err := privateDirectory(filepath.Dir(path))
+	if err != nil {
+		return nil, fmt.Errorf("cannot listen at %q: %w", path, err)
+	}
+	if err := checkLength(path); err != nil {
+		return nil, err
+	}
+	s := &Socket{path: path}
+	if s.lock, err = lockBeside(path); err != nil {
+		return nil, fmt.Errorf("cannot listen at %q: %w", path, err)
+	}
+	if err := s.bind(owner); err != nil {
+		s.lock.Close()
+		return nil, fmt.Errorf("cannot listen at %q: %w", path, cause(err))
+	}
+	return s, nil
+}
+
+// lockBeside takes the lock of a socket. No client's identity has such a name.
+func lockBeside(path string) (*os.File, error) {
+	name := filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+".lock")
+	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE|syscall.O_NOFOLLOW, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+	if errors.Is(err, syscall.EWOULDBLOCK) {
+		err = ErrInUse
+	}
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
+func (s *Socket) bind(owner int) (err error) {
+	if err := removeStale(s.path); err != nil {
+		return err
+	}
+	if s.UnixListener, err = net.ListenUnix("unix", &net.UnixAddr{Name: s.path, Net: "unix"}); err != nil {
+		return err
+	}
+	s.SetUnlinkOnClose(false) // it may be another's by then
+	if s.made, err = os.Lstat(s.path); err == nil && owner != os.Geteuid() {
+		err = os.Lchown(s.path, owner, -1)
+	}
+	if err != nil {
+		return errors.Join(err, s.UnixListener.Close(), os.Remove(s.path))
+	}
+	return nil
+}
+
+// Close stops listening, and removes the socket if it is still the one that
+// was made.
+func (s *Socket) Close() error {
+	s.once.Do(func() {
+		if now, err := os.Lstat(s.path); err == nil && os.SameFile(now, s.made) {
+			os.Remove(s.path)
+		}
+		s.lock.Close()
+	})
+	return s.UnixListener.Close()
+}
+
+// removeStale removes a socket that nobody listens at.
+func removeStale(path string) error {
+	info, err := os.Lstat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return err
+	case info.Mode().Type() != fs.ModeSocket:
+		return errors.New("something that is no socket is there")
+	}
+	c, err := net.DialTimeout("unix", path, passLimit)
+	if err == nil {
+		return errors.Join(ErrInUse, c.Close())
+	}
+	if !errors.Is(err, syscall.ECONNREFUSED) {
+		return cause(err)
+	}
+	return os.Remove(path)
+}
