@@ -41,6 +41,7 @@ type first struct {
 	kind   string
 	peer   string // the other host
 	client string // the identity of the active side
+	user   string // whom it is over there
 	dry    bool
 }
 
@@ -50,10 +51,11 @@ func initCommand(g *globals) *ffcli.Command {
 	set.StringVar(&f.dir, "dir", "/etc/zreplctl", "write into the `directory`")
 	set.StringVar(&f.peer, "host", "other.example.com", "the other `host`")
 	set.StringVar(&f.client, "client", "", "the `identity` of the host that connects (of this host, or else of -host)")
+	set.StringVar(&f.user, "user", "root", "the `user` to connect as: one without rights will do, see zstdinserver(8)")
 	set.BoolVar(&f.dry, "n", false, "print the configuration, and write nothing")
 	return &ffcli.Command{
 		Name:       "init",
-		ShortUsage: "zreplctl init [-n] [-dir directory] [-host host] [-client identity] [pull|source|push|push-sink|local]",
+		ShortUsage: "zreplctl init [-n] [-dir directory] [-host host] [-client identity] [-user name] [pull|source|push|push-sink|local]",
 		ShortHelp:  "Write a first configuration, with comments, and the ssh key that goes with it.",
 		FlagSet:    set,
 		Exec: func(ctx context.Context, args []string) error {
@@ -138,7 +140,7 @@ func (f *first) text() ([]byte, error) {
 		}
 		return strings.TrimSpace(string(text))
 	}
-	text := []byte(strings.NewReplacer("@NAME@", f.name(), "@HOST@", quoted(f.peer), "@CLIENT@", quoted(f.client), "@KEY@", quoted(f.key())).Replace(b.String()))
+	text := []byte(strings.NewReplacer("@NAME@", f.name(), "@HOST@", quoted(f.peer), "@CLIENT@", quoted(f.client), "@USER@", quoted(f.user), "@KEY@", quoted(f.key())).Replace(b.String()))
 	_, err := config.Parse(text, "first configuration", config.SystemDefaults())
 	return text, err
 }
@@ -172,7 +174,7 @@ func (f *first) write(ctx context.Context, g *globals) error {
 	}
 	fmt.Fprintf(g.stderr, "zreplctl: wrote %s\n", path)
 	if line != "" {
-		fmt.Fprintf(g.stderr, "zreplctl: add this line to ~root/.ssh/authorized_keys on %s:\n", f.peer)
+		fmt.Fprintf(g.stderr, "zreplctl: add this line to ~%s/.ssh/authorized_keys on %s:\n", f.user, f.peer)
 		_, err = fmt.Fprintln(g.stdout, line)
 	}
 	return cli.Quiet(err)
