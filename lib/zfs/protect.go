@@ -109,26 +109,30 @@ func (z *ZFS) holdOrReleaseAll(ctx context.Context, verb, tag string, snapshots,
 }
 
 // judge reads what a hold or release that failed says of each snapshot
-// ("cannot hold snapshot 'NAME': REASON"). Silent are those of which it says
-// nothing, reason is what it says of none of them.
+// ("cannot hold snapshot 'NAME': REASON") or of its dataset ("cannot open
+// 'NAME': REASON"). Silent are those of which it says nothing, reason is what
+// it says of none of them.
 func judge(err error, verb string, snapshots, fine []string, bad map[string]error) (silent []string, reason string, _ error) {
 	var e *Error
 	if !errors.As(err, &e) || e.Err != nil || e.Code != 1 {
 		return nil, "", err
 	}
-	named := map[string]bool{}
+	about := map[string][]string{} // by the names of snapshots and of their datasets
 	for _, s := range snapshots {
-		named[s] = false
+		ds, _, _ := strings.Cut(s, "@")
+		about[s], about[ds] = []string{s}, append(about[ds], s)
 	}
+	named := map[string]bool{}
 	for line := range strings.SplitSeq(strings.TrimSpace(e.Stderr), "\n") {
-		name, why, ok := aboutName(line)
-		if _, asked := named[name]; !ok || !asked {
+		name, why, _ := aboutName(line)
+		if about[name] == nil {
 			reason = cmp.Or(reason, strings.TrimPrefix(strings.TrimSpace(line), "cannot "+verb+": "))
-			continue
 		}
-		named[name] = true
-		if !containsAny(why, fine) {
-			bad[name] = errors.New(why)
+		for _, s := range about[name] {
+			named[s] = true
+			if !containsAny(why, fine) {
+				bad[s] = errors.New(why)
+			}
 		}
 	}
 	for _, s := range snapshots {

@@ -116,6 +116,27 @@ exit ${bad:-0}`)
 	}
 }
 
+// Where a whole dataset is gone zfs names that, and not the snapshot.
+func TestHoldsOfGone(t *testing.T) {
+	names := []string{"p/a@s", "p/gone@r", "p/gone@s", "p/b@s"}
+	z, args := fake(t, `shift 2
+for s; do case $s in
+p/gone@*) echo "cannot open 'p/gone': dataset does not exist" >&2; bad=1 ;;
+p/b@*) echo "cannot release hold from snapshot '$s': no such tag on this dataset" >&2; bad=1 ;;
+esac; done
+exit ${bad:-0}`)
+	if bad, err := z.Release(ctx, "tag", names); err != nil || len(bad) != 0 {
+		t.Errorf("release: %v, %v", bad, err)
+	}
+	bad, err := z.Hold(ctx, "tag", names)
+	if err != nil || len(bad) != 3 || fmt.Sprint(bad["p/gone@r"], bad["p/gone@s"]) != "dataset does not exist dataset does not exist" {
+		t.Errorf("hold: %v, %v", bad, err)
+	}
+	if n := len(slices.DeleteFunc(args(), func(a string) bool { return a != "hold" && a != "release" })); n != 2 {
+		t.Errorf("%d commands", n)
+	}
+}
+
 // A command of several that does not say why it failed is an error, and so is
 // one that could not do its work at all.
 func TestManyHoldsFail(t *testing.T) {
