@@ -87,7 +87,7 @@ func (r *Run) record(started time.Time, err error) error {
 		return err
 	}
 	path := RecordPath(r.Global.RunDir, r.Job.Name)
-	if err := os.WriteFile(path+".new", append(b, '\n'), 0o600); err != nil {
+	if err := writeState(path+".new", append(b, '\n')); err != nil {
 		return err
 	}
 	return os.Rename(path+".new", path)

@@ -9,35 +9,62 @@ import (
 	"syscall"
 )
 
+// MakeRunDir makes the run directory if it is missing, and refuses one of which
+// another user could say what is in it: who could put links there could have us
+// write into any file of ours.
+func MakeRunDir(dir string) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return &runDirError{dir, err}
+	}
+	// A link of another user's could lead to any directory of ours.
+	for _, look := range []func(string) (fs.FileInfo, error){os.Lstat, os.Stat} {
+		info, err := look(dir)
+		if err != nil {
+			return &runDirError{dir, err}
+		}
+		stat, ok := info.Sys().(*syscall.Stat_t)
+		switch {
+		case !ok || stat.Uid != 0 && int(stat.Uid) != os.Geteuid():
+			return &runDirError{dir, errors.New("it belongs to another user")}
+		case info.IsDir() && info.Mode().Perm()&0o022 != 0:
+			return &runDirError{dir, fmt.Errorf("others can write there (mode %04o)", info.Mode().Perm())}
+		}
+	}
+	return nil
+}
+
 // openState opens a file of the run directory, and makes both if they are
-// missing. Who else could write there could have us write into any file of
-// ours.
+// missing.
 func openState(rundir, name string) (*os.File, error) {
-	if err := os.MkdirAll(rundir, 0o755); err != nil {
-		return nil, &runDirError{err}
-	}
-	info, err := os.Stat(rundir)
-	if err != nil {
-		return nil, &runDirError{err}
-	}
-	stat, ok := info.Sys().(*syscall.Stat_t)
-	switch {
-	case !ok || stat.Uid != 0 && int(stat.Uid) != os.Geteuid():
-		return nil, &runDirError{fmt.Errorf("directory %q belongs to another user", rundir)}
-	case info.Mode().Perm()&0o002 != 0:
-		return nil, &runDirError{fmt.Errorf("everybody can write into directory %q (mode %04o)", rundir, info.Mode().Perm())}
+	if err := MakeRunDir(rundir); err != nil {
+		return nil, err
 	}
 	f, err := os.OpenFile(filepath.Join(rundir, name), os.O_RDWR|os.O_CREATE|syscall.O_NOFOLLOW, 0o600)
 	if errors.Is(err, fs.ErrPermission) {
-		return nil, &runDirError{err}
+		return nil, &runDirError{rundir, err}
 	}
 	return f, err
 }
 
-// runDirError says that the run directory is of no use.
-type runDirError struct{ err error }
+// writeState writes a file of the run directory in which a job's lock is held.
+func writeState(path string, text []byte) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC|syscall.O_NOFOLLOW, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(text)
+	return errors.Join(err, f.Close())
+}
 
-func (e *runDirError) Error() string { return e.err.Error() }
+// runDirError says that the run directory is of no use.
+type runDirError struct {
+	dir string
+	err error
+}
+
+func (e *runDirError) Error() string {
+	return fmt.Sprintf("cannot use run directory %q: %v", e.dir, e.err)
+}
 func (e *runDirError) Unwrap() error { return e.err }
 
 // ExitStatus is that of a configuration error.

@@ -48,7 +48,7 @@ func takeMark(path string) time.Time {
 
 // putMark makes the mark. Without it the next run only takes longer.
 func putMark(path string, looked time.Time) {
-	if os.WriteFile(path, nil, 0o600) == nil {
+	if writeState(path, nil) == nil {
 		os.Chtimes(path, looked, looked)
 	}
 }
