@@ -12,6 +12,7 @@ import (
 
 	"github.com/zrepl-tools/zrepl-tools/lib/cli"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/daemon"
+	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/job"
 )
 
 func daemonCommand(g *globals) *ffcli.Command {
@@ -46,6 +47,9 @@ func (g *globals) daemon(ctx context.Context, readyFile *os.File) error {
 	}
 	program, err := os.Executable()
 	if err != nil {
+		return err
+	}
+	if err := job.MakeRunDir(c.Global.RunDir); err != nil {
 		return err
 	}
 	level := slog.LevelInfo

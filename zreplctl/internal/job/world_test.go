@@ -33,6 +33,10 @@ func build(m *testing.M) int {
 	}
 	defer os.RemoveAll(dir)
 	bin = dir
+	if err := os.Chmod(dir, 0o755); err != nil { // some tests run them as another user
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
 	build := exec.Command("go", "build", "-buildvcs=false", "-o", dir+"/", "work")
 	build.Dir = "../../.."
 	if out, err := build.CombinedOutput(); err != nil {
