@@ -28,8 +28,11 @@ func (d *Descriptor) Set(s string) error {
 	if err != nil {
 		return fmt.Errorf("not the number of a descriptor")
 	}
+	if s == d.String() {
+		return nil // a second os.File of it would close it once the first is collected
+	}
 	flags, err := unix.FcntlInt(uintptr(n), unix.F_GETFD, 0)
-	if err != nil || flags&unix.FD_CLOEXEC != 0 && d.String() != s { // execve(2) passes none that has it: it is the runtime's own
+	if err != nil || flags&unix.FD_CLOEXEC != 0 { // execve(2) passes none that has it: it is the runtime's own
 		return fmt.Errorf("descriptor %d is not open", n)
 	}
 	if n > 2 {
