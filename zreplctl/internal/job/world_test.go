@@ -14,7 +14,13 @@ import (
 
 var bin string // the programs, built once, and zfs and zpool for zfs-sim
 
-func TestMain(m *testing.M) { os.Exit(build(m)) }
+func TestMain(m *testing.M) {
+	if len(os.Args) > 3 && os.Args[1] == "as-user" {
+		fmt.Fprintln(os.Stderr, asUser(os.Args[2], os.Args[3:]...))
+		os.Exit(1)
+	}
+	os.Exit(build(m))
+}
 
 // realZFS is the real zfs(8) where it is to be used, and not the simulator:
 // what $ZT_JOB_ZFS names. The pools a and b are then made on files, so that only
