@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -49,7 +50,11 @@ func (g *globals) daemon(ctx context.Context, readyFile *os.File) error {
 	if err != nil {
 		return err
 	}
-	if err := job.MakeRunDir(c.Global.RunDir); err != nil {
+	mode := fs.FileMode(0o755) // for sessions of other users to get to their sockets
+	if filepath.Dir(c.Global.Control) == filepath.Clean(c.Global.RunDir) {
+		mode = 0o700
+	}
+	if err := job.MakeRunDir(c.Global.RunDir, mode); err != nil {
 		return err
 	}
 	level := slog.LevelInfo

@@ -69,6 +69,18 @@ func TestSessionUser(t *testing.T) {
 	w.same("a/x", "b/back/a/x")
 }
 
+// TestControlInRunDir: a control socket that the configuration has straight in
+// the run directory keeps that one closed.
+func TestControlInRunDir(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.write("c.yml", strings.ReplaceAll(strings.Replace(jobs, "DIR/run}", "DIR/run, control: {sockpath: DIR/run/control}}", 1), "DIR", w.dir))
+	w.daemon()
+	if info, err := os.Stat(w.path("run")); err != nil || info.Mode().Perm() != 0o700 {
+		t.Errorf("%v, %v", info, err)
+	}
+}
+
 // daemon runs one until the test ends.
 func (w *world) daemon() {
 	w.t.Helper()

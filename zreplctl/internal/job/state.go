@@ -9,11 +9,14 @@ import (
 	"syscall"
 )
 
-// MakeRunDir makes the run directory if it is missing, and refuses one of which
-// another user could say what is in it: who could put links there could have us
-// write into any file of ours.
-func MakeRunDir(dir string) error {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+// MakeRunDir makes the run directory with this mode if it is missing, and
+// refuses one of which another user could say what is in it: who could put
+// links there could have us write into any file of ours.
+func MakeRunDir(dir string, mode fs.FileMode) error {
+	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
+		return &runDirError{dir, err}
+	}
+	if err := os.Mkdir(dir, mode); err != nil && !errors.Is(err, fs.ErrExist) {
 		return &runDirError{dir, err}
 	}
 	// A link of another user's could lead to any directory of ours.
@@ -36,7 +39,7 @@ func MakeRunDir(dir string) error {
 // openState opens a file of the run directory, and makes both if they are
 // missing.
 func openState(rundir, name string) (*os.File, error) {
-	if err := MakeRunDir(rundir); err != nil {
+	if err := MakeRunDir(rundir, 0o755); err != nil {
 		return nil, err
 	}
 	f, err := os.OpenFile(filepath.Join(rundir, name), os.O_RDWR|os.O_CREATE|syscall.O_NOFOLLOW, 0o600)
