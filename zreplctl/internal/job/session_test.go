@@ -75,6 +75,7 @@ func TestControlInRunDir(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.write("c.yml", strings.ReplaceAll(strings.Replace(jobs, "DIR/run}", "DIR/run, control: {sockpath: DIR/run/control}}", 1), "DIR", w.dir))
+	w.ctl("local", "mirror") // as cron may, before the daemon starts
 	w.daemon()
 	if info, err := os.Stat(w.path("run")); err != nil || info.Mode().Perm() != 0o700 {
 		t.Errorf("%v, %v", info, err)

@@ -39,7 +39,7 @@ func MakeRunDir(dir string, mode fs.FileMode) error {
 // openState opens a file of the run directory, and makes both if they are
 // missing.
 func openState(rundir, name string) (*os.File, error) {
-	if err := MakeRunDir(rundir, 0o755); err != nil {
+	if err := MakeRunDir(rundir, 0o700); err != nil {
 		return nil, err
 	}
 	f, err := os.OpenFile(filepath.Join(rundir, name), os.O_RDWR|os.O_CREATE|syscall.O_NOFOLLOW, 0o600)
