@@ -93,8 +93,8 @@ real() {
   # What follows these takes minutes each, in a machine without hardware support: the versions share it,
   # and with ZT_HEAVY each does all of it, and what crashes and who touches the bytes is seen there, too.
   both="conforms same_as_sim e2e_ssh e2e_prune e2e_expect"
-  parts_of_2_3="$both e2e_engine e2e_conflicts e2e_takes"
-  parts_of_2_1="$both e2e_resume e2e_hostile e2e_user"
+  parts_of_2_3="$both e2e_engine e2e_conflicts e2e_takes e2e_user"
+  parts_of_2_1="$both e2e_resume e2e_hostile"
   if [ -n "${ZT_HEAVY-}" ]; then
     parts_of_2_1="$both e2e_engine e2e_resume e2e_conflicts e2e_takes e2e_hostile e2e_user"
     parts_of_2_3="$parts_of_2_1 e2e_bytes e2e_crash"
