@@ -59,7 +59,10 @@ func (r *Receiver) join(ctx context.Context, in transfer.ReceiveRequest, send []
 	default:
 		return got, fmt.Errorf("zfs receive: %s", told(rs))
 	}
-	return got, r.unmark(ctx, in)
+	if err := r.unmark(ctx, in); err != nil {
+		got.Unset = err.Error()
+	}
+	return got, nil
 }
 
 // startEnd starts one of the two commands. It returns our end of its pipe.

@@ -135,7 +135,10 @@ func (r *Receiver) receiveFramed(ctx context.Context, in transfer.ReceiveRequest
 		}
 		return got, err
 	}
-	return got, r.unmark(ctx, in)
+	if err := r.unmark(ctx, in); err != nil {
+		got.Unset = err.Error()
+	}
+	return got, nil
 }
 
 // unmark takes the mark off a placeholder that was received over.

@@ -63,7 +63,7 @@ func (r *Receiver) Targets(_ context.Context, sources []string) (map[string]stri
 	return targets, nil
 }
 
-var receiverProperties = []string{"encryption", "keystatus", "receive_resume_token", "written",
+var receiverProperties = []string{"canmount", "mountpoint", "encryption", "keystatus", "receive_resume_token", "written",
 	PlaceholderProperty, SendProperty}
 
 // List returns the datasets below the job's roots, and what stands above a
@@ -108,7 +108,8 @@ func received(d zfs.Dataset) transfer.Dataset {
 		Partial:   partial(p["receive_resume_token"].Value),
 		Recorded:  p[SendProperty].Value}
 	mark := p[PlaceholderProperty]
-	t.Placeholder = mark.Value == "on" && mark.Source == "local"
+	t.Placeholder = mark.Value == "on" && mark.Source == "local" &&
+		p["canmount"].Value == "off" && p["mountpoint"].Value == "none" // as it was made: nobody has put it to use
 	if p[SendProperty].Source != "local" {
 		t.Recorded = "" // of the dataset above
 	}
@@ -125,7 +126,8 @@ func partial(text string) *transfer.Partial {
 	if err != nil {
 		return &transfer.Partial{Bad: err.Error()}
 	}
-	return &transfer.Partial{Token: text, To: t.ToGUID, From: t.FromGUID, Raw: t.Raw, Bytes: t.Bytes}
+	of, _, _ := dataset.Split(t.ToName)
+	return &transfer.Partial{Of: of, Token: text, To: t.ToGUID, From: t.FromGUID, Raw: t.Raw, Bytes: t.Bytes}
 }
 
 // above reads what stands above the roots that are missing.
@@ -239,13 +241,23 @@ func (r *Receiver) Protect(ctx context.Context, in transfer.Holds) (transfer.Pro
 	if len(in.Bookmark)+len(in.Forget) > 0 {
 		return nil, errors.New("a receiver keeps no bookmarks")
 	}
+	marked := transfer.Problems{}
 	for _, name := range in.Unmark {
 		if err := r.allowed(name); err != nil {
 			return nil, err
 		}
 		if err := r.ZFS.Inherit(ctx, PlaceholderProperty, name); err != nil {
-			return nil, err
+			if ctx.Err() != nil {
+				return nil, err
+			}
+			marked[name] = err.Error()
 		}
 	}
-	return protect(ctx, r.ZFS, r.Tag, in)
+	bad, err := protect(ctx, r.ZFS, r.Tag, in)
+	for name, problem := range marked {
+		if err == nil && bad[name] == "" {
+			bad[name] = problem
+		}
+	}
+	return bad, err
 }

@@ -118,6 +118,10 @@ func (o *one) startInitial(wanted []dataset.Version) {
 				o.r.Discard)
 			return
 		}
+		if part := o.in.Receiver; o.r.Discard != "" && o.r.missing && part.Partial.Of != "" && part.Partial.Of != o.in.Source {
+			o.r.Conflict = conflict(Unrelated, "the target is what a cut stream of %q left, which is not the source", part.Partial.Of)
+			return
+		}
 		at = len(wanted) - 1
 		if o.p.Initial == Every {
 			at = 0

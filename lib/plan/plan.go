@@ -94,6 +94,7 @@ func WrittenBytes(n uint64) Written { return Written{Known: true, Bytes: n} }
 type Partial struct {
 	To   dataset.GUID
 	From dataset.GUID // 0: a full stream
+	Of   string       // the dataset that it is of; empty: unknown
 	// Unusable says why the token must not be used, where the caller knows:
 	// unreadable, refused by the sender, other send options. Empty: usable as
 	// far as known.

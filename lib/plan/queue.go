@@ -149,9 +149,17 @@ func (q *Queue) kill(i int, out *[]int) {
 		*out = append(*out, i)
 		q.open--
 	}
-	n.dead, n.steps = true, nil
+	waited := n.waiting
+	n.dead, n.steps, n.waiting = true, nil, false
+	if !waited {
+		return // its target is whole: what stands below is under way
+	}
 	for _, c := range n.children {
-		q.kill(c, out)
+		if q.nodes[c].waiting {
+			q.kill(c, out)
+		} else {
+			q.release(c) // its own target is there
+		}
 	}
 }
 

@@ -123,6 +123,7 @@ func (j *Job) Run(ctx context.Context) error {
 			if looks++; r.moved {
 				looks = 0
 			}
+			thorough = true // what failed to be settled, or was held and is not wanted any more
 		case r.failed, r.again:
 			return ErrIncomplete
 		default:

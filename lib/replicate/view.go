@@ -2,6 +2,7 @@ package replicate
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 
@@ -32,6 +33,9 @@ func (j *Job) look(ctx context.Context, thorough bool) (*view, error) {
 		if errs[i] != nil {
 			return nil, fmt.Errorf("cannot list the %s's datasets: %w", end, errs[i])
 		}
+	}
+	if len(from) == 0 { // a pool that is not imported, most likely
+		return nil, errors.New("the sender has none of the datasets that its job names")
 	}
 	v := &view{sources: map[string]transfer.Dataset{}, targets: map[string]transfer.Dataset{}}
 	for _, d := range to {
@@ -90,7 +94,7 @@ func receiver(t transfer.Dataset, send transfer.Options, children bool) *plan.Re
 		r.Sent = &sent
 	}
 	if p := t.Partial; p != nil {
-		r.Partial = &plan.Partial{To: p.To, From: p.From, Unusable: p.Bad}
+		r.Partial = &plan.Partial{To: p.To, From: p.From, Of: p.Of, Unusable: p.Bad}
 		if p.Bad == "" && p.Raw != send.Raw {
 			r.Partial.Unusable = "it was sent with other options"
 		}

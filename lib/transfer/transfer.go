@@ -64,6 +64,7 @@ type Partial struct {
 	Token string       `json:"token"`
 	To    dataset.GUID `json:"to,omitempty"`
 	From  dataset.GUID `json:"from,omitempty"` // 0: a full stream
+	Of    string       `json:"of,omitempty"`   // the dataset that it is of
 	Raw   bool         `json:"raw,omitempty"`
 	Bytes uint64       `json:"bytes,omitempty"` // received so far
 	Bad   string       `json:"bad,omitempty"`   // why the token can't be read

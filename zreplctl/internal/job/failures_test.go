@@ -1,0 +1,214 @@
+package job_test
+
+import (
+	"os"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// A parent whose incremental stream fails has a complete target: what stands
+// below has to go on.
+func TestParentIncremental(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.tree()
+	w.snapshot("s1")
+	w.done("local", "mirror")
+	w.snapshot("s2")
+	w.write("sim/faults", "on=send match=a/x@s2 from=1 fail message=warning: cannot send 'a/x@s2': Input/output error\n")
+	for range 2 {
+		code, said := w.ctl("local", "-skip", "snapshot,prune", "mirror")
+		t.Logf("%d %s", code, said)
+		if code != 1 {
+			t.Errorf("exit status %d", code)
+		}
+	}
+	w.same("a/x/y", "b/mirror/x/y")
+}
+
+// partialOfNoUse leaves a partial receive on b/mirror/x/y that is of no use.
+func (w *world) partialOfNoUse() {
+	w.fill("a/x/y", 1<<20)
+	w.must("zfs", "snapshot", "a/x/y@gone")
+	w.must("sh", "-c", "zfs send -L -i @s1 a/x/y@gone | head -c 400000 | zfs receive -s -u b/mirror/x/y 2>/dev/null; :")
+	w.must("zfs", "destroy", "a/x/y@gone")
+}
+
+// A hold that fails in a round after which the run looks again.
+func TestLostError(t *testing.T) {
+	for name, fault := range map[string]string{
+		"hold on receiver":  "on=hold match=b/mirror/x@s2 n=1 fail message=cannot hold snapshot 'b/mirror/x@s2': out of space\n",
+		"release on sender": "on=release match=a/x@s1 from=1 fail message=cannot release hold from snapshot 'a/x@s1': permission denied\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.tree()
+			w.snapshot("s1")
+			w.done("local", "mirror")
+			w.partialOfNoUse()
+			w.snapshot("s2")
+			w.write("sim/faults", fault)
+			code, said := w.ctl("local", "-skip", "snapshot,prune", "mirror")
+			t.Logf("%s", said)
+			if code != 0 {
+				return // it said so, and the next run looks at all
+			}
+			w.write("sim/faults", "")
+			code, said = w.ctl("local", "-skip", "snapshot,prune", "mirror")
+			t.Logf("second run %d: %s", code, said)
+			w.equal("holds", w.holds(), "a/x@s2 zreplctl_local_mirror", "a/x/y@s2 zreplctl_local_mirror",
+				"b/mirror/x@s2 zreplctl_last_mirror", "b/mirror/x/y@s2 zreplctl_last_mirror")
+		})
+	}
+}
+
+// A cut first stream that cannot be resumed: what was held for the chain
+// behind it is not sent after all.
+func TestStaleStepHolds(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.tree()
+	w.snapshot("s1")
+	w.write("sim/faults", "on=send match=a/x@s1 n=1 cut=400000\n")
+	code, said := w.ctl("local", "-skip", "snapshot,prune", "mirror")
+	t.Logf("%d %s", code, said)
+	w.write("sim/faults", "")
+	w.snapshot("s2", "s3", "s4")
+	w.must("zfs", "rename", "a/x@s1", "a/x@s1_renamed")
+	for range 2 {
+		t.Log(w.done("local", "mirror"))
+		w.equal("holds", w.holds(), "a/x@s4 zreplctl_local_mirror", "a/x/y@s4 zreplctl_local_mirror",
+			"b/mirror/x@s4 zreplctl_last_mirror", "b/mirror/x/y@s4 zreplctl_last_mirror")
+	}
+}
+
+// A placeholder's mark that cannot be taken off is an error.
+func TestUnmark(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.tree()
+	w.must("zfs", "snapshot", "a/x/y@s1")
+	w.done("local", "mirror")
+	t.Log(w.local("zreplctl:placeholder", "b"))
+	w.snapshot("s2")
+	w.write("sim/faults", "on=inherit from=1 fail message=cannot inherit zreplctl:placeholder for 'b/mirror/x': permission denied\n")
+	code, said := w.ctl("local", "-skip", "snapshot,prune", "mirror")
+	t.Logf("%d %s", code, said)
+	if code == 0 {
+		t.Errorf("exit status %d; marks %q", code, w.local("zreplctl:placeholder", "b"))
+	}
+	w.write("sim/faults", "")
+	w.done("local", "mirror")
+	if m := w.local("zreplctl:placeholder", "b"); slices.Contains(m, "b/mirror/x on") {
+		t.Errorf("marks %q", m)
+	}
+}
+
+// A partial receive that somebody else began where a dataset is to go.
+func TestForeignPartial(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.tree()
+	w.must("zfs", "create", "a/mine")
+	w.fill("a/mine", 1<<20)
+	w.must("zfs", "snapshot", "a/mine@m")
+	w.must("zfs", "create", "b/mirror")
+	w.must("sh", "-c", "zfs send -L a/mine@m | head -c 400000 | zfs receive -s -u b/mirror/x 2>/dev/null; :")
+	before := w.must("zfs", "get", "-H", "-o", "value", "receive_resume_token", "b/mirror/x")
+	w.snapshot("s1")
+	code, said := w.ctl("local", "-skip", "snapshot,prune", "mirror")
+	t.Logf("%d %s", code, said)
+	if after := w.must("zfs", "get", "-H", "-o", "value", "receive_resume_token", "b/mirror/x"); after != before {
+		t.Errorf("the token was %s, is %s", strings.TrimSpace(before)[:20], after)
+	}
+}
+
+// A placeholder into which somebody wrote.
+func TestPlaceholderData(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.tree()
+	w.must("zfs", "snapshot", "a/x/y@s1")
+	w.done("local", "mirror")
+	w.must("zfs", "set", "mountpoint="+w.path("mnt2"), "b/mirror/x")
+	w.must("zfs", "set", "canmount=on", "b/mirror/x")
+	w.command("zfs", "mount", "b/mirror/x").Run()
+	w.fill("b/mirror/x", 1<<20)
+	t.Log(w.must("zfs", "get", "-Hp", "-o", "value", "written,used,mounted", "b/mirror/x"))
+	w.snapshot("s2")
+	code, said := w.ctl("local", "-skip", "snapshot,prune", "mirror")
+	t.Logf("%d %s", code, said)
+	if code == 0 {
+		t.Error("received over data")
+	}
+}
+
+// The sender's dataset is gone.
+func TestSenderGone(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.tree()
+	w.snapshot("s1")
+	w.done("local", "mirror")
+	w.must("zfs", "rename", "a/x", "a/q")
+	code, said := w.ctl("local", "-skip", "snapshot,prune", "mirror")
+	t.Logf("%d %s", code, said)
+	if code == 0 {
+		t.Error("exit status 0")
+	}
+}
+
+// The same where the parent is a placeholder and the child's target is there.
+func TestParentPlaceholder(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.tree()
+	w.must("zfs", "snapshot", "a/x/y@s1")
+	w.done("local", "mirror")
+	w.snapshot("s2")
+	w.write("sim/faults", "on=send match=a/x@s2 from=1 fail message=warning: cannot send 'a/x@s2': Input/output error\n")
+	code, said := w.ctl("local", "-skip", "snapshot,prune", "mirror")
+	t.Logf("%d %s", code, said)
+	w.same("a/x/y", "b/mirror/x/y")
+}
+
+// The source's pool is not imported.
+func TestPoolGone(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.tree()
+	w.snapshot("s1")
+	w.done("pull", "fetch")
+	w.must("zpool", "export", "a")
+	code, said := w.ctl("pull", "-skip", "snapshot,prune", "fetch")
+	t.Logf("%d %s", code, said)
+	if code == 0 {
+		t.Error("exit status 0")
+	}
+}
+
+// A mark that cannot be taken off one dataset keeps no other from being
+// replicated.
+func TestUnmarkStops(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.tree()
+	w.must("zfs", "snapshot", "a/x/y@s1")
+	w.done("local", "mirror")
+	w.snapshot("s2")
+	// The run is killed before it takes the mark off.
+	w.write("sim/faults", "on=inherit n=1 fail message=cannot inherit zreplctl:placeholder for 'b/mirror/x': permission denied\n")
+	w.ctl("local", "-skip", "snapshot,prune", "mirror")
+	if err := os.RemoveAll(w.path("run")); err != nil { // the next run looks at all, as after a day
+		t.Fatal(err)
+	}
+	w.snapshot("s3")
+	w.write("sim/faults", "on=inherit from=1 fail message=cannot inherit zreplctl:placeholder for 'b/mirror/x': permission denied\n")
+	code, said := w.ctl("local", "-skip", "snapshot,prune", "mirror")
+	t.Logf("%d %s", code, said)
+	if code != 1 {
+		t.Errorf("exit status %d", code)
+	}
+	w.same("a/x/y", "b/mirror/x/y")
+}
