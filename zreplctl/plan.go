@@ -41,7 +41,7 @@ func (g *globals) plan(ctx context.Context, name string, asJSON bool) error {
 	if err != nil {
 		return err
 	}
-	r := &job.Run{Global: c.Global, Job: j, Programs: programs}
+	r := &job.Run{Global: c.Global, Job: j, Programs: programs, Say: g.teller(j)}
 	results, err := r.Plan(ctx)
 	if err != nil {
 		return planError(name, err)

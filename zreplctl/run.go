@@ -103,7 +103,7 @@ func (g *globals) runJob(ctx context.Context, r *job.Run, skip map[string]bool) 
 	}
 	r.Programs.Daemon = os.Getenv(control.ChildEnv) != ""
 	r.NoReplication = skip["replicate"]
-	r.Say = func(text string) { fmt.Fprintf(g.stderr, "zreplctl: %s: %s\n", j.Name, text) }
+	r.Say = g.teller(j)
 	u, err := g.upkeep(j)
 	if err != nil {
 		return err
@@ -115,6 +115,11 @@ func (g *globals) runJob(ctx context.Context, r *job.Run, skip map[string]bool) 
 		r.After = u.Prune
 	}
 	return runError(j, r.Do(ctx))
+}
+
+// teller returns what tells a person of something in a job that is no error.
+func (g *globals) teller(j *config.Job) func(string) {
+	return func(text string) { fmt.Fprintf(g.stderr, "zreplctl: %s: %s\n", j.Name, text) }
 }
 
 // replicates refuses what only a job that replicates by itself can do.

@@ -136,6 +136,18 @@ func (rs *Rules) Roots() (roots []string, everything bool) {
 	return outermost(roots), false
 }
 
+// Named returns the datasets, in order, that patterns name and whose results
+// do not leave them out.
+func (rs *Rules) Named() (names []string) {
+	for _, r := range rs.all {
+		if r.kind != omits && r.path != "" {
+			names = append(names, r.path)
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
 // Targets returns the datasets below which everything lands that the rules
 // map, none within another.
 func (rs *Rules) Targets() []string {

@@ -133,8 +133,9 @@ func (q *Queue) Replace(i int, left []Step) {
 	}
 }
 
-// Fail takes i and everything below it out of this run. It returns those below
-// that had steps left.
+// Fail takes i out of this run, and where its initial transfer is what failed,
+// everything below it that has no target yet. It returns those below that had
+// steps left.
 func (q *Queue) Fail(i int) (below []int) {
 	q.kill(i, &below)
 	if len(below) > 0 && below[0] == i {

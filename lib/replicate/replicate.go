@@ -53,6 +53,9 @@ type Job struct {
 	Policy   plan.Policy
 	// Parallel is how many streams flow at once, at least 1.
 	Parallel int
+	// Named are the datasets that the job's rules name. Say is told of those
+	// where the sender has nothing, neither there nor below.
+	Named []string
 	// Thorough looks for what an earlier run may have left behind, which
 	// takes long where there are many snapshots.
 	Thorough bool
@@ -68,6 +71,8 @@ type Job struct {
 	// Say is told what a person may want to know: what was cleaned up, that
 	// the link was lost. Nil: nobody.
 	Say func(string)
+
+	scoped bool
 }
 
 // ErrIncomplete is the end of a run in which something was left undone: the
@@ -91,7 +96,7 @@ func (j *Job) Run(ctx context.Context) error {
 	looks, spoiled := 0, map[string]error{}
 	var others error
 	for {
-		r := &round{Job: j, thorough: thorough, spoiled: spoiled}
+		r := &round{Job: j, thorough: thorough, spoiled: spoiled, again: map[int]error{}}
 		err := r.run(ctx)
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
@@ -119,12 +124,13 @@ func (j *Job) Run(ctx context.Context) error {
 			return lost
 		case err != nil:
 			return err
-		case r.again && looks < maxLooks:
+		case len(r.again) > 0 && looks < maxLooks:
 			if looks++; r.moved {
 				looks = 0
 			}
 			thorough = true // what failed to be settled, or was held and is not wanted any more
-		case r.failed, r.again:
+		case r.failed, len(r.again) > 0:
+			r.giveUp()
 			return ErrIncomplete
 		default:
 			return others

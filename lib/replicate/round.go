@@ -28,13 +28,13 @@ type round struct {
 	wake   *sync.Cond
 	queue  *plan.Queue
 	busy   int
-	moved  bool // something was done
-	tidied bool // what earlier runs left was dealt with
-	again  bool // look again, at once
-	failed bool // something is left undone
+	moved  bool          // something was done
+	tidied bool          // what earlier runs left was dealt with
+	again  map[int]error // what to look at again, at once, and why
+	failed bool          // something is left undone
 	blamed map[int]bool
 	lost   error // the link was lost
-	others error // a dataset that no longer takes part is held
+	others error // what is no dataset's own fault, or of one that no longer takes part
 }
 
 func (r *round) run(ctx context.Context) error {
@@ -46,6 +46,7 @@ func (r *round) run(ctx context.Context) error {
 		return err
 	}
 	r.report()
+	r.others = r.scope(r.view)
 	if r.thorough {
 		if err := r.tidy(ctx); err != nil {
 			return err
@@ -134,7 +135,7 @@ func (r *round) discard(ctx context.Context) {
 		if err := r.Receiver.Abort(ctx, transfer.Name{Dataset: p.Target}); err != nil {
 			r.fail(i, fmt.Errorf("cannot throw away the partial receive: %w", err))
 		} else {
-			r.again = true
+			r.again[i] = fmt.Errorf("threw the partial receive away: %s", p.Discard)
 		}
 		p.Steps = nil
 	}
@@ -176,6 +177,7 @@ func (r *round) done(ctx context.Context, i int, step plan.Step, err error) {
 	defer r.wake.Broadcast()
 	r.busy--
 	var link *transfer.LinkError
+	var again againError
 	switch {
 	case err == nil:
 		r.moved = true
@@ -187,8 +189,8 @@ func (r *round) done(ctx context.Context, i int, step plan.Step, err error) {
 		if r.lost == nil {
 			r.lost = err
 		}
-	case errors.Is(err, errAgain):
-		r.again = true
+	case errors.As(err, &again):
+		r.again[i] = again.error
 	default:
 		r.blame(i, err)
 		for _, below := range r.queue.Fail(i) {
@@ -215,6 +217,14 @@ func (r *round) finished(i int, step plan.Step) {
 			d.State = progress.Done
 		}
 	})
+}
+
+// giveUp makes the reasons to look again the errors that they are when the run
+// does not.
+func (r *round) giveUp() {
+	for i, err := range r.again {
+		r.fail(i, err)
+	}
 }
 
 // spoil is fail for what a later look at the dataset cannot see.

@@ -11,8 +11,8 @@ import (
 	"github.com/zrepl-tools/zrepl-tools/lib/transfer"
 )
 
-// errAgain says that a dataset has to be looked at again.
-var errAgain = errors.New("look again")
+// againError says why a dataset has to be looked at again.
+type againError struct{ error }
 
 // step carries out one step of dataset i.
 func (r *round) step(ctx context.Context, i int, step plan.Step) error {
@@ -20,7 +20,11 @@ func (r *round) step(ctx context.Context, i int, step plan.Step) error {
 	if step.Kind == plan.Placeholder {
 		return r.Receiver.Placeholder(ctx, transfer.Placeholder{Dataset: p.Target, Plain: step.EncryptionOff})
 	}
-	if err := r.held.ensure(ctx, i, step); err != nil {
+	switch err := r.held.ensure(ctx, i, step); {
+	case err == nil:
+	case transfer.Gone(err): // others prune, too, and ZFS cannot list and hold at once
+		return againError{err}
+	default:
 		return err
 	}
 	r.update(p.Target, func(d *progress.Dataset) { d.State = progress.Sending })
@@ -51,7 +55,7 @@ func (r *round) afterFailure(ctx context.Context, i int, step plan.Step, err err
 	case step.Kind == plan.Resume && !transfer.Full(err):
 		r.say(fmt.Sprintf("cannot resume the receive of %q, starting it again: %v", to.Dataset, err))
 		if aerr := r.Receiver.Abort(ctx, transfer.Name{Dataset: to.Dataset}); aerr == nil {
-			return errAgain
+			return againError{err}
 		}
 	}
 	return err

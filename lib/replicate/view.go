@@ -55,6 +55,38 @@ func (j *Job) look(ctx context.Context, thorough bool) (*view, error) {
 	return v, j.writtenSince(ctx, v)
 }
 
+// missing returns which of the datasets that are named the sender does not
+// have, nor any below them.
+func (v *view) missing(named []string) (none []string) {
+	there := map[string]bool{}
+	for ds := range v.sources {
+		for ; ds != "" && !there[ds]; ds = dataset.Parent(ds) {
+			there[ds] = true
+		}
+	}
+	for _, name := range named {
+		if !there[name] {
+			none = append(none, name)
+		}
+	}
+	return none
+}
+
+// scope says, once, where the job's rules have nothing to take: a dataset that
+// was renamed would otherwise go without a copy, and nobody would know.
+func (j *Job) scope(v *view) error {
+	if len(v.inputs) == 0 {
+		return fmt.Errorf("the job's rules map none of the %d datasets that the sender offers", len(v.others))
+	}
+	if !j.scoped {
+		for _, name := range v.missing(j.Named) {
+			j.say(fmt.Sprintf("the sender has no dataset %q, which the job's rules name", name))
+		}
+	}
+	j.scoped = true
+	return nil
+}
+
 // pair maps the sender's datasets to targets and makes a plan's input of each.
 func (v *view) pair(from []transfer.Dataset, targets map[string]string) error {
 	children := map[string]bool{}
@@ -183,6 +215,9 @@ func (j *Job) plan(ctx context.Context, v *view) ([]plan.Result, error) {
 func (j *Job) Plan(ctx context.Context) ([]plan.Result, error) {
 	v, err := j.look(ctx, false)
 	if err != nil {
+		return nil, err
+	}
+	if err := j.scope(v); err != nil {
 		return nil, err
 	}
 	return j.plan(ctx, v)

@@ -1,9 +1,8 @@
 package transfer
 
-import "strings"
-
 import (
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -31,3 +30,7 @@ func Full(err error) bool {
 	text := err.Error()
 	return strings.Contains(text, "out of space") || strings.Contains(text, "quota exceeded")
 }
+
+// Gone reports whether an error says that a snapshot was destroyed or renamed
+// since it was listed; in words, as Full (libzfs_util.c, EZFS_NOENT).
+func Gone(err error) bool { return strings.Contains(err.Error(), "dataset does not exist") }

@@ -212,3 +212,63 @@ func TestUnmarkStops(t *testing.T) {
 	}
 	w.same("a/x/y", "b/mirror/x/y")
 }
+
+// A snapshot that somebody prunes after the run has listed it and before it
+// holds it. ZFS knows no way to do both at once: the run looks again.
+func TestPrunedMeanwhile(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.tree()
+	w.snapshot("s1")
+	w.done("local", "mirror")
+	w.snapshot("s2", "s3")
+	real := strings.TrimSpace(w.must("sh", "-c", "command -v zfs"))
+	w.write("pruning-zfs", "#!/bin/sh\n[ \"$1\" != hold ] || [ -e '"+w.path("pruned")+"' ] ||\n"+
+		"  { : >'"+w.path("pruned")+"' && "+real+" destroy a/x@s2 && "+real+" destroy a/x/y@s3; }\nexec "+real+" \"$@\"\n")
+	if err := os.Chmod(w.path("pruning-zfs"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	c := w.command("zreplctl", "-config", w.path("c.yml"), "local", "-skip", "snapshot,prune", "mirror")
+	c.Env = append(c.Env, "ZREPL_ZFS="+w.path("pruning-zfs"))
+	said, err := c.CombinedOutput()
+	t.Logf("%s", said)
+	if err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Stat(w.path("pruned")); err != nil {
+		t.Fatal("nothing was held")
+	}
+	w.same("a/x/y", "b/mirror/x/y")
+	w.equal("holds", w.holds(), "a/x@s3 zreplctl_local_mirror", "a/x/y@s2 zreplctl_local_mirror",
+		"b/mirror/x@s3 zreplctl_last_mirror", "b/mirror/x/y@s2 zreplctl_last_mirror")
+}
+
+// Of several datasets that a job names one is not there any more.
+func TestNamedGone(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.tree()
+	w.extend(`- name: some
+  type: local
+  mapping: {"a/x": b/some/x, "a/q<": b/some/q, "a/x/none": "!"}
+  snapshot_prefix: s
+- name: none
+  type: pull
+  connect: {type: exec, command: [zreplctl, -config, ` + w.path("c.yml") + `, serve, other]}
+  mapping: {"other<": b/none}
+  snapshot_prefix: s
+`)
+	w.snapshot("s1")
+	for _, args := range [][]string{{"local", "-skip", "snapshot,prune", "some"}, {"plan", "some"}} {
+		code, said := w.ctl(args...)
+		if want := `the sender has no dataset "a/q", which the job's rules name`; code != 0 || strings.Count(said, want) != 1 {
+			t.Errorf("%q: exit status %d, and not once %q:\n%s", args, code, want, said)
+		}
+	}
+	for _, args := range [][]string{{"pull", "-skip", "snapshot,prune", "none"}, {"plan", "none"}} {
+		code, said := w.ctl(args...)
+		if want := "the job's rules map none of the 2 datasets that the sender offers"; code != 1 || !strings.Contains(said, want) {
+			t.Errorf("%q: exit status %d, and not %q:\n%s", args, code, want, said)
+		}
+	}
+}

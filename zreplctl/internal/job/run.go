@@ -13,6 +13,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/zrepl-tools/zrepl-tools/lib/mapfilter"
 	"github.com/zrepl-tools/zrepl-tools/lib/plan"
 	"github.com/zrepl-tools/zrepl-tools/lib/progress"
 	"github.com/zrepl-tools/zrepl-tools/lib/replicate"
@@ -78,7 +79,7 @@ func (r *Run) replicate(ctx context.Context, lock *os.File) error {
 	looked := takeMark(mark)
 	j := &replicate.Job{Sender: sender, Receiver: receiver, Policy: policy(r.Job), Parallel: r.Job.Parallel,
 		Thorough: looked.IsZero(), Retries: r.Retries,
-		Tracker: r.Tracker, Say: r.Say}
+		Tracker: r.Tracker, Say: r.Say, Named: named(r.Job)}
 	err = j.Run(ctx)
 	if err == nil {
 		if looked.IsZero() {
@@ -90,6 +91,17 @@ func (r *Run) replicate(ctx context.Context, lock *os.File) error {
 		return &DatasetsError{r.failures()}
 	}
 	return err
+}
+
+// named returns the datasets that the job itself names. What a source offers
+// its clients is another matter.
+func named(j *config.Job) []string {
+	for _, rules := range []*mapfilter.Rules{j.Mapping, j.Datasets} {
+		if rules != nil {
+			return rules.Named()
+		}
+	}
+	return nil
 }
 
 func (r *Run) failures() (failed []progress.Dataset) {
@@ -163,6 +175,6 @@ func (r *Run) Plan(ctx context.Context) ([]plan.Result, error) {
 		return nil, err
 	}
 	defer closeAll()
-	j := &replicate.Job{Sender: sender, Receiver: receiver, Policy: policy(r.Job)}
+	j := &replicate.Job{Sender: sender, Receiver: receiver, Policy: policy(r.Job), Named: named(r.Job), Say: r.Say}
 	return j.Plan(ctx)
 }
