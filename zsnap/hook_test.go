@@ -104,3 +104,22 @@ func TestInterruptedHook(t *testing.T) {
 		t.Errorf("%d snapshots", n)
 	}
 }
+
+// Told to end while zfs takes the snapshots, zsnap tells of those that there
+// are all the same, whatever zfs says.
+func TestInterruptedSnapshot(t *testing.T) {
+	for _, status := range []string{"0", "1"} {
+		h := newHost(t, "p", "p/a")
+		slow := h.hook("zfs-slow", `[ $1 = snapshot ] || exec `+bin+`/zfs "$@"
+trap '' TERM; `+bin+`/zfs "$@"; kill -TERM $PPID; sleep 0.5; exit `+status)
+		h.Env = []string{"ZREPL_ZFS=" + slow}
+		out, errs, code := h.Run("", "zsnap", "-r", "-prefix", "", "-format", "x", "-after", h.hook("a", ""), "p")
+		h.Env = nil
+		if code != 143 || out != "p@x\np/a@x\n" {
+			t.Errorf("zfs ends with %s: status %d, told %q, %s", status, code, out, errs)
+		}
+		if calls, want := h.calls(), "after p x taken; after p/a x taken; "; !strings.HasSuffix(calls, want) {
+			t.Errorf("calls: %s\nwant   %s", calls, want)
+		}
+	}
+}

@@ -71,8 +71,14 @@ func (s *snapper) complete() error {
 	default:
 		return cli.Usagef("-hook-fail is skip or abort, not %q", s.hookFail)
 	}
-	if name := snap.Name(o.Prefix, o.Format, time.Now()); dataset.CheckShort(name) != nil {
-		return cli.Usagef("no snapshot can be named %q: %v", name, dataset.CheckShort(name))
+	for _, ahead := range []time.Duration{0, 182 * 24 * time.Hour} { // summer and winter
+		now := time.Now().Add(ahead)
+		if s.utc {
+			now = now.UTC()
+		}
+		if name := snap.Name(o.Prefix, o.Format, now); dataset.CheckShort(name) != nil {
+			return cli.Usagef("no snapshot can be named %q: %v", name, dataset.CheckShort(name))
+		}
 	}
 	if o.Format == "" {
 		return cli.Usagef("-format is empty")

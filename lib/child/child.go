@@ -17,6 +17,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -59,6 +60,7 @@ type Process struct {
 	stderrEOF chan struct{} // closed when stderr is read to its end
 	lifeline  *os.File
 	guard     *guard
+	watched   chan struct{} // closed when ctx is not looked at any more
 }
 
 // Start starts a program. Once ctx is cancelled it gets SIGTERM, and SIGKILL
@@ -85,9 +87,11 @@ func Start(ctx context.Context, c Cmd) (*Process, error) {
 		p.end = awaitExit(p.pid)
 		close(p.done)
 	}()
-	if ctx.Done() != nil {
-		go p.endWith(ctx)
-	}
+	p.watched = make(chan struct{})
+	go func() {
+		defer close(p.watched)
+		p.endWith(ctx)
+	}()
 	return p, nil
 }
 
@@ -123,13 +127,13 @@ func (p *Process) start(path string, c Cmd) (err error) {
 	files := append([]*os.File{stdin, stdout, os.Stderr}, c.Extra...)
 	var stderrEnd *os.File
 	if c.Stderr != nil || c.StderrCopy != nil {
-		if p.stderr, stderrEnd, err = pollablePipe(); err != nil {
+		if p.stderr, stderrEnd, err = PollablePipe(); err != nil {
 			return err
 		}
 		toClose = append(toClose, stderrEnd)
 		files[2] = stderrEnd
 	}
-	env := withoutLifeline(c.Env)
+	env := environment(c.Env)
 	if c.Lifeline {
 		r, w, err := Pipe()
 		if err != nil {
@@ -182,14 +186,16 @@ type lossy struct{ w io.Writer }
 
 func (l lossy) Write(b []byte) (int, error) { l.w.Write(b); return len(b), nil }
 
-// endWith ends the program when ctx is cancelled.
+// endWith ends the program when ctx is cancelled, and what is left of its
+// group where it ended by itself just then.
 func (p *Process) endWith(ctx context.Context) {
 	select {
 	case <-p.done:
-		return
 	case <-ctx.Done():
 	}
-	p.End(syscall.SIGTERM, termGrace)
+	if ctx.Err() != nil {
+		p.End(syscall.SIGTERM, termGrace)
+	}
 }
 
 // cause takes off what only repeats the name of the program.
@@ -201,16 +207,22 @@ func cause(err error) error {
 	return err
 }
 
-// withoutLifeline is an environment to pass on: a lifeline is for one program.
-func withoutLifeline(env []string) []string {
+// environment is what to pass on of env, nil being our own: of each variable
+// the last, as many programs take the first, and no lifeline, which is for one
+// program.
+func environment(env []string) []string {
 	if env == nil {
 		env = os.Environ()
 	}
+	seen := map[string]bool{lifelineEnv: true}
 	var kept []string
-	for _, e := range env {
-		if !strings.HasPrefix(e, lifelineEnv+"=") {
+	for _, e := range slices.Backward(env) {
+		name, _, _ := strings.Cut(e, "=")
+		if !seen[name] {
 			kept = append(kept, e)
 		}
+		seen[name] = true
 	}
+	slices.Reverse(kept)
 	return kept
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -235,5 +236,39 @@ func TestClean(t *testing.T) {
 		if got := Clean(c.in, c.max); got != c.want || len(got) > c.max {
 			t.Errorf("%q: %q, not %q", c.in, got, c.want)
 		}
+	}
+}
+
+// Of a variable that is set twice many programs take the first value.
+func TestEnvironment(t *testing.T) {
+	got := environment([]string{"LC_ALL=de_DE.UTF-8", "A=1", lifelineEnv + "=5", "LC_ALL=C"})
+	if want := []string{"A=1", "LC_ALL=C"}; !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
+
+// What is left of a cancelled program's group ends with it, also when the
+// program itself ends at once.
+func TestCancelledGroup(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	r, w, err := Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	p := sh(t, ctx, "(trap '' TERM; echo; exec sleep 60) & exec sleep 60", func(c *Cmd) { c.Stdout = w })
+	w.Close()
+	if _, err := r.Read(make([]byte, 1)); err != nil {
+		t.Fatal(err)
+	}
+	cancel()
+	p.Wait()
+	ended := make(chan struct{})
+	go func() { io.ReadAll(r); close(ended) }()
+	select {
+	case <-ended:
+	case <-time.After(10 * time.Second):
+		t.Error("a member of its group lives on")
+		unix.Kill(-p.pid, unix.SIGKILL)
 	}
 }

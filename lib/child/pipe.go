@@ -17,9 +17,9 @@ func Pipe() (r, w *os.File, err error) {
 	return os.NewFile(uintptr(fds[0]), "pipe"), os.NewFile(uintptr(fds[1]), "pipe"), nil
 }
 
-// pollablePipe is one whose reading end, which only we have, can be closed
+// PollablePipe is one whose reading end, which only we have, can be closed
 // while it is read.
-func pollablePipe() (r, w *os.File, err error) {
+func PollablePipe() (r, w *os.File, err error) {
 	var fds [2]int
 	if err := unix.Pipe2(fds[:], unix.O_CLOEXEC); err != nil {
 		return nil, nil, os.NewSyscallError("pipe2", err)
@@ -29,7 +29,7 @@ func pollablePipe() (r, w *os.File, err error) {
 		unix.Close(fds[1])
 		return nil, nil, os.NewSyscallError("fcntl", err)
 	}
-	return os.NewFile(uintptr(fds[0]), "stderr"), os.NewFile(uintptr(fds[1]), "stderr"), nil
+	return os.NewFile(uintptr(fds[0]), "pipe"), os.NewFile(uintptr(fds[1]), "pipe"), nil
 }
 
 // FD is the number of a file's descriptor. Unlike [os.File.Fd] it never

@@ -64,9 +64,11 @@ func (p *Process) status() Status {
 }
 
 // Wait waits until the program has ended, reaps it and tells how it ended. It
-// waits for the end of its stderr, but not long.
+// waits for the end of its stderr, but not long. What is left of the group of
+// a program whose context was cancelled is killed before.
 func (p *Process) Wait() Status {
 	s := p.status()
+	<-p.watched
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if !p.reaped {

@@ -7,7 +7,7 @@ import (
 	"unicode/utf8"
 )
 
-// defaultTail is how many bytes a Tail keeps that says nothing else.
+// defaultTail is Max of a Tail that does not set it.
 const defaultTail = 8 << 10
 
 // Tail is a writer that keeps the last bytes written to it, Max of them (8
@@ -39,6 +39,13 @@ func (t *Tail) Write(p []byte) (int, error) {
 	}
 	t.buf = append(t.buf, p...)
 	return len(p), nil
+}
+
+// Cut tells whether more was written than is kept.
+func (t *Tail) Cut() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.cut
 }
 
 // String is what is kept, as it was written. Where the beginning was lost it

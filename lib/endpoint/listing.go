@@ -49,20 +49,9 @@ func (l *listing) run(ctx context.Context) error {
 	return errors.Join(errs[:]...)
 }
 
-// findHeld looks for the holds under a tag. It begins again where a snapshot
-// is destroyed between its two commands.
+// findHeld looks for the holds under a tag: first which snapshots are held at
+// all, by the slow way of asking for every single one, and then by whom.
 func (l *listing) findHeld(ctx context.Context) error {
-	for range 2 {
-		if err := l.tryHeld(ctx); !zfs.NotExist(err) {
-			return err
-		}
-	}
-	return l.tryHeld(ctx)
-}
-
-// tryHeld first finds which snapshots are held at all, by the slow way of
-// asking for every single one, and then by whom.
-func (l *listing) tryHeld(ctx context.Context) error {
 	var names []string
 	o := zfs.ListOptions{Types: []string{"snapshot"}, Columns: []string{"name", "userrefs"}, Roots: l.roots, Recursive: l.recursive}
 	if !l.recursive {

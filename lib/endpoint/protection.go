@@ -34,7 +34,7 @@ func Protection(ctx context.Context, z *zfs.ZFS) ([]Protected, error) {
 		return nil, err
 	}
 	tags, err := z.Holds(ctx, held)
-	if err := zfs.Present(err); err != nil {
+	if err != nil {
 		return nil, err
 	}
 	for _, name := range held {

@@ -17,9 +17,9 @@ import (
 // maxSaid is how much of what a program said becomes part of an error.
 const maxSaid = 500
 
-// CheckReceive refuses what a client may not ask of a receiver: a target that
+// checkReceive refuses what a client may not ask of a receiver: a target that
 // is not the job's, and to receive over anything but an empty placeholder.
-func (r *Receiver) CheckReceive(ctx context.Context, in transfer.ReceiveRequest) error {
+func (r *Receiver) checkReceive(ctx context.Context, in transfer.ReceiveRequest) error {
 	if err := r.allowed(in.Dataset); err != nil {
 		return err
 	}
@@ -60,7 +60,7 @@ func (r *Receiver) receiveArgs(in transfer.ReceiveRequest) ([]string, error) {
 // then how many bytes came. Whatever it returns, what is on the receiver
 // counts: a cut stream may be complete, and a good one is to be confirmed.
 func (r *Receiver) Receive(ctx context.Context, in transfer.ReceiveRequest, stream *transfer.Stream, progress func(uint64)) (transfer.Received, error) {
-	if err := r.CheckReceive(ctx, in); err != nil {
+	if err := r.checkReceive(ctx, in); err != nil {
 		stream.Close()
 		return transfer.Received{}, err
 	}

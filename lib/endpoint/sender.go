@@ -238,20 +238,18 @@ func (s *Sender) Deferred(ctx context.Context, snaps []transfer.Snap) ([]transfe
 		}
 		names = append(names, snap.Full())
 	}
-	marked := map[string]bool{}
+	good := map[string]bool{}
 	for chunk := range chunks(names) {
 		o := zfs.ListOptions{Types: []string{"snapshot"}, Columns: []string{"name", "defer_destroy"}, Roots: chunk}
 		err := s.ZFS.List(ctx, o, func(f []string) error {
-			if f[1] == "on" {
-				marked[f[0]] = true
-			}
+			good[f[0]] = f[1] != "on"
 			return nil
 		})
 		if err := zfs.Present(err); err != nil {
 			return nil, err
 		}
 	}
-	return slices.DeleteFunc(slices.Clone(snaps), func(t transfer.Snap) bool { return !marked[t.Full()] }), nil
+	return slices.DeleteFunc(slices.Clone(snaps), func(t transfer.Snap) bool { return good[t.Full()] }), nil
 }
 
 // chunks cuts names so that each part fits into one command.

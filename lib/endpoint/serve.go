@@ -124,11 +124,11 @@ func ServeReceiver(server *rpc.Server, v *Service, r *Receiver) {
 		return struct{}{}, r.Abort(ctx, in)
 	}))
 	server.Handle("receive", func(ctx context.Context, in transfer.ReceiveRequest, o *rpc.Octets) (transfer.Received, error) {
-		defer v.doing("receive", in.Dataset)()
-		switch err := r.CheckReceive(ctx, in); {
-		case !v.greeted:
+		if !v.greeted {
 			return transfer.Received{}, errNoHello
-		case err != nil:
+		}
+		defer v.doing("receive", in.Dataset)()
+		if err := r.checkReceive(ctx, in); err != nil {
 			return transfer.Received{}, err
 		}
 		stream := &transfer.Stream{Framed: o.File()}
@@ -156,12 +156,27 @@ func spread(list []transfer.Dataset) iter.Seq2[transfer.Dataset, error] {
 	}
 }
 
+// maxList is how much memory, about, a far side's list may take: ten million
+// snapshots.
+const (
+	maxList     = 1 << 30
+	listVersion = 64 // besides its name
+)
+
 // gather joins what spread cut.
 func gather(seq iter.Seq2[transfer.Dataset, error]) ([]transfer.Dataset, error) {
 	var list []transfer.Dataset
+	size := 0
 	for d, err := range seq {
 		if err != nil {
 			return nil, err
+		}
+		size += 4*listVersion + len(d.Name)
+		for _, v := range d.Versions {
+			size += listVersion + len(v.Name)
+		}
+		if size > maxList {
+			return nil, fmt.Errorf("the list takes more than %d bytes", maxList)
 		}
 		if n := len(list); n > 0 && list[n-1].Name == d.Name {
 			list[n-1].Versions = append(list[n-1].Versions, d.Versions...)

@@ -11,26 +11,33 @@ const abandonAfter = 300 * time.Millisecond
 
 // detach runs f, which may block, in a goroutine, and leaves that to itself
 // where it does not end soon after ctx was cancelled.
-func detach(ctx context.Context, cmd Command, f func() error) error {
-	result := make(chan error, 1)
-	go func() { result <- f() }()
+func detach(ctx context.Context, cmd Command, f func() (Trailer, error)) (Trailer, error) {
+	type result struct {
+		t   Trailer
+		err error
+	}
+	over := make(chan result, 1)
+	go func() {
+		t, err := f()
+		over <- result{t, err}
+	}()
 	select {
-	case err := <-result:
-		return err
+	case r := <-over:
+		return r.t, r.err
 	case <-ctx.Done():
 	}
 	select {
-	case err := <-result:
-		return err
+	case r := <-over:
+		return r.t, r.err
 	case <-time.After(abandonAfter):
 	}
 	if cmd != nil {
 		cmd.Kill()
 	}
 	select {
-	case err := <-result:
-		return err
+	case r := <-over:
+		return r.t, r.err
 	case <-time.After(abandonAfter):
-		return context.Cause(ctx)
+		return Trailer{}, context.Cause(ctx)
 	}
 }

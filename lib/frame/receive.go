@@ -53,17 +53,17 @@ func Receive(ctx context.Context, o ReceiveOptions) (Trailer, error) {
 	if err != nil {
 		if o.Command != nil {
 			o.Command.Kill()
+			o.Out.Close()
 		}
 		return Trailer{}, err
 	}
-	var t Trailer
-	return t, detach(ctx, o.Command, func() error {
+	return detach(ctx, o.Command, func() (Trailer, error) {
 		defer r.close()
-		got, err := r.run()
-		if got != nil {
-			t = *got
+		t, err := r.run()
+		if t == nil {
+			t = &Trailer{}
 		}
-		return err
+		return *t, err
 	})
 }
 

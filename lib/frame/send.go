@@ -40,16 +40,18 @@ const heldGrace = 2 * time.Second
 func Send(ctx context.Context, o SendOptions) (Trailer, error) {
 	s, err := newSender(ctx, o)
 	if err != nil {
+		if o.Command != nil {
+			o.Command.Kill()
+		}
 		return Trailer{}, err
 	}
-	var t Trailer
-	return t, detach(ctx, o.Command, func() (err error) {
+	return detach(ctx, o.Command, func() (Trailer, error) {
 		defer s.close()
-		got, err := s.run()
-		if err == nil || errors.As(err, new(*FailedError)) {
-			t = got
+		t, err := s.run()
+		if err != nil && !errors.As(err, new(*FailedError)) {
+			t = Trailer{} // it was not written
 		}
-		return err
+		return t, err
 	})
 }
 

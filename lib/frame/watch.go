@@ -2,6 +2,7 @@ package frame
 
 import (
 	"context"
+	"math"
 	"os"
 	"time"
 
@@ -92,7 +93,7 @@ func (w *watch) commandEnded() bool {
 func (w *watch) poll(fds []unix.PollFd, timeout time.Duration) (ready, late bool, err error) {
 	ms := -1
 	if timeout >= 0 {
-		ms = int((timeout + time.Millisecond - 1) / time.Millisecond)
+		ms = int(min((timeout+time.Millisecond-1)/time.Millisecond, math.MaxInt32))
 	}
 	var all [3]unix.PollFd // most wait for two
 	n := copy(all[1:], fds)

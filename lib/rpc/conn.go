@@ -25,7 +25,8 @@ type Conn struct {
 	used   bool
 	broken error // under turn: why no more calls can be made
 	closed atomic.Bool
-	lent   atomic.Bool // the caller has what belongs to a call: octets or lines
+	over   chan struct{} // closed by Close
+	lent   atomic.Bool   // the caller has what belongs to a call: octets or lines
 }
 
 var _ Client = (*Conn)(nil)
@@ -37,7 +38,7 @@ func NewConn(in, out *os.File) (*Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Conn{w: w, turn: make(chan struct{}, 1)}, nil
+	return &Conn{w: w, turn: make(chan struct{}, 1), over: make(chan struct{})}, nil
 }
 
 // Close ends the connection, and a call that is being made with ErrClosed. It
@@ -46,6 +47,7 @@ func (c *Conn) Close() error {
 	if c.closed.Swap(true) {
 		return nil
 	}
+	close(c.over)
 	c.w.interrupt(ErrClosed)
 	end := func() {
 		c.turn <- struct{}{} // for ever
@@ -83,6 +85,8 @@ func (c *Conn) begin(ctx context.Context, name string, out any) (*exchange, erro
 	}
 	select {
 	case c.turn <- struct{}{}:
+	case <-c.over:
+		return nil, ErrClosed
 	case <-ctx.Done():
 		return nil, context.Cause(ctx)
 	}

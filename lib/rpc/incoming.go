@@ -167,9 +167,9 @@ func (m *incoming) json(to any) error {
 // join reads to the end of the message and returns all of its data, which is
 // valid until the next message.
 func (m *incoming) join(first []byte) ([]byte, error) {
-	all := append(m.buf[:0], first...)
+	all := m.buf[:0]
+	data, err := first, error(nil)
 	for {
-		data, err := m.next()
 		switch {
 		case err == io.EOF:
 			if cap(all) <= chunk {
@@ -183,6 +183,7 @@ func (m *incoming) join(first []byte) ([]byte, error) {
 			return nil, &ProtocolError{Err: fmt.Errorf("a json body %w: %d bytes", errTooMuch, m.limits.JSON)}
 		}
 		all = append(all, data...)
+		data, err = m.next()
 	}
 }
 

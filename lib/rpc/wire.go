@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"sync/atomic"
 	"time"
@@ -179,7 +180,7 @@ func (w *wire) poll(fds []unix.PollFd, since time.Time, limit time.Duration) err
 	for {
 		timeout := -1
 		if limit > 0 {
-			timeout = max(0, int((limit-time.Since(since)+time.Millisecond-1)/time.Millisecond))
+			timeout = int(min(max(0, (limit-time.Since(since)+time.Millisecond-1)/time.Millisecond), math.MaxInt32))
 		}
 		n, err := unix.Poll(fds, timeout)
 		switch {

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/child"
@@ -27,7 +29,8 @@ func (h *Hooks) call(ctx context.Context, program, when, ds, snapshot, result st
 		ctx, cancel = context.WithTimeoutCause(ctx, h.Timeout, fmt.Errorf("not done within %v", h.Timeout))
 		defer cancel()
 	}
-	env := append(os.Environ(), "ZSNAP_HOOK="+when, "ZSNAP_DATASET="+ds, "ZSNAP_SNAPSHOT="+snapshot)
+	env := slices.DeleteFunc(os.Environ(), func(e string) bool { return strings.HasPrefix(e, "ZSNAP_RESULT=") })
+	env = append(env, "ZSNAP_HOOK="+when, "ZSNAP_DATASET="+ds, "ZSNAP_SNAPSHOT="+snapshot)
 	if result != "" {
 		env = append(env, "ZSNAP_RESULT="+result)
 	}

@@ -6,6 +6,7 @@
 package snap
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -125,18 +126,26 @@ func (r *run) pool(ctx context.Context, datasets []string) error {
 	for i, ds := range datasets {
 		names[i] = ds + "@" + r.short
 	}
-	if fit := zfs.FitArgs(names); fit < len(names) && r.o.Warn != nil {
+	if fit := zfs.FitArgs(names, r.o.fixed()...); fit < len(names) && r.o.Warn != nil {
 		r.o.Warn("the %d snapshots of pool %q do not fit into one command: they are atomic only in parts of about %d",
 			len(names), dataset.Pool(datasets[0]), fit)
 	}
 	for len(datasets) > 0 {
-		n := zfs.FitArgs(names)
+		n := zfs.FitArgs(names, r.o.fixed()...)
 		if err := r.batch(ctx, datasets[:n]); err != nil {
 			return err
 		}
 		datasets, names = datasets[n:], names[n:]
 	}
 	return nil
+}
+
+// fixed are the arguments of a command besides the names.
+func (o *Options) fixed() (args []string) {
+	for name, value := range o.Properties {
+		args = append(args, "-o", name+"="+value)
+	}
+	return args
 }
 
 func (r *run) batch(ctx context.Context, datasets []string) error {
@@ -178,9 +187,11 @@ func (r *run) snapshot(ctx context.Context, datasets []string) ([]string, error)
 			err = r.command(ctx, datasets)
 		}
 	}
+	if err != nil && ctx.Err() != nil {
+		datasets = r.taken(ctx, datasets) // zfs may have ended before, or too late to stop
+		err = nil
+	}
 	switch {
-	case ctx.Err() != nil:
-		return nil, ctx.Err()
 	case err != nil && len(datasets) == 1:
 		r.fail(datasets[0], err)
 		return nil, nil
@@ -189,7 +200,29 @@ func (r *run) snapshot(ctx context.Context, datasets []string) ([]string, error)
 		r.fail(dataset.Pool(datasets[0]), fmt.Errorf("none of %d snapshots is taken: %w", len(datasets), err))
 		return nil, nil
 	}
-	return datasets, r.created(datasets)
+	return datasets, cmp.Or(r.created(datasets), ctx.Err())
+}
+
+// takenLimit is how long a run that was cancelled looks for what it did.
+const takenLimit = 10 * time.Second
+
+// taken returns those of datasets that have the run's snapshot.
+func (r *run) taken(ctx context.Context, datasets []string) (there []string) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), takenLimit)
+	defer cancel()
+	o := zfs.ListOptions{Types: []string{"snapshot"}}
+	for _, ds := range datasets {
+		o.Roots = append(o.Roots, ds+"@"+r.short)
+	}
+	err := r.z.List(ctx, o, func(fields []string) error {
+		ds, _, _ := dataset.Split(fields[0])
+		there = append(there, ds)
+		return nil
+	})
+	if err := zfs.Present(err); err != nil {
+		return nil
+	}
+	return there
 }
 
 func (r *run) command(ctx context.Context, datasets []string) error {
@@ -197,7 +230,7 @@ func (r *run) command(ctx context.Context, datasets []string) error {
 	for i, ds := range datasets {
 		names[i] = ds + "@" + r.short
 	}
-	return r.z.Snapshot(ctx, names, false, r.o.Properties)
+	return r.z.Snapshot(ctx, names, r.o.Properties)
 }
 
 // existing parts datasets into those that exist and those that do not.

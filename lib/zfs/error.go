@@ -12,6 +12,8 @@ type Error struct {
 	Code   int      // its exit status, 128+n where signal n killed it
 	Stderr string   // the end of what it said, without control characters
 	Err    error    // why it could not be started or followed, if that was it
+
+	cut bool // Stderr has not all that it said
 }
 
 // Error is one line: the first that zfs wrote.
@@ -48,18 +50,28 @@ func NotExist(err error) bool {
 // one that is missing.
 func Missing(err error) (names []string, only bool) {
 	var e *Error
-	if !errors.As(err, &e) || e.Err != nil || e.Stderr == "" {
+	if !errors.As(err, &e) || e.Err != nil || e.Code != 1 || e.Stderr == "" || e.cut {
 		return nil, false
 	}
 	for line := range strings.SplitSeq(strings.TrimSpace(e.Stderr), "\n") {
-		_, rest, quoted := strings.Cut(line, "'")
-		name, reason, ended := strings.Cut(rest, "'")
-		if !quoted || !ended || !strings.Contains(reason, "does not exist") && !strings.Contains(reason, "no such pool") {
+		name, ok := missing(line)
+		switch {
+		case ok:
+			names = append(names, name)
+		case line != "no datasets available": // zfs holds adds it where none is left
 			return nil, false
 		}
-		names = append(names, name)
 	}
-	return names, true
+	return names, len(names) > 0
+}
+
+// missing returns the name of which a line of zfs says that it does not exist.
+func missing(line string) (name string, ok bool) {
+	_, rest, quoted := strings.Cut(line, "'")
+	name, reason, ended := strings.Cut(rest, "'")
+	gone := strings.HasSuffix(reason, "does not exist") || strings.HasSuffix(reason, "no such pool or dataset") ||
+		strings.Contains(reason, "no such pool")
+	return name, quoted && ended && gone
 }
 
 // Exists reports whether err is zfs's answer that what was to be made is
@@ -83,14 +95,8 @@ func firstLine(text string) string {
 // Present turns the failure of a listing whose only fault is that some of the
 // names it was given do not exist into success: the others were listed.
 func Present(err error) error {
-	var e *Error
-	if !errors.As(err, &e) || e.Err != nil || e.Code != 1 || e.Stderr == "" {
-		return err
+	if _, only := Missing(err); only {
+		return nil
 	}
-	for line := range strings.SplitSeq(e.Stderr, "\n") {
-		if !strings.HasSuffix(line, "dataset does not exist") && !strings.HasSuffix(line, "no such pool or dataset") {
-			return err
-		}
-	}
-	return nil
+	return err
 }

@@ -3,16 +3,21 @@ package zfs
 import (
 	"bufio"
 	"context"
+	"errors"
+	"fmt"
 	"io"
 	"os"
 	"syscall"
+	"time"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/child"
 )
 
 const (
-	maxLine   = 1 << 20  // of output; a snapshot's clones can make a long one
-	maxStderr = 64 << 10 // kept of what a command says
+	maxLine   = 64 << 20 // of output; a snapshot's clones can make a long one
+	maxOutput = 1 << 20  // of a command whose output is kept
+	maxStderr = 1 << 20  // kept of what a command says
+	pipeGrace = 500 * time.Millisecond
 )
 
 // lines runs zfs with args and calls each with every line of its output as it
@@ -22,22 +27,29 @@ func (z *ZFS) lines(ctx context.Context, args []string, each func(line string) e
 	if z.Ran != nil {
 		z.Ran(args)
 	}
-	r, w, err := child.Pipe()
+	r, w, err := child.PollablePipe()
 	if err != nil {
 		return &Error{Args: args, Code: 1, Err: err}
 	}
 	defer r.Close()
+	said := &child.Tail{Max: maxStderr}
 	p, err := child.Start(ctx, child.Cmd{
 		Args: append([]string{z.Path}, args...),
 		// Messages are matched, so they must be in English.
 		Env:    append(os.Environ(), "LC_ALL=C"),
 		Stdout: w,
-		Stderr: &child.Tail{Max: maxStderr},
+		Stderr: said,
 	})
 	w.Close()
 	if err != nil {
 		return &Error{Args: args, Code: 1, Err: err}
 	}
+	stop := context.AfterFunc(ctx, func() { // who keeps the pipe open then, holds up nobody
+		<-p.Done()
+		time.Sleep(pipeGrace)
+		r.Close()
+	})
+	defer stop()
 	readErr := readLines(r, each)
 	if readErr != nil {
 		r.Close() // so that it is not stuck in writing
@@ -49,10 +61,12 @@ func (z *ZFS) lines(ctx context.Context, args []string, each func(line string) e
 		return nil
 	case ctx.Err() != nil:
 		return &Error{Args: args, Code: status.Code, Stderr: status.Stderr, Err: ctx.Err()}
+	case errors.Is(readErr, bufio.ErrTooLong):
+		return &Error{Args: args, Code: 1, Err: fmt.Errorf("a line of more than %d bytes", maxLine)}
 	case readErr != nil:
 		return readErr
 	}
-	return &Error{Args: args, Code: status.Code, Stderr: status.Stderr, Err: status.Err}
+	return &Error{Args: args, Code: status.Code, Stderr: status.Stderr, Err: status.Err, cut: said.Cut()}
 }
 
 func readLines(r io.Reader, each func(string) error) error {

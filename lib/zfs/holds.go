@@ -9,8 +9,8 @@ import (
 )
 
 // Holds returns the tags of the holds on snapshots (full names), by snapshot,
-// with as few commands as arguments allow. Snapshots without holds are not in
-// the map.
+// with as few commands as arguments allow. Snapshots without holds, and
+// those that are gone, are not in the map.
 func (z *ZFS) Holds(ctx context.Context, snapshots []string) (map[string][]string, error) {
 	if err := checkVersions(dataset.Snapshot, snapshots...); err != nil {
 		return nil, err
@@ -29,7 +29,7 @@ func (z *ZFS) Holds(ctx context.Context, snapshots []string) (map[string][]strin
 			all[name] = append(all[name], tag)
 			return nil
 		})
-		if err != nil {
+		if err := Present(err); err != nil {
 			return nil, err
 		}
 	}

@@ -12,10 +12,9 @@ import (
 // system takes 128 KiB for one.
 const MaxDestroyArg = 100 << 10
 
-// Snapshot takes the snapshots with these full names by one command. All of
-// one pool are taken in one transaction, or none. With recursive every
-// dataset below gets one too.
-func (z *ZFS) Snapshot(ctx context.Context, names []string, recursive bool, props map[string]string) error {
+// Snapshot takes the snapshots with these full names by one command: all of
+// one pool in one transaction, or none.
+func (z *ZFS) Snapshot(ctx context.Context, names []string, props map[string]string) error {
 	if len(names) == 0 {
 		return nil
 	}
@@ -26,11 +25,8 @@ func (z *ZFS) Snapshot(ctx context.Context, names []string, recursive bool, prop
 	if err != nil {
 		return err
 	}
-	args := []string{"snapshot"}
-	if recursive {
-		args = append(args, "-r")
-	}
-	_, err = z.output(ctx, append(append(args, set...), names...)...)
+	args := append([]string{"snapshot"}, set...)
+	_, err = z.output(ctx, append(args, names...)...)
 	return err
 }
 

@@ -46,8 +46,8 @@ func Find() (*ZFS, error) {
 func (z *ZFS) output(ctx context.Context, args ...string) (string, error) {
 	var out []byte
 	err := z.lines(ctx, args, func(line string) error {
-		if len(out)+len(line) >= maxLine {
-			return fmt.Errorf("zfs %s: output of more than %d bytes", args[0], maxLine)
+		if len(out)+len(line) >= maxOutput {
+			return fmt.Errorf("zfs %s: output of more than %d bytes", args[0], maxOutput)
 		}
 		out = append(append(out, line...), '\n')
 		return nil

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -71,12 +72,12 @@ func TestList(t *testing.T) {
 func TestListFails(t *testing.T) {
 	for body, want := range map[string]string{
 		`echo p; echo "cannot open 'q': dataset does not exist" >&2; exit 1`: "zfs list: cannot open 'q': dataset does not exist",
-		`echo p; exit 3`:                        "zfs list: exit status 3 without a message",
-		`echo p; kill -9 $$`:                    "zfs list: killed by signal 9",
-		`printf 'p\tq\n'`:                       `zfs list: a line of 2 columns instead of 1: "p\tq"`,
-		`head -c 1100000 /dev/zero | tr '\0' x`: "bufio.Scanner: token too long",
-		`yes`:                                   "enough",
-		`printf 'a\033[31mb\nc\n' >&2; exit 1`:  "zfs list: a[31mb",
+		`echo p; exit 3`:                         "zfs list: exit status 3 without a message",
+		`echo p; kill -9 $$`:                     "zfs list: killed by signal 9",
+		`printf 'p\tq\n'`:                        `zfs list: a line of 2 columns instead of 1: "p\tq"`,
+		`head -c 70000000 /dev/zero | tr '\0' x`: "zfs list: a line of more than 67108864 bytes",
+		`yes`:                                    "enough",
+		`printf 'a\033[31mb\nc\n' >&2; exit 1`:   "zfs list: a[31mb",
 	} {
 		z, _ := fake(t, body)
 		n := 0
@@ -96,6 +97,13 @@ func TestListFails(t *testing.T) {
 	if err := z.List(cancelled, ListOptions{}, nil); !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled: %v", err)
 	}
+	z, _ = fake(t, "sleep 60; true") // sleep keeps the pipe open when the shell has ended
+	limited, cancel := context.WithTimeout(ctx, 200*time.Millisecond)
+	defer cancel()
+	begin := time.Now()
+	if err := z.List(limited, ListOptions{}, nil); !errors.Is(err, context.DeadlineExceeded) || time.Since(begin) > 20*time.Second {
+		t.Errorf("cancelled: %v after %v", err, time.Since(begin))
+	}
 	none := &ZFS{Path: "/no/such/zfs"}
 	if err := none.List(ctx, ListOptions{}, nil); err == nil {
 		t.Error("no program, and no error")
@@ -109,8 +117,8 @@ func TestBadNamesStayHere(t *testing.T) {
 	for _, name := range []string{"", "-r", "-p/a", "p/../q", "p//a", "p/a@", "/p", "p/", "p\n", "p\x1b", "p@a@b", "p#a@b", "p,q", "p/a%recv", "1p", strings.Repeat("p", 300)} {
 		calls := map[string]error{
 			"list":     z.List(ctx, ListOptions{Roots: []string{"p", name}}, each),
-			"snapshot": z.Snapshot(ctx, []string{"p@x", name + "@x"}, false, nil),
-			"short":    z.Snapshot(ctx, []string{"p@" + name + "@"}, false, nil),
+			"snapshot": z.Snapshot(ctx, []string{"p@x", name + "@x"}, nil),
+			"short":    z.Snapshot(ctx, []string{"p@" + name + "@"}, nil),
 			"destroy":  z.DestroySnapshots(ctx, name, []string{"x"}),
 			"set":      z.Set(ctx, name, map[string]string{"a:b": "c"}),
 			"inherit":  z.Inherit(ctx, "a:b", name),
@@ -250,10 +258,10 @@ func TestFitArgs(t *testing.T) {
 		t.Fatalf("%d of %d names fit", n, len(names))
 	}
 	z := &ZFS{Path: "/bin/true"}
-	if err := z.Snapshot(ctx, names[:n], false, nil); err != nil {
+	if err := z.Snapshot(ctx, names[:n], nil); err != nil {
 		t.Errorf("%d names: %v", n, err)
 	}
-	if err := z.Snapshot(ctx, names[:n+n/2], false, nil); err == nil {
+	if err := z.Snapshot(ctx, names[:n+n/2], nil); err == nil {
 		t.Errorf("half as many more fit, too")
 	}
 	t.Logf("%d names fit", n)
