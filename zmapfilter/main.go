@@ -27,7 +27,7 @@ func command(f *filter) *ffcli.Command {
 	fs := flag.NewFlagSet("zmapfilter", flag.ContinueOnError)
 	var s source
 	fs.Var(&s.rules, "r", "add a rule, `PATTERN=RESULT`; may be repeated")
-	fs.StringVar(&s.file, "f", "", "read rules from `file`, a dictionary of YAML")
+	fs.Var(&s.files, "f", "read rules from `file`, a dictionary of YAML; may be repeated")
 	fs.BoolVar(&f.mapping, "map", false, "print source, target and the rest of each line that is mapped")
 	fs.BoolVar(&f.inverting, "invert", false, "take targets and print target, source and the rest")
 	fs.BoolVar(&f.explaining, "explain", false, "print name, result and the deciding rule of every line")
@@ -35,7 +35,7 @@ func command(f *filter) *ffcli.Command {
 	fs.BoolVar(&f.quiet, "q", false, "print nothing and end at the first match")
 	return &ffcli.Command{
 		Name:       "zmapfilter",
-		ShortUsage: "zmapfilter [-0 -q] [-map | -invert | -explain] [-f file] [-r PATTERN=RESULT ...]",
+		ShortUsage: "zmapfilter [-0 -q] [-map | -invert | -explain] [-f file ...] [-r PATTERN=RESULT ...]",
 		ShortHelp:  "Filter or map lines by the dataset name in their first column.",
 		FlagSet:    fs,
 		Exec: func(_ context.Context, args []string) error {

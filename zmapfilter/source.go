@@ -14,7 +14,22 @@ import (
 // source is where the rules come from.
 type source struct {
 	rules ruleFlags
-	file  string
+	files fileFlags
+}
+
+// fileFlags collects the values of -f.
+type fileFlags []string
+
+// String is wanted by package flag.
+func (f *fileFlags) String() string { return "" }
+
+// Set takes the path of a file.
+func (f *fileFlags) Set(path string) error {
+	if path == "" {
+		return errors.New("an empty path")
+	}
+	*f = append(*f, path)
+	return nil
 }
 
 // ruleFlags collects the values of -r.
@@ -34,17 +49,18 @@ func (r *ruleFlags) Set(text string) error {
 	return nil
 }
 
-// parse joins the rules of the flags and of the file.
+// parse joins the rules of the flags and of the files.
 func (s *source) parse(isMap bool) (*mapfilter.Rules, error) {
-	rules := []mapfilter.Rule(s.rules)
-	var wrong error
-	switch {
-	case s.file != "":
-		read, err := readRules(s.file)
-		rules, wrong = append(read, rules...), err
-	case len(rules) == 0:
+	if len(s.files)+len(s.rules) == 0 {
 		return nil, cli.Usagef("no rules: give some with -r or -f")
 	}
+	var rules []mapfilter.Rule
+	var wrong error
+	for _, path := range s.files {
+		read, err := readRules(path)
+		rules, wrong = append(rules, read...), errors.Join(wrong, err)
+	}
+	rules = append(rules, s.rules...)
 	parsed, err := mapfilter.Parse(rules)
 	if wrong != nil || err != nil {
 		return nil, errors.Join(wrong, err)

@@ -72,6 +72,23 @@ func (rs *Rules) Overlap() (a, b *Rule, ok bool) {
 	return nil, nil, false
 }
 
+// Loop returns a target of the rules that is a source of theirs, too, or below
+// which there are some once it is filled, and where that would go.
+func (rs *Rules) Loop() (target, again string, ok bool) {
+	for _, r := range rs.all {
+		if r.kind != maps {
+			continue
+		}
+		if again, ok := rs.Map(r.target); ok {
+			return r.target, again, true
+		}
+		if next := rs.decideTree(r.target); r.tree && next != nil && next.kind == maps {
+			return r.target, next.apply(r.target), true
+		}
+	}
+	return "", "", false
+}
+
 // meet reports whether r and other, whose target is r's or above it, could
 // give the same target to two sources.
 func (rs *Rules) meet(r, other *rule) bool {

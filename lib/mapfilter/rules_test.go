@@ -215,3 +215,34 @@ func TestExplain(t *testing.T) {
 		}
 	}
 }
+
+// A file of rules is one document: what stands behind it would be lost.
+func TestSecondDocument(t *testing.T) {
+	for _, text := range []string{"\"a<\": ok\n---\n\"a/b<\": \"!\"\n", "{a: ok}\n---\n{b: [\n"} {
+		if rules, err := Read(strings.NewReader(text), "f"); err == nil {
+			t.Errorf("%q: %v", text, rules)
+		}
+	}
+}
+
+func TestLoop(t *testing.T) {
+	for _, c := range []struct {
+		rules         []Rule
+		target, again string
+	}{
+		{[]Rule{{Pattern: "a<", Result: "b"}, {Pattern: "b<", Result: "!"}}, "", ""},
+		{[]Rule{{Pattern: "a<", Result: "a/b"}, {Pattern: "a/b<", Result: "!"}}, "", ""},
+		{[]Rule{{Pattern: "a<", Result: "a/b"}}, "a/b", "a/b/b"},
+		{[]Rule{{Pattern: "a<", Result: "a/b"}, {Pattern: "a/b", Result: "!"}}, "a/b", "a/b/b"},
+		{[]Rule{{Pattern: "<", Result: "b"}, {Pattern: "b", Result: "!"}}, "b", "b/b"},
+		{[]Rule{{Pattern: "a", Result: "b/x"}, {Pattern: "b/x<", Result: "!"}}, "", ""},
+	} {
+		rules, err := Parse(c.rules)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if target, again, _ := rules.Loop(); target != c.target || again != c.again {
+			t.Errorf("%v: %q, %q", c.rules, target, again)
+		}
+	}
+}

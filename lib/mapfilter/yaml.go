@@ -1,6 +1,7 @@
 package mapfilter
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -116,12 +117,19 @@ func Read(r io.Reader, file string) ([]Rule, error) {
 
 // slow reads any form of YAML.
 func slow(text []byte, file string) ([]Rule, error) {
-	var doc yaml.Node
-	if err := yaml.Unmarshal(text, &doc); err != nil {
+	var doc, more yaml.Node
+	in := yaml.NewDecoder(bytes.NewReader(text))
+	switch err := in.Decode(&doc); {
+	case err == io.EOF:
+		return nil, &Error{Pos: Pos{File: file}, Problem: "no rules: the file is empty"}
+	case err != nil:
 		return nil, &Error{Pos: Pos{File: file}, Problem: err.Error()}
 	}
-	if doc.Kind == 0 {
-		return nil, &Error{Pos: Pos{File: file}, Problem: "no rules: the file is empty"}
+	switch err := in.Decode(&more); {
+	case err == nil:
+		return nil, &Error{Pos: Pos{file, more.Line, more.Column}, Problem: "a second document: rules are one"}
+	case err != io.EOF:
+		return nil, &Error{Pos: Pos{File: file}, Problem: err.Error()}
 	}
 	return nodes(doc.Content[0], file)
 }

@@ -52,6 +52,9 @@ func (z *ZFS) Get(ctx context.Context, o GetOptions) (map[string]map[string]Prop
 		if all[name] == nil {
 			all[name] = map[string]Property{}
 		}
+		if _, twice := all[name][p]; twice || !slices.Contains(o.Properties, p) {
+			return fmt.Errorf("zfs get: out of place, by a value with a line break: %q", line)
+		}
 		if value.Source != "-" || value.Value != "-" {
 			all[name][p] = value
 		}
@@ -94,22 +97,27 @@ func (z *ZFS) Datasets(ctx context.Context, roots []string, recursive bool, prop
 	if err := checkDatasets(roots...); err != nil {
 		return nil, err
 	}
-	args = append(args, strings.Join(append([]string{"type"}, properties...), ","))
+	columns := append([]string{"type"}, properties...)
+	args = append(args, strings.Join(columns, ","))
 	var all []Dataset
+	known := map[string]bool{}
+	next := 0 // of columns
 	err := z.lines(ctx, append(args, roots...), func(line string) error {
 		name, p, value, err := propertyLine(line)
 		if err != nil {
 			return err
 		}
-		if n := len(all); n == 0 || all[n-1].Name != name {
-			all = append(all, Dataset{Name: name, Properties: map[string]Property{}})
+		// A value with line breaks would otherwise speak for other datasets.
+		begins := next == 0
+		if p != columns[next] || begins && known[name] || !begins && all[len(all)-1].Name != name {
+			return fmt.Errorf("zfs get: out of place, by a value with a line break: %q", line)
 		}
-		d := &all[len(all)-1]
-		switch {
-		case p == "type":
-			d.Type = value.Value
-		case value.Source != "-" || value.Value != "-":
-			d.Properties[p] = value
+		next = (next + 1) % len(columns)
+		if begins {
+			known[name] = true
+			all = append(all, Dataset{Name: name, Type: value.Value, Properties: map[string]Property{}})
+		} else if value.Source != "-" || value.Value != "-" {
+			all[len(all)-1].Properties[p] = value
 		}
 		return nil
 	})

@@ -173,6 +173,24 @@ func TestVersions(t *testing.T) {
 	}
 }
 
+// A value with line breaks, as a stream may bring one, speaks for no other
+// dataset.
+func TestPropertyLines(t *testing.T) {
+	for _, lines := range []string{
+		`p\ttype\tfilesystem\t-\np\torg:a\ton\tlocal\nq\torg:a\ton\tlocal\nq\ttype\tfilesystem\t-\nq\torg:a\t-\t-\n`,
+		`p\ttype\tfilesystem\t-\np\torg:a\ton\tlocal\nq\ttype\tfilesystem\t-\nq\torg:a\ton\tlocal\nq\ttype\tfilesystem\t-\nq\torg:a\t-\t-\n`,
+		`p\ttype\tfilesystem\t-\nq\torg:a\ton\tlocal\n`,
+	} {
+		z, _ := fake(t, "printf '"+lines+"'")
+		if got, err := z.Datasets(ctx, nil, true, "org:a"); err == nil {
+			t.Errorf("%q: %v", lines, got)
+		}
+		if got, err := z.Get(ctx, GetOptions{Properties: []string{"org:a"}}); err == nil {
+			t.Errorf("%q: %v", lines, got)
+		}
+	}
+}
+
 func TestProperties(t *testing.T) {
 	z, args := fake(t, `printf 'p\ttype\tfilesystem\t-\np\torg:a\tx\ty\tlocal\np/v\ttype\tvolume\t-\np/v\torg:a\t-\t-\n'`)
 	got, err := z.Datasets(ctx, []string{"p"}, true, "org:a")
@@ -186,7 +204,7 @@ func TestProperties(t *testing.T) {
 	if diff := cmp.Diff(strings.Fields("get -Hp -o name,property,value,source -t filesystem,volume -r type,org:a p"), args()); diff != "" {
 		t.Error(diff)
 	}
-	all, err := z.Get(ctx, GetOptions{Properties: []string{"org:a"}, Names: []string{"p", "p/v@x"}})
+	all, err := z.Get(ctx, GetOptions{Properties: []string{"type", "org:a"}, Names: []string{"p", "p/v@x"}})
 	if err != nil || all["p"]["org:a"].Value != "x\ty" || len(all["p/v"]) != 1 {
 		t.Errorf("%v, %v", all, err)
 	}

@@ -33,7 +33,7 @@ func (d *decoder) wrong(n *yaml.Node, format string, args ...any) {
 }
 
 func (d *decoder) wrongAt(at place, format string, args ...any) {
-	if len(d.problems) > maxProblems {
+	if len(d.problems) >= maxProblems {
 		d.more++
 		return
 	}

@@ -81,7 +81,10 @@ func TestDefaults(t *testing.T) {
 func TestWarnings(t *testing.T) {
 	c := parseText(t, `jobs:
 - {name: a, type: pull, connect: {type: ssh+stdinserver, host: h}, mapping: {"x<": t/a, "y<": t/a/b}}
-- {name: b, type: source, interval: 1h, serve: {type: stdinserver, client_identity: c}, datasets: {"<": "!"}}`)
+- {name: b, type: source, interval: 1h, serve: {type: stdinserver, client_identity: c}, datasets: {"<": "!"}}
+- {name: often, type: autosnap, interval: 1h, datasets: {"p/a<": ok}, snapshot_prefix: z_, keep: [{type: last_n, count: 2}]}
+- {name: daily, type: autosnap, interval: 24h, datasets: {"p<": ok}, snapshot_prefix: z_daily_}
+- {name: elsewhere, type: autosnap, interval: 24h, datasets: {"q<": ok}, snapshot_prefix: z_daily_}`)
 	var got []string
 	for _, w := range c.Warnings {
 		got = append(got, w.Error())
@@ -90,6 +93,7 @@ func TestWarnings(t *testing.T) {
 		`f:2:68: job "a": mapping: rules "x<=t/a" and "y<=t/a/b" could bring two datasets to one target`,
 		`f:3:3: job "b": without snapshot_prefix the job takes no snapshots of its own`,
 		`f:3:89: job "b": datasets: no rule lets anything take part`,
+		`f:4:92: job "often": its policy is also about the snapshots of job "daily", whose prefix "z_daily_" begins with "z_"`,
 	}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)

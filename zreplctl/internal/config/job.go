@@ -12,9 +12,12 @@ import (
 	"github.com/zrepl-tools/zrepl-tools/lib/identity"
 )
 
+// maxJobs bounds the pairs of jobs that are compared.
+const maxJobs = 1000
+
 func (d *decoder) config(root *yaml.Node, defaults Global) *Config {
 	c := &Config{Path: d.file, Global: defaults}
-	seen := false
+	seen, full := false, false
 	d.dict(root, "configuration", []string{"global", "jobs"}, func(key string, k, v *yaml.Node) {
 		if key == "global" {
 			d.global(v, &c.Global)
@@ -22,6 +25,13 @@ func (d *decoder) config(root *yaml.Node, defaults Global) *Config {
 		}
 		seen = true
 		d.list(v, "jobs", func(n *yaml.Node) {
+			if len(c.Jobs) == maxJobs {
+				if !full {
+					d.wrong(n, "jobs: more than %d", maxJobs)
+				}
+				full = true
+				return
+			}
 			if j := d.job(n, len(c.Jobs)+1); j != nil {
 				c.Jobs = append(c.Jobs, j)
 			}

@@ -119,10 +119,11 @@ func (p *parser) split(name []byte) int {
 	return len(name)
 }
 
-// checkShort is dataset.CheckShort without making a string of what is legal.
+// checkShort is dataset.CheckShort without making a string of what is mostly
+// there: a legal name without a blank.
 func checkShort(short []byte) error {
 	for _, c := range short {
-		if c <= ' ' || c >= 0x7f || c == '/' || c == '@' || c == '#' || c == '%' {
+		if !plain[c] {
 			return dataset.CheckShort(string(short))
 		}
 	}
@@ -131,6 +132,14 @@ func checkShort(short []byte) error {
 	}
 	return nil
 }
+
+// plain are the bytes of most names.
+var plain = func() (t [256]bool) {
+	for _, c := range []byte("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.:") {
+		t[c] = true
+	}
+	return t
+}()
 
 func (p *parser) start(ds string) error {
 	p.flush()

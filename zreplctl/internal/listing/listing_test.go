@@ -93,3 +93,17 @@ func FuzzReadState(f *testing.F) {
 		}
 	})
 }
+
+// A name is legal here exactly if it is anywhere.
+func TestNames(t *testing.T) {
+	for c := 1; c < 256; c++ {
+		if c == '\t' || c == '\n' {
+			continue
+		}
+		name := "a" + string([]byte{byte(c)})
+		_, err := Read(strings.NewReader("tank@"+name+"\t1\t1\n"), "f")
+		if (err == nil) != (dataset.CheckShort(name) == nil) {
+			t.Errorf("%q: %v", name, err)
+		}
+	}
+}
