@@ -138,12 +138,14 @@ func (g *globals) arguments(command string, args []string) []candidate {
 func wordFor(command string, j *config.Job) string {
 	fits := false
 	switch command {
-	case "show", "plan", "abandon", "holds":
+	case "show", "holds":
 		fits = true
+	case "plan", "abandon":
+		fits = j.Replicates()
 	case "autosnap":
 		fits = j.Snapshots()
 	case "prune":
-		fits = j.Prune != nil || j.PruneLHS != nil || j.PruneRHS != nil
+		fits = j.Prunes()
 	case "serve":
 		if j.Serve != nil {
 			return j.Serve.ClientIdentity

@@ -2,7 +2,6 @@ package main
 
 import (
 	"flag"
-	"fmt"
 	"io"
 	"os"
 
@@ -62,11 +61,4 @@ func (g *globals) job(name string) (*config.Config, *config.Job, error) {
 		return nil, nil, cli.WithStatus(cli.Usage, err)
 	}
 	return c, j, nil
-}
-
-// say prints a line of talk where -v asks for it.
-func (g *globals) say(format string, args ...any) {
-	if g.verbose {
-		fmt.Fprintf(g.stderr, "zreplctl: "+format+"\n", args...)
-	}
 }

@@ -47,7 +47,7 @@ func (g *globals) holds(ctx context.Context, c *config.Config, name string, rele
 		return cli.Cannot("list", "holds", err)
 	}
 	if release && slices.ContainsFunc(c.Jobs, func(j *config.Job) bool { return j.Name == name }) {
-		done, err := job.Meddle(c.Global.RunDir, name)
+		done, err := job.Meddle(ctx, c.Global.RunDir, name)
 		if errors.Is(err, job.ErrRunning) {
 			return cli.WithStatus(cli.TryLater, cli.Cannot("release the holds of", name, err))
 		}

@@ -41,7 +41,7 @@ func (g *globals) plan(ctx context.Context, name string, asJSON bool) error {
 	if err != nil {
 		return err
 	}
-	r := &job.Run{Global: c.Global, Job: j, Programs: programs, Say: g.teller(j)}
+	r := &job.Run{Global: c.Global, Job: j, Programs: programs, Say: g.say(j)}
 	results, err := r.Plan(ctx)
 	if err != nil {
 		return planError(name, err)

@@ -14,7 +14,7 @@ func pruneCommand(g *globals) *ffcli.Command {
 	return g.upkeepCommand("prune", "prune",
 		"Destroy the snapshots that a job's policy lets go, and print their names.",
 		func(j *config.Job) error {
-			if !upkeep.Prunes(j) {
+			if !j.Prunes() {
 				return errors.New("it has no retention policy")
 			}
 			return nil

@@ -18,7 +18,6 @@ import (
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/config"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/control"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/job"
-	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/upkeep"
 )
 
 func pullCommand(g *globals) *ffcli.Command {
@@ -103,7 +102,7 @@ func (g *globals) runJob(ctx context.Context, r *job.Run, skip map[string]bool) 
 	}
 	r.Programs.Daemon = os.Getenv(control.ChildEnv) != ""
 	r.NoReplication = skip["replicate"]
-	r.Say = g.teller(j)
+	r.Say = g.say(j)
 	u, err := g.upkeep(j)
 	if err != nil {
 		return err
@@ -111,21 +110,20 @@ func (g *globals) runJob(ctx context.Context, r *job.Run, skip map[string]bool) 
 	if j.Snapshots() && !skip["snapshot"] {
 		r.Before = u.Snapshot
 	}
-	if upkeep.Prunes(j) && !skip["prune"] {
+	if j.Prunes() && !skip["prune"] {
 		r.After = u.Prune
 	}
 	return runError(j, r.Do(ctx))
 }
 
-// teller returns what tells a person of something in a job that is no error.
-func (g *globals) teller(j *config.Job) func(string) {
+// say returns what tells a person of something in a job that is no error.
+func (g *globals) say(j *config.Job) func(string) {
 	return func(text string) { fmt.Fprintf(g.stderr, "zreplctl: %s: %s\n", j.Name, text) }
 }
 
 // replicates refuses what only a job that replicates by itself can do.
 func replicates(verb string, j *config.Job) error {
-	switch j.Type {
-	case config.Pull, config.Push, config.Local:
+	if j.Replicates() {
 		return nil
 	}
 	return cli.WithStatus(cli.Usage, cli.Cannot(verb, j.Name, fmt.Errorf("a job of type %s replicates nothing by itself", j.Type)))

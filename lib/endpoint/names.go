@@ -16,7 +16,6 @@ import (
 	"strings"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
-	"github.com/zrepl-tools/zrepl-tools/lib/identity"
 )
 
 // User properties on a receiver's datasets.
@@ -66,6 +65,3 @@ func allowed(f Filter, name string) error {
 	}
 	return nil
 }
-
-// CheckID reports whether id can be part of a tag.
-func CheckID(id string) error { return identity.Check(id) }

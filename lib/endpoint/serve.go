@@ -7,6 +7,7 @@ import (
 	"iter"
 	"os"
 
+	"github.com/zrepl-tools/zrepl-tools/lib/identity"
 	"github.com/zrepl-tools/zrepl-tools/lib/rpc"
 	"github.com/zrepl-tools/zrepl-tools/lib/transfer"
 )
@@ -34,7 +35,7 @@ func (v *Service) register(s *rpc.Server, role string) {
 		if in.Protocol != transfer.Protocol {
 			return transfer.Welcome{}, fmt.Errorf("client speaks protocol %d, this server %d", in.Protocol, transfer.Protocol)
 		}
-		if err := CheckID(in.Run); err != nil && in.Run != "" {
+		if err := identity.Check(in.Run); err != nil && in.Run != "" {
 			return transfer.Welcome{}, fmt.Errorf("bad run id: %w", err)
 		}
 		if v.Hello != nil && !v.greeted && in.Run != "" {

@@ -14,7 +14,7 @@ import (
 // concurrent use.
 //
 // Take a dataset with Next, carry out its first remaining step (Step), then
-// say so with Done, Replace or Fail; in between it is not handed out again.
+// say so with Done or Fail; in between it is not handed out again.
 type Queue struct {
 	nodes []node
 	ready readyHeap
@@ -95,10 +95,6 @@ func (q *Queue) Next() (i int, ok bool) {
 // Step returns the first remaining step of dataset i, which must have one.
 func (q *Queue) Step(i int) Step { return q.nodes[i].steps[0] }
 
-// Steps returns the remaining steps of dataset i, with those that are being
-// carried out.
-func (q *Queue) Steps(i int) []Step { return q.nodes[i].steps }
-
 // Empty reports whether no dataset has a step left.
 func (q *Queue) Empty() bool { return q.open == 0 }
 
@@ -106,18 +102,11 @@ func (q *Queue) Empty() bool { return q.open == 0 }
 // its place again with its next step, and where the step was its initial one,
 // what stands below may start.
 func (q *Queue) Done(i int) {
-	if n := &q.nodes[i]; !n.dead { // what stands above may have failed meanwhile
-		q.Replace(i, n.steps[1:])
-	}
-}
-
-// Replace says that a step of i succeeded, as Done, and that what is left is
-// these steps, planned again.
-func (q *Queue) Replace(i int, left []Step) {
 	n := &q.nodes[i]
-	if n.dead {
+	if n.dead { // what stands above may have failed meanwhile
 		return
 	}
+	left := n.steps[1:]
 	n.steps = left
 	waited := n.waiting
 	n.waiting = len(left) > 0 && left[0].Initial()

@@ -1,6 +1,7 @@
 package replicate
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -49,7 +50,7 @@ func newHolder(r *round) *holder {
 		}
 	}
 	slices.SortStableFunc(h.order, func(a, b int) int {
-		return int(int64(first(r.results[a].Steps)) - int64(first(r.results[b].Steps)))
+		return cmp.Compare(first(r.results[a].Steps), first(r.results[b].Steps))
 	})
 	return h
 }

@@ -201,9 +201,3 @@ type Uses struct {
 	Surely []string `json:"surely,omitempty"`
 	Likely []string `json:"likely,omitempty"`
 }
-
-// Since asks how much was written to a dataset since one of its snapshots.
-type Since struct {
-	Dataset string `json:"dataset"`
-	Name    string `json:"name"`
-}

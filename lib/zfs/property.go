@@ -19,8 +19,6 @@ type Property struct {
 type GetOptions struct {
 	Properties []string
 	Names      []string // datasets or versions; none: everything there is
-	Types      []string // none: all that the names cover
-	Recursive  bool
 }
 
 // Get runs one zfs get -Hp and returns the properties by object and name. A
@@ -28,12 +26,6 @@ type GetOptions struct {
 // break can't be told from two lines and are an error.
 func (z *ZFS) Get(ctx context.Context, o GetOptions) (map[string]map[string]Property, error) {
 	args := []string{"get", "-Hp", "-o", "name,property,value,source"}
-	if o.Recursive {
-		args = append(args, "-r")
-	}
-	if len(o.Types) > 0 {
-		args = append(args, "-t", strings.Join(o.Types, ","))
-	}
 	for _, p := range o.Properties {
 		if err := checkProperty(p); err != nil {
 			return nil, err
@@ -122,19 +114,6 @@ func (z *ZFS) Datasets(ctx context.Context, roots []string, recursive bool, prop
 		return nil
 	})
 	return all, err
-}
-
-// Set sets properties of one object, all of them or none.
-func (z *ZFS) Set(ctx context.Context, name string, props map[string]string) error {
-	if err := checkAny(name); err != nil {
-		return err
-	}
-	set, err := assignments("", props)
-	if err != nil || len(set) == 0 {
-		return err
-	}
-	_, err = z.output(ctx, append(append([]string{"set"}, set...), name)...)
-	return err
 }
 
 // Inherit clears a local property of one object, so that its parent's or the

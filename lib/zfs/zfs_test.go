@@ -120,7 +120,6 @@ func TestBadNamesStayHere(t *testing.T) {
 			"snapshot": z.Snapshot(ctx, []string{"p@x", name + "@x"}, nil),
 			"short":    z.Snapshot(ctx, []string{"p@" + name + "@"}, nil),
 			"destroy":  z.DestroySnapshots(ctx, name, []string{"x"}),
-			"set":      z.Set(ctx, name, map[string]string{"a:b": "c"}),
 			"inherit":  z.Inherit(ctx, "a:b", name),
 			"create":   z.Create(ctx, name, nil),
 		}
@@ -140,12 +139,12 @@ func TestBadNamesStayHere(t *testing.T) {
 		}
 	}
 	for _, p := range []string{"", "-o", "a=b", "a b", "a\n", strings.Repeat("a", 257)} {
-		if err := z.Set(ctx, "p", map[string]string{p: "v"}); err == nil {
-			t.Errorf("set takes the property %q", p)
+		if err := z.Create(ctx, "p", map[string]string{p: "v"}); err == nil {
+			t.Errorf("create takes the property %q", p)
 		}
 	}
-	if err := z.Set(ctx, "p", map[string]string{"a:b": "c\nd"}); err == nil {
-		t.Error("set takes a value with a line break")
+	if err := z.Create(ctx, "p", map[string]string{"a:b": "c\nd"}); err == nil {
+		t.Error("create takes a value with a line break")
 	}
 	if got := args(); len(got) != 2 || got[0] != "destroy" || got[1] != "p@x,-" {
 		t.Errorf("zfs was called: %q", got)
@@ -212,13 +211,10 @@ func TestProperties(t *testing.T) {
 	if err := z.Create(ctx, "p/new", map[string]string{"mountpoint": "none", "canmount": "off"}); err != nil {
 		t.Error(err)
 	}
-	if err := z.Set(ctx, "p/new", map[string]string{"b:c": "2", "a:c": "1"}); err != nil {
-		t.Error(err)
-	}
 	if err := z.Inherit(ctx, "b:c", "p/new"); err != nil {
 		t.Error(err)
 	}
-	if diff := cmp.Diff(strings.Fields("create -u -o canmount=off -o mountpoint=none p/new set a:c=1 b:c=2 p/new inherit b:c p/new"), args()); diff != "" {
+	if diff := cmp.Diff(strings.Fields("create -u -o canmount=off -o mountpoint=none p/new inherit b:c p/new"), args()); diff != "" {
 		t.Error(diff)
 	}
 }

@@ -92,7 +92,7 @@ func (d *decoder) checkJob(j *Job) {
 	if j.SnapshotPrefix == "" && (j.Type == Source || j.Type == Push || j.Type == Local) && j.Interval > 0 {
 		d.warnAt(j.at[""], "%s: without snapshot_prefix the job takes no snapshots of its own", what)
 	}
-	if j.SnapshotPrefix == "" && (j.Prune != nil || j.PruneLHS != nil || j.PruneRHS != nil) {
+	if j.SnapshotPrefix == "" && j.Prunes() {
 		d.wrongAt(j.firstKey("prune", "keep", "prune_lhs", "prune_rhs"), "%s: without snapshot_prefix a policy would be about every snapshot: name the prefix", what)
 	}
 	if j.Type == Prune && !j.says("prune") && !j.says("keep") {

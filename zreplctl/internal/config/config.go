@@ -176,9 +176,11 @@ func (j *Job) Snapshots() bool {
 	return (j.Sends() || j.Type == Autosnap) && j.SnapshotPrefix != ""
 }
 
-// Active reports whether a run of the job does something by itself; a
-// push-sink only waits for its client, unless it prunes.
-func (j *Job) Active() bool { return j.Type != PushSink || j.Prune != nil }
+// Replicates reports whether a run of the job replicates: it has both ends.
+func (j *Job) Replicates() bool { return j.Type == Pull || j.Type == Push || j.Type == Local }
+
+// Prunes reports whether the job has a policy at all.
+func (j *Job) Prunes() bool { return j.Prune != nil || j.PruneLHS != nil || j.PruneRHS != nil }
 
 // ID is what names this job's protection on a sender: the client's identity
 // where it serves one, otherwise the job's name.

@@ -13,6 +13,7 @@ import (
 	"iter"
 	"net"
 	"os"
+	"sync"
 	"syscall"
 	"time"
 
@@ -132,7 +133,12 @@ type Listener interface {
 
 // Serve answers calls at a socket until ctx is cancelled. It closes l.
 func Serve(ctx context.Context, l Listener, d Daemon) error {
+	var served sync.WaitGroup
+	defer served.Wait()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
 	defer context.AfterFunc(ctx, func() { l.Close() })()
+	defer l.Close()
 	for {
 		conn, err := l.AcceptUnix()
 		switch {
@@ -144,7 +150,7 @@ func Serve(ctx context.Context, l Listener, d Daemon) error {
 		case err != nil:
 			return err
 		}
-		go serveOne(ctx, conn, d)
+		served.Go(func() { serveOne(ctx, conn, d) })
 	}
 }
 

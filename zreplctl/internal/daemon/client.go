@@ -41,10 +41,11 @@ type client struct {
 
 // connection is one served connection.
 type connection struct {
-	process *child.Process
-	since   time.Time
-	run     string // the client's, once serve has told it
-	call    string
+	process  *child.Process // nil: not known yet
+	unwanted bool
+	since    time.Time
+	run      string // the client's, once serve has told it
+	call     string
 }
 
 func newClient(d *daemon, j *config.Job, l *transport.Listener) *client {
@@ -126,6 +127,9 @@ func (c *client) serve(ctx context.Context, p *transport.Passed) error {
 	p.CloseFiles()
 	c.mu.Lock()
 	conn.process = process
+	if conn.unwanted {
+		conn.end()
+	}
 	c.mu.Unlock()
 	select {
 	case <-process.Done():
@@ -204,8 +208,10 @@ func (c *client) newRun(conn *connection) {
 	}
 }
 
-// end signals the server, which ends its children.
+// end signals the server, which ends its children, or has that done as soon as
+// it is known.
 func (c *connection) end() {
+	c.unwanted = true
 	if c.process != nil {
 		c.process.Signal(syscall.SIGTERM)
 	}

@@ -47,8 +47,7 @@ func newJob(d *daemon, c *config.Job) *job {
 
 // stepsOf says which subcommands a run of a job is made of.
 func stepsOf(c *config.Job) (steps []string) {
-	switch c.Type {
-	case config.Pull, config.Push, config.Local:
+	if c.Replicates() {
 		return []string{string(c.Type)}
 	}
 	if c.Snapshots() {
@@ -58,11 +57,6 @@ func stepsOf(c *config.Job) (steps []string) {
 		steps = append(steps, "prune")
 	}
 	return steps
-}
-
-// replicates tells which subcommands have progress and parts to leave out.
-func replicates(step string) bool {
-	return step == string(config.Pull) || step == string(config.Push) || step == string(config.Local)
 }
 
 // run makes one run: all steps, also behind one that did not do all of its
@@ -104,7 +98,7 @@ func (j *job) run(ctx context.Context, f *followed) {
 
 // runStep runs one subcommand as a child.
 func (j *job) runStep(ctx context.Context, step string, f *followed) (status int, reason string) {
-	seen, err := newReport(maxReport, j.told)
+	seen, err := newReport(maxReport, func(line []byte) { j.told(f, line) })
 	if err != nil {
 		return 75, err.Error()
 	}
@@ -114,7 +108,7 @@ func (j *job) runStep(ctx context.Context, step string, f *followed) (status int
 		return 75, err.Error()
 	}
 	args := append([]string{j.d.Program, step, j.c.Name}, j.d.common()...)
-	if replicates(step) {
+	if j.c.Replicates() { // it has progress, and parts to leave out
 		args = append(args, "-progress-fd", "3")
 		if f.ask.Skip != "" {
 			args = append(args, "-skip", f.ask.Skip)
@@ -161,19 +155,22 @@ func errorsIn(stderr string) string {
 	return child.Clean(strings.Join(said, ""), 1000)
 }
 
-// told takes a line of a step's progress.
-func (j *job) told(line []byte) {
+// told takes a line of progress of the run that f follows, unless that is over.
+func (j *job) told(f *followed, line []byte) {
 	var s progress.Snapshot
 	if json.Unmarshal(line, &s) != nil {
 		return
 	}
 	j.mu.Lock()
-	j.progress = &s
-	f := j.follow
-	j.mu.Unlock()
-	if f != nil {
-		f.add(control.Event{Progress: &s})
+	over := j.follow != f
+	if !over {
+		j.progress = &s
 	}
+	j.mu.Unlock()
+	if over {
+		return
+	}
+	f.add(control.Event{Progress: &s})
 	j.d.changed.ring()
 }
 
@@ -272,6 +269,8 @@ func (d *daemon) Run(ctx context.Context, r control.Request) (iter.Seq[control.E
 			return f.events(ctx), nil
 		case <-time.After(busyAfter):
 			return nil, control.ErrBusy
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
 		}
 	}
 	return nil, control.ErrNoJob

@@ -1,6 +1,7 @@
 package job
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -20,29 +21,33 @@ const leftoverGrace = 10 * time.Second
 // lock takes the lock of a job. Programs that move a stream inherit the file,
 // so that the lock is free only when the last of them has ended: where the
 // run itself is gone already, that is waited for.
-func lock(rundir, name string) (*os.File, error) {
+func lock(ctx context.Context, rundir, name string) (*os.File, error) {
 	f, err := openState(rundir, name+".lock")
 	if err != nil {
 		return nil, err
 	}
-	for end := time.Now().Add(leftoverGrace); ; time.Sleep(50 * time.Millisecond) {
-		err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
-		if !errors.Is(err, syscall.EWOULDBLOCK) {
-			break
+	err = poll(ctx, leftoverGrace, func() (bool, error) {
+		err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+		switch {
+		case err == nil:
+			return true, own(f)
+		case !errors.Is(err, syscall.EWOULDBLOCK):
+			return false, err
+		case ownerLives(f):
+			return false, errPatience
 		}
-		if ownerLives(f) || time.Now().After(end) {
-			f.Close()
-			return nil, ErrRunning
-		}
+		return false, nil
+	})
+	switch {
+	case err == nil:
+		return f, nil
+	case errors.Is(err, errPatience):
+		err = ErrRunning
+	case ctx.Err() == nil:
+		err = fmt.Errorf("cannot lock %q: %w", f.Name(), err)
 	}
-	if err == nil {
-		err = own(f)
-	}
-	if err != nil {
-		f.Close()
-		return nil, fmt.Errorf("cannot lock %q: %w", f.Name(), err)
-	}
-	return f, nil
+	f.Close()
+	return nil, err
 }
 
 // own writes into the lock whose it is.

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/progress"
-	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/config"
 )
 
 // Record is the outcome of a job's last run: what the exit status, the status
@@ -51,7 +50,7 @@ func (r *Run) partly(rec *Record) *Record {
 	switch {
 	case err != nil || old.Type != rec.Type:
 		return rec
-	case r.Job.Type == config.Pull || r.Job.Type == config.Push || r.Job.Type == config.Local:
+	case r.Job.Replicates():
 		return old
 	}
 	rec.Failed = old.Failed

@@ -42,7 +42,7 @@ type Run struct {
 // Do runs the job. The error is ErrRunning, or a *DatasetsError where only
 // some datasets failed, or says why nothing could be done.
 func (r *Run) Do(ctx context.Context) (err error) {
-	file, err := lock(r.Global.RunDir, r.Job.Name)
+	file, err := lock(ctx, r.Global.RunDir, r.Job.Name)
 	if err != nil {
 		return err
 	}
@@ -154,7 +154,7 @@ func (e *DatasetsError) Each() []error {
 // Abandon lets go of all that the job protects on both sides. See
 // replicate.Job.Abandon.
 func (r *Run) Abandon(ctx context.Context, dry bool) ([]replicate.Left, error) {
-	done, err := Meddle(r.Global.RunDir, r.Job.Name)
+	done, err := Meddle(ctx, r.Global.RunDir, r.Job.Name)
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,7 @@
 package job
 
 import (
+	"context"
 	"errors"
 	"io/fs"
 	"os"
@@ -20,8 +21,8 @@ const trust = 24 * time.Hour
 // Meddle keeps runs of a job away until done is called, and has the next one
 // look at all that is held, since somebody else changes that. The error is
 // ErrRunning while a run is going on.
-func Meddle(rundir, job string) (done func(), err error) {
-	file, err := lock(rundir, job)
+func Meddle(ctx context.Context, rundir, job string) (done func(), err error) {
+	file, err := lock(ctx, rundir, job)
 	if err != nil {
 		return nil, err
 	}

@@ -87,9 +87,6 @@ func (u *Upkeep) source() *mapfilter.Rules {
 	return u.Job.Datasets
 }
 
-// Prunes reports whether the job has a policy at all.
-func Prunes(j *config.Job) bool { return j.Prune != nil || j.PruneLHS != nil || j.PruneRHS != nil }
-
 // Snapshot takes a snapshot of every dataset that the job's rules pass.
 func (u *Upkeep) Snapshot(ctx context.Context) error {
 	rules := u.source()
