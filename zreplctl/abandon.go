@@ -2,12 +2,14 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 
 	"github.com/peterbourgon/ff/v3/ffcli"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/cli"
+	"github.com/zrepl-tools/zrepl-tools/lib/transfer"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/job"
 )
 
@@ -34,7 +36,7 @@ func (g *globals) abandon(ctx context.Context, name string, dry bool) error {
 		return err
 	}
 	if err := replicates("abandon job", j); err != nil {
-		return err
+		return cli.Hint(err, "zreplctl holds -release %s lets go of what is held here for its client", name)
 	}
 	r := &job.Run{Global: c.Global, Job: j}
 	if r.Programs, err = findPrograms(); err != nil {
@@ -49,6 +51,9 @@ func (g *globals) abandon(ctx context.Context, name string, dry bool) error {
 		if _, err := fmt.Fprintf(g.stdout, "%s\t%s\n", l.Name, side); err != nil {
 			return cli.Quiet(err)
 		}
+	}
+	if link := (*transfer.LinkError)(nil); errors.As(err, &link) {
+		return cli.Hint(runError(j, err), "where the other side is gone for good, zreplctl holds -release %s lets go of what is held here", name)
 	}
 	if err != nil {
 		return runError(j, err)

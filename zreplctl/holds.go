@@ -18,10 +18,11 @@ import (
 
 func holdsCommand(g *globals) *ffcli.Command {
 	fs := g.flags("holds")
-	release := fs.Bool("release", false, "let go of them: of the job's, or without a job of those that belong to none")
+	release := fs.Bool("release", false, "let go of them, and list those: the job's, or without a job those that belong to none here")
+	dry := fs.Bool("n", false, "with -release, only list what would be let go")
 	return &ffcli.Command{
 		Name:       "holds",
-		ShortUsage: "zreplctl holds [-release] [flags] [job]",
+		ShortUsage: "zreplctl holds [-release [-n]] [flags] [job]",
 		ShortHelp:  "List the holds and cursor bookmarks of replication on this host: name, tag, job.",
 		FlagSet:    fs,
 		Exec: func(ctx context.Context, args []string) error {
@@ -32,12 +33,15 @@ func holdsCommand(g *globals) *ffcli.Command {
 			if err != nil {
 				return err
 			}
-			return g.holds(ctx, c, strings.Join(args, ""), *release)
+			if *dry && !*release {
+				return cli.Usagef("-n is for -release")
+			}
+			return g.holds(ctx, c, strings.Join(args, ""), *release, *dry)
 		},
 	}
 }
 
-func (g *globals) holds(ctx context.Context, c *config.Config, name string, release bool) error {
+func (g *globals) holds(ctx context.Context, c *config.Config, name string, release, dry bool) error {
 	z, err := zfs.Find()
 	if err != nil {
 		return err
@@ -46,7 +50,7 @@ func (g *globals) holds(ctx context.Context, c *config.Config, name string, rele
 	if err != nil {
 		return cli.Cannot("list", "holds", err)
 	}
-	if release && slices.ContainsFunc(c.Jobs, func(j *config.Job) bool { return j.Name == name }) {
+	if release && !dry && slices.ContainsFunc(c.Jobs, func(j *config.Job) bool { return j.Name == name }) {
 		done, err := job.Meddle(ctx, c.Global.RunDir, name)
 		if errors.Is(err, job.ErrRunning) {
 			return cli.WithStatus(cli.TryLater, cli.Cannot("release the holds of", name, err))
@@ -63,16 +67,20 @@ func (g *globals) holds(ctx context.Context, c *config.Config, name string, rele
 		if name != "" && owner != name && (owner != "" || !tagOf(p.Tag, name)) {
 			continue
 		}
+		if release && name == "" && owner != "" {
+			continue
+		}
+		if release && !dry {
+			if err := endpoint.Unprotect(ctx, z, p); err != nil {
+				bad = errors.Join(bad, cli.Cannot("release", p.Name, err))
+				continue
+			}
+		}
 		if owner == "" {
 			owner = "-"
 		}
 		if _, err := fmt.Fprintf(g.stdout, "%s\t%s\t%s\n", p.Name, p.Tag, owner); err != nil {
 			return cli.Quiet(err)
-		}
-		if release && (name != "" || owner == "-") {
-			if err := endpoint.Unprotect(ctx, z, p); err != nil {
-				bad = errors.Join(bad, cli.Cannot("release", p.Name, err))
-			}
 		}
 	}
 	return bad

@@ -158,14 +158,18 @@ func (f *first) write(ctx context.Context, g *globals) error {
 	}
 	path := filepath.Join(f.dir, "zreplctl.yml")
 	if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
+		if _, err := os.Lstat(f.key() + ".pub"); f.connects() && err == nil {
+			if err := f.tellKey(g); err != nil {
+				return err
+			}
+		}
 		return cli.Hint(cli.Cannot("write configuration", path, fs.ErrExist), "init never overwrites: name another place with -dir, or look at it with -n")
 	}
 	if err := os.MkdirAll(f.dir, 0o755); err != nil {
 		return cli.Cannot("make directory", f.dir, pathCause(err))
 	}
-	line := ""
 	if f.connects() {
-		if line, err = f.makeKey(ctx, g); err != nil {
+		if err := f.makeKey(ctx, g); err != nil {
 			return err
 		}
 	}
@@ -173,11 +177,10 @@ func (f *first) write(ctx context.Context, g *globals) error {
 		return cli.Cannot("write configuration", path, pathCause(err))
 	}
 	fmt.Fprintf(g.stderr, "zreplctl: wrote %s\n", path)
-	if line != "" {
-		fmt.Fprintf(g.stderr, "zreplctl: add this line to ~%s/.ssh/authorized_keys on %s:\n", f.user, f.peer)
-		_, err = fmt.Fprintln(g.stdout, line)
+	if !f.connects() {
+		return nil
 	}
-	return cli.Quiet(err)
+	return f.tellKey(g)
 }
 
 // writeNew writes a file whole or not at all, and never over another.

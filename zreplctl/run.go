@@ -166,7 +166,12 @@ func runError(j *config.Job, err error) error {
 var hints = map[plan.Reason]string{
 	plan.KeyNotLoaded:   "load the key on the receiver: zfs load-key",
 	plan.FeatureMissing: "enable it in the receiving pool: zpool set feature@NAME=enabled POOL",
+	plan.Modified:       whatToLose,
+	plan.Diverged:       whatToLose,
+	plan.Unrelated:      "to begin anew, keep the old one under another name: zfs rename TARGET TARGET.old",
 }
+
+const whatToLose = "zrepl-recovery(7) says how to go on from the common snapshot, and what is lost then"
 
 func hint(d *job.DatasetError) string {
 	if d.Reason == "" && strings.Contains(d.Error(), "permission denied") {

@@ -133,8 +133,8 @@ func (p *statusPrinter) complete(s *control.Status) {
 				j.State = control.Failed
 			}
 		}
-		if j.Success == nil && record.OK {
-			j.Success = &record.Ended
+		if j.Success == nil {
+			j.Success = record.Success
 		}
 		if j.Progress == nil {
 			j.Progress = &progress.Snapshot{Started: record.Started, Bytes: record.Bytes, Datasets: record.Datasets}
@@ -154,12 +154,20 @@ func writeJob(b *strings.Builder, j control.Job, now time.Time) {
 				name = d.Source + " > " + d.Target
 			}
 			line(b, j.Name, "dataset", name, string(d.State), fmt.Sprintf("%d/%d steps", d.Done, d.Steps),
-				strconv.FormatUint(d.Bytes, 10)+" bytes", fmt.Sprintf("%d behind", d.Behind), d.To, d.Reason+d.Error)
+				strconv.FormatUint(d.Bytes, 10)+" bytes", fmt.Sprintf("%d behind", d.Behind), d.To, because(d))
 		}
 	}
 	for _, c := range j.Clients {
 		line(b, j.Name, "connection", j.Client, "pid "+strconv.Itoa(c.PID), "since "+ago(c.Since, now), c.Call)
 	}
+}
+
+// because says why a dataset is as it is.
+func because(d progress.Dataset) string {
+	if d.Reason == "" || d.Error == "" {
+		return d.Reason + d.Error
+	}
+	return d.Reason + ": " + d.Error
 }
 
 // line joins columns; text from elsewhere can break neither line nor column.

@@ -109,6 +109,9 @@ func (r *Reader) cut(err error) error {
 // accept checks the beginning of a frame, by itself and at its place.
 func (r *Reader) accept(b []byte) (prefix, error) {
 	p, err := parsePrefix(b)
+	if err != nil && r.state == atStart {
+		return p, corrupt("this is no framed stream, as zsend-frame makes them: %v", err)
+	}
 	if err != nil {
 		return p, err
 	}

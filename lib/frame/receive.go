@@ -140,7 +140,7 @@ func (r *receiver) stream() (*Trailer, error) {
 	for {
 		t, err := r.frame()
 		if err == io.EOF {
-			err = ErrCut
+			err = fmt.Errorf("nothing came: %w", ErrCut)
 		}
 		if err != nil || t != nil {
 			return t, err

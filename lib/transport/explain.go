@@ -2,6 +2,7 @@ package transport
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/child"
@@ -43,6 +44,30 @@ func (e *Error) ExitStatus() int {
 	return 1
 }
 
+// What ssh says with exit status 255 where trying again is of no use, and what
+// to do about it.
+const (
+	unknownHost = "Host key verification failed"
+	deniedKey   = "Permission denied ("
+)
+
+func refused(stderr string) bool {
+	return strings.Contains(stderr, unknownHost) || strings.Contains(stderr, deniedKey)
+}
+
+// Hint is what a person can do about it.
+func (e *Error) Hint() string {
+	switch said := e.Status.Stderr; {
+	case strings.Contains(said, unknownHost):
+		return "log in once by hand as this user, with the same host name and port, so that ssh knows the host's key"
+	case strings.Contains(said, deniedKey):
+		return "is the key's line in the other host's authorized_keys? zreplctl init prints it again"
+	case e.Status.Code == 127:
+		return "write the program's full path into command= of authorized_keys"
+	}
+	return ""
+}
+
 // Explain closes a connection on which err was seen, and says why that was:
 // by the exit status and the last words of its program. ssh's own exit status
 // for a link that it could not make or that it lost, 255, is temporary; 75 of
@@ -68,7 +93,9 @@ func (c *Conn) Explain(err error) error {
 	e := &Error{Name: c.name, Status: status, Cause: err}
 	temporary, ok := err.(interface{ ExitStatus() int })
 	switch {
-	case ended && status.Code == 75, ended && c.ssh && status.Code == 255, status.Signal != 0:
+	case ended && c.ssh && status.Code == 255:
+		e.Later = !refused(status.Stderr)
+	case ended && status.Code == 75, status.Signal != 0:
 		e.Later = true
 	case ended && status.Code == 0, !ended:
 		e.Later = ok && temporary.ExitStatus() == 75

@@ -39,8 +39,8 @@ const (
 
 // Status is what the daemon knows.
 type Status struct {
-	PID     int       `json:"pid"`
-	Started time.Time `json:"started"`
+	PID     int       `json:"pid,omitempty"` // of the daemon; 0: there is none
+	Started time.Time `json:"started,omitzero"`
 	Config  string    `json:"config"`
 	Jobs    []Job     `json:"jobs"`
 }

@@ -121,7 +121,7 @@ func (j *job) runStep(ctx context.Context, step string, f *followed) (status int
 	p, err := child.Start(ctx, child.Cmd{
 		Args: args, Env: append(os.Environ(), control.ChildEnv+"=1"),
 		Stdout: stdout.child, Extra: []*os.File{seen.child}, Stderr: tail,
-		StderrCopy: &lineWriter{line: func(s string) { j.log.Info(child.Clean(s, 1000)); f.add(control.Event{Stderr: s + "\n"}) }},
+		StderrCopy: &lineWriter{line: func(s string) { j.log.Log(ctx, level(s), child.Clean(s, 1000)); f.add(control.Event{Stderr: s + "\n"}) }},
 		Group:      true, Lifeline: true,
 	})
 	stdout.started()
@@ -138,6 +138,14 @@ func (j *job) runStep(ctx context.Context, step string, f *followed) (status int
 		}
 	}
 	return end.Code, errorsIn(end.Stderr)
+}
+
+// level is how much a line that a program said matters.
+func level(line string) slog.Level {
+	if strings.HasPrefix(line, "zreplctl: cannot ") {
+		return slog.LevelWarn
+	}
+	return slog.LevelInfo
 }
 
 // errorsIn leaves of what a program said what went wrong, in one line.

@@ -20,6 +20,7 @@ type Record struct {
 	Started  time.Time          `json:"started"`
 	Ended    time.Time          `json:"ended"`
 	OK       bool               `json:"ok"`
+	Success  *time.Time         `json:"success,omitempty"` // the end of the last run that was OK
 	Error    string             `json:"error,omitempty"`
 	Bytes    uint64             `json:"bytes"`
 	Datasets []progress.Dataset `json:"datasets"`
@@ -77,10 +78,16 @@ func (r *Run) record(started time.Time, err error) error {
 	s := r.Tracker.Snapshot()
 	rec := &Record{Job: r.Job.Name, Type: string(r.Job.Type), Started: started, Ended: time.Now(),
 		Bytes: s.Bytes, Datasets: s.Datasets}
+	if old, err := ReadRecord(r.Global.RunDir, r.Job.Name); err == nil {
+		rec.Success = old.Success
+	}
 	if r.Part != "" {
 		rec = r.partly(rec)
 	}
 	rec.outcome(r.Part, err)
+	if rec.OK {
+		rec.Success = &rec.Ended
+	}
 	b, err := json.Marshal(rec)
 	if err != nil {
 		return err
