@@ -34,6 +34,9 @@ func (s *snapper) run(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
+	if len(datasets) == 0 { // what made the list may have gone wrong
+		cli.Print(s.errs, "zsnap", errors.New("warning: no dataset was named, no snapshot is taken"))
+	}
 	z, err := zfs.Find()
 	if err != nil {
 		return cli.WithStatus(cli.Usage, err)

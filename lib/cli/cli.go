@@ -3,15 +3,18 @@
 // statuses, signals, and records read and written a line at a time.
 //
 // It promises that a program behaves the same way in all of this as every
-// other one. It knows nothing of ZFS and of what a program does, and only main
-// packages import it.
+// other one. It knows nothing of ZFS and of what a program does, and nothing in
+// lib imports it.
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
+	"fmt"
 	"io"
+	"runtime/debug"
 	"slices"
 	"strings"
 
@@ -37,8 +40,15 @@ var never = []string{"n", "destroy", "release"}
 // Run parses args, executes the command they name and returns the program's
 // exit status. Errors are printed on Stderr as Print does. A flag that the
 // arguments do not set is taken from the environment variable TOOL_FLAG
-// (ZSNAP_PREFIX), in capitals and with _ for -.
+// (ZSNAP_PREFIX), in capitals and with _ for -. The only argument -version
+// prints what the program was built from.
 func (t Tool) Run(ctx context.Context, args []string) int {
+	if len(args) == 1 && (args[0] == "-version" || args[0] == "--version") {
+		if _, err := fmt.Fprintf(t.Stdout, "%s %s\n", t.Command.Name, version()); err != nil {
+			return Print(t.Stderr, t.Command.Name, err)
+		}
+		return OK
+	}
 	path, arranged := arrange(t.Command, args, t.RunsCmd)
 	chosen := path[len(path)-1]
 	err := t.Command.Parse(arranged)
@@ -62,6 +72,20 @@ func (t Tool) Run(ctx context.Context, args []string) int {
 		io.WriteString(t.Stderr, usage(path))
 	}
 	return status
+}
+
+// version is what the program was built from: a release, or a commit.
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" && info.Main.Version == "(devel)" {
+			return "(devel) " + s.Value
+		}
+	}
+	return cmp.Or(info.Main.Version, "(devel)")
 }
 
 // environment sets the flags that no argument has set. It runs once, after

@@ -47,6 +47,18 @@ func call(t *testing.T, runsCmd bool, args ...string) (saw, stdout, stderr strin
 	return saw, out.String(), errs.String(), status
 }
 
+func TestVersion(t *testing.T) {
+	for _, arg := range []string{"-version", "--version"} {
+		saw, out, errs, status := call(t, false, arg)
+		if name, version, _ := strings.Cut(strings.TrimSuffix(out, "\n"), " "); status != 0 || saw != "" || errs != "" || name != "tool" || version == "" {
+			t.Errorf("%q: status %d, %q, %q", arg, status, out, errs)
+		}
+	}
+	if saw, _, _, _ := call(t, true, "a", "-version"); saw == "" {
+		t.Error("an argument of the command is taken for ours")
+	}
+}
+
 func TestFlagsAnywhere(t *testing.T) {
 	for _, test := range []struct{ args, want string }{
 		{"a b", `tool prefix= v=false n=false ["a" "b"]`},
