@@ -70,6 +70,7 @@ e2e_engine() { script e2e-engine "$1"; }
 e2e_resume() { script e2e-resume "$1"; }
 e2e_conflicts() { script e2e-conflicts "$1"; }
 e2e_takes() { script e2e-takes "$1"; }
+e2e_recovery() { script e2e-recovery "$1"; }
 e2e_user() { script e2e-user "$1"; }
 e2e_hostile() { script e2e-hostile "$1"; }
 e2e_crash() { scripts/on-zfs -V "$1" -t 3000 -bin "$bin" e2e-crash -points "${ZT_CRASH_POINTS:-20}"; }
@@ -93,9 +94,9 @@ real() {
   # and with ZT_HEAVY each does all of it, and what crashes and who touches the bytes is seen there, too.
   both="conforms same_as_sim e2e_ssh e2e_prune e2e_expect"
   parts_of_2_3="$both e2e_engine e2e_conflicts e2e_takes e2e_user"
-  parts_of_2_1="$both e2e_resume e2e_hostile"
+  parts_of_2_1="$both e2e_resume e2e_recovery e2e_hostile"
   if [ -n "${ZT_HEAVY-}" ]; then
-    parts_of_2_1="$both e2e_engine e2e_resume e2e_conflicts e2e_takes e2e_hostile e2e_user"
+    parts_of_2_1="$both e2e_engine e2e_resume e2e_conflicts e2e_takes e2e_recovery e2e_hostile e2e_user"
     parts_of_2_3="$parts_of_2_1 e2e_bytes e2e_crash"
   fi
   # Two machines of one processor each are half as fast again as two of two on two processors.
@@ -117,6 +118,7 @@ real() {
       e2e_conflicts) counted "reasons not to move on OpenZFS $version" told $version e2e_conflicts ;;
       e2e_takes) counted "what a receiver cannot take, on OpenZFS $version" told $version e2e_takes ;;
       e2e_user) counted "users who are not root, on OpenZFS $version" told $version e2e_user ;;
+      e2e_recovery) counted "recovery by the manual on OpenZFS $version" told $version e2e_recovery ;;
       e2e_hostile) counted "hostile peers on OpenZFS $version" told $version e2e_hostile ;;
       e2e_bytes) shown "who touches the stream's bytes on OpenZFS $version" told $version e2e_bytes ;;
       e2e_crash) shown "crashes at random on OpenZFS $version" told $version e2e_crash ;;

@@ -55,7 +55,7 @@ func run(ctx context.Context, args []string, stdin, stdout *os.File, stderr io.W
 	fs := flag.NewFlagSet("zrecv-frame", flag.ContinueOnError)
 	fs.DurationVar(&o.stall, "stall", time.Minute, "give up after `silence` without even a heartbeat; 0: never")
 	fs.BoolVar(&o.verify, "verify", false, "only check the stream, and write nothing")
-	fs.Var(&o.expect, "expect-zfs", "let only the zfs stream pass that these `guids` name: to=GUID[,from=GUID]")
+	fs.Var(&o.expect, "expect-zfs", "let only the zfs stream pass that these `words` name: to=GUID[,from=GUID][,chain][,properties]")
 	fs.BoolVar(&o.tty, "tty", false, "leave the command in our process group, so that it may use the terminal")
 	fs.BoolVar(&o.progress, "progress", cli.Terminal(stderr), "show progress on stderr")
 	fs.Var(&o.progressFD, "progress-fd", "write progress as JSON lines to descriptor `n`")
