@@ -32,10 +32,10 @@ func PollablePipe() (r, w *os.File, err error) {
 	return os.NewFile(uintptr(fds[0]), "pipe"), os.NewFile(uintptr(fds[1]), "pipe"), nil
 }
 
-// FD is the number of a file's descriptor. Unlike [os.File.Fd] it never
-// changes O_NONBLOCK, which would be seen by everyone who shares the
-// descriptor. The file must be kept open, and reachable, while the number is
-// used.
+// FD is the number of a file's descriptor, or an error once the file is
+// closed. Like [os.File.Fd] since Go 1.26 it leaves O_NONBLOCK alone, which
+// everyone sees who shares the descriptor. The file must be kept open, and
+// reachable, while the number is used.
 func FD(f *os.File) (int, error) {
 	raw, err := f.SyscallConn()
 	if err != nil {

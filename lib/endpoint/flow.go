@@ -106,7 +106,7 @@ func ended(ctx context.Context, p *child.Process) bool {
 	}
 }
 
-// sendFramed watches send.
+// sendFramed sends as send does, and ends a stream that stalls.
 func (f *flow) sendFramed(ctx context.Context, sendFrame, args []string, out *os.File) error {
 	watched, stop := f.watch(ctx)
 	defer stop()

@@ -58,7 +58,8 @@ func later(err error) error {
 	return err
 }
 
-// errNoHello: who is to be told from an older run says so first.
+// errNoHello: until hello has said which run a client belongs to, it cannot be
+// told from an older one.
 var errNoHello = errors.New("the first call must be hello")
 
 // after makes fn a call that may only come behind hello.

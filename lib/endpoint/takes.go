@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
 	"github.com/zrepl-tools/zrepl-tools/lib/transfer"
 	"github.com/zrepl-tools/zrepl-tools/lib/zfs"
 )
@@ -46,7 +47,7 @@ func (r *Receiver) Takes(ctx context.Context, _ struct{}) (transfer.Takes, error
 // poolsOf returns the pools that datasets are in, each once.
 func poolsOf(datasets []string) (pools []string) {
 	for _, name := range datasets {
-		pool, _, _ := strings.Cut(name, "/")
+		pool := dataset.Pool(name)
 		pools = append(pools, pool)
 	}
 	slices.Sort(pools)
@@ -81,7 +82,7 @@ func (s *Sender) Uses(ctx context.Context, in transfer.UsesRequest) (map[string]
 	out := map[string]transfer.Uses{}
 	for _, d := range list {
 		if asked[d.Name] {
-			pool, _, _ := strings.Cut(d.Name, "/")
+			pool := dataset.Pool(d.Name)
 			out[d.Name] = uses(d, s.options(encrypted(d)), pools[pool], features)
 		}
 	}

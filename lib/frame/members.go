@@ -14,8 +14,9 @@ type Member struct {
 }
 
 // Members reads one JSON object, as strictly as [StrictObject], and returns
-// its members in their order, appended to to. An object of plain values, as
-// headers and trailers are, costs one look at each byte.
+// its members, the first one first and the others in no order, appended to to.
+// An object of plain values, as headers and trailers are, costs one look at
+// each byte.
 func Members(b []byte, to []Member) ([]Member, error) {
 	if all, ok := flat(b, to); ok {
 		return all, nil

@@ -23,8 +23,7 @@ const (
 	fileKind
 )
 
-// newPort takes the number of a file's descriptor without touching its flags,
-// as [os.File.Fd] might.
+// newPort takes the number of a file's descriptor, of which it touches no flag.
 func newPort(f *os.File) (*port, error) {
 	raw, err := f.SyscallConn()
 	if err != nil {

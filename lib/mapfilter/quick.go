@@ -7,8 +7,9 @@ import (
 
 // quick reads the plainest form of a file of rules, one `pattern: result` a
 // line, in quotes or without, as programs and most people write it, and
-// reports whether text is of that form. Parsing ten thousand rules as YAML costs more than mapping a
-// hundred thousand names by them; whatever is not plain goes the long way.
+// reports whether text is of that form. Parsing ten thousand rules as YAML
+// costs more than mapping a hundred thousand names by them; whatever is not
+// plain goes the long way.
 func quick(text []byte, file string) ([]Rule, bool) {
 	rules := make([]Rule, 0, bytes.Count(text, []byte("\n"))+1)
 	all := string(text)

@@ -47,7 +47,7 @@ func (o *one) checkTakes() *Conflict {
 	case in.Untaken != "":
 		return conflict(BadOptions, "%s", in.Untaken)
 	case len(in.Lacks) > 0:
-		pool, _, _ := strings.Cut(in.Target, "/")
+		pool := dataset.Pool(in.Target)
 		return conflict(FeatureMissing, "the pool %q has no feature@%s, which streams of the source with send options %s need",
 			pool, strings.Join(in.Lacks, ", feature@"), in.Send)
 	case in.Receiver != nil && in.Receiver.Locked && !o.r.sealed:

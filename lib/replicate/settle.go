@@ -21,6 +21,7 @@ type settler struct {
 	run  bool
 	idle *sync.Cond
 	full chan struct{}      // closed when there is no use in waiting for more
+	over bool               // nothing more will come
 	last map[int]*plan.Base // what both ends hold of a dataset
 }
 
@@ -68,6 +69,7 @@ func (s *settler) hurry() {
 func (s *settler) finish() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.over = true
 	for s.run {
 		s.hurry()
 		s.idle.Wait()
@@ -84,6 +86,9 @@ func (s *settler) loop(ctx context.Context) {
 		s.mu.Lock()
 		batch := s.todo
 		s.todo = nil
+		if !s.over {
+			s.full = make(chan struct{})
+		}
 		if len(batch)+len(old.datasets) == 0 {
 			s.run = false
 			s.idle.Broadcast()
@@ -102,8 +107,8 @@ type replaced struct {
 }
 
 // settle has the receiver hold what arrived last of each dataset. What both
-// ends held before they let go of with the next batch: each hold and each
-// release waits for the disk, and so they wait together.
+// ends held until now is let go with the next batch, so that holds and
+// releases, each of which waits for the disk, wait together.
 func (s *settler) settle(ctx context.Context, batch []arrival, old replaced) (next replaced) {
 	newest := map[int]dataset.Version{}
 	passed := map[int][]dataset.Version{}  // what need not be held any more

@@ -82,7 +82,7 @@ func (r *round) stream(ctx context.Context, i int, step plan.Step) error {
 		return err
 	}
 	out := transfer.ReceiveRequest{Dataset: p.Target, Volume: source.Volume, From: in.From.GUID, To: in.To.GUID,
-		Name: in.To.Name, Chained: in.Chained, Resume: in.Token != "", Over: step.Force, Send: source.Send, Source: p.Source}
+		Name: in.To.Name, Chained: in.Chained, Resume: in.Token != "", Over: step.Force, Send: source.Send}
 	var before uint64
 	got, err := r.Receiver.Receive(ctx, out, stream, func(bytes uint64) {
 		r.update(p.Target, func(d *progress.Dataset) { d.Bytes += bytes - before })

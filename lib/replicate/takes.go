@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 
+	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
 	"github.com/zrepl-tools/zrepl-tools/lib/plan"
 	"github.com/zrepl-tools/zrepl-tools/lib/transfer"
 )
@@ -56,7 +56,7 @@ func (j *Job) fit(ctx context.Context, v *view, results []plan.Result) (again bo
 func lacking(t transfer.Takes, results []plan.Result) map[string][]string {
 	lacks := map[string][]string{}
 	for _, r := range results {
-		pool, _, _ := strings.Cut(r.Target, "/")
+		pool := dataset.Pool(r.Target)
 		if list := t.Lacks[pool]; r.Source != "" && len(r.Steps) > 0 && len(list) > 0 {
 			lacks[r.Source] = list
 		}

@@ -18,7 +18,8 @@ const (
 	CodeBadRequest  = "bad-request"  // the body is not what the endpoint takes
 )
 
-// maxMessage is how much of an error's text is sent, or believed, in bytes.
+// maxMessage is how much of an error's text is sent, or taken
+// from the far side, in bytes.
 const maxMessage = 2000
 
 // RemoteError is an error that the far side replied with. Its text is free of

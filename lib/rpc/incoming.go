@@ -65,7 +65,8 @@ func (m *incoming) header() ([]byte, error) {
 	}
 }
 
-// errHeartbeat: who has nothing to say has not begun a request yet.
+// errHeartbeat: a client that has nothing to say yet must not begin a request;
+// heartbeats would keep the connection for ever.
 var errHeartbeat = &ProtocolError{Err: errors.New("a heartbeat in a request")}
 
 // next returns the data of the next data frame, or io.EOF behind a good

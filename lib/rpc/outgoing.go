@@ -17,9 +17,8 @@ const chunk = 64 << 10
 // linger is how long lines are gathered when they come slowly.
 const linger = time.Second
 
-// outgoing writes a connection's messages, one after the other. A server's
-// heartbeats come from another
-// goroutine, so that it has a lock.
+// outgoing writes a connection's messages, one after the other. It has a lock
+// because a server's heartbeats come from another goroutine.
 type outgoing struct {
 	mu      sync.Mutex
 	w       *wire

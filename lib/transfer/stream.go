@@ -11,8 +11,8 @@ type Stream struct {
 
 	// Framed is read up to the end of the framed stream and not further. It
 	// stays the sender's. Done must be called once: clean says that the stream
-	// was read to its good end, so that the connection can go on; otherwise the error is
-	// what is known about the connection's end, or nil.
+	// was read to its good end, so that the connection can go on; otherwise
+	// the error is what is known about the connection's end, or nil.
 	Framed *os.File
 	Done   func(clean bool) error
 

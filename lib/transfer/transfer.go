@@ -126,11 +126,10 @@ type ReceiveRequest struct {
 	Resume  bool         `json:"resume,omitempty"`
 	Over    bool         `json:"over,omitempty"` // onto a placeholder
 	Send    Options      `json:"send,omitzero"`
-	Source  string       `json:"source,omitempty"` // its name over there, for a person to read
 }
 
-// Received tells what became of a stream. The guid on the receiver counts,
-// which Confirm asks for; an error here only says what to expect.
+// Received tells what became of a stream. What counts is the guid that the
+// receiver has, which Holds.Confirm looks up; this only says what to expect.
 type Received struct {
 	Bytes uint64 `json:"bytes"`
 	// Unset says which properties could not be set, and why, though the data

@@ -205,7 +205,7 @@ func (j *job) state() control.Job {
 	return s
 }
 
-// Status is what control asks for.
+// Status implements control.Daemon.
 func (d *daemon) Status() control.Status {
 	s := control.Status{PID: d.PID, Started: d.Started, Config: d.Config.Path}
 	for _, j := range d.jobs {
@@ -220,7 +220,7 @@ func (d *daemon) Status() control.Status {
 	return s
 }
 
-// Watch is what control asks for.
+// Watch implements control.Daemon.
 func (d *daemon) Watch(ctx context.Context) iter.Seq[control.Status] {
 	return func(yield func(control.Status) bool) {
 		for ctx.Err() == nil {
@@ -246,7 +246,7 @@ func pause(ctx context.Context, d time.Duration) {
 	}
 }
 
-// busyAfter is how long a job may take to listen: it does, always, unless a
+// busyAfter is how long a job may take to take a request: at once, unless a
 // run is on.
 const busyAfter = 300 * time.Millisecond
 
@@ -262,7 +262,7 @@ func sameFile(a, b string) bool {
 	return err == nil && a == absolute
 }
 
-// Run is what control asks for.
+// Run implements control.Daemon.
 func (d *daemon) Run(ctx context.Context, r control.Request) (iter.Seq[control.Event], error) {
 	for _, j := range d.jobs {
 		if j.c.Name != r.Job || !sameFile(r.Config, d.Config.Path) {
