@@ -145,7 +145,7 @@ func (h *host) Receive(_ context.Context, in transfer.ReceiveRequest, stream *tr
 	if err := h.fault(); err != nil {
 		return transfer.Received{}, err
 	}
-	from := h.other.datasets[in.Source]
+	from := h.other.datasets[stream.Args[0]]
 	s := h.datasets[in.Dataset]
 	if parent := dataset.Parent(in.Dataset); parent != "pool" && h.datasets[parent] == nil {
 		h.t.Errorf("%s is received before %s is there", in.Dataset, parent)
