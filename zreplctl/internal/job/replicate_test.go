@@ -94,9 +94,12 @@ func TestAbandon(t *testing.T) {
 	if code, said := w.ctl("abandon", "fetch4"); code != 0 || strings.Count(said, "\n") != 4 {
 		t.Errorf("abandon: %d, %s", code, said)
 	}
-	code, said := w.ctl("holds", "-release")
-	if code != 0 || !strings.Contains(said, "a@s1\tzreplctl_source_gone\t-\n") || !strings.Contains(said, "\tzreplctl_last_marks\tmarks\n") {
-		t.Errorf("holds: %d, %s", code, said)
+	before := w.holds()
+	for _, args := range [][]string{{"-release", "-n"}, {"-release"}} {
+		w.equal("holds", w.holds(), before...)
+		if code, said := w.ctl(append([]string{"holds"}, args...)...); code != 0 || said != "a@s1\tzreplctl_source_gone\t-\n" {
+			t.Errorf("holds %q: %d, %s", args, code, said)
+		}
 	}
 	w.equal("holds", w.holds(), "a@s1 theirs", "b/marks/x@s1 zreplctl_last_marks", "b/marks/x/y@s1 zreplctl_last_marks")
 	if code, said := w.ctl("abandon", "marks"); code != 0 {
