@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/zrepl-tools/zrepl-tools/lib/cli"
 	"github.com/zrepl-tools/zrepl-tools/lib/mapfilter"
 	"github.com/zrepl-tools/zrepl-tools/lib/retention"
 )
@@ -83,6 +84,7 @@ type Job struct {
 	SnapshotPrefix    string
 	Parallel          int           // connections, at least 1
 	Checksum          string        // of the streams on connections: none or crc32c
+	Rate              cli.Size      // of each stream that is sent, in bytes a second at most; 0: no limit
 	Stall             time.Duration // for how long nothing of a stream may move
 	Cursor            Cursor        // of a sender: source, push and local
 	Send              Send          // of a sender

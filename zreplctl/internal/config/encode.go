@@ -118,6 +118,8 @@ func (j *Job) value(key string) (any, bool) {
 		return j.PruneRHS, j.PruneRHS != nil
 	case "snapshot_prefix":
 		return text(j.SnapshotPrefix), j.SnapshotPrefix != ""
+	case "rate":
+		return text(j.Rate.String()), j.Rate != 0
 	}
 	return j.setting(key), key != "keep" && allowed(j.Type, key)
 }

@@ -9,6 +9,7 @@ import (
 
 	"gopkg.in/yaml.v3"
 
+	"github.com/zrepl-tools/zrepl-tools/lib/cli"
 	"github.com/zrepl-tools/zrepl-tools/lib/identity"
 )
 
@@ -163,6 +164,8 @@ func (d *decoder) field(j *Job, key, what string, v *yaml.Node) {
 		j.Stall = d.stall(v, what)
 	case "checksum":
 		j.Checksum = d.word(v, what, "none", "crc32c")
+	case "rate":
+		j.Rate = d.rate(v, what)
 	case "cursor":
 		j.Cursor = Cursor(d.word(v, what, string(CursorHold), string(CursorBookmark)))
 	case "send":
@@ -194,6 +197,19 @@ func (d *decoder) ownPolicy(j *Job, key, what string, v *yaml.Node) {
 
 func (d *decoder) interval(v *yaml.Node, what string) time.Duration {
 	return d.duration(v, what, "; without the key the job runs only when it is told to")
+}
+
+// rate reads bytes a second, as zsend-frame -rate does.
+func (d *decoder) rate(v *yaml.Node, what string) cli.Size {
+	n, ok := d.resolve(v)
+	if !ok {
+		return 0
+	}
+	var size cli.Size
+	if n.Kind != yaml.ScalarNode || size.Set(n.Value) != nil || size == 0 {
+		d.wrong(n, "%s: bytes a second are wanted, such as 500K or 50M, not %s", what, kindOf(n))
+	}
+	return size
 }
 
 func (d *decoder) stall(v *yaml.Node, what string) time.Duration {

@@ -11,11 +11,11 @@ var keysOf = map[Type]struct{ must, may []string }{
 	},
 	Source: {
 		[]string{"serve", "datasets"},
-		[]string{"snapshot_prefix", "checksum", "stall", "cursor", "send", "prune", "keep"},
+		[]string{"snapshot_prefix", "checksum", "rate", "stall", "cursor", "send", "prune", "keep"},
 	},
 	Push: {
 		[]string{"connect", "datasets"},
-		[]string{"initial_repl_policy", "snapshot_prefix", "parallel", "checksum", "stall", "cursor", "send", "prune", "keep"},
+		[]string{"initial_repl_policy", "snapshot_prefix", "parallel", "checksum", "rate", "stall", "cursor", "send", "prune", "keep"},
 	},
 	PushSink: {
 		[]string{"serve"},
@@ -38,7 +38,7 @@ var keysOf = map[Type]struct{ must, may []string }{
 // allKeys are the keys of any job, in the order in which they are written.
 var allKeys = []string{
 	"name", "type", "connect", "serve", "interval", "mapping", "datasets", "root", "shared_target",
-	"initial_repl_policy", "snapshot_prefix", "parallel", "checksum", "stall", "cursor", "send", "recv",
+	"initial_repl_policy", "snapshot_prefix", "parallel", "checksum", "rate", "stall", "cursor", "send", "recv",
 	"prune", "keep", "prune_lhs", "prune_rhs",
 }
 

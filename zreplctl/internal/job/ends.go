@@ -49,7 +49,11 @@ func (p Programs) receiver(j *config.Job, inherit ...*os.File) *endpoint.Receive
 }
 
 func (p Programs) sendFrame(j *config.Job) []string {
-	return []string{p.SendFrame, "-checksum", j.Checksum}
+	args := []string{p.SendFrame, "-checksum", j.Checksum}
+	if j.Rate > 0 {
+		args = append(args, "-rate", j.Rate.String())
+	}
+	return args
 }
 
 // ends makes both ends of an active job. Close ends its connections.
