@@ -96,7 +96,7 @@ func (p *statusPrinter) print(s control.Status) error {
 	}
 	var b strings.Builder
 	for _, j := range s.Jobs {
-		writeJob(&b, j, time.Now())
+		writeJob(&b, j, s.PID != 0, time.Now())
 	}
 	if !p.tty {
 		_, err := io.WriteString(p.out, b.String())
@@ -145,8 +145,8 @@ func (p *statusPrinter) complete(s *control.Status) {
 // writeJob writes a line for the job, and one for each of its datasets and
 // its clients' connections. The first column is the job's name, the second
 // says what the line is about.
-func writeJob(b *strings.Builder, j control.Job, now time.Time) {
-	line(b, j.Name, "job", j.Type, j.State, "last "+ended(j.Last, now), "next "+next(j, now), lastError(j))
+func writeJob(b *strings.Builder, j control.Job, daemon bool, now time.Time) {
+	line(b, j.Name, "job", j.Type, j.State, "last "+ended(j.Last, now), "next "+next(j, daemon, now), lastError(j))
 	if j.Progress != nil {
 		for _, d := range j.Progress.Datasets {
 			name := d.Target
@@ -187,8 +187,10 @@ func ended(r *control.Run, now time.Time) string {
 	return ago(r.Ended, now) + ", exit status " + strconv.Itoa(r.Status)
 }
 
-func next(j control.Job, now time.Time) string {
+func next(j control.Job, daemon bool, now time.Time) string {
 	switch {
+	case !daemon:
+		return "when told, as no daemon runs"
 	case j.State == control.Running:
 		return "now: " + j.Step
 	case j.Next == nil:

@@ -30,7 +30,7 @@ func TestWriteJob(t *testing.T) {
 		"pull1\tdataset\tpool/b\tuptodate\t0/0 steps\t0 bytes\t0 behind\t-\t-\n" +
 		"pull1\tconnection\tbackup\tpid 7\tsince 1s ago\tsend\n"
 	var b strings.Builder
-	writeJob(&b, j, now)
+	writeJob(&b, j, true, now)
 	if b.String() != want {
 		t.Errorf("got\n%swant\n%s", b.String(), want)
 	}
@@ -61,7 +61,7 @@ func TestDaemon(t *testing.T) {
 	if out, err := exec.Command("go", "build", "-o", bin, ".").CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
-	if stdout, _, status := zreplctl(t, "", "status", "-config", path); status != 0 || stdout != "offer\tjob\tsource\tidle\tlast never\tnext when told\t-\n" {
+	if stdout, _, status := zreplctl(t, "", "status", "-config", path); status != 0 || stdout != "offer\tjob\tsource\tidle\tlast never\tnext when told, as no daemon runs\t-\n" {
 		t.Errorf("status without a daemon: %d, %s", status, stdout)
 	}
 	if _, stderr, status := zreplctl(t, "", "status", "-watch", "-config", path); status != 75 || !strings.Contains(stderr, "no daemon is running") {

@@ -81,9 +81,12 @@ func TestHooks(t *testing.T) {
 
 func TestNoSuchHook(t *testing.T) {
 	h := newHost(t, "p")
-	_, errs, status := h.Run("", "zsnap", "-before", "/no/such/hook", "p")
+	_, errs, status := h.Run("", "zsnap", "-before", "/no/such/hook", "-after", h.hook("a", ""), "p")
 	if status != 1 || !strings.Contains(errs, "no such file or directory") || len(h.Snapshots()) != 0 {
 		t.Errorf("status %d, %s", status, errs)
+	}
+	if calls := h.calls(); calls != "" {
+		t.Errorf("calls behind a program that did not run: %s", calls)
 	}
 }
 

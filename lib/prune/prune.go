@@ -34,7 +34,8 @@ type Options struct {
 
 // Result counts the snapshots that Run has looked at.
 type Result struct {
-	Stay      int // by the policy
+	Missing   []string // roots that do not exist
+	Stay      int      // by the policy
 	Destroyed int
 	Left      int // ZFS would not let them go
 }
@@ -57,7 +58,7 @@ func Run(ctx context.Context, z *zfs.ZFS, o Options) (Result, error) {
 	if err != nil && !only {
 		return r, fmt.Errorf("cannot list snapshots: %w", err)
 	}
-	if len(missing) > 0 {
+	if r.Missing = missing; len(missing) > 0 {
 		o.Roots = slices.DeleteFunc(slices.Clone(o.Roots), func(root string) bool { return slices.Contains(missing, root) })
 	}
 	if o.Passes != nil {

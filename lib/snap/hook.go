@@ -23,6 +23,9 @@ type Hooks struct {
 	Output        *os.File      // for their standard output; nil: nowhere
 }
 
+// notRun is why a program did not run at all.
+type notRun struct{ error }
+
 func (h *Hooks) call(ctx context.Context, program, when, ds, snapshot, result string) error {
 	if h.Timeout > 0 {
 		var cancel context.CancelFunc
@@ -36,7 +39,7 @@ func (h *Hooks) call(ctx context.Context, program, when, ds, snapshot, result st
 	}
 	p, err := child.Start(ctx, child.Cmd{Args: []string{program}, Env: env, Stdout: h.Output, Group: true})
 	if err != nil {
-		return err
+		return notRun{err}
 	}
 	status := p.Wait()
 	switch {
@@ -56,8 +59,10 @@ func (r *run) before(ctx context.Context, batch []string) (goOn, ran []string, a
 		return batch, batch, false
 	}
 	for _, ds := range batch {
-		ran = append(ran, ds)
 		err := h.call(ctx, h.Before, "before", ds, ds+"@"+r.short, "")
+		if !errors.As(err, new(notRun)) {
+			ran = append(ran, ds)
+		}
 		if err == nil {
 			goOn = append(goOn, ds)
 			continue

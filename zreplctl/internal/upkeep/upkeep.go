@@ -39,6 +39,7 @@ type side struct {
 	passes func(string) bool
 	policy *retention.Policy
 	cursor string // of the one partner that the job sends to from there
+	named  bool   // the roots should exist: they do not come from elsewhere
 }
 
 // sides returns the sides on which the job prunes: what it sends from and
@@ -56,14 +57,14 @@ func (u *Upkeep) sides() []side {
 		if j.Sends() {
 			cursor = endpoint.CursorTag(string(j.Type), j.ID())
 		}
-		sides = append(sides, side{roots, all, from.Pass, policy, cursor})
+		sides = append(sides, side{roots, all, from.Pass, policy, cursor, true})
 	}
 	switch {
 	case j.Type == config.Local:
 		sides = append(sides, target(j.Mapping, j.PruneRHS))
 	case j.Type == config.PushSink && j.Mapping == nil:
 		below := func(ds string) bool { return ds != j.Root && dataset.Within(ds, j.Root) }
-		sides = append(sides, side{[]string{j.Root}, false, below, j.Prune, ""})
+		sides = append(sides, side{[]string{j.Root}, false, below, j.Prune, "", false})
 	case j.Type == config.Pull, j.Type == config.PushSink:
 		sides = append(sides, target(j.Mapping, j.Prune))
 	}
@@ -72,7 +73,7 @@ func (u *Upkeep) sides() []side {
 
 func target(m *mapfilter.Rules, policy *retention.Policy) side {
 	passes := func(ds string) bool { return len(m.Sources(ds, 1)) > 0 }
-	return side{m.Targets(), false, passes, policy, ""}
+	return side{m.Targets(), false, passes, policy, "", false}
 }
 
 // source is the rules for the datasets that get snapshots here, nil for jobs
@@ -155,6 +156,11 @@ func (u *Upkeep) prune(ctx context.Context, s side) error {
 	if s.all {
 		o.Roots = nil
 	}
-	_, err := prune.Run(ctx, u.ZFS, o)
+	result, err := prune.Run(ctx, u.ZFS, o)
+	for _, root := range result.Missing {
+		if s.named {
+			u.warn(fmt.Sprintf("there is no dataset %q, which the job's rules name: nothing to prune there", root))
+		}
+	}
 	return errors.Join(append(errs, err)...)
 }
