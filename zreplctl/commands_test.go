@@ -164,6 +164,12 @@ func TestInit(t *testing.T) {
 			t.Errorf("%s: key: %v, %v", kind.text, info, err)
 		}
 		before := snapshotOf(t, dir)
+		if connects {
+			again, _, status := zreplctl(t, "", "init", kind.text, "-dir", dir, "-host", "h.example.com", "-client", "me")
+			if status != 1 || again != stdout {
+				t.Errorf("%s: again: %d, %q", kind.text, status, again)
+			}
+		}
 		_, stderr, status = zreplctl(t, "", "init", "-dir", dir, "local")
 		if status != 1 || !strings.Contains(stderr, "file already exists") {
 			t.Errorf("%s: again: %d, %s", kind.text, status, stderr)

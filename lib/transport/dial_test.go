@@ -128,10 +128,28 @@ func TestExplain(t *testing.T) {
 			if !errors.Is(err, c.err) {
 				t.Error("the cause is lost")
 			}
+			var hint interface{ Hint() string }
+			if knows := name == "not found"; !errors.As(err, &hint) || (hint.Hint() != "") != knows {
+				t.Errorf("the hint is %q", hint.Hint())
+			}
 		})
 	}
 	if err := dial(t, sh("exec cat")).Explain(nil); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestRefused: what ssh will say again is not to be tried again.
+func TestRefused(t *testing.T) {
+	for _, said := range []string{"Host key verification failed.", "root@prod1: Permission denied (publickey)."} {
+		err := dial(t, fakeSSH(t, `echo "`+said+`" >&2; exit 255`)).Explain(hungUp{})
+		var refused interface {
+			ExitStatus() int
+			Hint() string
+		}
+		if !errors.As(err, &refused) || refused.ExitStatus() != 1 || refused.Hint() == "" || !strings.Contains(err.Error(), said) {
+			t.Errorf("%v, want %q and a hint", err, said)
+		}
 	}
 }
 
@@ -158,7 +176,7 @@ func TestStubborn(t *testing.T) {
 		pid = 10*pid + int(d-'0')
 	}
 	began := time.Now()
-	if s := c.Wait(); s.Signal != syscall.SIGKILL || time.Since(began) > 8*time.Second {
+	if s := c.Wait(); s.Signal != syscall.SIGKILL || time.Since(began) > 30*time.Second {
 		t.Errorf("%s after %s", s, time.Since(began))
 	}
 	for pid > 1 && syscall.Kill(-pid, 0) == nil { // until init has reaped it
