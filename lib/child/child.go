@@ -106,43 +106,9 @@ func (p *Process) start(path string, c Cmd) (err error) {
 			p.release()
 		}
 	}()
-	open := func(f *os.File, flag int) (*os.File, error) {
-		if f != nil {
-			return f, nil
-		}
-		f, err := os.OpenFile(os.DevNull, flag, 0)
-		if err == nil {
-			toClose = append(toClose, f)
-		}
-		return f, err
-	}
-	stdin, err := open(c.Stdin, os.O_RDONLY)
+	files, env, err := p.descriptors(c, &toClose)
 	if err != nil {
 		return err
-	}
-	stdout, err := open(c.Stdout, os.O_WRONLY)
-	if err != nil {
-		return err
-	}
-	files := append([]*os.File{stdin, stdout, os.Stderr}, c.Extra...)
-	var stderrEnd *os.File
-	if c.Stderr != nil || c.StderrCopy != nil {
-		if p.stderr, stderrEnd, err = PollablePipe(); err != nil {
-			return err
-		}
-		toClose = append(toClose, stderrEnd)
-		files[2] = stderrEnd
-	}
-	env := environment(c.Env)
-	if c.Lifeline {
-		r, w, err := Pipe()
-		if err != nil {
-			return err
-		}
-		toClose = append(toClose, r)
-		p.lifeline = w
-		env = append(env, lifelineEnv+"="+strconv.Itoa(len(files)))
-		files = append(files, r)
 	}
 	if c.Guard && c.Group {
 		if p.guard, err = startGuard(c.GuardKeepsOpen); err != nil {
@@ -166,6 +132,43 @@ func (p *Process) start(path string, c Cmd) (err error) {
 		go p.readStderr(c)
 	}
 	return nil
+}
+
+// descriptors returns what the program gets as its descriptors, from 0 on, and
+// its environment, which names that of the lifeline. What was made for it
+// alone is added to toClose.
+func (p *Process) descriptors(c Cmd, toClose *[]*os.File) (files []*os.File, env []string, err error) {
+	env = environment(c.Env)
+	for _, std := range []struct {
+		file *os.File
+		flag int
+	}{{c.Stdin, os.O_RDONLY}, {c.Stdout, os.O_WRONLY}} {
+		if std.file == nil {
+			if std.file, err = os.OpenFile(os.DevNull, std.flag, 0); err != nil {
+				return nil, nil, err
+			}
+			*toClose = append(*toClose, std.file)
+		}
+		files = append(files, std.file)
+	}
+	files = append(append(files, os.Stderr), c.Extra...)
+	if c.Stderr != nil || c.StderrCopy != nil {
+		if p.stderr, files[2], err = PollablePipe(); err != nil {
+			return nil, nil, err
+		}
+		*toClose = append(*toClose, files[2])
+	}
+	if c.Lifeline {
+		r, w, err := Pipe()
+		if err != nil {
+			return nil, nil, err
+		}
+		*toClose = append(*toClose, r)
+		p.lifeline = w
+		env = append(env, lifelineEnv+"="+strconv.Itoa(len(files)))
+		files = append(files, r)
+	}
+	return files, env, nil
 }
 
 // readStderr reads to the end of stderr, or until Wait closes it.

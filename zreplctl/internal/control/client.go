@@ -9,6 +9,7 @@ import (
 	"iter"
 	"os"
 
+	"github.com/zrepl-tools/zrepl-tools/lib/cli"
 	"github.com/zrepl-tools/zrepl-tools/lib/progress"
 	"github.com/zrepl-tools/zrepl-tools/lib/rpc"
 )
@@ -69,11 +70,11 @@ func RunJob(ctx context.Context, sockpath string, r Request, to Follower) (code 
 		case errors.As(err, &remote) && remote.Code == codeNoJob:
 			return 0, false, nil
 		case errors.As(err, &remote) && remote.Code == codeBusy:
-			return 75, true, &busyError{r.Job}
+			return cli.TryLater, true, &busyError{r.Job}
 		case ctx.Err() != nil:
 			return 1, true, fmt.Errorf("job %q goes on in the daemon: %w", r.Job, context.Cause(ctx))
 		case err != nil:
-			return 75, true, &lostError{err}
+			return cli.TryLater, true, &lostError{err}
 		case e.Exit != nil:
 			return *e.Exit, true, nil
 		}
@@ -85,18 +86,18 @@ func RunJob(ctx context.Context, sockpath string, r Request, to Follower) (code 
 		}
 		io.WriteString(to.Stderr, e.Stderr) // nobody to tell
 	}
-	return 75, true, &lostError{rpc.ErrHungUp}
+	return cli.TryLater, true, &lostError{rpc.ErrHungUp}
 }
 
 type busyError struct{ job string }
 
 func (e *busyError) Error() string   { return fmt.Sprintf("cannot run job %q: %v", e.job, ErrBusy) }
 func (e *busyError) Unwrap() error   { return ErrBusy }
-func (e *busyError) ExitStatus() int { return 75 }
+func (e *busyError) ExitStatus() int { return cli.TryLater }
 func (e *busyError) Hint() string    { return "zreplctl status shows it" }
 
 type lostError struct{ err error }
 
 func (e *lostError) Error() string   { return "cannot follow the run in the daemon: " + e.err.Error() }
 func (e *lostError) Unwrap() error   { return e.err }
-func (e *lostError) ExitStatus() int { return 75 }
+func (e *lostError) ExitStatus() int { return cli.TryLater }

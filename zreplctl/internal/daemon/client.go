@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/child"
+	"github.com/zrepl-tools/zrepl-tools/lib/cli"
 	"github.com/zrepl-tools/zrepl-tools/lib/transport"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/config"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/control"
@@ -61,7 +62,7 @@ func (c *client) accept(ctx context.Context) {
 		switch {
 		case errors.Is(err, net.ErrClosed) || ctx.Err() != nil:
 			if err == nil {
-				p.Refuse(75, "the daemon is ending")
+				p.Refuse(cli.TryLater, "the daemon is ending")
 			}
 			return
 		case err != nil: // out of descriptors, most likely
@@ -76,7 +77,7 @@ func (c *client) accept(ctx context.Context) {
 		case c.waiting <- struct{}{}:
 			c.d.children.Go(func() { c.take(ctx, p) })
 		default:
-			go p.Refuse(75, "too many connections at once")
+			go p.Refuse(cli.TryLater, "too many connections at once")
 		}
 	}
 }
@@ -102,12 +103,12 @@ func (c *client) serve(ctx context.Context, p *transport.Passed) error {
 	conn := &connection{since: time.Now()}
 	status, err := newReport(maxLine, func(line []byte) { c.told(conn, line) })
 	if err != nil {
-		p.Refuse(75, "the daemon has no descriptors left")
+		p.Refuse(cli.TryLater, "the daemon has no descriptors left")
 		return err
 	}
 	if !c.add(conn) {
 		status.started()
-		p.Refuse(75, "too many connections")
+		p.Refuse(cli.TryLater, "too many connections")
 		return nil
 	}
 	defer c.remove(conn)
@@ -121,7 +122,7 @@ func (c *client) serve(ctx context.Context, p *transport.Passed) error {
 	})
 	status.started()
 	if err != nil {
-		p.Refuse(75, "the daemon cannot start a server")
+		p.Refuse(cli.TryLater, "the daemon cannot start a server")
 		return err
 	}
 	p.CloseFiles()
@@ -138,7 +139,7 @@ func (c *client) serve(ctx context.Context, p *transport.Passed) error {
 	}
 	end := process.Wait()
 	if ending.Err() != nil {
-		p.Refuse(75, "the daemon is ending")
+		p.Refuse(cli.TryLater, "the daemon is ending")
 		return nil
 	}
 	p.End(end.Code)

@@ -17,6 +17,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/zrepl-tools/zrepl-tools/lib/cli"
 	"github.com/zrepl-tools/zrepl-tools/lib/transport"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/config"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/control"
@@ -88,7 +89,7 @@ func (d *daemon) listenControl() (*transport.Socket, error) {
 type runsAlreadyError struct{ error }
 
 func (e *runsAlreadyError) Unwrap() error   { return e.error }
-func (e *runsAlreadyError) ExitStatus() int { return 75 }
+func (e *runsAlreadyError) ExitStatus() int { return cli.TryLater }
 func (e *runsAlreadyError) Hint() string    { return "a daemon is running already" }
 
 // build makes clients and jobs of the configuration. After an error nothing

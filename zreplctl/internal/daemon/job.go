@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/child"
+	"github.com/zrepl-tools/zrepl-tools/lib/cli"
 	"github.com/zrepl-tools/zrepl-tools/lib/progress"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/config"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/control"
@@ -100,12 +101,12 @@ func (j *job) run(ctx context.Context, f *followed) {
 func (j *job) runStep(ctx context.Context, step string, f *followed) (status int, reason string) {
 	seen, err := newReport(maxReport, func(line []byte) { j.told(f, line) })
 	if err != nil {
-		return 75, err.Error()
+		return cli.TryLater, err.Error()
 	}
 	stdout, err := newReport(maxLine, func(line []byte) { f.add(control.Event{Stdout: string(line) + "\n"}) })
 	if err != nil {
 		seen.started()
-		return 75, err.Error()
+		return cli.TryLater, err.Error()
 	}
 	args := append([]string{j.d.Program, step, j.c.Name}, j.d.common()...)
 	if j.c.Replicates() { // it has progress, and parts to leave out
