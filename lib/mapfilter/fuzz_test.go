@@ -50,7 +50,7 @@ func FuzzRead(f *testing.F) {
 			}
 		}
 		again, err := Read(strings.NewReader(rs.String()), "f")
-		if rs.Len() == 0 {
+		if len(rs.All()) == 0 {
 			return
 		}
 		back, perr := Parse(again)

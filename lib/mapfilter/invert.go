@@ -7,16 +7,6 @@ import (
 	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
 )
 
-// Invert returns the one source that the rules map to target. It is not ok
-// where there is none, and where there are several: Sources tells these apart.
-func (rs *Rules) Invert(target string) (source string, ok bool) {
-	sources := rs.Sources(target, 2)
-	if len(sources) != 1 {
-		return "", false
-	}
-	return sources[0], true
-}
-
 // Sources returns the names that the rules map to target, at most limit of
 // them (0: all), ordered by the rules' patterns. They are names that could
 // be, not datasets that are.
@@ -54,8 +44,8 @@ func (r *rule) sourceOf(target string) (source string, ok bool) {
 }
 
 // Overlap returns two rules by which two different sources could land on one
-// target, or ok false where that can't be. It looks at the rules only:
-// whether datasets exist that do, Collisions tells.
+// target, or ok false where that can't be. It looks at the rules only
+// and knows of no datasets.
 func (rs *Rules) Overlap() (a, b *Rule, ok bool) {
 	for _, r := range rs.all {
 		if r.kind != maps {
@@ -109,32 +99,6 @@ func (rs *Rules) meet(r, other *rule) bool {
 		return rs.decide(source) == other
 	}
 	return rs.decideTree(source) == other
-}
-
-// Collisions finds sources that land on one target when names is what there
-// is. Each is the target with its sources, ordered.
-func (rs *Rules) Collisions(names []string) []Collision {
-	by := make(map[string][]string)
-	for _, name := range names {
-		if target, ok := rs.Map(name); ok {
-			by[target] = append(by[target], name)
-		}
-	}
-	var found []Collision
-	for target, sources := range by {
-		slices.Sort(sources)
-		if sources = slices.Compact(sources); len(sources) > 1 {
-			found = append(found, Collision{target, sources})
-		}
-	}
-	slices.SortFunc(found, func(a, b Collision) int { return strings.Compare(a.Target, b.Target) })
-	return found
-}
-
-// A Collision is one target that several sources would land on.
-type Collision struct {
-	Target  string
-	Sources []string
 }
 
 // Roots returns the datasets whose listing, with all below them, holds

@@ -220,9 +220,6 @@ func (rs *Rules) Explain(name string) Decision {
 	return Decision{"!", &r.Rule}
 }
 
-// Len is the number of rules.
-func (rs *Rules) Len() int { return len(rs.all) }
-
 // All returns the rules as they were written, ordered by pattern.
 func (rs *Rules) All() []Rule {
 	all := make([]Rule, len(rs.all))

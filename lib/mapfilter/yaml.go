@@ -10,19 +10,14 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// FromYAML reads rules from a node of YAML: a dictionary of patterns and
-// results, both strings. file stands in front of line and column in messages
-// and may be empty.
-func FromYAML(node *yaml.Node, file string) (*Rules, error) {
-	return fromYAML(node, file, func(*Rules) error { return nil })
-}
-
-// FilterFromYAML is FromYAML for rules that CheckFilter accepts.
+// FilterFromYAML reads rules that CheckFilter accepts from a node of YAML: a
+// dictionary of patterns and results, both strings. file stands in front of
+// line and column in messages and may be empty.
 func FilterFromYAML(node *yaml.Node, file string) (*Rules, error) {
 	return fromYAML(node, file, (*Rules).CheckFilter)
 }
 
-// MapFromYAML is FromYAML for rules that CheckMap accepts.
+// MapFromYAML is FilterFromYAML for rules that CheckMap accepts.
 func MapFromYAML(node *yaml.Node, file string) (*Rules, error) {
 	return fromYAML(node, file, (*Rules).CheckMap)
 }
