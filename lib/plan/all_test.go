@@ -141,7 +141,7 @@ func TestQueue(t *testing.T) {
 			}
 		}
 		var busy []int
-		for !q.Empty() || len(busy) > 0 {
+		for q.open > 0 || len(busy) > 0 {
 			for len(busy) < 3 {
 				i, ok := q.Next()
 				if !ok {
@@ -201,7 +201,7 @@ func TestQueueOrder(t *testing.T) {
 	}
 	q := NewQueue(results)
 	var got []string
-	for !q.Empty() {
+	for q.open > 0 {
 		i, ok := q.Next()
 		if !ok {
 			t.Fatal("stuck")

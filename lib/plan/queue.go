@@ -95,9 +95,6 @@ func (q *Queue) Next() (i int, ok bool) {
 // Step returns the first remaining step of dataset i, which must have one.
 func (q *Queue) Step(i int) Step { return q.nodes[i].steps[0] }
 
-// Empty reports whether no dataset has a step left.
-func (q *Queue) Empty() bool { return q.open == 0 }
-
 // Done says that the first remaining step of i succeeded. The dataset takes
 // its place again with its next step, and where the step was its initial one,
 // what stands below may start.

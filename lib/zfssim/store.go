@@ -149,10 +149,8 @@ func removeAll(path string) error {
 	return os.RemoveAll(path)
 }
 
-// poolDir and dir say where a pool and a dataset lie. Private entries of a
-// dataset's directory start with @, which no component of a name can.
-func (s *store) poolDir(pool string) string { return s.path("pools", pool) }
-
+// dir says where a dataset lies. Private entries of its directory start with
+// @, which no component of a name can.
 func (s *store) dir(name string, parts ...string) string {
 	pool, rest, _ := strings.Cut(name, "/")
 	return filepath.Join(append([]string{s.root, "pools", pool, "ds", rest}, parts...)...)

@@ -39,12 +39,6 @@ func entries(root, rel string) ([]fs.DirEntry, error) {
 	return kept, nil
 }
 
-// empty reports whether a tree has no entries.
-func empty(root string) bool {
-	list, err := entries(root, "")
-	return err == nil && len(list) == 0
-}
-
 // copyTree makes dst a copy of src that shares nothing with it.
 func copyTree(src, dst string) error {
 	return walkCopy(src, dst, "", func(rel string, info fs.FileInfo) error {
