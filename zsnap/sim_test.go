@@ -254,3 +254,18 @@ func TestMoreThanOneCommand(t *testing.T) {
 		t.Errorf("status %d, %s, commands with %s arguments, %d names", status, errs, counts, strings.Count(out, "\n"))
 	}
 }
+
+// A list that shows less than was asked for is not taken for all.
+func TestSilentList(t *testing.T) {
+	h := newHost(t, "p", "p/a")
+	silent := filepath.Join(h.Root, "silent")
+	if err := os.WriteFile(silent, []byte("#!/bin/sh\n[ $1 = list ] || exec "+bin+"/zfs \"$@\"\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	h.Env = []string{"ZREPL_ZFS=" + silent}
+	_, errs, status := h.Run("", "zsnap", "-if-older", "1h", "p", "p/a")
+	h.Env = nil
+	if status != 1 || strings.Count(errs, "zfs list says nothing of it") != 2 {
+		t.Errorf("status %d, %s", status, errs)
+	}
+}

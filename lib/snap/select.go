@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -52,6 +53,11 @@ func (r *run) choose(ctx context.Context, datasets []string) ([]string, error) {
 		}
 		for _, name := range missing {
 			r.fail(name, errors.New("dataset does not exist"))
+		}
+		for _, root := range roots[:n] {
+			if all[root] == nil && !slices.Contains(missing, root) {
+				r.fail(root, errors.New("zfs list says nothing of it"))
+			}
 		}
 		roots = roots[n:]
 	}
