@@ -72,11 +72,23 @@ func (rs *Rules) Loop() (target, again string, ok bool) {
 		if again, ok := rs.Map(r.target); ok {
 			return r.target, again, true
 		}
-		if next := rs.decideTree(r.target); r.tree && next != nil && next.kind == maps {
-			return r.target, next.apply(r.target), true
+		if again, ok := rs.Takes(r.target); ok && r.tree {
+			return r.target, again, true
 		}
 	}
 	return "", "", false
+}
+
+// Takes reports whether the rules map a dataset, or what may come to lie below
+// it and no pattern names, and where to.
+func (rs *Rules) Takes(name string) (target string, ok bool) {
+	if target, ok := rs.Map(name); ok {
+		return target, true
+	}
+	if r := rs.decideTree(name); r != nil && r.kind == maps {
+		return r.apply(name), true
+	}
+	return "", false
 }
 
 // meet reports whether r and other, whose target is r's or above it, could

@@ -2,7 +2,6 @@ package config
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
@@ -22,6 +21,7 @@ func (d *decoder) check(c *Config) {
 	}
 	d.checkTargets(c)
 	d.checkPrefixes(c)
+	d.checkCircles(c)
 }
 
 func (d *decoder) checkGlobal(g *Global) {
@@ -153,73 +153,6 @@ func (d *decoder) checkPolicies(j *Job, what string) {
 			d.wrongAt(j.firstKey(key, "keep"), "%s: %s: the grid reaches back %ds, and the interval is %s: it would destroy every snapshot but the newest", what, key, span, FormatDuration(j.Interval))
 		}
 	}
-}
-
-// checkTargets finds jobs that write into each other's targets. The targets
-// of one job do not lie within each other, so that it is enough to look at
-// what stands above each.
-func (d *decoder) checkTargets(c *Config) {
-	owners := map[string][]*Job{}
-	targets := map[*Job][]string{}
-	for _, j := range c.Jobs {
-		targets[j] = j.Targets()
-		for _, name := range targets[j] {
-			owners[name] = append(owners[name], j)
-		}
-	}
-	for _, j := range c.Jobs {
-		for _, name := range targets[j] {
-			for at := name; at != ""; at = dataset.Parent(at) {
-				for _, other := range owners[at] {
-					d.checkPair(j, name, other, at)
-				}
-			}
-		}
-	}
-}
-
-// checkPair looks at the target name of j and the target at of other, which
-// is the same or stands above it. Of two equal ones the later job is told.
-func (d *decoder) checkPair(j *Job, name string, other *Job, at string) {
-	if other == j || other.Name == "" || j.SharedTarget && other.SharedTarget || name == at && j.at[""].before(other.at[""]) {
-		return
-	}
-	d.wrongAt(j.firstKey("mapping", "root"), "job %q: target %q lies within target %q of job %q: if that is meant, write shared_target: true in both", j.Name, name, at, other.Name)
-}
-
-// checkPrefixes finds jobs whose policy takes another job's snapshots for its
-// own: zrepl_daily_1 begins with zrepl_, too.
-func (d *decoder) checkPrefixes(c *Config) {
-	sources := map[*Job][]string{}
-	for _, j := range c.Jobs {
-		known := j.SnapshotPrefix != "" && (j.Datasets != nil || j.Mapping != nil)
-		if known && (j.Snapshots() || j.Type == Prune) {
-			sources[j], _ = j.sources() // none: everything
-		}
-	}
-	for _, j := range c.Jobs {
-		if _, here := sources[j]; !here || j.Prune == nil && j.PruneLHS == nil {
-			continue
-		}
-		for _, other := range c.Jobs {
-			roots, here := sources[other]
-			if here && other.SnapshotPrefix != j.SnapshotPrefix && strings.HasPrefix(other.SnapshotPrefix, j.SnapshotPrefix) && meet(sources[j], roots) {
-				d.warnAt(j.firstKey("prune", "keep", "prune_lhs"), "job %q: its policy is also about the snapshots of job %q, whose prefix %q begins with %q",
-					j.Name, other.Name, other.SnapshotPrefix, j.SnapshotPrefix)
-			}
-		}
-	}
-}
-
-// meet reports whether two sets of trees have something in common; an empty
-// one is everything.
-func meet(a, b []string) bool {
-	if len(a) == 0 || len(b) == 0 {
-		return true
-	}
-	return slices.ContainsFunc(a, func(x string) bool {
-		return slices.ContainsFunc(b, func(y string) bool { return dataset.Within(x, y) || dataset.Within(y, x) })
-	})
 }
 
 // Targets returns the datasets of this host below which the job receives.
