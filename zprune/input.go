@@ -33,6 +33,29 @@ func (g *group) complete() {
 	}
 }
 
+// unique returns an error where a snapshot stands twice: the newest would be
+// taken for two, of which one may go. Lines as zfs list prints them need only
+// one look each.
+func (g *group) unique() error {
+	ordered := true
+	for i := 1; i < len(g.snaps) && ordered; i++ {
+		a, b := &g.snaps[i-1], &g.snaps[i]
+		ordered = a.Creation <= b.Creation && (a.Creation < b.Creation || a.CreateTXG < b.CreateTXG)
+	}
+	if ordered {
+		return nil
+	}
+	seen := make(map[string]bool, len(g.snaps))
+	for i := range g.snaps {
+		name := g.snaps[i].Name
+		if seen[name] {
+			return cli.Hint(fmt.Errorf("snapshot %q stands twice", g.dataset+"@"+name), "do lists overlap?")
+		}
+		seen[name] = true
+	}
+	return nil
+}
+
 func (g *group) line(i int) string { return g.all[g.places[i].from:g.places[i].to] }
 
 // grouper parts lines by dataset and hands each group on when it is complete:
@@ -222,7 +245,10 @@ func (gr *grouper) finish() error {
 	}
 	gr.seen[gr.now.dataset] = nil
 	gr.now.complete()
-	err := gr.each(gr.now)
+	err := gr.now.unique()
+	if err == nil {
+		err = gr.each(gr.now)
+	}
 	gr.last, gr.spare = gr.now, gr.last
 	return err
 }
@@ -234,6 +260,9 @@ func (gr *grouper) end() error {
 	}
 	for _, g := range gr.order {
 		g.complete()
+		if err := g.unique(); err != nil {
+			return err
+		}
 		if err := gr.each(g); err != nil {
 			return err
 		}

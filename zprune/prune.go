@@ -29,6 +29,8 @@ type pruner struct {
 	simulate string
 	max      int
 
+	listed bool // by us, and not by whom we read from
+
 	recursive, unsorted, explain, timeline, destroy, dryRun, nul bool
 
 	policy  *retention.Policy
@@ -98,7 +100,7 @@ func (p *pruner) check(args []string) error {
 }
 
 func (p *pruner) prepare(args []string) (err error) {
-	if len(args) > 0 {
+	if p.listed = len(args) > 0; p.listed {
 		p.columns = columns{prune.Columns, true}
 	}
 	if len(args) == 0 && prune.NeedsCursor(p.policy) {
@@ -143,6 +145,9 @@ func (p *pruner) read(ctx context.Context, groups *grouper) error {
 	}
 	if err := lines.Err(); err != nil {
 		return err
+	}
+	if p.destroy && lines.Cut() {
+		return fmt.Errorf("line %d does not end: the list seems to be cut, and nothing is destroyed", lines.Number())
 	}
 	return groups.end()
 }
@@ -193,7 +198,7 @@ func (p *pruner) judge(g *group) error {
 		s := &g.snaps[i]
 		s.Protected = len(p.protect.names) > 0 && p.protect.names[g.dataset+"@"+s.Name] || p.protect.guids[g.guids[i]]
 	}
-	o := retention.Options{Prefix: p.prefix, Anchor: p.now.at}
+	o := retention.Options{Prefix: p.prefix, Anchor: p.now.at, Arrival: p.listed}
 	verdicts := p.policy.Apply(g.snaps, o)
 	p.clock(g, verdicts)
 	if p.destroy {

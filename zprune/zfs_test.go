@@ -273,3 +273,20 @@ func TestClosedOutput(t *testing.T) {
 	}
 	h.expect("p/d00@zrepl_002", "p/d01@zrepl_002", "p/d02@zrepl_002")
 }
+
+// Two lists that overlap make no second newest, and a list that was cut in
+// the middle of a line no snapshot of 1970.
+func TestStrangeLists(t *testing.T) {
+	h := newHost(t, "p", "p/a")
+	h.fill(6, "p/a")
+	list := h.Must("zfs", "list", "-Hp", "-t", "snapshot", "-o", "name,creation,createtxg,userrefs")
+	before := h.Snapshots()
+	for name, in := range map[string]string{"twice": list + list, "cut": list[:len(list)-14], "cut before the end": list[:len(list)-1]} {
+		for _, args := range [][]string{{"-destroy"}, {"-destroy", "-unsorted"}} {
+			out, errs, status := h.Run(in, append([]string{"zprune", "-keep-last", "2"}, args...)...)
+			if status != 1 || out != "" || errs == "" || !slices.Equal(before, h.Snapshots()) {
+				t.Errorf("%s %v: status %d, %q, %s", name, args, status, out, errs)
+			}
+		}
+	}
+}

@@ -59,11 +59,11 @@ func (g *globals) upkeepCommand(name, part, help string, fits func(*config.Job) 
 			if err != nil {
 				return err
 			}
-			u.DryRun = *dryRun
-			if u.DryRun {
+			r := &job.Run{Global: c.Global, Job: j, Part: name, NoReplication: true, Before: do(u)}
+			u.Unsent = r.Unsent
+			if u.DryRun = *dryRun; u.DryRun {
 				return cli.Quiet(do(u)(ctx))
 			}
-			r := &job.Run{Global: c.Global, Job: j, Part: name, NoReplication: true, Before: do(u)}
 			return cli.Quiet(runError(j, r.Do(ctx)))
 		},
 	}

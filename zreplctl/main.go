@@ -7,6 +7,8 @@ import (
 	"errors"
 	"io"
 	"os"
+	"os/signal"
+	"syscall"
 
 	"github.com/peterbourgon/ff/v3/ffcli"
 
@@ -14,7 +16,10 @@ import (
 	"github.com/zrepl-tools/zrepl-tools/lib/cli"
 )
 
+// A reader of our output that goes away must not stop what has begun: SIGPIPE
+// is caught, which children do not inherit, and nothing listens.
 func main() {
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	ctx, cancel := context.WithCancelCause(cli.Context())
 	child.Watch(func() { cancel(errors.New("the daemon that started this is gone")) })
 	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))

@@ -65,7 +65,7 @@ func (p *statusPrinter) run(ctx context.Context) error {
 	if err != nil {
 		return cli.Cannot("ask the daemon", p.c.Global.Control, err)
 	}
-	return p.print(s)
+	return cli.Quiet(p.print(s))
 }
 
 func (p *statusPrinter) follow(ctx context.Context) error {
@@ -80,7 +80,7 @@ func (p *statusPrinter) follow(ctx context.Context) error {
 			io.WriteString(p.out, "\x1b[H\x1b[J") // to the top, and clear
 		}
 		if err := p.print(s); err != nil {
-			return err
+			return cli.Quiet(err)
 		}
 		if !p.tty && !p.json {
 			io.WriteString(p.out, "\n")

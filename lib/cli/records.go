@@ -17,6 +17,7 @@ type Records struct {
 	scan *bufio.Scanner
 	end  byte
 	n    int
+	cut  bool
 }
 
 // NewRecords reads records from r; with nul they end with a NUL byte and may
@@ -29,6 +30,7 @@ func NewRecords(r io.Reader, nul bool) *Records {
 			return i + 1, data[:i], nil
 		}
 		if atEOF && len(data) > 0 {
+			rs.cut = true
 			return len(data), data, nil
 		}
 		return 0, nil, nil
@@ -55,6 +57,10 @@ func (r *Records) Next() bool {
 
 // Record is the record without its end. It is valid until the next Next.
 func (r *Records) Record() []byte { return r.scan.Bytes() }
+
+// Cut reports whether the last record lacked its end, as where the program
+// that wrote it was killed.
+func (r *Records) Cut() bool { return r.cut }
 
 // Number is the record's place in the input, from 1.
 func (r *Records) Number() int { return r.n }

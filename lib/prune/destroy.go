@@ -17,7 +17,8 @@ type Events struct {
 
 // Destroy destroys snapshots of one dataset in batches of one command each.
 // Those that a batch fails for are left with ZFS's reason, and the others are
-// tried again without them. What is gone already counts as destroyed. It
+// tried again without them. What is gone already from a dataset that is there
+// counts as destroyed. It
 // returns how many are destroyed and how many are left; err is only for what
 // ends the work, such as a cancelled ctx.
 func Destroy(ctx context.Context, z *zfs.ZFS, ds string, shorts []string, ev Events) (gone, left int, err error) {
@@ -52,10 +53,12 @@ func (d *destroyer) batch(ctx context.Context, shorts []string) error {
 		return d.without(ctx, shorts, reasons)
 	}
 	switch {
-	case zfs.NotExist(err): // zfs says so when not one of them is there
+	case zfs.NoneThere(err):
 		return d.destroyed(shorts)
-	case len(shorts) == 1:
-		d.leave(shorts[0], err)
+	case len(shorts) == 1, zfs.NotExist(err): // the dataset was renamed, or its pool exported, or it is gone, too
+		for _, short := range shorts {
+			d.leave(short, err)
+		}
 		return nil
 	}
 	half := len(shorts) / 2
@@ -73,7 +76,7 @@ func (d *destroyer) without(ctx context.Context, shorts []string, reasons map[st
 		switch {
 		case !blamed:
 			rest = append(rest, short)
-		case strings.Contains(reason, "does not exist"):
+		case strings.HasSuffix(reason, "does not exist"):
 			gone = append(gone, short)
 		default:
 			d.leave(short, errors.New(reason))

@@ -2,6 +2,7 @@ package prune
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -40,7 +41,9 @@ func Parse(fields []string) (s Snapshot, err error) {
 		return s, fmt.Errorf("zfs list: not a snapshot: %q", fields[0])
 	}
 	s.Dataset, s.Name = ds, short
-	if s.Creation, err = strconv.ParseInt(fields[1], 10, 64); err != nil {
+	switch s.Creation, err = strconv.ParseInt(fields[1], 10, 64); {
+	case errors.Is(err, strconv.ErrRange): // a stream can say so: it is its dataset's trouble alone, see CheckClock
+	case err != nil:
 		return s, fmt.Errorf("zfs list: %q: creation %q is not a number of seconds", fields[0], fields[1])
 	}
 	if s.CreateTXG, err = strconv.ParseUint(fields[2], 10, 64); err != nil {

@@ -25,6 +25,7 @@ type Options struct {
 	Policy    *retention.Policy
 	Prefix    string
 	Cursor    string                                         // the tag of whom not_replicated asks about; empty: all
+	Unsent    func(ds string) bool                           // the partner has nothing of it yet, whatever is held; may be nil
 	Protect   func(ds, short string, guid dataset.GUID) bool // must stay; may be nil
 	Max       int                                            // destroy no more than so many; 0: no limit
 	DryRun    bool                                           // Gone is called, and nothing is destroyed
@@ -68,6 +69,7 @@ func Run(ctx context.Context, z *zfs.ZFS, o Options) (Result, error) {
 		if err := MarkReplicated(ctx, z, o.Roots, o.Recursive, groups, o.Cursor); err != nil {
 			return r, fmt.Errorf("cannot find out what is replicated: %w", err)
 		}
+		o.unsent(groups)
 	}
 	all, total := o.decide(groups, &r)
 	if o.Max > 0 && total > o.Max {
@@ -84,13 +86,25 @@ func Run(ctx context.Context, z *zfs.ZFS, o Options) (Result, error) {
 	return r, nil
 }
 
+// unsent takes back what MarkReplicated made of the hold on a first stream
+// that has not arrived.
+func (o Options) unsent(groups []Group) {
+	for _, g := range groups {
+		if o.Unsent != nil && o.Unsent(g.Dataset) {
+			for i := range g.Snapshots {
+				g.Snapshots[i].Replicated = false
+			}
+		}
+	}
+}
+
 func (o Options) decide(groups []Group, r *Result) (all []Victims, total int) {
 	for _, g := range groups {
 		for i, guid := range g.GUIDs {
 			s := &g.Snapshots[i]
 			s.Protected = o.Protect != nil && o.Protect(g.Dataset, s.Name, guid)
 		}
-		verdicts := o.Policy.Apply(g.Snapshots, retention.Options{Prefix: o.Prefix})
+		verdicts := o.Policy.Apply(g.Snapshots, retention.Options{Prefix: o.Prefix, Arrival: true})
 		v := Victims{g.Dataset, Oldest(g.Snapshots, verdicts)}
 		r.Stay += len(g.Snapshots) - len(v.Shorts)
 		if err := CheckClock(g.Snapshots, o.Prefix, o.Now); err != nil && len(v.Shorts) > 0 {

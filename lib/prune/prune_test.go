@@ -49,7 +49,8 @@ func TestDestroy(t *testing.T) {
 		"two rounds":          {[]string{"cannot destroy snapshot p@b: dataset is busy", "cannot destroy snapshot p@d: snapshot is cloned", ""}, "a c", "b d"},
 		"one has gone":        {[]string{"cannot destroy snapshot p@b: dataset does not exist", ""}, "a b c d", ""},
 		"all have gone":       {[]string{"could not find any snapshots to destroy; check snapshot names."}, "a b c d", ""},
-		"the dataset, too":    {[]string{"cannot open 'p': dataset does not exist"}, "a b c d", ""},
+		"the dataset, too":    {[]string{"cannot open 'p': dataset does not exist"}, "", "a b c d"}, // renamed, perhaps
+		"a name like an end":  {[]string{"cannot destroy snapshot p@b: does not exist: dataset is busy", ""}, "a c d", "b"},
 		"nobody is blamed":    {[]string{"out of luck", "", "out of luck", "out of luck", ""}, "a b d", "c"},
 		"all are busy":        {[]string{"cannot destroy snapshot p@a: busy\ncannot destroy snapshot p@b: busy\ncannot destroy snapshot p@c: busy\ncannot destroy snapshot p@d: busy"}, "", "a b c d"},
 		"it says what is not": {[]string{"cannot destroy snapshot p@x: dataset is busy", "", ""}, "a b c d", ""},

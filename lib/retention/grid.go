@@ -40,8 +40,11 @@ func ParseGrid(text string) (*Grid, error) {
 		if iv.Count > (math.MaxInt64-end)/iv.Length {
 			return nil, p.errorf(at, "%s reaches back too far", iv.Text)
 		}
-		if losing != nil && losing.Length > iv.Length {
+		switch n := len(g.intervals); {
+		case losing != nil && losing.Length > iv.Length:
 			return nil, p.errorf(at, "%s has shorter buckets than %s before it, which does not keep all", iv.Text, losing.Text)
+		case losing != nil && g.intervals[n-1].Length > iv.Length:
+			return nil, p.errorf(at, "%s has shorter buckets than %s before it, and %s does not keep all", iv.Text, g.intervals[n-1].Text, losing.Text)
 		}
 		if iv.Keep != KeepAll {
 			losing = &iv

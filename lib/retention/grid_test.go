@@ -41,6 +41,7 @@ func TestParseGridErrors(t *testing.T) {
 		{"1x1h 2x1d", 5, "| is wanted between two intervals, not '2'"},
 		{"1x1d | 24x1h", 7, "24x1h has shorter buckets than 1x1d before it, which does not keep all"},
 		{"1x1d(keep=all) | 1x1h | 1x1min", 24, "1x1min has shorter buckets than 1x1h before it, which does not keep all"},
+		{"1x1h | 1x1d(keep=all) | 1x2h", 24, "1x2h has shorter buckets than 1x1d(keep=all) before it, and 1x1h does not keep all"},
 		{"99999999999999999999x1h", 0, "a number of buckets of 99999999999999999999 is too large"},
 		{"1x9223372036854775807h", 2, "a length of 9223372036854775807h is too large"},
 		{"9223372036854775807x1h", 0, "9223372036854775807x1h reaches back too far"},

@@ -38,6 +38,10 @@ func (p *Policy) Rules() []Rule { return p.rules }
 type Options struct {
 	Prefix string // only snapshots whose names begin with it are looked at
 	Anchor *int64 // where the grid begins, in seconds since 1970; nil: at the newest that matches
+	// Arrival takes no snapshot for older than one with a smaller createtxg: a
+	// creation comes from a clock that may have been wrong, or with a stream
+	// from another host, and a createtxg does not.
+	Arrival bool
 }
 
 // Verdict says what becomes of a snapshot, and which rule decided: of one
@@ -53,6 +57,9 @@ type Verdict struct {
 // by createtxg, then by name.
 func (p *Policy) Apply(snaps []Snapshot, o Options) []Verdict {
 	verdicts := make([]Verdict, len(snaps))
+	if o.Arrival {
+		snaps = arrived(snaps, o.Prefix)
+	}
 	order := matching(snaps, o.Prefix, verdicts)
 	if len(order) == 0 {
 		return verdicts
@@ -79,6 +86,33 @@ func (p *Policy) Apply(snaps []Snapshot, o Options) []Verdict {
 		*v = Verdict{Spared: v.Destroy, Rule: stays}
 	}
 	return verdicts
+}
+
+// arrived returns the snapshots with creations that do not decrease where
+// createtxg increases, among those with the prefix.
+func arrived(snaps []Snapshot, prefix string) []Snapshot {
+	var order []int
+	inOrder := true
+	for i := range snaps {
+		if !strings.HasPrefix(snaps[i].Name, prefix) {
+			continue
+		}
+		if n := len(order); n > 0 {
+			last := &snaps[order[n-1]]
+			inOrder = inOrder && last.CreateTXG <= snaps[i].CreateTXG && last.Creation <= snaps[i].Creation
+		}
+		order = append(order, i)
+	}
+	if inOrder {
+		return snaps
+	}
+	snaps = slices.Clone(snaps)
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(snaps[a].CreateTXG, snaps[b].CreateTXG) })
+	for n := 1; n < len(order); n++ {
+		s := &snaps[order[n]]
+		s.Creation = max(s.Creation, snaps[order[n-1]].Creation)
+	}
+	return snaps
 }
 
 // matching returns the snapshots with the prefix, the oldest first, and the

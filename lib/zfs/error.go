@@ -45,6 +45,10 @@ func NotExist(err error) bool {
 		said(err, "no such pool or dataset") || said(err, "no such pool '")
 }
 
+// NoneThere reports whether err is zfs destroy's answer that there is not one
+// of the snapshots, though there is their dataset.
+func NoneThere(err error) bool { return said(err, "could not find any snapshots to destroy") }
+
 // Missing returns the names of which a command says that they do not exist,
 // where it complains of nothing else: a list of several names goes on behind
 // one that is missing.

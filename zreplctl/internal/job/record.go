@@ -44,6 +44,23 @@ func ReadRecord(rundir, job string) (*Record, error) {
 	return &rec, json.Unmarshal(b, &rec)
 }
 
+// Unsent reports that the two sides were last seen to have no snapshot of a
+// dataset in common: by this run or, where it has not seen them, by the one
+// before it.
+func (r *Run) Unsent(ds string) bool {
+	var datasets []progress.Dataset
+	if r.Tracker != nil {
+		datasets = r.Tracker.Snapshot().Datasets
+	}
+	if len(datasets) == 0 {
+		if old, err := ReadRecord(r.Global.RunDir, r.Job.Name); err == nil {
+			datasets = old.Datasets
+		}
+	}
+	i := slices.IndexFunc(datasets, func(d progress.Dataset) bool { return d.Source == ds })
+	return i >= 0 && datasets[i].To == ""
+}
+
 // partly is the record for a part of a job: what it is about is the last whole
 // run, where the job has such runs.
 func (r *Run) partly(rec *Record) *Record {

@@ -30,6 +30,9 @@ type Upkeep struct {
 	// returned when all is done.
 	Created, Destroyed func(name string) error
 	Warn               func(text string)
+	// Unsent reports what is known to have nothing in common with the partner
+	// that the job sends to; may be nil.
+	Unsent func(ds string) bool
 }
 
 // side is a set of datasets on this host with its policy.
@@ -146,15 +149,25 @@ func (u *Upkeep) Prune(ctx context.Context) error {
 
 func (u *Upkeep) prune(ctx context.Context, s side) error {
 	var errs []error
+	var broken error // who is told has gone: that is no reason to stop
 	o := prune.Options{
 		Roots: s.roots, Recursive: true, Passes: s.passes,
 		Policy: s.policy, Prefix: u.Job.SnapshotPrefix, Cursor: s.cursor, DryRun: u.DryRun, Now: time.Now(),
-		Events: prune.Events{Gone: u.Destroyed, Left: func(name string, err error) {
-			errs = append(errs, fmt.Errorf("cannot destroy %q: %w", name, err))
-		}},
+		Events: prune.Events{
+			Gone: func(name string) error {
+				if u.Destroyed != nil && broken == nil {
+					broken = u.Destroyed(name)
+				}
+				return nil
+			},
+			Left: func(name string, err error) { errs = append(errs, fmt.Errorf("cannot destroy %q: %w", name, err)) },
+		},
 	}
 	if s.all {
 		o.Roots = nil
+	}
+	if s.cursor != "" {
+		o.Unsent = u.Unsent
 	}
 	result, err := prune.Run(ctx, u.ZFS, o)
 	for _, root := range result.Missing {
@@ -162,5 +175,5 @@ func (u *Upkeep) prune(ctx context.Context, s side) error {
 			u.warn(fmt.Sprintf("there is no dataset %q, which the job's rules name: nothing to prune there", root))
 		}
 	}
-	return errors.Join(append(errs, err)...)
+	return errors.Join(append(errs, err, broken)...)
 }
