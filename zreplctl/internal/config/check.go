@@ -21,6 +21,7 @@ func (d *decoder) check(c *Config) {
 	}
 	d.checkTargets(c)
 	d.checkPrefixes(c)
+	d.checkReceived(c)
 	d.checkCircles(c)
 }
 

@@ -84,6 +84,7 @@ func TestWarnings(t *testing.T) {
 - {name: b, type: source, interval: 1h, serve: {type: stdinserver, client_identity: c}, datasets: {"<": "!"}}
 - {name: often, type: autosnap, interval: 1h, datasets: {"p/a<": ok}, snapshot_prefix: z_, keep: [{type: last_n, count: 2}]}
 - {name: daily, type: autosnap, interval: 24h, datasets: {"p<": ok}, snapshot_prefix: z_daily_}
+- {name: all, type: autosnap, datasets: {"t<": ok}, snapshot_prefix: all_}
 - {name: elsewhere, type: autosnap, interval: 24h, datasets: {"q<": ok}, snapshot_prefix: z_daily_}`)
 	var got []string
 	for _, w := range c.Warnings {
@@ -94,6 +95,7 @@ func TestWarnings(t *testing.T) {
 		`f:3:3: job "b": without snapshot_prefix the job takes no snapshots of its own`,
 		`f:3:89: job "b": datasets: no rule lets anything take part`,
 		`f:4:92: job "often": its policy is also about the snapshots of job "daily", whose prefix "z_daily_" begins with "z_"`,
+		`f:6:31: job "all": it takes snapshots of what job "a" receives in "t/a": leave that out`,
 	}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)

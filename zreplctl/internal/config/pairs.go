@@ -64,6 +64,31 @@ func (d *decoder) checkPrefixes(c *Config) {
 	}
 }
 
+// checkReceived finds jobs that take snapshots, and prune them, where another
+// job receives.
+func (d *decoder) checkReceived(c *Config) {
+	targets := make([][]string, len(c.Jobs))
+	for i, j := range c.Jobs {
+		targets[i] = j.Targets()
+	}
+	for _, j := range c.Jobs {
+		rules := j.Datasets
+		if rules == nil {
+			rules = j.Mapping
+		}
+		if !j.Snapshots() || rules == nil {
+			continue
+		}
+		for i, other := range c.Jobs {
+			for _, target := range targets[i] {
+				if other != j && (rules.Pass(target) || rules.Pass(target+"/any")) {
+					d.warnAt(j.firstKey("datasets", "mapping"), "job %q: it takes snapshots of what job %q receives in %q: leave that out", j.Name, other.Name, target)
+				}
+			}
+		}
+	}
+}
+
 // checkCircles finds two jobs of this host that copy each other's copies, a
 // level deeper with each run.
 func (d *decoder) checkCircles(c *Config) {
