@@ -90,33 +90,30 @@ func (d *decoder) checkReceived(c *Config) {
 }
 
 // checkCircles finds two jobs of this host that copy each other's copies, a
-// level deeper with each run.
+// level deeper with each run. A job and its inverse, for the way back, do not.
 func (d *decoder) checkCircles(c *Config) {
-	var local []*Job
-	for _, j := range c.Jobs {
-		if j.Type == Local && j.Mapping != nil {
-			local = append(local, j)
-		}
-	}
-	for i, j := range local {
-		for _, other := range local[:i] {
-			if there, ok := taken(other.Mapping, j.Mapping); ok {
-				if back, ok := taken(j.Mapping, other.Mapping); ok {
-					d.wrongAt(j.key("mapping"), "job %q: mapping: it copies %q, and job %q copies %q: each would copy the other's copies", j.Name, back, other.Name, there)
+	for i, j := range c.Jobs {
+		for _, other := range c.Jobs[:i] {
+			if j.Type == Local && other.Type == Local && j.Mapping != nil && other.Mapping != nil {
+				if target, to, again, deeper := circle(other.Mapping, j.Mapping); deeper {
+					d.wrongAt(j.key("mapping"), "job %q: mapping: it copies %q, where job %q receives, to %q, and that goes to %q again", j.Name, target, other.Name, to, again)
 				}
 			}
 		}
 	}
 }
 
-// taken returns a target of one job's that is a source of another's rules.
-func taken(rules, of *mapfilter.Rules) (target string, ok bool) {
-	for _, target := range of.Targets() {
-		if _, ok := rules.Takes(target); ok {
-			return target, true
+// circle returns a target of a's that b takes to where a takes it from, to
+// another place than it was.
+func circle(a, b *mapfilter.Rules) (target, to, again string, deeper bool) {
+	for _, target := range a.Targets() {
+		if to, ok := b.Takes(target); ok {
+			if again, ok := a.Takes(to); ok && again != target {
+				return target, to, again, true
+			}
 		}
 	}
-	return "", false
+	return "", "", "", false
 }
 
 // meet reports whether two sets of trees have something in common; an empty
