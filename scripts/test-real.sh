@@ -67,11 +67,11 @@ e2e_prune() { script e2e-prune "$1"; }
 e2e_expect() { script e2e-expect "$1"; }
 e2e_bytes() { script e2e-bytes "$1"; }
 e2e_engine() { script e2e-engine "$1"; }
-e2e_resume() { script e2e-resume "$1"; }
+e2e_resume() { scripts/on-zfs -V "$1" -t 1500 -bin "$bin" MB=$resume_mb e2e-resume; }
 e2e_conflicts() { script e2e-conflicts "$1"; }
 e2e_takes() { script e2e-takes "$1"; }
 e2e_recovery() { script e2e-recovery "$1"; }
-e2e_user() { script e2e-user "$1"; }
+e2e_user() { scripts/on-zfs -V "$1" -t 1500 -bin "$bin" BRIEFLY=$briefly e2e-user; }
 e2e_hostile() { script e2e-hostile "$1"; }
 e2e_crash() { scripts/on-zfs -V "$1" -t 3000 -bin "$bin" e2e-crash -points "${ZT_CRASH_POINTS:-20}"; }
 told() { # told VERSION FUNCTION
@@ -93,11 +93,13 @@ real() {
   # What follows these takes minutes each, in a machine without hardware support: the versions share it,
   # and with ZT_HEAVY each does all of it, and what crashes and who touches the bytes is seen there, too.
   both="conforms same_as_sim e2e_ssh e2e_prune e2e_expect"
-  parts_of_2_3="$both e2e_engine e2e_conflicts e2e_takes e2e_user"
-  parts_of_2_1="$both e2e_resume e2e_recovery e2e_hostile"
+  parts_of_2_3="$both e2e_engine e2e_conflicts e2e_user"
+  parts_of_2_1="$both e2e_resume e2e_takes e2e_recovery e2e_hostile"
+  resume_mb=150 briefly=1
   if [ -n "${ZT_HEAVY-}" ]; then
     parts_of_2_1="$both e2e_engine e2e_resume e2e_conflicts e2e_takes e2e_recovery e2e_hostile e2e_user"
     parts_of_2_3="$parts_of_2_1 e2e_bytes e2e_crash"
+    resume_mb=300 briefly=
   fi
   # Two machines of one processor each are half as fast again as two of two on two processors.
   [ "$(nproc)" -ge 4 ] || export ZFSVM_CPUS=1
