@@ -45,7 +45,7 @@ func (g *globals) upkeepCommand(name, part, help string, fits func(*config.Job) 
 				return cli.Usagef("%s wants the name of one job", name)
 			}
 			parts, err := parseSkip(*skip)
-			if err != nil || parts[part] {
+			if err != nil {
 				return err
 			}
 			c, j, err := g.job(args[0])
@@ -54,6 +54,9 @@ func (g *globals) upkeepCommand(name, part, help string, fits func(*config.Job) 
 			}
 			if err := fits(j); err != nil {
 				return cli.WithStatus(cli.Usage, cli.Cannot("run job", j.Name, err))
+			}
+			if parts[part] {
+				return nil
 			}
 			u, err := g.upkeep(j)
 			if err != nil {
