@@ -55,7 +55,8 @@ func (d *destroyer) batch(ctx context.Context, shorts []string) error {
 	switch {
 	case zfs.NoneThere(err):
 		return d.destroyed(shorts)
-	case len(shorts) == 1, zfs.NotExist(err): // the dataset was renamed, or its pool exported, or it is gone, too
+	case len(shorts) == 1, zfs.Denied(err), // which goes for the whole dataset
+		zfs.NotExist(err): // it was renamed, or its pool exported, or it is gone, too
 		for _, short := range shorts {
 			d.leave(short, err)
 		}

@@ -50,6 +50,7 @@ func TestDestroy(t *testing.T) {
 		"one has gone":        {[]string{"cannot destroy snapshot p@b: dataset does not exist", ""}, "a b c d", ""},
 		"all have gone":       {[]string{"could not find any snapshots to destroy; check snapshot names."}, "a b c d", ""},
 		"the dataset, too":    {[]string{"cannot open 'p': dataset does not exist"}, "", "a b c d"}, // renamed, perhaps
+		"not allowed":         {[]string{"cannot destroy snapshots: permission denied"}, "", "a b c d"},
 		"a name like an end":  {[]string{"cannot destroy snapshot p@b: does not exist: dataset is busy", ""}, "a c d", "b"},
 		"nobody is blamed":    {[]string{"out of luck", "", "out of luck", "out of luck", ""}, "a b d", "c"},
 		"all are busy":        {[]string{"cannot destroy snapshot p@a: busy\ncannot destroy snapshot p@b: busy\ncannot destroy snapshot p@c: busy\ncannot destroy snapshot p@d: busy"}, "", "a b c d"},

@@ -49,6 +49,9 @@ func NotExist(err error) bool {
 // of the snapshots, though there is their dataset.
 func NoneThere(err error) bool { return said(err, "could not find any snapshots to destroy") }
 
+// Denied reports whether err is zfs's answer that its user may not do that.
+func Denied(err error) bool { return said(err, "permission denied") }
+
 // Missing returns the names of which a command says that they do not exist,
 // where it complains of nothing else: a list of several names goes on behind
 // one that is missing.
