@@ -154,6 +154,27 @@ func TestCloseUnderCall(t *testing.T) {
 	}
 }
 
+// A call that waits for its turn while the connection is closed gets none.
+func TestCloseWhileWaiting(t *testing.T) {
+	l := sockets(t)
+	c, err := NewConn(l.clientIn, l.clientOut)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.turn <- struct{}{} // another call is being made
+	said, closed := make(chan error, 1), make(chan error, 1)
+	go func() { said <- c.Call(context.Background(), "nothing", nil, nil) }()
+	time.Sleep(20 * time.Millisecond)
+	go func() { closed <- c.Close() }()
+	if err := await(t, said); !errors.Is(err, ErrClosed) {
+		t.Error(err)
+	}
+	<-c.turn
+	if err := await(t, closed); err != nil {
+		t.Error(err)
+	}
+}
+
 // endless is a sender that only an end of its own can stop.
 func endless(ctx context.Context, out *os.File) error {
 	stream := octetStream(1 << 20)

@@ -184,3 +184,20 @@ func TestExcluded(t *testing.T) {
 		}
 	}
 }
+
+// A snapshot that goes away between a list and the look at its holds takes
+// nothing from the others.
+func TestHoldsGoneMeanwhile(t *testing.T) {
+	z, _ := fake(t, `printf 'p@a\tours\t1\n'; echo "cannot open 'p@gone': dataset does not exist" >&2; exit 1`)
+	if held, err := z.Holds(ctx, []string{"p@a", "p@gone"}); err != nil || !slices.Equal(held["p@a"], []string{"ours"}) {
+		t.Errorf("%v, %v", held, err)
+	}
+	z, _ = fake(t, `echo "cannot open 'p@gone': dataset does not exist" >&2; echo 'no datasets available' >&2; exit 1`)
+	if held, err := z.Holds(ctx, []string{"p@gone"}); err != nil || len(held) != 0 {
+		t.Errorf("%v, %v", held, err)
+	}
+	z, _ = fake(t, `echo "cannot open 'p@gone': permission denied" >&2; exit 1`)
+	if held, err := z.Holds(ctx, []string{"p@gone"}); err == nil {
+		t.Errorf("%v", held)
+	}
+}

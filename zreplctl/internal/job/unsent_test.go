@@ -1,6 +1,8 @@
 package job_test
 
 import (
+	"os"
+	"strings"
 	"testing"
 )
 
@@ -31,5 +33,46 @@ func TestUnsent(t *testing.T) {
 			t.Errorf("%d %s", code, said)
 		}
 		w.equal("snapshots", w.lines("zfs", "list", "-H", "-t", "snapshot", "-o", "name", "-r", "a/x"), "a/x@s3")
+	}
+}
+
+// TestSuccessStays: the time of the last good run is known behind one that
+// failed.
+func TestSuccessStays(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.tree()
+	w.snapshot("s1")
+	w.done("local", "mirror")
+	w.snapshot("s2")
+	w.write("sim/faults", "on=send from=1 fail message=warning: cannot send: Input/output error\n")
+	if code, said := w.ctl("local", "-skip", "snapshot,prune", "mirror"); code != 1 {
+		t.Fatal(code, said)
+	}
+	_, said := w.ctl("status", "-json")
+	_, job, _ := strings.Cut(said, `"name":"mirror"`)
+	job, _, _ = strings.Cut(job, `"name":`)
+	if !strings.Contains(job, `"success":"`) || !strings.Contains(job, `"state":"failed"`) {
+		t.Errorf("%s", job)
+	}
+}
+
+// TestReaderGone: a reader of the output that goes away stops no run.
+func TestReaderGone(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.tree()
+	r, out, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Close()
+	c := w.command("zreplctl", "-config", w.path("c.yml"), "local", "mirror")
+	c.Stdout = out
+	err = c.Run()
+	out.Close()
+	t.Log(err)
+	if n := len(w.lines("zfs", "list", "-H", "-t", "snapshot", "-o", "name", "-r", "b/mirror")); n != 2 {
+		t.Errorf("%d snapshots arrived", n)
 	}
 }
