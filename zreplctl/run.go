@@ -110,7 +110,7 @@ func (g *globals) runJob(ctx context.Context, r *job.Run, skip map[string]bool) 
 	if j.Snapshots() && !skip["snapshot"] {
 		r.Before = u.Snapshot
 	}
-	u.Unsent = func(ds string) bool { return r.Unsent(ds) }
+	u.Unsent = r.Unsent
 	if j.Prunes() && !skip["prune"] {
 		r.After = u.Prune
 	}

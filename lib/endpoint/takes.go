@@ -47,8 +47,7 @@ func (r *Receiver) Takes(ctx context.Context, _ struct{}) (transfer.Takes, error
 // poolsOf returns the pools that datasets are in, each once.
 func poolsOf(datasets []string) (pools []string) {
 	for _, name := range datasets {
-		pool := dataset.Pool(name)
-		pools = append(pools, pool)
+		pools = append(pools, dataset.Pool(name))
 	}
 	slices.Sort(pools)
 	return slices.Compact(pools)
@@ -82,8 +81,7 @@ func (s *Sender) Uses(ctx context.Context, in transfer.UsesRequest) (map[string]
 	out := map[string]transfer.Uses{}
 	for _, d := range list {
 		if asked[d.Name] {
-			pool := dataset.Pool(d.Name)
-			out[d.Name] = uses(d, s.options(encrypted(d)), pools[pool], features)
+			out[d.Name] = uses(d, s.options(encrypted(d)), pools[dataset.Pool(d.Name)], features)
 		}
 	}
 	return out, nil

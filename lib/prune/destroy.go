@@ -18,9 +18,8 @@ type Events struct {
 // Destroy destroys snapshots of one dataset in batches of one command each.
 // Those that a batch fails for are left with ZFS's reason, and the others are
 // tried again without them. What is gone already from a dataset that is there
-// counts as destroyed. It
-// returns how many are destroyed and how many are left; err is only for what
-// ends the work, such as a cancelled ctx.
+// counts as destroyed. It returns how many are destroyed and how many are
+// left; err is only for what ends the work, such as a cancelled ctx.
 func Destroy(ctx context.Context, z *zfs.ZFS, ds string, shorts []string, ev Events) (gone, left int, err error) {
 	d := &destroyer{z: z, ds: ds, ev: ev}
 	for len(shorts) > 0 && err == nil {

@@ -25,7 +25,7 @@ type Options struct {
 	Policy    *retention.Policy
 	Prefix    string
 	Cursor    string                                         // the tag of whom not_replicated asks about; empty: all
-	Unsent    func(ds string) bool                           // the partner has nothing of it yet, whatever is held; may be nil
+	Unsent    map[string]bool                                // datasets of which the partner has nothing yet, whatever is held
 	Protect   func(ds, short string, guid dataset.GUID) bool // must stay; may be nil
 	Max       int                                            // destroy no more than so many; 0: no limit
 	DryRun    bool                                           // Gone is called, and nothing is destroyed
@@ -90,7 +90,7 @@ func Run(ctx context.Context, z *zfs.ZFS, o Options) (Result, error) {
 // that has not arrived.
 func (o Options) unsent(groups []Group) {
 	for _, g := range groups {
-		if o.Unsent != nil && o.Unsent(g.Dataset) {
+		if o.Unsent[g.Dataset] {
 			for i := range g.Snapshots {
 				g.Snapshots[i].Replicated = false
 			}

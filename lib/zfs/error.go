@@ -76,8 +76,7 @@ func Missing(err error) (names []string, only bool) {
 func missing(line string) (name string, ok bool) {
 	_, rest, quoted := strings.Cut(line, "'")
 	name, reason, ended := strings.Cut(rest, "'")
-	gone := strings.HasSuffix(reason, "does not exist") || strings.HasSuffix(reason, "no such pool or dataset") ||
-		strings.Contains(reason, "no such pool")
+	gone := strings.HasSuffix(reason, "does not exist") || strings.Contains(reason, "no such pool")
 	return name, quoted && ended && gone
 }
 

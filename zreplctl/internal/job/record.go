@@ -44,10 +44,10 @@ func ReadRecord(rundir, job string) (*Record, error) {
 	return &rec, json.Unmarshal(b, &rec)
 }
 
-// Unsent reports that the two sides were last seen to have no snapshot of a
-// dataset in common: by this run or, where it has not seen them, by the one
+// Unsent returns the datasets of which the two sides were last seen to have no
+// snapshot in common: by this run or, where it has not seen them, by the one
 // before it.
-func (r *Run) Unsent(ds string) bool {
+func (r *Run) Unsent() map[string]bool {
 	var datasets []progress.Dataset
 	if r.Tracker != nil {
 		datasets = r.Tracker.Snapshot().Datasets
@@ -57,8 +57,13 @@ func (r *Run) Unsent(ds string) bool {
 			datasets = old.Datasets
 		}
 	}
-	i := slices.IndexFunc(datasets, func(d progress.Dataset) bool { return d.Source == ds })
-	return i >= 0 && datasets[i].To == ""
+	unsent := map[string]bool{}
+	for _, d := range datasets {
+		if d.To == "" {
+			unsent[d.Source] = true
+		}
+	}
+	return unsent
 }
 
 // partly is the record for a part of a job: what it is about is the last whole

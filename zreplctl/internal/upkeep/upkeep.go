@@ -30,9 +30,9 @@ type Upkeep struct {
 	// returned when all is done.
 	Created, Destroyed func(name string) error
 	Warn               func(text string)
-	// Unsent reports what is known to have nothing in common with the partner
-	// that the job sends to; may be nil.
-	Unsent func(ds string) bool
+	// Unsent returns the datasets that are known to have nothing in common
+	// with the partner that the job sends to; may be nil.
+	Unsent func() map[string]bool
 }
 
 // side is a set of datasets on this host with its policy.
@@ -60,14 +60,14 @@ func (u *Upkeep) sides() []side {
 		if j.Sends() {
 			cursor = endpoint.CursorTag(string(j.Type), j.ID())
 		}
-		sides = append(sides, side{roots, all, from.Pass, policy, cursor, true})
+		sides = append(sides, side{roots: roots, all: all, passes: from.Pass, policy: policy, cursor: cursor, named: true})
 	}
 	switch {
 	case j.Type == config.Local:
 		sides = append(sides, target(j.Mapping, j.PruneRHS))
 	case j.Type == config.PushSink && j.Mapping == nil:
 		below := func(ds string) bool { return ds != j.Root && dataset.Within(ds, j.Root) }
-		sides = append(sides, side{[]string{j.Root}, false, below, j.Prune, "", false})
+		sides = append(sides, side{roots: []string{j.Root}, passes: below, policy: j.Prune})
 	case j.Type == config.Pull, j.Type == config.PushSink:
 		sides = append(sides, target(j.Mapping, j.Prune))
 	}
@@ -76,7 +76,7 @@ func (u *Upkeep) sides() []side {
 
 func target(m *mapfilter.Rules, policy *retention.Policy) side {
 	passes := func(ds string) bool { return len(m.Sources(ds, 1)) > 0 }
-	return side{m.Targets(), false, passes, policy, "", false}
+	return side{roots: m.Targets(), passes: passes, policy: policy}
 }
 
 // source is the rules for the datasets that get snapshots here, nil for jobs
@@ -166,8 +166,8 @@ func (u *Upkeep) prune(ctx context.Context, s side) error {
 	if s.all {
 		o.Roots = nil
 	}
-	if s.cursor != "" {
-		o.Unsent = u.Unsent
+	if s.cursor != "" && u.Unsent != nil {
+		o.Unsent = u.Unsent()
 	}
 	result, err := prune.Run(ctx, u.ZFS, o)
 	for _, root := range result.Missing {
