@@ -83,7 +83,7 @@ func (r *streamRun) mutate() {
 		case 4:
 			r.patch(path)
 		case 5:
-			os.Chmod(path, 0o600+os.FileMode(r.r.IntN(8)))
+			os.Chmod(path, 0o700+os.FileMode(r.r.IntN(8))) // a directory stays open to who is not root
 		default:
 			os.RemoveAll(path)
 			data := make([]byte, r.r.IntN(400<<10))
