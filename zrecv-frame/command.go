@@ -3,30 +3,92 @@ package main
 import (
 	"context"
 	"errors"
+	"os"
+	"slices"
 	"time"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/child"
 	"github.com/zrepl-tools/zrepl-tools/lib/cli"
 	"github.com/zrepl-tools/zrepl-tools/lib/frame"
+	"github.com/zrepl-tools/zrepl-tools/lib/zfs/stream"
 )
 
-// start starts the command, whose stdin then gets what is received.
-func (o *options) start(ctx context.Context, args []string, receive *frame.ReceiveOptions) (*child.Process, error) {
+// runs starts the command, once for each part of the stream. The run of the
+// next part is started while the current one works, so that only its work
+// takes time: it waits for its input, and gets none if the stream is refused.
+type runs struct {
+	o     *options
+	ctx   context.Context
+	args  []string
+	parts []stream.Snapshot // of which nobody was started yet
+	ahead *part              // started, and not used yet
+	all   []*part
+}
+
+// part is one run of the command, and our end of its stdin.
+type part struct {
+	*child.Process
+	in *os.File
+}
+
+// newRuns starts the first.
+func (o *options) newRuns(ctx context.Context, args []string) (*runs, error) {
+	rs := &runs{o: o, ctx: ctx, args: args, parts: o.expect.To}
+	if len(rs.parts) == 0 {
+		rs.parts = []stream.Snapshot{{}}
+	}
+	return rs, rs.start()
+}
+
+// next returns the run of the next part, and starts the one after it.
+func (rs *runs) next() (*os.File, frame.Command, error) {
+	r := rs.ahead
+	if r == nil {
+		return nil, nil, errors.New("there is no command for more parts of the stream")
+	}
+	rs.ahead = nil
+	if len(rs.parts) > 0 {
+		if err := rs.start(); err != nil {
+			return nil, nil, err
+		}
+	}
+	return r.in, command{r.Process, rs.ctx}, nil
+}
+
+// start starts a run.
+func (rs *runs) start() error {
+	args := slices.Clone(rs.args)
+	if name := rs.parts[0].Name; name != "" {
+		args[len(args)-1] += "@" + name
+	}
+	rs.parts = rs.parts[1:]
 	r, w, err := child.Pipe()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer r.Close()
-	p, err := child.Start(context.WithoutCancel(ctx), child.Cmd{
-		Args: args, Stdin: r, Stdout: o.out, Stderr: &child.Tail{}, StderrCopy: o.stderr,
-		Group: !o.tty, Guard: !o.tty, GuardKeepsOpen: w,
+	p, err := child.Start(context.WithoutCancel(rs.ctx), child.Cmd{
+		Args: args, Stdin: r, Stdout: rs.o.out, Stderr: &child.Tail{}, StderrCopy: rs.o.stderr,
+		Group: !rs.o.tty, Guard: !rs.o.tty, GuardKeepsOpen: w,
 	})
 	if err != nil {
 		w.Close()
-		return nil, err
+		return err
 	}
-	receive.Out, receive.Command = w, command{p, ctx}
-	return p, nil
+	rs.ahead = &part{p, w}
+	rs.all = append(rs.all, rs.ahead)
+	return nil
+}
+
+// end ends a run that was started and got nothing, and waits for all.
+func (rs *runs) end() {
+	if rs.ahead != nil {
+		rs.ahead.Kill()
+		rs.ahead.in.Close()
+	}
+	for _, r := range rs.all {
+		r.Wait()
+	}
 }
 
 // command passes a signal that stopped us on, before it kills.

@@ -15,7 +15,7 @@ import (
 	"github.com/zrepl-tools/zrepl-tools/lib/child"
 	"github.com/zrepl-tools/zrepl-tools/lib/cli"
 	"github.com/zrepl-tools/zrepl-tools/lib/frame"
-	"github.com/zrepl-tools/zrepl-tools/lib/zfs"
+	"github.com/zrepl-tools/zrepl-tools/lib/zfs/stream"
 )
 
 func main() {
@@ -27,7 +27,7 @@ func main() {
 type options struct {
 	stall      time.Duration
 	verify     bool
-	expect     expectation
+	expect     stream.Expect
 	tty        bool
 	progress   bool
 	progressFD cli.Descriptor
@@ -37,25 +37,12 @@ type options struct {
 	moved      atomic.Uint64
 }
 
-// expectation is the flag that says which stream of zfs send may pass.
-type expectation struct {
-	text string
-	zfs.Expect
-}
-
-func (e *expectation) String() string { return e.text }
-func (e *expectation) Set(s string) (err error) {
-	e.text = s
-	e.Expect, err = zfs.ParseExpect(s)
-	return err
-}
-
 func run(ctx context.Context, args []string, stdin, stdout *os.File, stderr io.Writer) int {
 	o := options{in: stdin, out: stdout, stderr: stderr}
 	fs := flag.NewFlagSet("zrecv-frame", flag.ContinueOnError)
 	fs.DurationVar(&o.stall, "stall", time.Minute, "give up after `silence` without even a heartbeat; 0: never")
 	fs.BoolVar(&o.verify, "verify", false, "only check the stream, and write nothing")
-	fs.Var(&o.expect, "expect-zfs", "let only the zfs stream pass that these `words` name: to=GUID[,from=GUID][,chain][,properties]")
+	fs.Var(&o.expect, "expect-zfs", "accept only the zfs stream that these `words` name: to=GUID[@NAME], from=GUID, raw, …")
 	fs.BoolVar(&o.tty, "tty", false, "leave the command in our process group, so that it may use the terminal")
 	fs.BoolVar(&o.progress, "progress", cli.Terminal(stderr), "show progress on stderr")
 	fs.Var(&o.progressFD, "progress-fd", "write progress as JSON lines to descriptor `n`")
@@ -81,21 +68,28 @@ func (o *options) exec(ctx context.Context, args []string) error {
 	case o.verify && len(args) > 0:
 		return cli.Usagef("-verify runs no command")
 	case o.stall < 0:
-		return cli.Usagef("a stall cannot be noticed after %v", o.stall)
+		return cli.Usagef("-stall must not be negative")
 	}
 	receive := frame.ReceiveOptions{In: o.in, Out: o.out, Stall: o.stall, Moved: &o.moved}
 	if o.verify {
 		receive.Out = nil
 	}
-	if o.expect.text != "" {
-		receive.Inspect, receive.Follow = o.expect.Inspect, o.expect.Follow()
+	if o.expect.Given() {
+		if err := o.checkExpected(args); err != nil {
+			return err
+		}
+		receive.Split = o.expect.Splitter()
 	}
 	if len(args) > 0 {
-		command, err := o.start(ctx, args, &receive)
+		commands, err := o.newRuns(ctx, args)
 		if err != nil {
 			return o.report(frame.Trailer{}, err)
 		}
-		defer command.Wait()
+		defer commands.end()
+		if receive.Out, receive.Command, err = commands.next(); err != nil {
+			return o.report(frame.Trailer{}, err)
+		}
+		receive.Next = commands.next
 	}
 	meter := frame.Meter{Moved: &o.moved, Program: o.progressFD.Writer()}
 	if o.progress {
@@ -108,6 +102,21 @@ func (o *options) exec(ctx context.Context, args []string) error {
 		err = cli.Cannot("pass the stream to", args[0], failed)
 	}
 	return o.report(t, err)
+}
+
+// checkExpected reports what is wrong with -expect-zfs, by itself and with
+// what is to be done with the stream.
+func (o *options) checkExpected(args []string) error {
+	if err := o.expect.Check(); err != nil {
+		return cli.Usagef("-expect-zfs: %w", err)
+	}
+	if len(args) == 0 && !o.verify && len(o.expect.To) > 1 {
+		return cli.Usagef("-expect-zfs names several snapshots, and there is no command to run for each")
+	}
+	if len(args) == 1 && o.expect.To[0].Name != "" {
+		return cli.Usagef("-expect-zfs names a snapshot, and the command has no argument that @%s could be added to", o.expect.To[0].Name)
+	}
+	return nil
 }
 
 // report tells the outcome, and returns the error that ends the program.

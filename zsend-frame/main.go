@@ -16,6 +16,7 @@ import (
 	"github.com/zrepl-tools/zrepl-tools/lib/child"
 	"github.com/zrepl-tools/zrepl-tools/lib/cli"
 	"github.com/zrepl-tools/zrepl-tools/lib/frame"
+	"github.com/zrepl-tools/zrepl-tools/lib/zfs/stream"
 )
 
 func main() {
@@ -28,6 +29,7 @@ type options struct {
 	checksum   string
 	heartbeat  time.Duration
 	rate       cli.Size
+	expect     stream.Expect
 	tty        bool
 	progress   bool
 	progressFD cli.Descriptor
@@ -43,6 +45,7 @@ func run(ctx context.Context, args []string, stdin, stdout *os.File, stderr io.W
 	fs.StringVar(&o.checksum, "checksum", "crc32c", "`sum` of the data: crc32c, or none where the transport has its own")
 	fs.DurationVar(&o.heartbeat, "heartbeat", 10*time.Second, "`silence` after which a heartbeat is sent; 0: never")
 	fs.Var(&o.rate, "rate", "send at most that many `bytes` a second (such as 50M)")
+	fs.Var(&o.expect, "expect-zfs", "send only the zfs stream that these `words` name: to=GUID, from=GUID, raw, …")
 	fs.BoolVar(&o.tty, "tty", false, "leave the command in our process group, so that it may use the terminal")
 	fs.BoolVar(&o.progress, "progress", false, "show progress on stderr")
 	fs.Var(&o.progressFD, "progress-fd", "write progress as JSON lines to descriptor `n`")
@@ -56,7 +59,7 @@ func run(ctx context.Context, args []string, stdin, stdout *os.File, stderr io.W
 			Exec:       o.exec,
 		},
 		RunsCmd: true,
-		NotEnv:  []string{"status-fd", "progress-fd"},
+		NotEnv:  []string{"status-fd", "progress-fd", "expect-zfs"},
 		Stdout:  stdout,
 		Stderr:  stderr,
 	}
@@ -69,9 +72,15 @@ func (o *options) exec(ctx context.Context, args []string) error {
 	case err != nil:
 		return cli.Usagef("%w", err)
 	case o.heartbeat < 0:
-		return cli.Usagef("a heartbeat cannot come after %v", o.heartbeat)
+		return cli.Usagef("-heartbeat must not be negative")
 	}
 	send := frame.SendOptions{In: o.in, Out: o.out, Checksum: sum, Heartbeat: o.heartbeat, Rate: int64(o.rate), Moved: &o.moved}
+	if o.expect.Given() {
+		if err := o.expect.Check(); err != nil {
+			return cli.Usagef("-expect-zfs: %w", err)
+		}
+		send.Inspect = o.expect.Inspect
+	}
 	if len(args) > 0 {
 		command, err := o.start(ctx, args, &send)
 		if err != nil {

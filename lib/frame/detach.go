@@ -10,8 +10,9 @@ import (
 const abandonAfter = 300 * time.Millisecond
 
 // detach runs f, which may block, in a goroutine, and leaves that to itself
-// where it does not end soon after ctx was cancelled.
-func detach(ctx context.Context, cmd Command, f func() (Trailer, error)) (Trailer, error) {
+// where it does not end soon after ctx was cancelled. Kill kills its command,
+// if it has one.
+func detach(ctx context.Context, kill func(), f func() (Trailer, error)) (Trailer, error) {
 	type result struct {
 		t   Trailer
 		err error
@@ -31,9 +32,7 @@ func detach(ctx context.Context, cmd Command, f func() (Trailer, error)) (Traile
 		return r.t, r.err
 	case <-time.After(abandonAfter):
 	}
-	if cmd != nil {
-		cmd.Kill()
-	}
+	kill()
 	select {
 	case r := <-over:
 		return r.t, r.err

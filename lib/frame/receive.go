@@ -16,24 +16,31 @@ import (
 // caller's, and no flag of its descriptor is changed; pipes may be enlarged.
 type ReceiveOptions struct {
 	In      *os.File
-	Out     *os.File                 // nil: the stream is only verified
-	Command Command                  // whose stdin Out is, which is then Receive's, to close; nil if Out is anything else
-	Stall   time.Duration            // how long nothing may come; 0: for ever
-	Inspect Inspect                  // looks at the beginning of the data; may be nil
-	Follow  func(piece []byte) error // looks at all of the data, each piece before it is passed on; an error refuses the rest; may be nil
-	Moved   *atomic.Uint64           // counts the data as it is passed on; may be nil
-	Plain   bool                     // copy through a buffer, whatever could be faster
+	Out     *os.File       // nil: the stream is only verified
+	Command Command        // whose stdin Out is, which is then Receive's, to close; nil if Out is anything else
+	Stall   time.Duration  // how long nothing may come; 0: for ever
+	Split   Splitter       // looks at all of the data before it is passed on; may be nil
+	Next    Next           // opens the output of each part but the first; nil if Split makes one part only
+	Moved   *atomic.Uint64 // counts the data as it is passed on; may be nil
+	Plain   bool           // copy through a buffer, whatever could be faster
 }
 
-// Inspect looks at the beginning of the data before any of it is passed on.
-// It is called with nothing at first. It returns how many bytes it needs to
-// see, and is called again when there are as many, until it returns no more
-// than it was shown; then the stream passes. An error refuses the stream. A
-// stream that ends before is refused.
-type Inspect func(beginning []byte) (need int, err error)
+// Splitter looks at the data before it is passed on, leaves out what no output
+// is to get, and cuts the rest into parts. Each part has an output of its own.
+type Splitter interface {
+	// Split takes the next piece of the data. Pass, which may be empty, is to be
+	// passed on, and rest given to Split again. The current part ends after pass
+	// if last is set, and another one comes. An error refuses the stream. What
+	// Split returns is used before its next call.
+	Split(piece []byte) (pass, rest []byte, last bool, err error)
+	// End is called at the end of a stream whose trailer is good. An error
+	// refuses the stream.
+	End() error
+}
 
-// MaxInspect is how many bytes Inspect may ask for.
-const MaxInspect = 16 << 20
+// Next opens the output of the next part, once the command of the one before
+// has ended with exit status 0. Out and the command are as in ReceiveOptions.
+type Next func() (out *os.File, command Command, err error)
 
 // Receive reads one framed stream from In, and not a byte behind it, and
 // writes its data to Out. Data of a stream with checksums is verified before
@@ -57,7 +64,7 @@ func Receive(ctx context.Context, o ReceiveOptions) (Trailer, error) {
 		}
 		return Trailer{}, err
 	}
-	return detach(ctx, o.Command, func() (Trailer, error) {
+	return detach(ctx, r.kill, func() (Trailer, error) {
 		defer r.close()
 		t, err := r.run()
 		if t == nil {
@@ -69,18 +76,18 @@ func Receive(ctx context.Context, o ReceiveOptions) (Trailer, error) {
 
 type receiver struct {
 	ReceiveOptions
-	r         *Reader
-	in        *port
-	out       *port // nil: none
-	watch     *watch
-	buf       []byte
-	held      []byte // data that is still being inspected
-	inspected bool
-	fast      *fastReceiver // nil: by copying
+	ctx     context.Context
+	r       *Reader
+	in      *port
+	out     *port // nil: none
+	watch   *watch
+	buf     []byte
+	fast    *fastReceiver // nil: by copying
+	current atomic.Pointer[Command]
 }
 
 func newReceiver(ctx context.Context, o ReceiveOptions) (*receiver, error) {
-	r := &receiver{ReceiveOptions: o, inspected: o.Inspect == nil}
+	r := &receiver{ReceiveOptions: o, ctx: ctx}
 	if r.Moved == nil {
 		r.Moved = new(atomic.Uint64)
 	}
@@ -90,21 +97,10 @@ func newReceiver(ctx context.Context, o ReceiveOptions) (*receiver, error) {
 		return nil, fmt.Errorf("cannot read: %w", err)
 	}
 	r.in.enlarge()
-	if o.Out != nil {
-		if r.out, err = newPort(o.Out); err != nil {
-			return nil, fmt.Errorf("cannot write: %w", err)
-		}
-		r.out.enlarge()
-		if o.Command != nil { // this descriptor is ours alone
-			if err := unix.SetNonblock(r.out.fd, true); err != nil {
-				return nil, os.NewSyscallError("fcntl", err)
-			}
-		}
-	}
-	if r.watch, err = newWatch(ctx, o.Command); err != nil {
+	if err := r.attach(o.Out, o.Command); err != nil {
 		return nil, err
 	}
-	if !o.Plain && o.Follow == nil {
+	if !o.Plain && o.Split == nil {
 		r.fast = newFastReceiver(r)
 	}
 	return r, nil
@@ -121,6 +117,11 @@ func (r *receiver) run() (*Trailer, error) {
 	if err == nil && t.Status != StatusOK {
 		err = &FailedError{*t}
 	}
+	if err == nil && r.Split != nil {
+		if refused := r.Split.End(); refused != nil {
+			err = &RefusedError{refused}
+		}
+	}
 	if r.Command == nil {
 		return t, err
 	}
@@ -130,9 +131,7 @@ func (r *receiver) run() (*Trailer, error) {
 		r.Out.Close()
 		return t, err
 	}
-	r.Command.Finish()
-	r.Out.Close()
-	return t, r.awaitCommand()
+	return t, r.endPart()
 }
 
 // stream reads to the trailer.
@@ -159,7 +158,7 @@ func (r *receiver) frame() (*Trailer, error) {
 	if err != nil {
 		return nil, err
 	}
-	if p.typ == TypeData && r.inspected && r.fast != nil {
+	if p.typ == TypeData && r.fast != nil {
 		err := r.fast.move(p)
 		if err != errNotHere {
 			return nil, err
@@ -174,7 +173,7 @@ func (r *receiver) frame() (*Trailer, error) {
 	case f.Type == TypeData:
 		return nil, r.pass(f.Payload)
 	case f.Type == TypeTrailer:
-		return f.Trailer, r.endInspection(f.Trailer)
+		return f.Trailer, nil
 	}
 	return nil, nil
 }
@@ -191,49 +190,38 @@ func (r *receiver) whole(p prefix) (Frame, error) {
 	return r.r.finish(p, body)
 }
 
-// pass passes checked data on, once it was inspected.
+// pass passes checked data on, each part of it to its own output.
 func (r *receiver) pass(data []byte) error {
-	if !r.inspected {
-		r.held = append(r.held, data...)
-		if err := r.inspect(); err != nil || !r.inspected {
-			return err
-		}
-		data, r.held = r.held, nil
+	if r.Split == nil {
+		return r.put(data)
 	}
-	if r.Follow != nil {
-		if err := r.Follow(data); err != nil {
+	for len(data) > 0 {
+		pass, rest, last, err := r.Split.Split(data)
+		if err != nil {
 			return &RefusedError{err}
 		}
+		if err := r.put(pass); err != nil {
+			return err
+		}
+		if last && r.out != nil {
+			if err := r.nextPart(); err != nil {
+				return err
+			}
+		}
+		data = rest
 	}
-	if r.out != nil {
+	return nil
+}
+
+// put writes to the current output.
+func (r *receiver) put(data []byte) error {
+	if r.out != nil && len(data) > 0 {
 		if _, err := r.out.writeAll(data, r.watch, r.consumerGone); err != nil {
 			return err
 		}
 	}
 	r.Moved.Add(uint64(len(data)))
 	return nil
-}
-
-// inspect shows what came so far, where it is enough.
-func (r *receiver) inspect() error {
-	need, err := r.Inspect(r.held)
-	switch {
-	case err != nil:
-		return &RefusedError{err}
-	case need > MaxInspect:
-		return &RefusedError{fmt.Errorf("it begins with %d bytes that must be looked at (%d are allowed)", need, MaxInspect)}
-	}
-	r.inspected = need <= len(r.held)
-	return nil
-}
-
-// endInspection refuses a stream that ended before it could be inspected. One
-// that failed by itself is not to blame for that.
-func (r *receiver) endInspection(t *Trailer) error {
-	if r.inspected || t.Status != StatusOK {
-		return nil
-	}
-	return &RefusedError{fmt.Errorf("it ends after %d bytes", len(r.held))}
 }
 
 // awaitInput waits until there is input, or its end, but no longer than Stall.

@@ -21,9 +21,16 @@ type SendOptions struct {
 	Heartbeat time.Duration  // of silence before a heartbeat; 0: none
 	Rate      int64          // bytes a second, at most; 0: no limit
 	Command   Command        // whose stdout In is; nil if In is anything else
+	Inspect   Inspect        // looks at the beginning of the data; may be nil
 	Moved     *atomic.Uint64 // counts the data as it moves; may be nil
 	Plain     bool           // copy through a buffer, whatever could be faster
 }
+
+// Inspect looks at the beginning of the data before any of it is sent. It is
+// called with nothing at first. It returns how many bytes it needs to see, and
+// is called again when there are as many, until it returns no more than it was
+// shown. An error refuses the stream, and so does an end before that.
+type Inspect func(beginning []byte) (need int, err error)
 
 // heldGrace is how long the output of a command that has ended may be silent
 // without ending, which only something the command started can cause.
@@ -45,7 +52,7 @@ func Send(ctx context.Context, o SendOptions) (Trailer, error) {
 		}
 		return Trailer{}, err
 	}
-	return detach(ctx, o.Command, func() (Trailer, error) {
+	return detach(ctx, s.kill, func() (Trailer, error) {
 		defer s.close()
 		t, err := s.run()
 		if err != nil && !errors.As(err, new(*FailedError)) {
@@ -64,6 +71,7 @@ type sender struct {
 	buf     []byte
 	fast    *fastSender // nil: by copying
 	inFrame bool        // the frame that was begun is not complete
+	unseen  bool        // the beginning was not inspected yet
 	silent  time.Time   // since when the command's output is held open and silent
 }
 
@@ -100,6 +108,9 @@ func (s *sender) close() {
 // of the output cannot.
 func (s *sender) run() (Trailer, error) {
 	err := s.w.Header(MakeHeader(s.Checksum))
+	if s.unseen = s.Inspect != nil; err == nil && s.unseen {
+		err = s.inspect()
+	}
 	for err == nil {
 		err = s.step()
 	}
@@ -124,6 +135,11 @@ func (s *sender) run() (Trailer, error) {
 		if t.Exit != 0 {
 			t.Status = StatusFailed
 		}
+	}
+	if s.unseen && t.Status == StatusOK {
+		refused := &RefusedError{errors.New("it ends before all was seen that is to be looked at")}
+		s.giveUp(refused)
+		return t, refused
 	}
 	if err := s.w.Trailer(t); err != nil {
 		return t, err
@@ -151,7 +167,11 @@ func (s *sender) giveUp(err error) {
 	if s.inFrame || errors.Is(err, syscall.EPIPE) || !s.writable() {
 		return
 	}
-	s.w.Trailer(Trailer{Status: StatusFailed, Exit: 1, Reason: err.Error()})
+	t := Trailer{Status: StatusFailed, Exit: 1, Reason: err.Error()}
+	if errors.As(err, new(*RefusedError)) { // the producer's fault: it would be the same again
+		t.Reason, t.Stderr = "", err.Error()
+	}
+	s.w.Trailer(t)
 }
 
 // step sends one data frame.

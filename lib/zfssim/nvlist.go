@@ -31,8 +31,7 @@ const (
 
 func (k *token) encode() string {
 	var b bytes.Buffer
-	b.Write([]byte{0, 1, 0, 0})                            // native, little-endian
-	binary.Write(&b, binary.LittleEndian, [2]uint32{0, 1}) // version, unique names
+	nvBegin(&b)
 	if k.From != 0 {
 		nvPair(&b, "fromguid", nvUint64, le64(k.From))
 	}
@@ -57,6 +56,11 @@ func (k *token) encode() string {
 	var sum fletcher4
 	sum.add(packed.Bytes()[:packed.Len()&^3])
 	return fmt.Sprintf("1-%x-%x-%x", sum[0], b.Len(), packed.Bytes())
+}
+
+func nvBegin(b *bytes.Buffer) {
+	b.Write([]byte{0, 1, 0, 0})                           // native, little-endian
+	binary.Write(b, binary.LittleEndian, [2]uint32{0, 1}) // version, unique names
 }
 
 func le64(n uint64) []byte { return binary.LittleEndian.AppendUint64(nil, n) }
@@ -132,29 +136,59 @@ func decodeToken(s string) (*token, error) {
 }
 
 func unpackToken(data []byte) (*token, error) {
+	k := &token{}
+	return k, unpackNative(data, k.set)
+}
+
+// unpackNative calls each with the pairs of an nvlist.
+func unpackNative(data []byte, each func(name string, value []byte)) error {
 	if len(data) < 16 || data[0] != 0 || data[1] != 1 {
-		return nil, errTokenNV
+		return errTokenNV
 	}
 	data = data[12:]
-	k := &token{}
 	for len(data) >= 4 {
 		size := int(binary.LittleEndian.Uint32(data))
 		if size == 0 {
-			return k, nil
+			return nil
 		}
 		if size < 16 || size > len(data) {
-			return nil, errTokenNV
+			return errTokenNV
 		}
 		pair := data[:size]
 		data = data[size:]
 		nameSize := int(binary.LittleEndian.Uint16(pair[4:]))
 		head := 16 + align8(nameSize)
 		if nameSize < 1 || head > size {
-			return nil, errTokenNV
+			return errTokenNV
 		}
-		k.set(string(pair[16:16+nameSize-1]), pair[head:])
+		each(string(pair[16:16+nameSize-1]), pair[head:])
 	}
-	return nil, errTokenNV
+	return errTokenNV
+}
+
+// A resumePoint is the payload of the first record of a resumed stream.
+type resumePoint struct{ Object, Offset uint64 }
+
+func (p resumePoint) encode() []byte {
+	var b bytes.Buffer
+	nvBegin(&b)
+	nvPair(&b, "resume_object", nvUint64, le64(p.Object))
+	nvPair(&b, "resume_offset", nvUint64, le64(p.Offset))
+	b.Write(make([]byte, 4))
+	return b.Bytes()
+}
+
+func decodeResumePoint(data []byte) (p resumePoint, err error) {
+	err = unpackNative(data, func(name string, value []byte) {
+		switch {
+		case len(value) < 8:
+		case name == "resume_object":
+			p.Object = binary.LittleEndian.Uint64(value)
+		case name == "resume_offset":
+			p.Offset = binary.LittleEndian.Uint64(value)
+		}
+	})
+	return p, err
 }
 
 func (k *token) set(name string, value []byte) {

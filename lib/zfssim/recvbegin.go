@@ -204,7 +204,6 @@ func (r *receiving) mismatch(t *tx, d *ds, b *beginRecord) string {
 // beginResume goes on with a partial receive that the stream fits exactly.
 func (r *receiving) beginResume(t *tx, d *ds, b *beginRecord, to *recvTarget) (*incoming, int) {
 	z := r.z
-	var at resumePoint
 	switch {
 	case d == nil:
 		return nil, -z.fail(1, "cannot receive resume stream: destination '%s' does not exist", to.name)
@@ -217,7 +216,8 @@ func (r *receiving) beginResume(t *tx, d *ds, b *beginRecord, to *recvTarget) (*
 		return nil, -z.fail(1, "cannot receive resume stream: destination '%s' is busy", d.name)
 	}
 	p := d.Partial
-	if err := readJSONBytes(r.first.payload, &at); err != nil {
+	at, err := decodeResumePoint(r.first.payload)
+	if err != nil {
 		return nil, -z.fail(1, "cannot receive: invalid stream (bad magic number)")
 	}
 	have := t.resumeToken(d)

@@ -2,7 +2,6 @@ package zfssim
 
 import (
 	"bufio"
-	"encoding/json"
 	"errors"
 	"io"
 	"os"
@@ -209,7 +208,7 @@ func (z *cmd) writeSource(o *options, s *source, out io.Writer) (uint64, error) 
 	var payload []byte
 	if s.resume {
 		begin.features |= featureResuming
-		payload, _ = json.Marshal(resumePoint{s.object, s.offset})
+		payload = resumePoint{s.object, s.offset}.encode()
 	}
 	if err := w.write(&record{kind: drrBegin, begin: begin, payload: payload}); err != nil {
 		return w.n, err
@@ -223,11 +222,6 @@ func (z *cmd) writeSource(o *options, s *source, out io.Writer) (uint64, error) 
 		return w.n, err
 	}
 	return w.n, w.write(&record{kind: drrEnd, toguid: s.to.guid})
-}
-
-type resumePoint struct {
-	Object uint64 `json:"resume_object"`
-	Offset uint64 `json:"resume_offset"`
 }
 
 func features(o *options, s *source) uint64 {

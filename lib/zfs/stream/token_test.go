@@ -1,4 +1,4 @@
-package zfs
+package stream
 
 import (
 	"encoding/hex"
@@ -60,6 +60,5 @@ func FuzzDecodeNvlist(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, packed []byte) {
 		decodeNvlist(packed)
-		decodeXDR(packed)
 	})
 }

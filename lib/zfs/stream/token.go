@@ -1,4 +1,4 @@
-package zfs
+package stream
 
 import (
 	"bytes"
@@ -123,7 +123,7 @@ func (t *Token) set(p nvpair) error {
 		t.ToName = p.text
 	case number[p.name] != nil && p.kind == nvUint64:
 		*number[p.name] = p.number
-	case flag[p.name] != nil:
+	case flag[p.name] != nil && (p.kind == nvBoolean || p.kind == nvUint64Array):
 		*flag[p.name] = true
 	default:
 		return fmt.Errorf("key %q is not known", p.name)
