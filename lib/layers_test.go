@@ -23,7 +23,8 @@ var layers = map[string][]string{
 	"fdpass":          {},
 	"cli":             {},
 	"mapfilter":       {"dataset"},
-	"zfs":             {"dataset", "child"},
+	"zfs/stream":      {"dataset"},
+	"zfs":             {"dataset", "child", "zfs/stream"},
 	"prune":           {"zfs", "dataset", "retention"},
 	"snap":            {"zfs", "dataset", "child"},
 	"plan":            {"dataset"},
@@ -31,7 +32,7 @@ var layers = map[string][]string{
 	"rpc":             {"frame", "child"},
 	"transport":       {"fdpass", "identity", "child"},
 	"replicate":       {"plan", "dataset", "progress", "transfer"},
-	"endpoint":        {"zfs", "dataset", "identity", "mapfilter", "rpc", "transfer", "child"},
+	"endpoint":        {"zfs", "zfs/stream", "dataset", "identity", "mapfilter", "rpc", "transfer", "child"},
 	"zfssim":          {"dataset"},
 	"zfssim/simhost":  {}, // for tests
 	"cmd/bench-frame": {},

@@ -20,9 +20,9 @@ type runs struct {
 	o     *options
 	ctx   context.Context
 	args  []string
-	parts []stream.Snapshot // of which nobody was started yet
-	ahead *part              // started, and not used yet
-	all   []*part
+	parts []stream.Snapshot // of which no run was started yet
+	ahead *part             // started, and not used yet
+	used  *child.Process    // of the current part
 }
 
 // part is one run of the command, and our end of its stdin.
@@ -40,19 +40,26 @@ func (o *options) newRuns(ctx context.Context, args []string) (*runs, error) {
 	return rs, rs.start()
 }
 
-// next returns the run of the next part, and starts the one after it.
+// next returns the run of the next part, and starts the one after it. The run
+// of the part before has ended.
 func (rs *runs) next() (*os.File, frame.Command, error) {
-	r := rs.ahead
-	if r == nil {
+	if rs.used != nil {
+		rs.used.Wait()
+	}
+	current := rs.ahead
+	if current == nil {
 		return nil, nil, errors.New("there is no command for more parts of the stream")
 	}
-	rs.ahead = nil
 	if len(rs.parts) > 0 {
 		if err := rs.start(); err != nil {
+			rs.ahead = current
 			return nil, nil, err
 		}
+	} else {
+		rs.ahead = nil
 	}
-	return r.in, command{r.Process, rs.ctx}, nil
+	rs.used = current.Process
+	return current.in, command{current.Process, rs.ctx}, nil
 }
 
 // start starts a run.
@@ -76,18 +83,18 @@ func (rs *runs) start() error {
 		return err
 	}
 	rs.ahead = &part{p, w}
-	rs.all = append(rs.all, rs.ahead)
 	return nil
 }
 
-// end ends a run that was started and got nothing, and waits for all.
+// end ends a run that was started and got nothing, and waits for both.
 func (rs *runs) end() {
 	if rs.ahead != nil {
 		rs.ahead.Kill()
 		rs.ahead.in.Close()
+		rs.ahead.Wait()
 	}
-	for _, r := range rs.all {
-		r.Wait()
+	if rs.used != nil {
+		rs.used.Wait()
 	}
 }
 

@@ -107,21 +107,21 @@ func ended(ctx context.Context, p *child.Process) bool {
 }
 
 // sendFramed sends as send does, and ends a stream that stalls.
-func (f *flow) sendFramed(ctx context.Context, sendFrame, args []string, out *os.File) error {
+func (f *flow) sendFramed(ctx context.Context, sendFrame []string, stream *transfer.Stream, out *os.File) error {
 	watched, stop := f.watch(ctx)
 	defer stop()
-	return f.send(watched, sendFrame, args, out)
+	return f.send(watched, sendFrame, stream, out)
 }
 
-// send runs zsend-frame with a command to out.
-func (f *flow) send(ctx context.Context, sendFrame, args []string, out *os.File) error {
+// send runs zsend-frame with the stream's command to out.
+func (f *flow) send(ctx context.Context, sendFrame []string, stream *transfer.Stream, out *os.File) error {
 	lines, linesEnd, err := child.Pipe()
 	if err != nil {
 		return err
 	}
 	said := &child.Tail{}
 	p, err := child.Start(ctx, child.Cmd{
-		Args:   slices.Concat(sendFrame, []string{"-progress-fd", "3"}, args),
+		Args:   slices.Concat(sendFrame, []string{"-progress-fd", "3"}, expectFlags(stream.Expect), []string{"--"}, stream.Args),
 		Stdout: out, Stderr: said, Extra: []*os.File{linesEnd}, Group: true, Lifeline: true,
 	})
 	linesEnd.Close()

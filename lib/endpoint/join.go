@@ -17,6 +17,9 @@ func (r *Receiver) join(ctx context.Context, in transfer.ReceiveRequest, send []
 	if err != nil {
 		return got, err
 	}
+	if len(in.Via) == 0 {
+		receive[len(receive)-1] += "@" + in.Name
+	}
 	f := flow{limit: r.Stall, progress: progress}
 	watched, stop := f.watch(ctx)
 	defer stop()

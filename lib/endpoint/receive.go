@@ -10,8 +10,10 @@ import (
 	"slices"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/child"
+	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
 	"github.com/zrepl-tools/zrepl-tools/lib/transfer"
 	"github.com/zrepl-tools/zrepl-tools/lib/zfs"
+	"github.com/zrepl-tools/zrepl-tools/lib/zfs/stream"
 )
 
 // maxSaid is how much of what a program said becomes part of an error.
@@ -23,8 +25,13 @@ func (r *Receiver) checkReceive(ctx context.Context, in transfer.ReceiveRequest)
 	if err := r.allowed(in.Dataset); err != nil {
 		return err
 	}
-	if in.To == 0 || in.Name == "" {
-		return errors.New("a request to receive that names no snapshot")
+	if err := expected(in).Check(); err != nil {
+		return fmt.Errorf("bad request to receive: %w", err)
+	}
+	for _, s := range append(in.Via, transfer.Brought{Name: in.Name}) {
+		if err := checkShort(in.Dataset, s.Name); err != nil {
+			return err
+		}
 	}
 	if in.Send.Properties && !r.Properties {
 		return errors.New("streams with properties are not taken here")
@@ -43,11 +50,8 @@ func (r *Receiver) checkReceive(ctx context.Context, in transfer.ReceiveRequest)
 }
 
 func (r *Receiver) receiveArgs(in transfer.ReceiveRequest) ([]string, error) {
-	o := zfs.ReceiveOptions{Snapshot: in.Name, Volume: in.Volume, Over: in.Over, Increment: in.From != 0,
+	o := zfs.ReceiveOptions{Volume: in.Volume, Over: in.Over, Increment: in.From != 0,
 		Properties: in.Send.Properties, Raw: in.Send.Raw, Exclude: r.Exclude}
-	if in.Chained {
-		o.Snapshot = ""
-	}
 	if in.From == 0 {
 		o.Set = map[string]string{"readonly": "on"}
 		maps.Copy(o.Set, r.Set)
@@ -59,41 +63,61 @@ func (r *Receiver) receiveArgs(in transfer.ReceiveRequest) ([]string, error) {
 // Receive receives one stream. Progress, where it is not nil, is told now and
 // then how many bytes came. Whatever it returns, what is on the receiver
 // counts: a cut stream may be complete, and a good one is to be confirmed.
-func (r *Receiver) Receive(ctx context.Context, in transfer.ReceiveRequest, stream *transfer.Stream, progress func(uint64)) (transfer.Received, error) {
+func (r *Receiver) Receive(ctx context.Context, in transfer.ReceiveRequest, from *transfer.Stream, progress func(uint64)) (transfer.Received, error) {
 	if err := r.checkReceive(ctx, in); err != nil {
-		stream.Close()
+		from.Close()
 		return transfer.Received{}, err
 	}
-	if stream.Framed != nil {
-		got, err := r.receiveFramed(ctx, in, stream, progress)
-		if stream.Done == nil {
+	if from.Framed != nil {
+		got, err := r.receiveFramed(ctx, in, from.Framed, progress)
+		if from.Done == nil {
 			return got, err
 		}
-		why := stream.Done(err == nil)
+		why := from.Done(err == nil)
 		if link := (*transfer.LinkError)(nil); errors.As(err, &link) && why != nil && ctx.Err() == nil {
 			err = &transfer.LinkError{Err: fmt.Errorf("%w: %w", err, why)}
 		}
 		return got, err
 	}
-	return r.join(ctx, in, stream.Args, progress)
+	return r.join(ctx, in, from.Args, progress)
 }
 
-// expect is the value of zrecv-frame -expect-zfs.
-func expect(in transfer.ReceiveRequest) string {
-	s := "to=" + in.To.String()
-	if in.From != 0 {
-		s += ",from=" + in.From.String()
-	}
-	if in.Chained {
-		s += ",chain"
-	}
-	if in.Send.Properties && !in.Resume {
-		s += ",properties"
-	}
-	return s
+// expected is the stream that a request is about.
+func expected(in transfer.ReceiveRequest) stream.Expect {
+	e := expectation(in.Send, in.Volume, append(slices.Clone(in.Via), transfer.Brought{Name: in.Name, GUID: in.To}))
+	e.From, e.Resumed = in.From, in.Resume
+	return e
 }
 
-func (r *Receiver) receiveFramed(ctx context.Context, in transfer.ReceiveRequest, stream *transfer.Stream, progress func(uint64)) (got transfer.Received, err error) {
+// expectation is a stream with these options that brings these snapshots.
+func expectation(o transfer.Options, volume bool, brings []transfer.Brought) stream.Expect {
+	e := stream.Expect{Raw: o.Raw, LargeBlocks: o.LargeBlocks, Compressed: o.Compressed, Embedded: o.Embedded, Volume: volume}
+	for _, b := range brings {
+		e.To = append(e.To, stream.Snapshot{Name: b.Name, GUID: b.GUID})
+	}
+	return e
+}
+
+// expectFlags is -expect-zfs, as often as it takes.
+func expectFlags(words []string) (flags []string) {
+	for _, w := range words {
+		flags = append(flags, "-expect-zfs", w)
+	}
+	return flags
+}
+
+// checkShort reports what is wrong with the name that a snapshot would have.
+func checkShort(ds, short string) error {
+	if err := dataset.CheckShort(short); err != nil {
+		return fmt.Errorf("bad snapshot name %q: %w", short, err)
+	}
+	if len(ds)+1+len(short) > dataset.MaxNameLen {
+		return fmt.Errorf("bad snapshot name %q: too long for %q", short, ds)
+	}
+	return nil
+}
+
+func (r *Receiver) receiveFramed(ctx context.Context, in transfer.ReceiveRequest, from *os.File, progress func(uint64)) (got transfer.Received, err error) {
 	receive, err := r.receiveArgs(in)
 	if err != nil {
 		return got, err
@@ -108,11 +132,11 @@ func (r *Receiver) receiveFramed(ctx context.Context, in transfer.ReceiveRequest
 		statusEnd.Close()
 		return got, err
 	}
-	args := slices.Concat(r.RecvFrame, []string{"-status-fd", "3", "-progress-fd", "4", "-expect-zfs", expect(in), "--"}, receive)
+	args := slices.Concat(r.RecvFrame, []string{"-status-fd", "3", "-progress-fd", "4"}, expectFlags(expected(in).Words()), []string{"--"}, receive)
 	f := flow{limit: r.Stall, progress: progress}
 	watched, stop := f.watch(ctx)
 	defer stop()
-	p, err := child.Start(watched, child.Cmd{Args: args, Stdin: stream.Framed, Stderr: &child.Tail{},
+	p, err := child.Start(watched, child.Cmd{Args: args, Stdin: from, Stderr: &child.Tail{},
 		Extra: append([]*os.File{statusEnd, linesEnd}, r.Inherit...), Group: true, Lifeline: true})
 	statusEnd.Close()
 	linesEnd.Close()

@@ -12,6 +12,7 @@ import (
 	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
 	"github.com/zrepl-tools/zrepl-tools/lib/transfer"
 	"github.com/zrepl-tools/zrepl-tools/lib/zfs"
+	"github.com/zrepl-tools/zrepl-tools/lib/zfs/stream"
 )
 
 // Receiver is the receiving end of one job over this machine's ZFS. Its
@@ -122,7 +123,7 @@ func partial(text string) *transfer.Partial {
 	if text == "" || text == "-" {
 		return nil
 	}
-	t, err := zfs.DecodeToken(text)
+	t, err := stream.DecodeToken(text)
 	if err != nil {
 		return &transfer.Partial{Bad: err.Error()}
 	}

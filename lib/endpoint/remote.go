@@ -275,7 +275,7 @@ func (r RemoteReceiver) Receive(ctx context.Context, in transfer.ReceiveRequest,
 	defer stop()
 	var sent error
 	err = l.CallSend(watched, "receive", in, func(ctx context.Context, out *os.File) error {
-		sent = f.send(ctx, r.SendFrame, stream.Args, out)
+		sent = f.send(ctx, r.SendFrame, stream, out)
 		return sent
 	}, &got)
 	if err == nil {

@@ -5,12 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
 	"github.com/zrepl-tools/zrepl-tools/lib/transfer"
 	"github.com/zrepl-tools/zrepl-tools/lib/zfs"
+	"github.com/zrepl-tools/zrepl-tools/lib/zfs/stream"
 )
 
 // Sender is the sending end of one job and one client over this machine's
@@ -29,14 +29,7 @@ type Sender struct {
 	Stall time.Duration
 	// Bookmarks makes the cursor a bookmark and not a hold.
 	Bookmarks bool
-
-	mu        sync.Mutex
-	encrypted map[string]bool
-	asked     time.Time
 }
-
-// encryptionAge is how long what is known of datasets' encryption is used.
-const encryptionAge = time.Minute
 
 // List returns the datasets that the job offers, with their versions. It
 // costs two commands, and two more if it is to be thorough.
@@ -58,14 +51,13 @@ func (s *Sender) List(ctx context.Context, in transfer.ListRequest) ([]transfer.
 		return nil, err
 	}
 	var out []transfer.Dataset
-	known := map[string]bool{}
 	for _, d := range l.datasets {
 		if !s.Datasets.Pass(d.Name) {
 			continue
 		}
-		known[d.Name] = encrypted(d)
-		t := transfer.Dataset{Name: d.Name, Volume: d.Type == "volume", Encrypted: known[d.Name],
-			Versions: l.versions[d.Name], Held: l.held[d.Name], Send: s.options(known[d.Name])}
+		enc := encrypted(d)
+		t := transfer.Dataset{Name: d.Name, Volume: d.Type == "volume", Encrypted: enc,
+			Versions: l.versions[d.Name], Held: l.held[d.Name], Send: s.options(enc)}
 		if s.Bookmarks {
 			t.Mark = len(CursorBookmark(s.Tag, 0))
 		}
@@ -75,9 +67,6 @@ func (s *Sender) List(ctx context.Context, in transfer.ListRequest) ([]transfer.
 			}
 		}
 		out = append(out, t)
-	}
-	if len(in.Datasets) == 0 {
-		s.remember(known)
 	}
 	return out, nil
 }
@@ -106,52 +95,50 @@ func (s *Sender) options(encrypted bool) transfer.Options {
 	return o
 }
 
-func (s *Sender) remember(encrypted map[string]bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.encrypted, s.asked = encrypted, time.Now()
+// sealed reports whether every stream is asked for with -w: then an encrypted
+// dataset cannot leave as plain text, whatever became of it since it was
+// listed. For others -w means -L, -e and -c, so it is only used where the job
+// says these.
+func (s *Sender) sealed() bool {
+	o := s.Options
+	return !s.Plain && o.LargeBlocks && o.Compressed && o.Embedded
 }
 
 // optionsOf finds out how ds is to be sent. What a client says of that is not
-// believed: it could have an encrypted dataset sent as plain text.
-func (s *Sender) optionsOf(ctx context.Context, ds string) (transfer.Options, error) {
-	s.mu.Lock()
-	enc, ok := s.encrypted[ds]
-	ok = ok && time.Since(s.asked) < encryptionAge
-	s.mu.Unlock()
-	if !ok {
-		roots, _, _ := s.roots(nil)
-		list, err := s.ZFS.Datasets(ctx, roots, true, "encryption")
-		if err := zfs.Present(err); err != nil {
-			return transfer.Options{}, err
-		}
-		known := map[string]bool{}
-		for _, d := range list {
-			known[d.Name] = encrypted(d)
-		}
-		s.remember(known)
-		if enc, ok = known[ds]; !ok {
-			return transfer.Options{}, fmt.Errorf("dataset %q: %w", ds, errNotOffered)
-		}
+// believed, and nothing that was known before: it could have an encrypted
+// dataset sent as plain text. With -w the stream itself is judged by it.
+func (s *Sender) optionsOf(ctx context.Context, ds string, claimed transfer.Options) (transfer.Options, error) {
+	switch {
+	case s.Plain:
+		return s.options(false), nil
+	case s.sealed():
+		return s.options(claimed.Raw), nil
 	}
-	return s.options(enc), nil
+	list, err := s.ZFS.Datasets(ctx, []string{ds}, false, "encryption")
+	if err := zfs.Present(err); err != nil {
+		return transfer.Options{}, err
+	}
+	if len(list) != 1 {
+		return transfer.Options{}, fmt.Errorf("dataset %q: %w", ds, errNotOffered)
+	}
+	return s.options(encrypted(list[0])), nil
 }
 
 // Send returns the command that sends what is asked for, once everything in
-// the request was found to be the client's to ask.
+// the request was found to be the client's to ask. What the stream then says
+// of itself is judged before its first byte leaves.
 func (s *Sender) Send(ctx context.Context, in transfer.SendRequest) (*transfer.Stream, error) {
 	if err := allowed(s.Datasets, in.Dataset); err != nil {
 		return nil, err
 	}
-	opts, err := s.optionsOf(ctx, in.Dataset)
+	opts, err := s.optionsOf(ctx, in.Dataset, in.Send)
 	if err != nil {
 		return nil, err
 	}
 	if opts != in.Send {
 		return nil, fmt.Errorf("dataset %q is sent with options %s, not %s", in.Dataset, opts.Record(), in.Send.Record())
 	}
-	o := zfs.SendOptions{Raw: opts.Raw, LargeBlocks: opts.LargeBlocks, Compressed: opts.Compressed,
-		Embedded: opts.Embedded, Properties: opts.Properties}
+	o := zfs.SendOptions{Raw: opts.Raw || s.sealed(), LargeBlocks: opts.LargeBlocks, Compressed: opts.Compressed, Embedded: opts.Embedded}
 	reply := transfer.SendReply{From: in.From.GUID, To: in.To.GUID, Name: in.To.Name}
 	if in.Token != "" {
 		o.Token = in.Token
@@ -162,20 +149,25 @@ func (s *Sender) Send(ctx context.Context, in transfer.SendRequest) (*transfer.S
 		if in.To.Kind != dataset.Snapshot || in.To.GUID == 0 || in.From.Name != "" && in.From.GUID == 0 {
 			return nil, errors.New("a request to send that names no snapshot or no guid")
 		}
-		o.From, o.To, o.Chained = in.From, in.To, in.Chained
+		o.From, o.To, o.Chained = in.From, in.To, len(in.Via) > 0
+	}
+	expect := expectation(opts, in.Volume, append(slices.Clone(in.Via), transfer.Brought{Name: reply.Name, GUID: reply.To}))
+	expect.From, expect.Resumed = reply.From, in.Token != ""
+	if err := expect.Check(); err != nil {
+		return nil, fmt.Errorf("bad request to send: %w", err)
 	}
 	args, err := s.ZFS.SendArgs(in.Dataset, o)
 	if err != nil {
 		return nil, err
 	}
-	return &transfer.Stream{SendReply: reply, Args: args}, nil
+	return &transfer.Stream{SendReply: reply, Args: args, Expect: expect.Words()}, nil
 }
 
 // checkToken holds a resume token against ds. zfs send -t looks for the token's
 // guids all over the pool, beginning at the name in the token, so that name
 // and guid must be of one snapshot of ds, and the flags the job's.
 func (s *Sender) checkToken(ctx context.Context, ds, text string, opts transfer.Options) (r transfer.SendReply, err error) {
-	t, err := zfs.DecodeToken(text)
+	t, err := stream.DecodeToken(text)
 	if err != nil {
 		return r, err
 	}

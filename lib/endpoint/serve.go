@@ -102,7 +102,7 @@ func ServeSender(server *rpc.Server, v *Service, s *Sender, sendFrame []string) 
 		}
 		return stream.SendReply, func(ctx context.Context, out *os.File) error {
 			defer v.doing("send", in.Dataset)()
-			return (&flow{limit: s.Stall}).sendFramed(ctx, sendFrame, stream.Args, out)
+			return (&flow{limit: s.Stall}).sendFramed(ctx, sendFrame, stream, out)
 		}, nil
 	})
 }
@@ -133,8 +133,7 @@ func ServeReceiver(server *rpc.Server, v *Service, r *Receiver) {
 		if err := r.checkReceive(ctx, in); err != nil {
 			return transfer.Received{}, err
 		}
-		stream := &transfer.Stream{Framed: o.File()}
-		return r.receiveFramed(ctx, in, stream, nil)
+		return r.receiveFramed(ctx, in, o.File(), nil)
 	})
 }
 

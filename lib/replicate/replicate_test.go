@@ -161,7 +161,7 @@ func (h *host) Receive(_ context.Context, in transfer.ReceiveRequest, stream *tr
 		return slices.IndexFunc(from.versions, func(v dataset.Version) bool { return v.GUID == g })
 	}
 	first, last := at(in.From)+1, at(in.To)
-	if !in.Chained {
+	if len(in.Via) == 0 {
 		first = last
 	}
 	if in.From != 0 && s.versions[len(s.versions)-1].GUID != in.From {
@@ -171,7 +171,7 @@ func (h *host) Receive(_ context.Context, in transfer.ReceiveRequest, stream *tr
 		h.txg++
 		v.CreateTXG = h.txg
 		s.versions = append(s.versions, v)
-		if in.Chained && h.rng.Float64() < h.trouble/4 {
+		if len(in.Via) > 0 && h.rng.Float64() < h.trouble/4 {
 			return transfer.Received{}, &transfer.LinkError{Err: errors.New("cut between two")}
 		}
 	}

@@ -69,20 +69,22 @@ const worthwhile = 16 << 20
 func (r *round) stream(ctx context.Context, i int, step plan.Step) error {
 	p := &r.results[i]
 	source := r.view.sources[p.Source]
-	in := transfer.SendRequest{Dataset: p.Source, To: *step.To, Chained: step.Compound(), Send: source.Send}
+	in := transfer.SendRequest{Dataset: p.Source, To: *step.To, Volume: source.Volume, Send: source.Send}
+	for _, v := range step.Brings[:max(len(step.Brings)-1, 0)] {
+		in.Via = append(in.Via, transfer.Brought{Name: v.Name, GUID: v.GUID})
+	}
 	if step.From != nil {
 		in.From = *step.From
 	}
 	if step.Kind == plan.Resume {
 		in.Token = r.view.targets[p.Target].Partial.Token
-		in.Chained = false
 	}
 	stream, err := r.Sender.Send(ctx, in)
 	if err != nil {
 		return err
 	}
 	out := transfer.ReceiveRequest{Dataset: p.Target, Volume: source.Volume, From: in.From.GUID, To: in.To.GUID,
-		Name: in.To.Name, Chained: in.Chained, Resume: in.Token != "", Over: step.Force, Send: source.Send}
+		Name: in.To.Name, Via: in.Via, Resume: in.Token != "", Over: step.Force, Send: source.Send}
 	var before uint64
 	got, err := r.Receiver.Receive(ctx, out, stream, func(bytes uint64) {
 		r.update(p.Target, func(d *progress.Dataset) { d.Bytes += bytes - before })

@@ -16,8 +16,10 @@ type Stream struct {
 	Framed *os.File
 	Done   func(clean bool) error
 
-	// Args is the command, its program first.
-	Args []string
+	// Args is the command, its program first. Expect is what the stream must be,
+	// in words for zsend-frame -expect-zfs.
+	Args   []string
+	Expect []string
 }
 
 // Close gives a stream back that nobody read.

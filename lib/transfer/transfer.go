@@ -102,9 +102,16 @@ type SendRequest struct {
 	Dataset string          `json:"dataset"`
 	From    dataset.Version `json:"from,omitzero"` // zero: a full stream
 	To      dataset.Version `json:"to"`
-	Chained bool            `json:"chained,omitempty"` // all snapshots between, too (-I)
-	Token   string          `json:"token,omitempty"`   // resume this receive instead
-	Send    Options         `json:"send,omitzero"`     // as listed; refused when the sender's job says otherwise
+	Via     []Brought       `json:"via,omitempty"`    // all snapshots between, oldest first, which come, too (-I)
+	Token   string          `json:"token,omitempty"`  // resume this receive instead
+	Volume  bool            `json:"volume,omitempty"` // as listed; refused when the stream is of another type
+	Send    Options         `json:"send,omitzero"`    // as listed; refused when the sender's job says otherwise
+}
+
+// Brought is a snapshot that a stream brings.
+type Brought struct {
+	Name string       `json:"name"` // without the dataset and the @
+	GUID dataset.GUID `json:"guid"`
 }
 
 // SendReply stands before the stream.
@@ -121,8 +128,8 @@ type ReceiveRequest struct {
 	Volume  bool         `json:"volume,omitempty"`
 	From    dataset.GUID `json:"from,omitempty"` // 0: full
 	To      dataset.GUID `json:"to"`
-	Name    string       `json:"name"` // the snapshot that it ends with
-	Chained bool         `json:"chained,omitempty"`
+	Name    string       `json:"name"`          // the snapshot that it ends with
+	Via     []Brought    `json:"via,omitempty"` // those that it brings before, oldest first
 	Resume  bool         `json:"resume,omitempty"`
 	Over    bool         `json:"over,omitempty"` // onto a placeholder
 	Send    Options      `json:"send,omitzero"`

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
+	"github.com/zrepl-tools/zrepl-tools/lib/zfs/stream"
 )
 
 // SendOptions describe one zfs send (zfs-send(8)).
@@ -32,7 +33,7 @@ func (z *ZFS) SendArgs(ds string, o SendOptions) ([]string, error) {
 		}
 	}
 	if o.Token != "" {
-		if _, err := DecodeToken(o.Token); err != nil {
+		if _, err := stream.DecodeToken(o.Token); err != nil {
 			return nil, err
 		}
 		return append(args, "-t", o.Token), nil

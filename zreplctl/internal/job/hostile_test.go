@@ -203,7 +203,7 @@ func TestHostileClient(t *testing.T) {
 	add("me", "send", transfer.SendRequest{Dataset: "a/x", To: to, Send: transfer.Options{LargeBlocks: true, Properties: true}})
 	add("me", "send", transfer.SendRequest{Dataset: "a/x", To: dataset.Version{Kind: dataset.Bookmark, Name: "s1", GUID: x1}, Send: large})
 	add("me", "send", transfer.SendRequest{Dataset: "a/x", From: dataset.Version{Kind: '-', Name: "s1", GUID: x1}, To: to, Send: large})
-	add("me", "send", transfer.SendRequest{Dataset: "a/x", From: dataset.Version{Kind: dataset.Bookmark, Name: "s1", GUID: x1}, To: to, Chained: true, Send: large})
+	add("me", "send", transfer.SendRequest{Dataset: "a/x", From: dataset.Version{Kind: dataset.Bookmark, Name: "s1", GUID: x1}, To: to, Via: []transfer.Brought{{Name: "s0", GUID: 7}}, Send: large})
 	add("me", "protect", transfer.Holds{Forget: []transfer.Snap{{Dataset: "a/x", Name: "theirs"}}})
 	add("me", "protect", transfer.Holds{Forget: []transfer.Snap{{Dataset: "a/x", Name: "zreplctl_source_other_0000000000000001"}}})
 	add("me", "deferred", []transfer.Snap{{Dataset: "a/secret", Name: "s1"}})

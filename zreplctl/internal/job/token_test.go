@@ -9,19 +9,19 @@ import (
 	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
 	"github.com/zrepl-tools/zrepl-tools/lib/rpc"
 	"github.com/zrepl-tools/zrepl-tools/lib/transfer"
-	"github.com/zrepl-tools/zrepl-tools/lib/zfs"
+	"github.com/zrepl-tools/zrepl-tools/lib/zfs/stream"
 )
 
 // cutToken makes a real resume token, of a receive that was cut, and throws
 // away what was received.
-func (w *world) cutToken(send ...string) (string, zfs.Token) {
+func (w *world) cutToken(send ...string) (string, stream.Token) {
 	w.t.Helper()
 	const cut = `[ "$2" != -i ] || zfs send -L a/x@s1 | zfs receive -u b/cut
 		zfs send "$@" | head -c 400000 | zfs receive -s -u b/cut 2>/dev/null
 		zfs get -H -o value receive_resume_token b/cut; zfs receive -A b/cut
 		[ "$2" != -i ] || zfs destroy -r b/cut`
 	text := strings.TrimSpace(w.must(append([]string{"sh", "-c", cut, "sh"}, send...)...))
-	token, err := zfs.DecodeToken(text)
+	token, err := stream.DecodeToken(text)
 	if err != nil {
 		w.t.Fatalf("%q: %v", text, err)
 	}
@@ -29,7 +29,7 @@ func (w *world) cutToken(send ...string) (string, zfs.Token) {
 }
 
 // pack makes a token's text again, with more pairs at its end.
-func pack(k zfs.Token, more ...any) string {
+func pack(k stream.Token, more ...any) string {
 	var pairs []any
 	if k.FromGUID != 0 {
 		pairs = append(pairs, "fromguid", uint64(k.FromGUID))
@@ -72,7 +72,7 @@ func TestForgedTokens(t *testing.T) {
 	_, later := w.cutToken("-L", "-i", "@s1", "a/x@s2")
 	rawText, raw := w.cutToken("-L", "-w", "a/e@s1")
 	secretText, secret := w.cutToken("-L", "a/secret@s1")
-	with := func(k zfs.Token, change func(*zfs.Token)) string {
+	with := func(k stream.Token, change func(*stream.Token)) string {
 		change(&k)
 		return pack(k)
 	}
@@ -85,32 +85,32 @@ func TestForgedTokens(t *testing.T) {
 		what, ask, token string
 		takes            bool // any zfs send would take it
 	}{
-		{"another dataset's guid under a permitted name", "a/x", with(secret, func(k *zfs.Token) { k.ToName = "a/x@s1" }), true},
+		{"another dataset's guid under a permitted name", "a/x", with(secret, func(k *stream.Token) { k.ToName = "a/x@s1" }), true},
 		{"another dataset's token", "a/x", secretText, true},
 		{"another dataset's token, for it", "a/secret", secretText, true},
-		{"another dataset's guid and name, later one's base", "a/x", with(later, func(k *zfs.Token) { k.ToName, k.ToGUID = "a/secret@s2", w.guid("a/secret@s2") }), false},
-		{"a guid below", "a/x", with(plain, func(k *zfs.Token) { k.ToGUID = w.guid("a/x/y@s1") }), false},
-		{"a permitted dataset's guid under a name that is gone", "a/x", with(plain, func(k *zfs.Token) { k.ToName = "a/gone@s1" }), false},
-		{"a permitted dataset's guid under another snapshot's name", "a/x", with(plain, func(k *zfs.Token) { k.ToName = "a/x@s2" }), false},
-		{"a name without a snapshot", "a/x", with(plain, func(k *zfs.Token) { k.ToName = "a/x" }), false},
-		{"a name of another pool", "a/x", with(plain, func(k *zfs.Token) { k.ToName = "b/x@s1" }), false},
-		{"a name like an option", "a/x", with(plain, func(k *zfs.Token) { k.ToName = "-F@s1" }), false},
-		{"an encrypted dataset without rawok", "a/e", with(raw, func(k *zfs.Token) { k.Raw = false }), true},
-		{"a plain dataset with rawok", "a/x", with(plain, func(k *zfs.Token) { k.Raw = true }), false},
-		{"savedok", "a/x", with(plain, func(k *zfs.Token) { k.Saved = true }), false},
-		{"savedok and rawok", "a/e", with(raw, func(k *zfs.Token) { k.Saved = true }), false},
-		{"compressok", "a/x", with(plain, func(k *zfs.Token) { k.Compressed = true }), false},
-		{"embedok", "a/x", with(plain, func(k *zfs.Token) { k.Embedded = true }), false},
-		{"another dataset's base", "a/x", with(later, func(k *zfs.Token) { k.FromGUID = w.guid("a/secret@s1") }), false},
-		{"a base that is nobody's", "a/x", with(later, func(k *zfs.Token) { k.FromGUID = 1 }), false},
-		{"a guid that is nobody's", "a/x", with(plain, func(k *zfs.Token) { k.ToGUID = 1 }), false},
-		{"no guid", "a/x", with(plain, func(k *zfs.Token) { k.ToGUID = 0 }), false},
+		{"another dataset's guid and name, later one's base", "a/x", with(later, func(k *stream.Token) { k.ToName, k.ToGUID = "a/secret@s2", w.guid("a/secret@s2") }), false},
+		{"a guid below", "a/x", with(plain, func(k *stream.Token) { k.ToGUID = w.guid("a/x/y@s1") }), false},
+		{"a permitted dataset's guid under a name that is gone", "a/x", with(plain, func(k *stream.Token) { k.ToName = "a/gone@s1" }), false},
+		{"a permitted dataset's guid under another snapshot's name", "a/x", with(plain, func(k *stream.Token) { k.ToName = "a/x@s2" }), false},
+		{"a name without a snapshot", "a/x", with(plain, func(k *stream.Token) { k.ToName = "a/x" }), false},
+		{"a name of another pool", "a/x", with(plain, func(k *stream.Token) { k.ToName = "b/x@s1" }), false},
+		{"a name like an option", "a/x", with(plain, func(k *stream.Token) { k.ToName = "-F@s1" }), false},
+		{"an encrypted dataset without rawok", "a/e", with(raw, func(k *stream.Token) { k.Raw = false }), true},
+		{"a plain dataset with rawok", "a/x", with(plain, func(k *stream.Token) { k.Raw = true }), false},
+		{"savedok", "a/x", with(plain, func(k *stream.Token) { k.Saved = true }), false},
+		{"savedok and rawok", "a/e", with(raw, func(k *stream.Token) { k.Saved = true }), false},
+		{"compressok", "a/x", with(plain, func(k *stream.Token) { k.Compressed = true }), false},
+		{"embedok", "a/x", with(plain, func(k *stream.Token) { k.Embedded = true }), false},
+		{"another dataset's base", "a/x", with(later, func(k *stream.Token) { k.FromGUID = w.guid("a/secret@s1") }), false},
+		{"a base that is nobody's", "a/x", with(later, func(k *stream.Token) { k.FromGUID = 1 }), false},
+		{"a guid that is nobody's", "a/x", with(plain, func(k *stream.Token) { k.ToGUID = 1 }), false},
+		{"no guid", "a/x", with(plain, func(k *stream.Token) { k.ToGUID = 0 }), false},
 		{"redact_snaps", "a/x", pack(plain, "redact_snaps", uint64(1)), false},
 		{"book_redact", "a/x", pack(plain, "book_redact", "mark"), false},
 		{"a key that nobody knows", "a/x", pack(plain, "evil", uint64(1)), false},
 		{"a guid twice", "a/x", pack(plain, "toguid", uint64(secret.ToGUID)), false},
 		{"a name twice", "a/x", pack(plain, "toname", "a/secret@s1"), false},
-		{"a name of 60,000 bytes", "a/x", with(plain, func(k *zfs.Token) { k.ToName = strings.Repeat("a", 60000) + "@s1" }), false},
+		{"a name of 60,000 bytes", "a/x", with(plain, func(k *stream.Token) { k.ToName = strings.Repeat("a", 60000) + "@s1" }), false},
 		{"a megabyte that packs well", "a/x", pack(plain, "evil", strings.Repeat("a", 1<<20)), false},
 		{"a megabyte", "a/x", plainText + strings.Repeat("00", 1<<19), false},
 		{"half of it", "a/x", plainText[:half], false},

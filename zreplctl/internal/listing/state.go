@@ -9,7 +9,7 @@ import (
 
 	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
 	"github.com/zrepl-tools/zrepl-tools/lib/plan"
-	"github.com/zrepl-tools/zrepl-tools/lib/zfs"
+	"github.com/zrepl-tools/zrepl-tools/lib/zfs/stream"
 )
 
 // State is what a file says of datasets besides their versions. What it does
@@ -130,7 +130,7 @@ func (f *facts) setWritten(snap string, since bool, n uint64) {
 // readToken keeps what a plan has to know of a token. One that cannot be read
 // is of no use, which is not this file's mistake.
 func readToken(text string) *token {
-	t, err := zfs.DecodeToken(text)
+	t, err := stream.DecodeToken(text)
 	switch {
 	case err != nil:
 		return &token{bad: err.Error()}
