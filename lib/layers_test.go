@@ -35,6 +35,7 @@ var layers = map[string][]string{
 	"endpoint":        {"zfs", "zfs/stream", "dataset", "identity", "mapfilter", "rpc", "transfer", "child"},
 	"zfssim":          {"dataset"},
 	"zfssim/simhost":  {}, // for tests
+	"zfssim/forge":    {}, // for tests
 	"cmd/bench-frame": {},
 	"cmd/bench-rpc":   {"rpc", "child"},
 	"cmd/zfs-sim":     {"zfssim"},
@@ -61,7 +62,8 @@ func TestLayers(t *testing.T) {
 }
 
 // checkImports also looks at tests: a test may import its own package and
-// what its package may, and zfssim, which stands in for ZFS, with its hosts.
+// what its package may, and zfssim, which stands in for ZFS, with its hosts
+// and forged streams.
 func checkImports(t *testing.T, path, pkg string, allowed []string) {
 	file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.ImportsOnly)
 	if err != nil {
@@ -74,7 +76,7 @@ func checkImports(t *testing.T, path, pkg string, allowed []string) {
 		imported, ours := strings.CutPrefix(imported, module)
 		switch {
 		case !ours, slices.Contains(allowed, imported):
-		case test && (imported == pkg || imported == "zfssim" || imported == "zfssim/simhost"):
+		case test && (imported == pkg || imported == "zfssim" || imported == "zfssim/simhost" || imported == "zfssim/forge"):
 		default:
 			t.Errorf("%s: package %s must not import %s", path, pkg, imported)
 		}

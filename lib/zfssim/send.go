@@ -176,9 +176,17 @@ func (z *cmd) writePlan(o *options, plan *sendPlan, out io.Writer) error {
 		}
 	}
 	if plan.compound != nil {
-		return (&recordWriter{w: out}).write(&record{kind: drrEnd})
+		return writeLastEnd(out)
 	}
 	return nil
+}
+
+// writeLastEnd closes a package, without a sum as OpenZFS does.
+func writeLastEnd(out io.Writer) error {
+	var p [recordSize]byte
+	(&record{kind: drrEnd}).encode(p[:])
+	_, err := out.Write(p[:])
+	return err
 }
 
 func compoundFeatures(o *options) uint64 {
