@@ -19,6 +19,7 @@ type listing struct {
 	recursive  bool
 	properties []string
 	tag        string // where set, the holds with this tag, too
+	inOrder    bool   // the properties are read after the versions, and are of those datasets or of later ones
 
 	datasets []zfs.Dataset
 	versions map[string][]dataset.Version
@@ -28,11 +29,16 @@ type listing struct {
 func (l *listing) run(ctx context.Context) error {
 	var wg sync.WaitGroup
 	var errs [3]error
+	versions := make(chan struct{})
 	wg.Go(func() {
+		if l.inOrder {
+			<-versions
+		}
 		list, err := l.zfs.Datasets(ctx, l.roots, l.recursive, l.properties...)
 		l.datasets, errs[0] = list, zfs.Present(err)
 	})
 	wg.Go(func() {
+		defer close(versions)
 		l.versions = map[string][]dataset.Version{}
 		errs[1] = l.zfs.Histories(ctx, l.roots, l.recursive, func(ds string, v dataset.Version) error {
 			l.versions[ds] = append(l.versions[ds], v)

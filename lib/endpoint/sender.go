@@ -29,6 +29,8 @@ type Sender struct {
 	Stall time.Duration
 	// Bookmarks makes the cursor a bookmark and not a hold.
 	Bookmarks bool
+
+	plain plainSnapshots
 }
 
 // List returns the datasets that the job offers, with their versions. It
@@ -43,7 +45,7 @@ func (s *Sender) List(ctx context.Context, in transfer.ListRequest) ([]transfer.
 	if none {
 		return nil, nil
 	}
-	l := listing{zfs: s.ZFS, roots: roots, recursive: recursive, properties: []string{"encryption"}}
+	l := listing{zfs: s.ZFS, roots: roots, recursive: recursive, properties: []string{"encryption"}, inOrder: !s.Plain && !s.sealed()}
 	if in.Thorough {
 		l.tag = s.Tag
 	}
@@ -51,11 +53,15 @@ func (s *Sender) List(ctx context.Context, in transfer.ListRequest) ([]transfer.
 		return nil, err
 	}
 	var out []transfer.Dataset
+	s.plain.forget(len(in.Datasets) == 0)
 	for _, d := range l.datasets {
 		if !s.Datasets.Pass(d.Name) {
 			continue
 		}
 		enc := encrypted(d)
+		if l.inOrder && !enc {
+			s.plain.add(l.versions[d.Name])
+		}
 		t := transfer.Dataset{Name: d.Name, Volume: d.Type == "volume", Encrypted: enc,
 			Versions: l.versions[d.Name], Held: l.held[d.Name], Send: s.options(enc)}
 		if s.Bookmarks {
@@ -68,6 +74,7 @@ func (s *Sender) List(ctx context.Context, in transfer.ListRequest) ([]transfer.
 		}
 		out = append(out, t)
 	}
+	s.plain.ready()
 	return out, nil
 }
 
@@ -95,35 +102,6 @@ func (s *Sender) options(encrypted bool) transfer.Options {
 	return o
 }
 
-// sealed reports whether every stream is asked for with -w: then an encrypted
-// dataset cannot leave as plain text, whatever became of it since it was
-// listed. For others -w means -L, -e and -c, so it is only used where the job
-// says these.
-func (s *Sender) sealed() bool {
-	o := s.Options
-	return !s.Plain && o.LargeBlocks && o.Compressed && o.Embedded
-}
-
-// optionsOf finds out how ds is to be sent. What a client says of that is not
-// believed, and nothing that was known before: it could have an encrypted
-// dataset sent as plain text. With -w the stream itself is judged by it.
-func (s *Sender) optionsOf(ctx context.Context, ds string, claimed transfer.Options) (transfer.Options, error) {
-	switch {
-	case s.Plain:
-		return s.options(false), nil
-	case s.sealed():
-		return s.options(claimed.Raw), nil
-	}
-	list, err := s.ZFS.Datasets(ctx, []string{ds}, false, "encryption")
-	if err := zfs.Present(err); err != nil {
-		return transfer.Options{}, err
-	}
-	if len(list) != 1 {
-		return transfer.Options{}, fmt.Errorf("dataset %q: %w", ds, errNotOffered)
-	}
-	return s.options(encrypted(list[0])), nil
-}
-
 // Send returns the command that sends what is asked for, once everything in
 // the request was found to be the client's to ask. What the stream then says
 // of itself is judged before its first byte leaves.
@@ -131,7 +109,17 @@ func (s *Sender) Send(ctx context.Context, in transfer.SendRequest) (*transfer.S
 	if err := allowed(s.Datasets, in.Dataset); err != nil {
 		return nil, err
 	}
-	opts, err := s.optionsOf(ctx, in.Dataset, in.Send)
+	reply := transfer.SendReply{From: in.From.GUID, To: in.To.GUID, Name: in.To.Name}
+	var token stream.Token
+	if in.Token != "" {
+		var err error
+		if token, err = tokenFor(in.Dataset, in.Token); err != nil {
+			return nil, err
+		}
+		_, _, short := dataset.Split(token.ToName)
+		reply = transfer.SendReply{From: token.FromGUID, To: token.ToGUID, Name: short}
+	}
+	opts, err := s.optionsOf(ctx, in, reply)
 	if err != nil {
 		return nil, err
 	}
@@ -139,10 +127,9 @@ func (s *Sender) Send(ctx context.Context, in transfer.SendRequest) (*transfer.S
 		return nil, fmt.Errorf("dataset %q is sent with options %s, not %s", in.Dataset, opts.Record(), in.Send.Record())
 	}
 	o := zfs.SendOptions{Raw: opts.Raw || s.sealed(), LargeBlocks: opts.LargeBlocks, Compressed: opts.Compressed, Embedded: opts.Embedded}
-	reply := transfer.SendReply{From: in.From.GUID, To: in.To.GUID, Name: in.To.Name}
 	if in.Token != "" {
 		o.Token = in.Token
-		if reply, err = s.checkToken(ctx, in.Dataset, in.Token, opts); err != nil {
+		if err := s.checkToken(ctx, in.Dataset, token, opts); err != nil {
 			return nil, err
 		}
 	} else {
@@ -163,26 +150,32 @@ func (s *Sender) Send(ctx context.Context, in transfer.SendRequest) (*transfer.S
 	return &transfer.Stream{SendReply: reply, Args: args, Expect: expect.Words()}, nil
 }
 
+// tokenFor reads a resume token, and refuses one that is not for ds.
+func tokenFor(ds, text string) (stream.Token, error) {
+	t, err := stream.DecodeToken(text)
+	if err != nil {
+		return t, err
+	}
+	if name, kind, _ := dataset.Split(t.ToName); kind != dataset.Snapshot || name != ds {
+		return t, fmt.Errorf("resume token: it is not for dataset %q", ds)
+	}
+	return t, nil
+}
+
 // checkToken holds a resume token against ds. zfs send -t looks for the token's
 // guids all over the pool, beginning at the name in the token, so that name
 // and guid must be of one snapshot of ds, and the flags the job's.
-func (s *Sender) checkToken(ctx context.Context, ds, text string, opts transfer.Options) (r transfer.SendReply, err error) {
-	t, err := stream.DecodeToken(text)
-	if err != nil {
-		return r, err
-	}
-	name, kind, short := dataset.Split(t.ToName)
+func (s *Sender) checkToken(ctx context.Context, ds string, t stream.Token, opts transfer.Options) error {
+	_, _, short := dataset.Split(t.ToName)
 	switch {
-	case kind != dataset.Snapshot || name != ds:
-		return r, fmt.Errorf("resume token: it is not for dataset %q", ds)
 	case t.Saved || t.Redacted:
-		return r, errors.New("resume token: streams of that kind are not sent here")
+		return errors.New("resume token: streams of that kind are not sent here")
 	case t.Raw != opts.Raw,
 		!opts.Raw && (t.Large && !opts.LargeBlocks || t.Embedded && !opts.Embedded || t.Compressed && !opts.Compressed):
-		return r, fmt.Errorf("resume token: dataset %q is sent with options %s, not with the token's", ds, opts.Record())
+		return fmt.Errorf("resume token: dataset %q is sent with options %s, not with the token's", ds, opts.Record())
 	}
 	var to, from bool
-	err = s.ZFS.Histories(ctx, []string{ds}, false, func(of string, v dataset.Version) error {
+	err := s.ZFS.Histories(ctx, []string{ds}, false, func(of string, v dataset.Version) error {
 		if of == ds {
 			to = to || v.Kind == dataset.Snapshot && v.GUID == t.ToGUID && v.Name == short
 			from = from || v.GUID == t.FromGUID
@@ -191,13 +184,13 @@ func (s *Sender) checkToken(ctx context.Context, ds, text string, opts transfer.
 	})
 	switch {
 	case err != nil:
-		return r, err
+		return err
 	case !to:
-		return r, fmt.Errorf("resume token: dataset %q has no snapshot %q with its guid any more", ds, short)
+		return fmt.Errorf("resume token: dataset %q has no snapshot %q with its guid any more", ds, short)
 	case !from && t.FromGUID != 0:
-		return r, fmt.Errorf("resume token: dataset %q has no version with the guid it starts from", ds)
+		return fmt.Errorf("resume token: dataset %q has no version with the guid it starts from", ds)
 	}
-	return transfer.SendReply{From: t.FromGUID, To: t.ToGUID, Name: short}, nil
+	return nil
 }
 
 // Protect moves the client's holds and cursor bookmarks.
