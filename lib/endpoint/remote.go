@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"maps"
 	"os"
 	"slices"
 	"sync"
@@ -48,14 +49,12 @@ func (p *Pool) Close() {
 }
 
 func (p *Pool) get(ctx context.Context) (*Link, error) {
-	p.mu.Lock()
-	if n := len(p.idle); n > 0 {
-		l := p.idle[n-1]
-		p.idle = p.idle[:n-1]
-		p.mu.Unlock()
-		return l, nil
+	for l := p.take(); l != nil; l = p.take() {
+		if c, ok := l.Client.(interface{ Quiet() bool }); !ok || c.Quiet() {
+			return l, nil
+		}
+		l.Explain(nil) // the server has ended it meanwhile
 	}
-	p.mu.Unlock()
 	l, err := p.Dial(ctx)
 	if err != nil {
 		return nil, err
@@ -71,16 +70,26 @@ func (p *Pool) get(ctx context.Context) (*Link, error) {
 	return l, nil
 }
 
+// take takes a connection that is not in use; nil if there is none.
+func (p *Pool) take() *Link {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	n := len(p.idle)
+	if n == 0 {
+		return nil
+	}
+	l := p.idle[n-1]
+	p.idle = p.idle[:n-1]
+	return l
+}
+
 // unreachable judges the failure of a first call: it may be a wrong address,
 // a refusal or a link that will come back.
 func (p *Pool) unreachable(ctx context.Context, l *Link, err error) error {
 	var remote *rpc.RemoteError
 	if errors.As(err, &remote) {
 		l.Explain(nil)
-		if remote.Code == codeLater {
-			return &transfer.LinkError{Err: err}
-		}
-		return err
+		return mayPass(remote, err)
 	}
 	err = l.Explain(err)
 	var later interface{ ExitStatus() int }
@@ -108,10 +117,22 @@ func (p *Pool) put(l *Link) {
 func (p *Pool) failed(ctx context.Context, l *Link, err error) error {
 	var remote *rpc.RemoteError
 	if errors.As(err, &remote) && ctx.Err() == nil {
-		p.put(l)
-		return err
+		if remote.Code == rpc.CodeLimit || remote.Code == rpc.CodeTimeout { // the server hangs up
+			l.Explain(nil)
+		} else {
+			p.put(l)
+		}
+		return mayPass(remote, err)
 	}
 	return p.broken(ctx, l, err)
+}
+
+// mayPass makes an answer that says so a fault that may pass by itself.
+func mayPass(answer *rpc.RemoteError, err error) error {
+	if answer.Code == rpc.CodeLater || answer.Code == rpc.CodeTimeout {
+		return &transfer.LinkError{Err: err}
+	}
+	return err
 }
 
 // broken ends a connection that worked before.
@@ -161,20 +182,40 @@ func (s RemoteSender) List(ctx context.Context, in transfer.ListRequest) ([]tran
 	return s.list(ctx, in)
 }
 
-// Protect is Sender.Protect over there.
-func (s RemoteSender) Protect(ctx context.Context, in transfer.Holds) (transfer.Problems, error) {
-	var bad transfer.Problems
-	err := s.call(ctx, "protect", in, &bad)
-	return bad, err
+// protect makes as many calls as the request needs.
+func (p *Pool) protect(ctx context.Context, in transfer.Holds) (transfer.Problems, error) {
+	all := transfer.Problems{}
+	for _, part := range splitHolds(in) {
+		var bad transfer.Problems
+		if err := p.call(ctx, "protect", part, &bad); err != nil {
+			return nil, err
+		}
+		maps.Copy(all, bad)
+	}
+	return all, nil
 }
 
-// snapsPerCall keeps a request far below what a server takes, also with the
-// longest names.
-const snapsPerCall = 10_000
+// collect asks about names in parts and joins the answers.
+func collect[T, V any](ctx context.Context, p *Pool, call string, names []T, request func([]T) any) (map[string]V, error) {
+	all := map[string]V{}
+	for part := range slices.Chunk(names, perCall) {
+		var some map[string]V
+		if err := p.call(ctx, call, request(part), &some); err != nil {
+			return nil, err
+		}
+		maps.Copy(all, some)
+	}
+	return all, nil
+}
+
+// Protect is Sender.Protect over there.
+func (s RemoteSender) Protect(ctx context.Context, in transfer.Holds) (transfer.Problems, error) {
+	return s.protect(ctx, in)
+}
 
 // Deferred is Sender.Deferred over there.
 func (s RemoteSender) Deferred(ctx context.Context, in []transfer.Snap) (all []transfer.Snap, err error) {
-	for part := range slices.Chunk(in, snapsPerCall) {
+	for part := range slices.Chunk(in, perCall) {
 		var marked []transfer.Snap
 		if err := s.call(ctx, "deferred", part, &marked); err != nil {
 			return nil, err
@@ -186,8 +227,9 @@ func (s RemoteSender) Deferred(ctx context.Context, in []transfer.Snap) (all []t
 
 // Uses is Sender.Uses over there.
 func (s RemoteSender) Uses(ctx context.Context, in transfer.UsesRequest) (out map[string]transfer.Uses, err error) {
-	err = s.call(ctx, "uses", in, &out)
-	return out, err
+	return collect[string, transfer.Uses](ctx, s.Pool, "uses", in.Datasets, func(part []string) any {
+		return transfer.UsesRequest{Datasets: part, Features: in.Features}
+	})
 }
 
 // Send asks for a stream. The connection is the stream's until its Done.
@@ -228,20 +270,17 @@ func (r RemoteReceiver) List(ctx context.Context, in transfer.ListRequest) ([]tr
 
 // Protect is Receiver.Protect over there.
 func (r RemoteReceiver) Protect(ctx context.Context, in transfer.Holds) (bad transfer.Problems, err error) {
-	err = r.call(ctx, "protect", in, &bad)
-	return bad, err
+	return r.protect(ctx, in)
 }
 
 // Since is Receiver.Since over there.
 func (r RemoteReceiver) Since(ctx context.Context, in []transfer.Snap) (out map[string]uint64, err error) {
-	err = r.call(ctx, "since", in, &out)
-	return out, err
+	return collect[transfer.Snap, uint64](ctx, r.Pool, "since", in, func(part []transfer.Snap) any { return part })
 }
 
 // Targets is Receiver.Targets over there.
 func (r RemoteReceiver) Targets(ctx context.Context, sources []string) (out map[string]string, err error) {
-	err = r.call(ctx, "targets", sources, &out)
-	return out, err
+	return collect[string, string](ctx, r.Pool, "targets", sources, func(part []string) any { return part })
 }
 
 // Takes is Receiver.Takes over there.
@@ -290,7 +329,7 @@ func (r RemoteReceiver) Receive(ctx context.Context, in transfer.ReceiveRequest,
 		return transfer.Received{Bytes: f.moved.Load()}, stall
 	case errors.As(err, &remote):
 		l.Explain(nil) // a server that refuses octets hangs up
-		return got, err
+		return got, mayPass(remote, err)
 	}
 	err = r.broken(ctx, l, err)
 	if sent != nil && ctx.Err() == nil {

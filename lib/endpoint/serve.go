@@ -2,12 +2,12 @@ package endpoint
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"iter"
 	"os"
+	"unsafe"
 
-	"github.com/zrepl-tools/zrepl-tools/lib/identity"
+	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
 	"github.com/zrepl-tools/zrepl-tools/lib/rpc"
 	"github.com/zrepl-tools/zrepl-tools/lib/transfer"
 )
@@ -17,60 +17,6 @@ const (
 	SourceRole = "source" // serves a Sender
 	SinkRole   = "sink"   // serves a Receiver
 )
-
-// Service is what a server tells of itself and learns of its client.
-type Service struct {
-	Client string // the client's identity
-	// Hello is told which run the client says it belongs to. An error that is
-	// a *transfer.LinkError is one for the client, too.
-	Hello func(ctx context.Context, run string) error
-	// Doing is told what the client has begun, and "" when that has ended.
-	Doing func(what, dataset string)
-
-	greeted bool
-}
-
-func (v *Service) register(s *rpc.Server, role string) {
-	s.Handle("hello", func(ctx context.Context, in transfer.Hello) (transfer.Welcome, error) {
-		if in.Protocol != transfer.Protocol {
-			return transfer.Welcome{}, fmt.Errorf("client speaks protocol %d, this server %d", in.Protocol, transfer.Protocol)
-		}
-		if err := identity.Check(in.Run); err != nil && in.Run != "" {
-			return transfer.Welcome{}, fmt.Errorf("bad run id: %w", err)
-		}
-		if v.Hello != nil && !v.greeted && in.Run != "" {
-			if err := v.Hello(ctx, in.Run); err != nil {
-				return transfer.Welcome{}, later(err)
-			}
-		}
-		v.greeted = true
-		return transfer.Welcome{Protocol: transfer.Protocol, Client: v.Client, Role: role}, nil
-	})
-}
-
-// codeLater is the code of an error that may pass by itself.
-const codeLater = "try-later"
-
-func later(err error) error {
-	if link := (*transfer.LinkError)(nil); errors.As(err, &link) {
-		return &rpc.RemoteError{Code: codeLater, Message: err.Error()}
-	}
-	return err
-}
-
-// errNoHello: until hello has said which run a client belongs to, it cannot be
-// told from an older one.
-var errNoHello = errors.New("the first call must be hello")
-
-// after makes fn a call that may only come behind hello.
-func after[In, Out any](v *Service, fn func(context.Context, In) (Out, error)) func(context.Context, In) (Out, error) {
-	return func(ctx context.Context, in In) (out Out, err error) {
-		if !v.greeted {
-			return out, errNoHello
-		}
-		return fn(ctx, in)
-	}
-}
 
 func (v *Service) doing(what, dataset string) func() {
 	if v.Doing == nil {
@@ -89,12 +35,12 @@ func ServeSender(server *rpc.Server, v *Service, s *Sender, sendFrame []string) 
 		list, err := s.List(ctx, in)
 		return spread(list), err
 	}))
-	server.Handle("protect", after(v, s.Protect))
+	server.Handle("protect", inRun(v, s.Protect))
 	server.Handle("deferred", after(v, s.Deferred))
 	server.Handle("uses", after(v, s.Uses))
 	server.Handle("send", func(ctx context.Context, in transfer.SendRequest) (transfer.SendReply, rpc.Sender, error) {
-		if !v.greeted {
-			return transfer.SendReply{}, nil, errNoHello
+		if err := v.mayAct(); err != nil {
+			return transfer.SendReply{}, nil, err
 		}
 		stream, err := s.Send(ctx, in)
 		if err != nil {
@@ -115,19 +61,19 @@ func ServeReceiver(server *rpc.Server, v *Service, r *Receiver) {
 		list, err := r.List(ctx, in)
 		return spread(list), err
 	}))
-	server.Handle("protect", after(v, r.Protect))
+	server.Handle("protect", inRun(v, r.Protect))
 	server.Handle("since", after(v, r.Since))
 	server.Handle("targets", after(v, r.Targets))
 	server.Handle("takes", after(v, r.Takes))
-	server.Handle("placeholder", after(v, func(ctx context.Context, in transfer.Placeholder) (struct{}, error) {
+	server.Handle("placeholder", inRun(v, func(ctx context.Context, in transfer.Placeholder) (struct{}, error) {
 		return struct{}{}, r.Placeholder(ctx, in)
 	}))
-	server.Handle("abort", after(v, func(ctx context.Context, in transfer.Name) (struct{}, error) {
+	server.Handle("abort", inRun(v, func(ctx context.Context, in transfer.Name) (struct{}, error) {
 		return struct{}{}, r.Abort(ctx, in)
 	}))
 	server.Handle("receive", func(ctx context.Context, in transfer.ReceiveRequest, o *rpc.Octets) (transfer.Received, error) {
-		if !v.greeted {
-			return transfer.Received{}, errNoHello
+		if err := v.mayAct(); err != nil {
+			return transfer.Received{}, err
 		}
 		defer v.doing("receive", in.Dataset)()
 		if err := r.checkReceive(ctx, in); err != nil {
@@ -157,12 +103,31 @@ func spread(list []transfer.Dataset) iter.Seq2[transfer.Dataset, error] {
 	}
 }
 
-// maxList is how much memory, about, a far side's list may take: ten million
+// maxList is how much memory, about, a far side's list may take: four million
 // snapshots.
 const (
-	maxList     = 1 << 30
-	listVersion = 64 // besides its name
+	maxList   = 512 << 20
+	sizeOne   = int(unsafe.Sizeof(transfer.Dataset{})) + int(unsafe.Sizeof(transfer.Partial{}))
+	sizeEach  = int(unsafe.Sizeof(dataset.Version{}))
+	sizeShort = int(unsafe.Sizeof("")) + 8 // a string takes at least as much
 )
+
+// sizeOf is what a value of a list takes, with the room that slices grow by.
+func sizeOf(d *transfer.Dataset) int {
+	size := sizeOne + len(d.Name) + len(d.Recorded)
+	if d.Partial != nil {
+		size += len(d.Partial.Token) + len(d.Partial.Of) + len(d.Partial.Bad)
+	}
+	for _, v := range d.Versions {
+		size += sizeEach + 8 + len(v.Name)
+	}
+	for _, names := range [][]string{d.Held, d.Marks} {
+		for _, name := range names {
+			size += sizeShort + len(name)
+		}
+	}
+	return size * 5 / 4
+}
 
 // gather joins what spread cut.
 func gather(seq iter.Seq2[transfer.Dataset, error]) ([]transfer.Dataset, error) {
@@ -172,12 +137,8 @@ func gather(seq iter.Seq2[transfer.Dataset, error]) ([]transfer.Dataset, error) 
 		if err != nil {
 			return nil, err
 		}
-		size += 4*listVersion + len(d.Name)
-		for _, v := range d.Versions {
-			size += listVersion + len(v.Name)
-		}
-		if size > maxList {
-			return nil, fmt.Errorf("the list takes more than %d bytes", maxList)
+		if size += sizeOf(&d); size > maxList {
+			return nil, fmt.Errorf("the list takes more than %d bytes of memory: the job covers more than this program allows, or the far side lies", maxList)
 		}
 		if n := len(list); n > 0 && list[n-1].Name == d.Name {
 			list[n-1].Versions = append(list[n-1].Versions, d.Versions...)

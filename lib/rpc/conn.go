@@ -130,7 +130,7 @@ func (x *exchange) end(err error, fatal bool) error {
 // the connection, unless something was left unread or unsent.
 func (x *exchange) settle(err error, left bool) error {
 	var remote *RemoteError
-	fatal := err != nil && (!errors.As(err, &remote) || remote.Code == CodeLimit)
+	fatal := err != nil && (!errors.As(err, &remote) || remote.Code == CodeLimit || remote.Code == CodeTimeout)
 	return x.end(err, left || fatal)
 }
 

@@ -17,7 +17,8 @@ const (
 	CodeFailed      = "failed"       // the handler returned an error
 	CodeUnknownCall = "unknown-call" // there is no such endpoint
 	CodeBadRequest  = "bad-request"  // the body is not what the endpoint takes
-	CodeLimit       = "limit"        // the far side passed a limit; the connection is closed
+	CodeLimit       = "limit"        // a request was too big; the connection is closed
+	CodeTimeout     = "timeout"      // the client took too long; the connection is closed
 	CodeLater       = "try-later"    // what failed may work later: the system has no room, for example
 )
 
@@ -120,7 +121,7 @@ func (e *TimeoutError) Error() string {
 func limitReached(err error) *RemoteError {
 	var timeout *TimeoutError
 	if errors.As(err, &timeout) {
-		return &RemoteError{CodeLimit, fmt.Sprintf("the server closes this connection: %s within %s", timeout.Doing, timeout.Limit)}
+		return &RemoteError{CodeTimeout, fmt.Sprintf("the server closes this connection: %s within %s", timeout.Doing, timeout.Limit)}
 	}
 	var much *tooMuch
 	if errors.As(err, &much) {

@@ -90,8 +90,13 @@ func TestGreetingDeadline(t *testing.T) {
 	greeting := message(request("hello", "json", "none"), "true", 1)
 	refused := message(request("nothing", "none", "none"), "", 1)
 	for name, write := range map[string]func(out *os.File) error{
-		"silent":  func(*os.File) error { time.Sleep(50 * time.Millisecond); return nil },
-		"trickle": func(out *os.File) error { time.Sleep(20 * time.Millisecond); _, err := out.Write(greeting[:1]); greeting = greeting[1:]; return err },
+		"silent": func(*os.File) error { time.Sleep(50 * time.Millisecond); return nil },
+		"trickle": func(out *os.File) error {
+			time.Sleep(20 * time.Millisecond)
+			_, err := out.Write(greeting[:1])
+			greeting = greeting[1:]
+			return err
+		},
 		"refused": func(out *os.File) error { time.Sleep(20 * time.Millisecond); _, err := out.Write(refused); return err },
 	} {
 		s, called := strict(Limits{})
@@ -164,7 +169,7 @@ func TestIdleTold(t *testing.T) {
 		t.Error("nothing to be seen of the end")
 	}
 	var remote *RemoteError
-	if err := c.Call(t.Context(), "nothing", nil, nil); !errors.As(err, &remote) || remote.Code != CodeLimit || !strings.Contains(remote.Message, "no request came within 100ms") {
+	if err := c.Call(t.Context(), "nothing", nil, nil); !errors.As(err, &remote) || remote.Code != CodeTimeout || !strings.Contains(remote.Message, "no request came within 100ms") {
 		t.Errorf("the next call: %v", err)
 	}
 	if c.Quiet() {
