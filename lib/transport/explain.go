@@ -39,7 +39,7 @@ func (e *Error) Unwrap() error { return e.Cause }
 // ExitStatus is 75, try again later, where that may help.
 func (e *Error) ExitStatus() int {
 	if e.Later {
-		return 75 // EX_TEMPFAIL of sysexits(3)
+		return tryLater
 	}
 	return 1
 }

@@ -20,6 +20,9 @@ import (
 // passLimit is how long a client has to pass its descriptors.
 const passLimit = 5 * time.Second
 
+// tryLater is EX_TEMPFAIL of sysexits(3).
+const tryLater = 75
+
 // ErrInUse says that another process listens at a socket.
 var ErrInUse = errors.New("another process listens there")
 
@@ -134,7 +137,11 @@ type Passed struct {
 // After an error everything is closed and the client has been told.
 func (p *Passed) Receive() error {
 	in, out, err := fdpass.Receive(p.conn, passLimit)
-	if err != nil {
+	switch {
+	case errors.Is(err, fdpass.ErrNoRoom):
+		p.Refuse(tryLater, "the daemon has no descriptors left")
+		return err
+	case err != nil:
 		p.Refuse(1, "bad descriptors: "+err.Error())
 		return err
 	}

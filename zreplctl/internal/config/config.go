@@ -31,6 +31,15 @@ type Global struct {
 	RunDir  string // locks and state
 	Control string // the daemon's control socket
 	SockDir string // the sockets that zstdinserver connects to
+	Limits  Limits // of what clients can make this host do
+}
+
+// Limits bound what the clients of serving jobs can use of this host.
+type Limits struct {
+	Connections       int           // that the daemon serves at once, of all clients
+	ClientConnections int           // of one client, with a daemon or without
+	Idle              time.Duration // between two requests of a connection
+	Silence           time.Duration // without a byte, inside a request or a reply
 }
 
 // Type is what a job does.

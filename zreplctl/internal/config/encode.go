@@ -62,9 +62,19 @@ func (g *Global) encode() *dict {
 	control.put("sockpath", text(g.Control))
 	sockets.put("sockdir", text(g.SockDir))
 	serve.put("stdinserver", sockets)
+	serve.put("limits", g.Limits.encode())
 	m.put("rundir", text(g.RunDir))
 	m.put("control", control)
 	m.put("serve", serve)
+	return m
+}
+
+func (l Limits) encode() *dict {
+	m := dictionary()
+	m.put("connections", l.Connections)
+	m.put("client_connections", l.ClientConnections)
+	m.put("idle", text(FormatDuration(l.Idle)))
+	m.put("silence", text(FormatDuration(l.Silence)))
 	return m
 }
 
