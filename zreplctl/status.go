@@ -200,6 +200,9 @@ func next(j control.Job, daemon bool, now time.Time) string {
 }
 
 func lastError(j control.Job) string {
+	if j.Problem != "" {
+		return j.Problem
+	}
 	if j.Last == nil {
 		return ""
 	}

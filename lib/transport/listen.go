@@ -125,6 +125,21 @@ func (l *Listener) Accept(ctx context.Context) (*Passed, error) {
 	return &Passed{conn: conn}, nil
 }
 
+// TurnAway takes a connection that waits, if there is one, and refuses it.
+func (l *Listener) TurnAway(status int, reason string) error {
+	const moment = 50 * time.Millisecond
+	if err := l.l.SetDeadline(time.Now().Add(moment)); err != nil {
+		return err
+	}
+	defer l.l.SetDeadline(time.Time{})
+	conn, err := l.l.AcceptUnix()
+	if err != nil {
+		return err
+	}
+	(&Passed{conn: conn}).Refuse(status, reason)
+	return nil
+}
+
 // Passed is a client's connection. It is told there how things ended.
 type Passed struct {
 	In, Out *os.File // once Receive has returned

@@ -194,7 +194,7 @@ jobs:
 	if want := (Limits{40, 3, 30 * time.Second, time.Minute}); c.Global.Limits != want {
 		t.Errorf("%+v", c.Global.Limits)
 	}
-	if len(c.Warnings) != 1 || !strings.Contains(c.Warnings[0].Message, "the other host allows 16 connections") {
+	if len(c.Warnings) != 1 || !strings.Contains(c.Warnings[0].Message, "the other host allows a client 16 connections") {
 		t.Errorf("%v", c.Warnings)
 	}
 	for text, want := range map[string]string{

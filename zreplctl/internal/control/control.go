@@ -51,6 +51,7 @@ const (
 	Running = "running" // a run is on
 	Failed  = "failed"  // waits; the last run did not do all of it
 	Serving = "serving" // waits for its client, or has it
+	Broken  = "broken"  // its client cannot reach it: Problem says why
 )
 
 // Job is one job's state.
@@ -66,6 +67,7 @@ type Job struct {
 	Progress *progress.Snapshot `json:"progress,omitempty"` // of this run, or the last one
 	Client   string             `json:"client,omitempty"`   // whom it serves
 	Clients  []Connection       `json:"connections,omitempty"`
+	Problem  string             `json:"problem,omitempty"` // why the client cannot be served
 }
 
 // Run is how one run of a job ended.

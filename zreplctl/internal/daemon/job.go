@@ -213,7 +213,10 @@ func (d *daemon) Status() control.Status {
 		one := j.state()
 		for _, c := range d.clients {
 			if c.job == j.c {
-				one.Client, one.Clients = c.job.Serve.ClientIdentity, c.state()
+				one.Client = c.job.Serve.ClientIdentity
+				if one.Clients, one.Problem = c.state(); one.Problem != "" && one.State != control.Running {
+					one.State = control.Broken
+				}
 			}
 		}
 		s.Jobs = append(s.Jobs, one)
