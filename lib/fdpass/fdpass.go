@@ -70,7 +70,7 @@ func Receive(conn *net.UnixConn, within time.Duration) (in, out *os.File, err er
 	case flags&unix.MSG_CTRUNC != 0 && len(fds) < room:
 		err = ErrNoRoom
 	case flags&unix.MSG_CTRUNC != 0:
-		err = fmt.Errorf("more than %d descriptors instead of two", room)
+		err = fmt.Errorf("truncated control message: more than %d descriptors instead of two", room)
 	case string(text[:n]) != magic:
 		err = fmt.Errorf("%q instead of %q", text[:n], magic)
 	case len(fds) != 2:

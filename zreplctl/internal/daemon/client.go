@@ -21,7 +21,7 @@ import (
 
 // maxWaiting is how many connections of one client may be about to pass their
 // descriptors.
-const maxWaiting = 16
+const maxWaiting = 32
 
 // client is one client identity: its socket and its connections.
 type client struct {

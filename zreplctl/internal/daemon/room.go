@@ -21,7 +21,7 @@ type room struct {
 }
 
 func newRoom(limits config.Limits) (*room, error) {
-	r := &room{limits: limits, waiting: make(chan struct{}, limits.Connections)}
+	r := &room{limits: limits, waiting: make(chan struct{}, 4*limits.Connections)}
 	var err error
 	r.reserve, err = os.Open(os.DevNull)
 	return r, err
