@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"syscall"
 
 	"github.com/peterbourgon/ff/v3/ffcli"
 
@@ -47,9 +49,19 @@ func (g *globals) serve(ctx context.Context, id string, status io.Writer) error 
 		return err
 	}
 	if err := programs.Serve(ctx, c, id, g.stdin, g.stdout, status); err != nil {
-		return fmt.Errorf("cannot serve client %q: %w", id, err)
+		return noRoom(fmt.Errorf("cannot serve client %q: %w", id, err))
 	}
 	return nil
+}
+
+// noRoom makes an error of a system that has nothing left one that may pass.
+func noRoom(err error) error {
+	for _, errno := range []error{syscall.EMFILE, syscall.ENFILE, syscall.EAGAIN, syscall.ENOMEM, syscall.ENOLCK} {
+		if errors.Is(err, errno) {
+			return cli.WithStatus(cli.TryLater, err)
+		}
+	}
+	return err
 }
 
 // findPrograms finds what a job needs to move streams.

@@ -137,6 +137,7 @@ type Listener interface {
 func Serve(ctx context.Context, l Listener, d Daemon) error {
 	var served sync.WaitGroup
 	defer served.Wait()
+	places := make(chan struct{}, maxCommands)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(ctx, func() { l.Close() })()
@@ -152,29 +153,38 @@ func Serve(ctx context.Context, l Listener, d Daemon) error {
 		case err != nil:
 			return err
 		}
-		served.Go(func() { serveOne(ctx, conn, d) })
+		select {
+		case places <- struct{}{}:
+			served.Go(func() { serveOne(ctx, conn, server(d)); <-places })
+		default:
+			conn.Close() // the command says that the far side hung up: try later
+		}
 	}
 }
 
+// maxCommands is how many commands are answered at once.
+const maxCommands = 64
+
 // serveOne serves one command. What is wrong with one concerns nobody else.
-func serveOne(ctx context.Context, conn *net.UnixConn, d Daemon) {
+func serveOne(ctx context.Context, conn *net.UnixConn, s *rpc.Server) {
 	f, err := conn.File()
 	conn.Close()
 	if err != nil {
 		return
 	}
 	defer f.Close()
-	server(d).Serve(ctx, f, f)
+	s.Serve(ctx, f, f)
 }
 
 // limits leave room for the status of half a million datasets.
-var limits = rpc.Limits{JSON: maxStatus, Line: maxStatus}
+var limits = rpc.Limits{JSON: maxStatus, Line: maxStatus, Decoded: 8 * maxStatus}
 
 const maxStatus = 128 << 20
 
 func server(d Daemon) *rpc.Server {
-	s := &rpc.Server{Limits: limits}
-	s.Limits.Idle, s.Limits.Heartbeat = time.Minute, time.Second
+	// What a command asks is short; what it is told may be long.
+	s := &rpc.Server{Limits: rpc.Limits{Idle: time.Minute, Heartbeat: time.Second, JSON: 64 << 10, Line: maxStatus}}
+	s.Greeting.Call = callHello
 	s.Handle(callHello, func(context.Context, struct{}) (int, error) { return Version, nil })
 	s.Handle(callStatus, func(context.Context, struct{}) (Status, error) { return d.Status(), nil })
 	s.Handle(callWatch, func(ctx context.Context, _ struct{}) (iter.Seq2[Status, error], error) {

@@ -27,11 +27,18 @@ import (
 type hostile struct {
 	*rpc.Conn
 	server *exec.Cmd
-	end    func()
+	end    func() // kills the server
+	leave  func() // waits for its end
 }
 
 // attack connects to a server of this world as one of its clients.
 func (w *world) attack(id string, greet bool) *hostile {
+	w.t.Helper()
+	return w.attackOn(w.command("zreplctl", "-config", w.path("c.yml"), "serve", id), greet)
+}
+
+// attackOn connects to this server.
+func (w *world) attackOn(c *exec.Cmd, greet bool) *hostile {
 	w.t.Helper()
 	theirIn, out, err := child.Pipe()
 	if err != nil {
@@ -41,7 +48,6 @@ func (w *world) attack(id string, greet bool) *hostile {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	c := w.command("zreplctl", "-config", w.path("c.yml"), "serve", id)
 	c.Stdin, c.Stdout = theirIn, theirOut
 	if err := c.Start(); err != nil {
 		w.t.Fatal(err)
@@ -53,6 +59,7 @@ func (w *world) attack(id string, greet bool) *hostile {
 		w.t.Fatal(err)
 	}
 	h := &hostile{Conn: conn, server: c, end: func() { conn.Close(); in.Close(); out.Close(); c.Process.Kill(); c.Wait() }}
+	h.leave = func() { conn.Close(); in.Close(); out.Close(); c.Wait() }
 	if greet {
 		if err := conn.Call(w.t.Context(), "hello", transfer.Hello{Protocol: transfer.Protocol, Run: "evil"}, new(transfer.Welcome)); err != nil {
 			w.t.Fatal(err)
@@ -86,6 +93,9 @@ func (h *hostile) ask(ctx context.Context, name string, in any) error {
 			_, err := out.WriteString("garbage that is no framed stream at all")
 			return err
 		}, new(transfer.Received))
+	}
+	if name == "placeholder" || name == "abort" {
+		return h.Call(ctx, name, in, nil)
 	}
 	return h.Call(ctx, name, in, new(any))
 }

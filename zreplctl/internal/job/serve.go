@@ -24,6 +24,10 @@ type Event struct {
 // stall: the client, who can say what happened, is to notice first.
 const patience = 2
 
+// maxBody is how long a request's body may be, and what its values may take
+// besides, in bytes: what a client asks at once fits several times.
+const maxBody = 8 << 20
+
 // Serve serves one connection of a client on in and out, until the client
 // hangs up. Events go to status, where it is not nil.
 func (p Programs) Serve(ctx context.Context, c *config.Config, client string, in, out *os.File, status io.Writer) error {
@@ -39,7 +43,11 @@ func (p Programs) Serve(ctx context.Context, c *config.Config, client string, in
 			json.NewEncoder(status).Encode(e)
 		}
 	}
+	limits := c.Global.Limits.OrDefaults()
 	lock := clientLock{rundir: c.Global.RunDir, client: client}
+	if err := lock.takePlace(limits.ClientConnections); err != nil {
+		return err
+	}
 	service := &endpoint.Service{Client: client,
 		Hello: func(ctx context.Context, run string) error {
 			if err := lock.take(ctx, run); err != nil {
@@ -54,7 +62,7 @@ func (p Programs) Serve(ctx context.Context, c *config.Config, client string, in
 			}
 			tell(Event{Call: what, Dataset: dataset})
 		}}
-	server := &rpc.Server{}
+	server := &rpc.Server{Limits: rpc.Limits{Idle: limits.Idle, Silence: limits.Silence, JSON: maxBody, Decoded: maxBody}}
 	switch j.Type {
 	case config.Source:
 		s := p.sender(j)
