@@ -25,6 +25,7 @@ type incoming struct {
 	number  int    // of the message
 	most    int    // bytes of a json body
 	began   time.Time
+	patient bool  // the reply may take as long as the octets of its request
 	read    int   // bytes of data
 	ended   bool  // its trailer was read
 	fault   error // of lines: why the connection cannot go on
@@ -41,17 +42,21 @@ func (m *incoming) begin() {
 	m.fr.Again()
 	m.number++
 	m.ended, m.fault, m.w.more = false, nil, false
+	m.began, m.read, m.patient = time.Now(), 0, false
 }
 
 // header reads to the end of the message's header. Before a reply's there may
 // be heartbeats; a request begins with its own, so that its limit is one of
 // time. The end of input before the message's first byte is io.EOF.
 func (m *incoming) header() ([]byte, error) {
-	silence := m.limits.Silence
-	if m.request {
-		silence = m.limits.Idle
-	}
 	for first := true; ; first = false {
+		silence, err := m.limits.Idle, error(nil)
+		if !m.request {
+			silence, err = m.patience()
+		}
+		if err != nil {
+			return nil, err
+		}
 		m.w.expect(silence, m.limits.Start)
 		f, err := m.fr.Next()
 		switch {
@@ -60,7 +65,9 @@ func (m *incoming) header() ([]byte, error) {
 		case err != nil:
 			return nil, m.idle(m.w.broken(err))
 		case f.Type == frame.TypeHeader:
-			m.began, m.read = time.Now(), 0
+			if m.request {
+				m.began = time.Now()
+			}
 			return f.Payload, nil
 		case m.request:
 			return nil, errHeartbeat
@@ -110,16 +117,21 @@ func (m *incoming) next() ([]byte, error) {
 	return nil, io.EOF
 }
 
-// patience is how long the next frame may let us wait. A request that comes
-// frame by frame could otherwise take for ever.
+// patience is how long the next frame may let us wait. A message that comes
+// frame by frame, or a reply of which only heartbeats come, could otherwise
+// take for ever.
 func (m *incoming) patience() (time.Duration, error) {
+	most, doing := m.limits.Slowest, "%d bytes of a request came"
 	if !m.request {
+		most, doing = m.limits.Reply, "%d bytes of a reply came"
+	}
+	if most == 0 || m.patient {
 		return m.limits.Silence, nil
 	}
-	limit := m.limits.Slowest + time.Duration(m.read)*time.Second/minRate
+	limit := most + time.Duration(m.read)*time.Second/minRate
 	left := limit - time.Since(m.began)
 	if left <= 0 {
-		return 0, &TimeoutError{Doing: fmt.Sprintf("%d bytes of a request came", m.read), Limit: limit.Round(time.Millisecond)}
+		return 0, &TimeoutError{Doing: fmt.Sprintf(doing, m.read), Limit: limit.Round(time.Millisecond)}
 	}
 	return min(left, m.limits.Silence), nil
 }

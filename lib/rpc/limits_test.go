@@ -226,3 +226,46 @@ func TestWeight(t *testing.T) {
 		}
 	}
 }
+
+// TestEndlessReply has a server that sends only heartbeats, and one that sends
+// short lines without end: a client with a limit gives up.
+func TestEndlessReply(t *testing.T) {
+	s := &Server{Limits: Limits{Heartbeat: 20 * time.Millisecond}}
+	stop := make(chan struct{})
+	defer close(stop)
+	s.Handle("never", func(context.Context, struct{}) (int, error) { <-stop; return 0, nil })
+	s.Handle("lines", func(context.Context, struct{}) (func(func(int, error) bool), error) {
+		return func(yield func(int, error) bool) {
+			for yield(1, nil) {
+				time.Sleep(20 * time.Millisecond)
+			}
+		}, nil
+	})
+	s.Handle("slow-store", func(_ context.Context, _ struct{}, o *Octets) (int, error) {
+		n, err := receiveOctets(o.File())
+		time.Sleep(700 * time.Millisecond)
+		return n, err
+	})
+	for _, name := range []string{"never", "lines"} {
+		c, _ := connect(t, s, pipes(t))
+		c.Limits.Reply = 300 * time.Millisecond
+		began := time.Now()
+		var err error
+		if name == "lines" {
+			for _, e := range Stream[int](t.Context(), c, name, nil) {
+				err = e
+			}
+		} else {
+			err = c.Call(t.Context(), name, nil, new(int))
+		}
+		var timeout *TimeoutError
+		if took := time.Since(began); !errors.As(err, &timeout) || took > 3*time.Second {
+			t.Errorf("%s: %v after %s", name, err, took)
+		}
+	}
+	c, _ := connect(t, s, pipes(t))
+	c.Limits.Reply = 300 * time.Millisecond
+	if err := c.CallSend(t.Context(), "slow-store", nil, sendOctets(3), new(int)); err != nil {
+		t.Errorf("octets that take long: %v", err)
+	}
+}

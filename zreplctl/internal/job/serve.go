@@ -21,7 +21,8 @@ type Event struct {
 }
 
 // patience is how many times as long as its job says a server lets a stream
-// stall: the client, who can say what happened, is to notice first.
+// stall: the client, who can say what happened, is to notice first. A client
+// waits as long for a reply that is no stream, or longer.
 const patience = 2
 
 // maxBody is how long a request's body may be, and what its values may take
