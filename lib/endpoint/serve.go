@@ -5,9 +5,7 @@ import (
 	"fmt"
 	"iter"
 	"os"
-	"unsafe"
 
-	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
 	"github.com/zrepl-tools/zrepl-tools/lib/rpc"
 	"github.com/zrepl-tools/zrepl-tools/lib/transfer"
 )
@@ -101,32 +99,6 @@ func spread(list []transfer.Dataset) iter.Seq2[transfer.Dataset, error] {
 			}
 		}
 	}
-}
-
-// maxList is how much memory, about, a far side's list may take: four million
-// snapshots.
-const (
-	maxList   = 512 << 20
-	sizeOne   = int(unsafe.Sizeof(transfer.Dataset{})) + int(unsafe.Sizeof(transfer.Partial{}))
-	sizeEach  = int(unsafe.Sizeof(dataset.Version{}))
-	sizeShort = int(unsafe.Sizeof("")) + 8 // a string takes at least as much
-)
-
-// sizeOf is what a value of a list takes, with the room that slices grow by.
-func sizeOf(d *transfer.Dataset) int {
-	size := sizeOne + len(d.Name) + len(d.Recorded)
-	if d.Partial != nil {
-		size += len(d.Partial.Token) + len(d.Partial.Of) + len(d.Partial.Bad)
-	}
-	for _, v := range d.Versions {
-		size += sizeEach + 8 + len(v.Name)
-	}
-	for _, names := range [][]string{d.Held, d.Marks} {
-		for _, name := range names {
-			size += sizeShort + len(name)
-		}
-	}
-	return size * 5 / 4
 }
 
 // gather joins what spread cut.
