@@ -53,7 +53,9 @@ func TestAnswers(t *testing.T) {
 
 // TestBehind counts what a map holds, for fields that a list may come to have.
 func TestBehind(t *testing.T) {
-	type properties struct{ Of map[string]struct{ Value, Source string } }
+	type properties struct {
+		Of map[string]struct{ Value, Source string }
+	}
 	all := make([]properties, 2000)
 	var before, after runtime.MemStats
 	runtime.GC()
