@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"reflect"
 	"runtime"
 	"strings"
 	"testing"
@@ -267,5 +268,62 @@ func TestEndlessReply(t *testing.T) {
 	c.Limits.Reply = 300 * time.Millisecond
 	if err := c.CallSend(t.Context(), "slow-store", nil, sendOctets(3), new(int)); err != nil {
 		t.Errorf("octets that take long: %v", err)
+	}
+}
+
+// TestPrice decodes bodies that are just within the limit: what they take is
+// not much more than what they were weighed at.
+func TestPrice(t *testing.T) {
+	const limit = 1 << 20
+	repeat := func(before, unit, after string, n int) []byte {
+		return []byte(before + strings.TrimSuffix(strings.Repeat(unit+",", n), ",") + after)
+	}
+	keys := func(before, value, after string, n int) []byte {
+		var b bytes.Buffer
+		b.WriteString(before)
+		for i := range n {
+			fmt.Fprintf(&b, `"%d":%s,`, i, value)
+		}
+		b.Truncate(b.Len() - 1)
+		b.WriteString(after)
+		return b.Bytes()
+	}
+	for name, c := range map[string]struct {
+		make func(n int) []byte
+		into func() any
+	}{
+		"structs":  {func(n int) []byte { return repeat("[", "{}", "]", n) }, func() any { return new([]triple) }},
+		"strings":  {func(n int) []byte { return repeat("[", `""`, "]", n) }, func() any { return new([]string) }},
+		"pointers": {func(n int) []byte { return repeat("[", "{}", "]", n) }, func() any { return new([]*deep) }},
+		"maps":     {func(n int) []byte { return repeat(`{"L":[`, `{"":""}`, "]}", n) }, func() any { return new(deep) }},
+		"map":      {func(n int) []byte { return keys("{", "[{}]", "}", n) }, func() any { return new(map[string][]triple) }},
+		"map in":   {func(n int) []byte { return keys(`{"M":{`, "null", "}}", n) }, func() any { return new(deep) }},
+		"any":      {func(n int) []byte { return repeat("[", `{"a":[0]}`, "]", n) }, func() any { return new(any) }},
+	} {
+		n := 1
+		for n < 1<<22 {
+			weigh := newScale(reflect.TypeOf(c.into()).Elem(), limit)
+			if weigh.add(c.make(n*3/2)) != nil {
+				break
+			}
+			n = n * 3 / 2
+			n++
+		}
+		text, to := c.make(n), c.into()
+		var before, after runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&before)
+		if err := unmarshal(text, to, true); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		runtime.GC()
+		runtime.ReadMemStats(&after)
+		took := int(after.HeapAlloc) - int(before.HeapAlloc)
+		runtime.KeepAlive(to)
+		runtime.KeepAlive(text)
+		t.Logf("%s: %d values, %d bytes of text, %d KiB taken", name, n, len(text), took>>10)
+		if took > 2*limit+len(text) {
+			t.Errorf("%s: %d values take %d KiB, with a limit of %d KiB", name, n, took>>10, limit>>10)
+		}
 	}
 }

@@ -177,7 +177,7 @@ func serveOne(ctx context.Context, conn *net.UnixConn, s *rpc.Server) {
 }
 
 // limits leave room for the status of half a million datasets.
-var limits = rpc.Limits{JSON: maxStatus, Line: maxStatus, Decoded: 8 * maxStatus}
+var limits = rpc.Limits{JSON: maxStatus, Line: maxStatus, Decoded: 16 * maxStatus}
 
 const maxStatus = 128 << 20
 

@@ -356,3 +356,33 @@ func TestLookerCannotAct(t *testing.T) {
 		t.Errorf("plan: %d: %s", code, said)
 	}
 }
+
+// TestBadState puts directories in the place of one client's and one job's
+// files of the run directory: everything else goes on.
+func TestBadState(t *testing.T) {
+	t.Parallel()
+	w := shortWorld(t)
+	w.tree()
+	w.snapshot("s1")
+	rundir := filepath.Dir(filepath.Dir(w.socket("me")))
+	if err := os.Mkdir(rundir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"me.client", "mirror.lock", "mirror.json"} {
+		if err := os.Mkdir(filepath.Join(rundir, name), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.startDaemon()
+	for kind, job := range map[string]string{"pull": "fetch", "local": "mirror"} {
+		if code, said := w.ctl(kind, "-skip", "snapshot,prune", "-retries", "0", job); code == 0 || code == 2 {
+			t.Errorf("%s: exit status %d: %s", job, code, said)
+		}
+	}
+	w.done("pull", "fetch4")
+	w.done("local", "marks")
+	w.done("push", "pushit")
+	if code, said := w.ctl("status"); code != 0 || !strings.Contains(said, "fetch4") {
+		t.Errorf("status: %d: %s", code, said)
+	}
+}
