@@ -190,9 +190,10 @@ func (p *activation) release(ds, name string, now zfs.Property, inert string) {
 	above := p.inherited(ds, name, active)
 	own := now.Source == "local" || now.Source == "received"
 	switch {
+	case active == inert: // hidden snapshots are what every volume has
 	case name == "canmount": // no dataset inherits it
 		p.change(ds, name, now.Value, active, false)
-	case above == inert && active != inert:
+	case above == inert:
 		p.change(ds, name, now.Value, active, false)
 	case own:
 		p.change(ds, name, now.Value, above, true)
