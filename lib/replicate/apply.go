@@ -94,9 +94,23 @@ func (r *round) applyBatch(ctx context.Context, batch []transfer.Settings, at ma
 	}
 }
 
+// takesAny reports whether the receiver takes properties, as far as it is
+// known.
+func (r *round) takesAny() bool {
+	if r.view.takes.Properties {
+		return true
+	}
+	for _, t := range r.view.targets {
+		if t.Copy && !t.Above && t.Settled != transfer.NothingTaken {
+			return true
+		}
+	}
+	return false
+}
+
 // sayUntold says once in a run which properties the sender could not tell.
 func (r *round) sayUntold() {
-	if r.told {
+	if r.told || !r.takesAny() {
 		return
 	}
 	r.told = true

@@ -92,6 +92,18 @@ func TestSaidRaw(t *testing.T) {
 			}
 		}
 	}
+	// As a volume a filesystem would not be made inert.
+	h := w.attack("closed", true)
+	in := transfer.ReceiveRequest{Dataset: "b/enc/sink/v", Volume: true, To: guid, Name: "s1"}
+	err = h.CallSend(t.Context(), "receive", in, func(_ context.Context, out *os.File) error {
+		c := w.command("zsend-frame", "zfs", "send", "a/x@s1")
+		c.Stdout = out
+		return c.Run()
+	}, new(transfer.Received))
+	h.end()
+	if there := w.command("zfs", "list", "b/enc/sink/v").Run() == nil; err == nil || there {
+		t.Errorf("a filesystem said to be a volume: %v, there %v", err, there)
+	}
 	w.done("push", "toclosed")
 	if got := w.value("b/enc/sink/a/x", "encryption"); strings.HasPrefix(got, "off") {
 		t.Errorf("encryption %s", got)

@@ -135,6 +135,48 @@ func TestTakenNone(t *testing.T) {
 	}
 }
 
+// TestTakenCost counts zfs commands: telling costs two, and a change as many as
+// there are different ones.
+func TestTakenCost(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.receiving(`{properties: all}`)
+	w.must("zfs", "create", "-o", "com.acme:a=1", "a/x")
+	w.must("zfs", "create", "-V", "1M", "a/v")
+	const n = 40
+	for i := range n {
+		w.must("zfs", "create", "-o", fmt.Sprintf("com.acme:same=%d", i%2), fmt.Sprintf("a/x/%d", i))
+	}
+	w.snapshot("s1")
+	w.done("local", "copied")
+	count := func() (reads, changes int) {
+		w.write("sim/log", "")
+		w.done("local", "copied")
+		for _, c := range w.logged("") {
+			switch verb, _, _ := strings.Cut(c, " "); verb {
+			case "list", "get":
+				reads++
+			default:
+				changes++
+			}
+		}
+		return reads, changes
+	}
+	if r, c := count(); r > 6 || c > 0 {
+		t.Errorf("nothing to do: %d commands that read, %d others", r, c)
+	}
+	for i := range n {
+		w.must("zfs", "set", fmt.Sprintf("com.acme:same=%d", 2+i%2), fmt.Sprintf("a/x/%d", i))
+	}
+	w.must("zfs", "inherit", "com.acme:a", "a/x")
+	r, c := count()
+	t.Logf("%d datasets changed: %d commands that read, %d others", n+1, r, c)
+	if r > 8 || c > 5 {
+		t.Errorf("too many: %d commands that read, %d others", r, c)
+	}
+	w.shows("b/local/x/7", "com.acme:same", "3 local")
+}
+
 // TestTakenByOwner: what somebody set at the copy, or changed there, stays.
 func TestTakenByOwner(t *testing.T) {
 	t.Parallel()
