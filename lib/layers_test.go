@@ -22,6 +22,7 @@ var layers = map[string][]string{
 	"progress":        {},
 	"fdpass":          {},
 	"cli":             {},
+	"property":        {},
 	"mapfilter":       {"dataset"},
 	"zfs/stream":      {"dataset"},
 	"zfs":             {"dataset", "child", "zfs/stream"},
@@ -32,7 +33,7 @@ var layers = map[string][]string{
 	"rpc":             {"frame", "child"},
 	"transport":       {"fdpass", "identity", "child"},
 	"replicate":       {"plan", "dataset", "progress", "transfer"},
-	"endpoint":        {"zfs", "zfs/stream", "dataset", "identity", "mapfilter", "rpc", "transfer", "child"},
+	"endpoint":        {"zfs", "zfs/stream", "dataset", "identity", "mapfilter", "property", "rpc", "transfer", "child"},
 	"zfssim":          {"dataset"},
 	"zfssim/simhost":  {}, // for tests
 	"zfssim/forge":    {}, // for tests

@@ -115,7 +115,7 @@ func (g *globals) arguments(command string, args []string) []candidate {
 		return initTypes()
 	case command == "show" && len(args) == 1:
 		return []candidate{{"rules", "for zmapfilter -f"}, {"policy", "for zprune -policy"}}
-	case len(args) > 0:
+	case len(args) > 0 && command != "activate":
 		return nil
 	}
 	if g.configPath == "-" {
@@ -127,6 +127,12 @@ func (g *globals) arguments(command string, args []string) []candidate {
 	}
 	var all []candidate
 	for _, j := range c.Jobs {
+		if command == "activate" {
+			for _, target := range j.Targets() {
+				all = append(all, candidate{target, "where job " + j.Name + " receives"})
+			}
+			continue
+		}
 		if w := wordFor(command, j); w != "" {
 			all = append(all, candidate{w, j.Summary()})
 		}

@@ -42,6 +42,7 @@ func subcommands() []func(*globals) *ffcli.Command {
 		serveCommand,
 		holdsCommand,
 		abandonCommand,
+		activateCommand,
 		daemonCommand,
 		statusCommand,
 		initCommand,
@@ -68,7 +69,7 @@ func newRoot(g *globals) (root *ffcli.Command, notEnv []string) {
 	for _, command := range subcommands() {
 		root.Subcommands = append(root.Subcommands, command(g))
 	}
-	return root, []string{"skip"}
+	return root, []string{"skip", "inert", "any"}
 }
 
 func unknownCommand(_ context.Context, args []string) error {

@@ -289,6 +289,12 @@ func (r RemoteReceiver) Takes(ctx context.Context, in struct{}) (out transfer.Ta
 	return out, err
 }
 
+// Apply is Receiver.Apply over there.
+func (r RemoteReceiver) Apply(ctx context.Context, in []transfer.Settings) (out transfer.Applied, err error) {
+	err = r.call(ctx, "apply", in, &out)
+	return out, err
+}
+
 // Placeholder is Receiver.Placeholder over there.
 func (r RemoteReceiver) Placeholder(ctx context.Context, in transfer.Placeholder) error {
 	return r.call(ctx, "placeholder", in, nil)

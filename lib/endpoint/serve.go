@@ -63,6 +63,7 @@ func ServeReceiver(server *rpc.Server, v *Service, r *Receiver) {
 	server.Handle("since", after(v, r.Since))
 	server.Handle("targets", after(v, r.Targets))
 	server.Handle("takes", after(v, r.Takes))
+	server.Handle("apply", inRun(v, r.Apply))
 	server.Handle("placeholder", inRun(v, func(ctx context.Context, in transfer.Placeholder) (struct{}, error) {
 		return struct{}{}, r.Placeholder(ctx, in)
 	}))

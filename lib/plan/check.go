@@ -44,8 +44,6 @@ func (o *one) checkOptions() *Conflict {
 func (o *one) checkTakes() *Conflict {
 	in := &o.in
 	switch {
-	case in.Untaken != "":
-		return conflict(BadOptions, "%s", in.Untaken)
 	case len(in.Lacks) > 0:
 		pool := dataset.Pool(in.Target)
 		return conflict(FeatureMissing, "the pool %q has no feature@%s, which streams of the source with send options %s need",

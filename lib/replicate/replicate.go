@@ -39,6 +39,7 @@ type Receiver interface {
 	Protect(context.Context, transfer.Holds) (transfer.Problems, error)
 	Since(context.Context, []transfer.Snap) (map[string]uint64, error)
 	Takes(context.Context, struct{}) (transfer.Takes, error)
+	Apply(context.Context, []transfer.Settings) (transfer.Applied, error)
 	Placeholder(context.Context, transfer.Placeholder) error
 	Abort(context.Context, transfer.Name) error
 	// Targets says where datasets of the sender go; those that are not to be
@@ -73,6 +74,7 @@ type Job struct {
 	Say func(string)
 
 	scoped bool
+	told   bool // what the sender cannot tell was said
 }
 
 // ErrIncomplete is the end of a run in which something was left undone: the

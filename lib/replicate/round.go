@@ -70,6 +70,7 @@ func (r *round) run(ctx context.Context) error {
 	wg.Wait()
 	r.held.finish()
 	r.settled.finish()
+	r.apply(ctx)
 	return nil
 }
 

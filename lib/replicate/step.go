@@ -85,6 +85,9 @@ func (r *round) stream(ctx context.Context, i int, step plan.Step) error {
 	}
 	out := transfer.ReceiveRequest{Dataset: p.Target, Volume: source.Volume, From: in.From.GUID, To: in.To.GUID,
 		Name: in.To.Name, Via: in.Via, Resume: in.Token != "", Over: step.Force, Send: source.Send}
+	if out.From == 0 {
+		out.Told = source.Told
+	}
 	var before uint64
 	got, err := r.Receiver.Receive(ctx, out, stream, func(bytes uint64) {
 		r.update(p.Target, func(d *progress.Dataset) { d.Bytes += bytes - before })

@@ -25,7 +25,7 @@ func (r *round) tidy(ctx context.Context) error {
 		if !slices.Contains(target.Held, p.Base.Receiver.Name) {
 			there.Hold = append(there.Hold, r.target(i, p.Base.Receiver))
 		}
-		if target.Placeholder { // cut off between its first receive and the end of its mark
+		if target.Marked { // cut off between its first receive and the end of its mark
 			there.Unmark = append(there.Unmark, p.Target)
 		}
 		held := slices.Contains(source.Held, p.Base.Sender.Name)

@@ -17,7 +17,8 @@ type view struct {
 	others  []transfer.Dataset          // offered by the sender and not mapped
 	targets map[string]transfer.Dataset
 	inputs  []plan.Input
-	mark    int // length of a cursor bookmark's name
+	mark    int            // length of a cursor bookmark's name
+	takes   transfer.Takes // known where something is to be sent
 }
 
 // look lists both ends at the same time.

@@ -119,19 +119,19 @@ type Send struct {
 	LargeBlocks bool // -L
 	Compressed  bool // -c
 	Embedded    bool // -e
-	Properties  bool // -p
+	Properties  bool // tells the receiver what each dataset has set or received
 }
 
-// Recv says how zfs receive is called.
+// Recv says how copies are made.
 type Recv struct {
-	Override map[string]string // -o
-	Exclude  []string          // -x
+	Override map[string]string // what every new copy gets
+	// Properties are the properties that are taken from the sender, and Exclude
+	// those of them that are not: see property.Rules.
+	Properties []string
+	Exclude    []string
 	// PlainPlaceholders creates placeholders below an encrypted dataset whose
 	// key is not loaded with encryption=off.
 	PlainPlaceholders bool
-	// Properties lets a push-sink's client send properties; the other types
-	// of job receive what they asked for themselves.
-	Properties bool
 }
 
 // Job returns the job of this name.

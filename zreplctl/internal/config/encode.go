@@ -152,7 +152,7 @@ func (j *Job) setting(key string) any {
 	case "send":
 		return j.Send.encode()
 	case "recv":
-		return j.Recv.encode(j.Type)
+		return j.Recv.encode()
 	}
 	return nil
 }
@@ -201,7 +201,7 @@ func (s *Send) encode() *dict {
 	return m
 }
 
-func (r *Recv) encode(t Type) *dict {
+func (r *Recv) encode() *dict {
 	m, override := dictionary(), dictionary()
 	var names []string
 	for name := range r.Override {
@@ -218,12 +218,11 @@ func (r *Recv) encode(t Type) *dict {
 	m.put("override", override)
 	m.put("exclude", list(r.Exclude))
 	m.put("placeholder_encryption", text(encryption))
-	if t == PushSink {
-		properties := "refuse"
-		if r.Properties {
-			properties = "allow"
-		}
-		m.put("properties", text(properties))
+	switch {
+	case len(r.Properties) == 0:
+		m.put("properties", text("none"))
+	default:
+		m.put("properties", list(r.Properties))
 	}
 	return m
 }

@@ -172,7 +172,7 @@ func (d *decoder) send(n *yaml.Node, what string, s *Send) {
 	})
 }
 
-func (d *decoder) recv(n *yaml.Node, what string, t Type, r *Recv) {
+func (d *decoder) recv(n *yaml.Node, what string, r *Recv) {
 	keys := []string{"override", "exclude", "placeholder_encryption", "properties"}
 	d.dict(n, what, keys, func(key string, _, v *yaml.Node) {
 		part := what + ": " + key
@@ -180,23 +180,11 @@ func (d *decoder) recv(n *yaml.Node, what string, t Type, r *Recv) {
 		case "override":
 			r.Override = d.properties(v, part)
 		case "exclude":
-			d.list(v, part, func(v *yaml.Node) {
-				if name, ok := d.str(v, part); ok && d.property(v, part, name) {
-					r.Exclude = append(r.Exclude, name)
-				}
-			})
+			r.Exclude = d.patterns(v, part)
 		case "placeholder_encryption":
 			r.PlainPlaceholders = d.word(v, part, "inherit", "off") == "off"
 		case "properties":
-			if t != PushSink {
-				d.wrong(v, "%s: only a push-sink job has this key: what %s job receives was asked for", part, withArticle(t))
-			}
-			r.Properties = d.word(v, part, "refuse", "allow") == "allow"
+			r.Properties = d.takes(v, part)
 		}
 	})
-	for _, name := range r.Exclude {
-		if _, both := r.Override[name]; both {
-			d.wrong(n, "%s: property %q is both overridden and excluded", what, name)
-		}
-	}
 }

@@ -210,7 +210,7 @@ func TestHostileClient(t *testing.T) {
 		}
 	}
 	add("me", "send", transfer.SendRequest{Dataset: "a/x", To: to, Send: transfer.Options{}})
-	add("me", "send", transfer.SendRequest{Dataset: "a/x", To: to, Send: transfer.Options{LargeBlocks: true, Properties: true}})
+	add("me", "send", transfer.SendRequest{Dataset: "a/x", To: to, Send: transfer.Options{LargeBlocks: true, Embedded: true}})
 	add("me", "send", transfer.SendRequest{Dataset: "a/x", To: dataset.Version{Kind: dataset.Bookmark, Name: "s1", GUID: x1}, Send: large})
 	add("me", "send", transfer.SendRequest{Dataset: "a/x", From: dataset.Version{Kind: '-', Name: "s1", GUID: x1}, To: to, Send: large})
 	add("me", "send", transfer.SendRequest{Dataset: "a/x", From: dataset.Version{Kind: dataset.Bookmark, Name: "s1", GUID: x1}, To: to, Via: []transfer.Brought{{Name: "s0", GUID: 7}}, Send: large})
@@ -228,9 +228,13 @@ func TestHostileClient(t *testing.T) {
 	add("pusher", "send", transfer.SendRequest{Dataset: "a/x", To: to, Send: large})
 	add("pusher", "receive", transfer.ReceiveRequest{Dataset: "b/sink/other/x", To: x1, Name: "s1", Send: large})
 	add("pusher", "receive", transfer.ReceiveRequest{Dataset: "b/sink/pusher/full", To: x1, Name: "s1", Over: true, Send: large})
-	add("pusher", "receive", transfer.ReceiveRequest{Dataset: "b/sink/pusher/new", To: x1, Name: "s1", Send: transfer.Options{Properties: true}})
+	add("pusher", "receive", transfer.ReceiveRequest{Dataset: "b/sink/pusher/new", To: x1, Name: "s1", Send: large, Told: transfer.Properties{Set: map[string]string{"user:x": "a\nb"}}})
 	add("pusher", "receive", transfer.ReceiveRequest{Dataset: "b/sink/pusher/new", To: x1, Name: "s1", Send: large})
 	add("pusher", "placeholder", transfer.Placeholder{Dataset: "b/sink/other/new"})
+	add("pusher", "apply", []transfer.Settings{{Dataset: "b/sink/other"}})
+	add("pusher", "apply", []transfer.Settings{{Dataset: "b/sink/pusher/full"}, {Dataset: "-o"}})
+	add("pusher", "apply", make([]transfer.Settings, 501))
+	add("me", "apply", []transfer.Settings{{Dataset: "a/x"}})
 	add("pusher", "protect", transfer.Holds{Bookmark: []transfer.Snap{{Dataset: "b/sink/pusher/full", Name: "mine"}}})
 	add("pusher", "protect", transfer.Holds{Hold: []transfer.Snap{{Dataset: "b/sink/other", Name: "mine"}}})
 
