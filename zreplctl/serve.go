@@ -46,7 +46,7 @@ func (g *globals) serve(ctx context.Context, id string, status io.Writer) error 
 	if err != nil {
 		return err
 	}
-	if err := programs.Serve(ctx, c, id, g.stdin, g.stdout, status); err != nil {
+	if err := programs.Serve(ctx, c, id, g.stdin, g.protocol, status); err != nil {
 		return fmt.Errorf("cannot serve client %q: %w", id, err)
 	}
 	return nil

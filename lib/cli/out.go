@@ -60,6 +60,16 @@ func (o *Out) JSON(v any) error {
 	return err
 }
 
+// IndentedJSON prints v as JSON over several lines.
+func (o *Out) IndentedJSON(v any) error {
+	text, err := clean.IndentedJSON(v)
+	if err != nil {
+		return err
+	}
+	_, err = o.w.Write(append(text, '\n'))
+	return err
+}
+
 // Over writes text over the terminal's last line. With last the line stays.
 func (o *Out) Over(text string, last bool) error {
 	text = "\r\x1b[K" + oneLine(text)

@@ -116,7 +116,7 @@ func TestSchedule(t *testing.T) {
 			t.Fatal(err)
 		}
 		if r := s.Jobs[0].Last; r != nil && r.Started.After(last) {
-			last = r.Started
+			last = r.Started.Time
 			runs++
 		}
 		time.Sleep(5 * time.Millisecond)

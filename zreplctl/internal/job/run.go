@@ -51,10 +51,12 @@ func (r *Run) Do(ctx context.Context) (err error) {
 		r.Tracker = &progress.Tracker{}
 	}
 	started := time.Now()
+	begin(r.Global.RunDir, r.Job.Name)
 	defer func() {
-		if werr := r.record(started, err); werr != nil && err == nil {
+		if werr := r.record(started, err, ctx.Err() != nil); werr != nil && err == nil {
 			err = fmt.Errorf("cannot write the record of the run: %w", werr)
 		}
+		end(r.Global.RunDir, r.Job.Name)
 	}()
 	var errs []error
 	if r.Before != nil {
