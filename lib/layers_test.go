@@ -32,8 +32,8 @@ var layers = map[string][]string{
 	"transfer":        {"dataset"},
 	"rpc":             {"frame", "child"},
 	"transport":       {"fdpass", "identity", "child"},
-	"replicate":       {"plan", "dataset", "progress", "transfer"},
-	"endpoint":        {"zfs", "zfs/stream", "dataset", "identity", "mapfilter", "rpc", "transfer", "child"},
+	"replicate":       {"plan", "dataset", "progress", "transfer", "clean"},
+	"endpoint":        {"zfs", "zfs/stream", "dataset", "identity", "mapfilter", "rpc", "transfer", "child", "clean"},
 	"zfssim":          {"dataset"},
 	"zfssim/simhost":  {}, // for tests
 	"zfssim/forge":    {}, // for tests

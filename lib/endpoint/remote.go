@@ -2,6 +2,7 @@ package endpoint
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"iter"
@@ -10,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/zrepl-tools/zrepl-tools/lib/clean"
 	"github.com/zrepl-tools/zrepl-tools/lib/rpc"
 	"github.com/zrepl-tools/zrepl-tools/lib/transfer"
 )
@@ -66,7 +68,7 @@ func (p *Pool) get(ctx context.Context) (*Link, error) {
 	}
 	if w.Role != p.Role {
 		l.Explain(nil)
-		return nil, fmt.Errorf("the server's job is a %q, and this job needs a %q", w.Role, p.Role)
+		return nil, fmt.Errorf("the server's job is a %q, and this job needs a %q", clean.Name(w.Role), p.Role)
 	}
 	return l, nil
 }
@@ -140,7 +142,7 @@ func (p *Pool) list(ctx context.Context, in transfer.ListRequest) ([]transfer.Da
 	if err != nil {
 		return nil, err
 	}
-	var seq iter.Seq2[transfer.Dataset, error]
+	var seq iter.Seq2[entry, error]
 	err = l.Call(ctx, "list", in, &seq)
 	var list []transfer.Dataset
 	if err == nil {
@@ -150,7 +152,20 @@ func (p *Pool) list(ctx context.Context, in transfer.ListRequest) ([]transfer.Da
 		return nil, p.failed(ctx, l, err)
 	}
 	p.put(l)
-	return list, nil
+	return judge(list), nil
+}
+
+// protect is the call of both ends.
+func (p *Pool) protect(ctx context.Context, in transfer.Holds) (transfer.Problems, error) {
+	var bad map[string]json.RawMessage
+	err := p.call(ctx, "protect", in, &bad)
+	problems := transfer.Problems(each[string](bad))
+	for ds := range bad {
+		if _, ok := problems[ds]; !ok { // it is a problem all the same
+			problems[ds] = ""
+		}
+	}
+	return asked(problems, in), err
 }
 
 // RemoteSender is a Sender at the other end of connections.
@@ -163,9 +178,7 @@ func (s RemoteSender) List(ctx context.Context, in transfer.ListRequest) ([]tran
 
 // Protect is Sender.Protect over there.
 func (s RemoteSender) Protect(ctx context.Context, in transfer.Holds) (transfer.Problems, error) {
-	var bad transfer.Problems
-	err := s.call(ctx, "protect", in, &bad)
-	return bad, err
+	return s.protect(ctx, in)
 }
 
 // snapsPerCall keeps a request far below what a server takes, also with the
@@ -185,9 +198,10 @@ func (s RemoteSender) Deferred(ctx context.Context, in []transfer.Snap) (all []t
 }
 
 // Uses is Sender.Uses over there.
-func (s RemoteSender) Uses(ctx context.Context, in transfer.UsesRequest) (out map[string]transfer.Uses, err error) {
-	err = s.call(ctx, "uses", in, &out)
-	return out, err
+func (s RemoteSender) Uses(ctx context.Context, in transfer.UsesRequest) (map[string]transfer.Uses, error) {
+	var out map[string]json.RawMessage
+	err := s.call(ctx, "uses", in, &out)
+	return each[transfer.Uses](out), err
 }
 
 // Send asks for a stream. The connection is the stream's until its Done.
@@ -227,27 +241,28 @@ func (r RemoteReceiver) List(ctx context.Context, in transfer.ListRequest) ([]tr
 }
 
 // Protect is Receiver.Protect over there.
-func (r RemoteReceiver) Protect(ctx context.Context, in transfer.Holds) (bad transfer.Problems, err error) {
-	err = r.call(ctx, "protect", in, &bad)
-	return bad, err
+func (r RemoteReceiver) Protect(ctx context.Context, in transfer.Holds) (transfer.Problems, error) {
+	return r.protect(ctx, in)
 }
 
 // Since is Receiver.Since over there.
-func (r RemoteReceiver) Since(ctx context.Context, in []transfer.Snap) (out map[string]uint64, err error) {
-	err = r.call(ctx, "since", in, &out)
-	return out, err
+func (r RemoteReceiver) Since(ctx context.Context, in []transfer.Snap) (map[string]uint64, error) {
+	var out map[string]json.RawMessage
+	err := r.call(ctx, "since", in, &out)
+	return each[uint64](out), err
 }
 
 // Targets is Receiver.Targets over there.
-func (r RemoteReceiver) Targets(ctx context.Context, sources []string) (out map[string]string, err error) {
-	err = r.call(ctx, "targets", sources, &out)
-	return out, err
+func (r RemoteReceiver) Targets(ctx context.Context, sources []string) (map[string]string, error) {
+	var out map[string]json.RawMessage
+	err := r.call(ctx, "targets", sources, &out)
+	return each[string](out), err
 }
 
 // Takes is Receiver.Takes over there.
 func (r RemoteReceiver) Takes(ctx context.Context, in struct{}) (out transfer.Takes, err error) {
 	err = r.call(ctx, "takes", in, &out)
-	return out, err
+	return judgeTakes(out), err
 }
 
 // Placeholder is Receiver.Placeholder over there.

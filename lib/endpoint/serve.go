@@ -1,6 +1,7 @@
 package endpoint
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -87,7 +88,7 @@ func ServeSender(server *rpc.Server, v *Service, s *Sender, sendFrame []string) 
 	server.Handle("list", after(v, func(ctx context.Context, in transfer.ListRequest) (iter.Seq2[transfer.Dataset, error], error) {
 		defer v.doing("list", "")()
 		list, err := s.List(ctx, in)
-		return spread(list), err
+		return spread(s.mask(list)), err
 	}))
 	server.Handle("protect", after(v, s.Protect))
 	server.Handle("deferred", after(v, s.Deferred))
@@ -95,6 +96,10 @@ func ServeSender(server *rpc.Server, v *Service, s *Sender, sendFrame []string) 
 	server.Handle("send", func(ctx context.Context, in transfer.SendRequest) (transfer.SendReply, rpc.Sender, error) {
 		if !v.greeted {
 			return transfer.SendReply{}, nil, errNoHello
+		}
+		in, err := s.unmask(ctx, in)
+		if err != nil {
+			return transfer.SendReply{}, nil, err
 		}
 		stream, err := s.Send(ctx, in)
 		if err != nil {
@@ -165,13 +170,14 @@ const (
 )
 
 // gather joins what spread cut.
-func gather(seq iter.Seq2[transfer.Dataset, error]) ([]transfer.Dataset, error) {
+func gather(seq iter.Seq2[entry, error]) ([]transfer.Dataset, error) {
 	var list []transfer.Dataset
 	size := 0
-	for d, err := range seq {
+	for e, err := range seq {
 		if err != nil {
 			return nil, err
 		}
+		d := e.Dataset
 		size += 4*listVersion + len(d.Name)
 		for _, v := range d.Versions {
 			size += listVersion + len(v.Name)
@@ -181,6 +187,7 @@ func gather(seq iter.Seq2[transfer.Dataset, error]) ([]transfer.Dataset, error) 
 		}
 		if n := len(list); n > 0 && list[n-1].Name == d.Name {
 			list[n-1].Versions = append(list[n-1].Versions, d.Versions...)
+			list[n-1].Illegal = cmp.Or(list[n-1].Illegal, d.Illegal)
 			continue
 		}
 		list = append(list, d)

@@ -56,6 +56,10 @@ type one struct {
 }
 
 func (o *one) plan() {
+	if o.in.Illegal != "" {
+		o.r.Conflict = conflict(Illegal, "%s", o.in.Illegal)
+		return
+	}
 	if o.refuse(o.checkTarget()) || o.refuse(o.checkOptions()) {
 		return
 	}
