@@ -31,7 +31,7 @@ var layers = map[string][]string{
 	"plan":            {"dataset"},
 	"transfer":        {"dataset"},
 	"rpc":             {"frame", "child"},
-	"transport":       {"fdpass", "identity", "child"},
+	"transport":       {"fdpass", "identity", "child", "clean"},
 	"replicate":       {"plan", "dataset", "progress", "transfer", "clean"},
 	"endpoint":        {"zfs", "zfs/stream", "dataset", "identity", "mapfilter", "rpc", "transfer", "child", "clean"},
 	"zfssim":          {"dataset"},
