@@ -11,6 +11,7 @@ import (
 	"github.com/peterbourgon/ff/v3/ffcli"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/cli"
+	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
 	"github.com/zrepl-tools/zrepl-tools/lib/plan"
 	"github.com/zrepl-tools/zrepl-tools/lib/progress"
 	"github.com/zrepl-tools/zrepl-tools/lib/transfer"
@@ -171,6 +172,8 @@ var hints = map[plan.Reason]string{
 	plan.FeatureMissing: "enable it in the receiving pool: zpool set feature@NAME=enabled POOL",
 	plan.Modified:       whatToLose,
 	plan.Diverged:       whatToLose,
+	plan.NameTaken:      "rename the target's snapshot out of the way, zfs rename TARGET@NAME TARGET@NAME.old, or destroy it if nobody needs it",
+	plan.Illegal:        "the other host names what no pool can hold: ask its administrator, and give it nothing but this job until that is cleared up",
 	plan.Unrelated:      "to begin anew, keep the old one under another name: zfs rename TARGET TARGET.old",
 }
 
@@ -179,6 +182,9 @@ const whatToLose = "zrepl-recovery(7) says how to go on from the common snapshot
 func hint(d *job.DatasetError) string {
 	if d.Reason == "" && strings.Contains(d.Error(), "permission denied") {
 		return `what a user has to be allowed stands under "Without root" in zreplctl(8)`
+	}
+	if d.Reason == plan.Unrelated && d.Target != "" && dataset.Parent(d.Target) == "" {
+		return "a pool's own dataset is always there and never empty: map to a dataset below it, as in " + d.Target + "/backup"
 	}
 	return hints[d.Reason]
 }

@@ -71,8 +71,8 @@ func (o *one) plan() {
 	case base != nil:
 		o.incremental(at)
 	case len(o.receiver) > 0:
-		o.r.Conflict = conflict(Unrelated, "nothing in common: the source has %s, the target has %s",
-			o.senderHistory(), history(o.receiver))
+		o.r.Conflict = conflict(Unrelated, "nothing in common: the source has %s, the target has %s%s",
+			o.senderHistory(), history(o.receiver), o.sameName())
 	case o.r.missing, o.placeholder():
 		o.initial()
 	default:
