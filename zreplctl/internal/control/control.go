@@ -70,8 +70,8 @@ type Job struct {
 
 // Run is how one run of a job ended.
 type Run struct {
-	Started progress.Time `json:"started"`
-	Ended   progress.Time `json:"ended"`
+	Started progress.Time `json:"started,omitzero"`
+	Ended   progress.Time `json:"ended,omitzero"`
 	Status  int           `json:"status"` // exit status
 	Error   string        `json:"error,omitempty"`
 	Stopped bool          `json:"stopped,omitempty"` // by a signal, which is no failure
@@ -84,7 +84,7 @@ func (r *Run) Failed() bool { return r.Status != 0 && !r.Stopped }
 // Connection is one connection of a client.
 type Connection struct {
 	PID   int           `json:"pid"` // of what serves it
-	Since progress.Time `json:"since"`
+	Since progress.Time `json:"since,omitzero"`
 	Run   string        `json:"run,omitempty"`  // the client's
 	Call  string        `json:"call,omitempty"` // that it made last
 }

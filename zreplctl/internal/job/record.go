@@ -18,8 +18,8 @@ import (
 type Record struct {
 	Job      string             `json:"job"`
 	Type     string             `json:"type"`
-	Started  progress.Time      `json:"started"`
-	Ended    progress.Time      `json:"ended"`
+	Started  progress.Time      `json:"started,omitzero"`
+	Ended    progress.Time      `json:"ended,omitzero"`
 	OK       bool               `json:"ok"`
 	Stopped  bool               `json:"stopped,omitempty"` // by a signal: it is not OK, and Error is of the run before
 	Success  *progress.Time     `json:"success,omitempty"` // the end of the last run that was OK
