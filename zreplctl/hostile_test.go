@@ -249,17 +249,7 @@ func stepsAttacks() []attack {
 // TestHostileText runs every command against peers, daemons, records, lists
 // and zfs programs whose texts are made to do something to a terminal.
 func TestHostileText(t *testing.T) {
-	bin := t.TempDir()
-	build := exec.Command("go", "build", "-buildvcs=false", "-o", bin+"/", "work")
-	build.Dir = ".."
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
-	}
-	for _, name := range []string{"zfs", "zpool"} {
-		if err := os.Symlink("zfs-sim", filepath.Join(bin, name)); err != nil {
-			t.Fatal(err)
-		}
-	}
+	bin := hostileBin(t)
 	root, _ := newRoot(&globals{})
 	all := attacks()
 	for _, command := range root.Subcommands {
@@ -278,6 +268,23 @@ func TestHostileText(t *testing.T) {
 	for name := range all {
 		t.Errorf("there is no subcommand %q", name)
 	}
+}
+
+// hostileBin builds the programs that zreplctl starts.
+func hostileBin(t *testing.T) string {
+	t.Helper()
+	bin := t.TempDir()
+	build := exec.Command("go", "build", "-buildvcs=false", "-o", bin+"/", "work")
+	build.Dir = ".."
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	for _, name := range []string{"zfs", "zpool"} {
+		if err := os.Symlink("zfs-sim", filepath.Join(bin, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return bin
 }
 
 func (a attack) run(t *testing.T, bin string) {

@@ -28,6 +28,9 @@ func peer(mode string) {
 		time.Sleep(time.Second)
 		os.Exit(0)
 	}
+	if mode == "inject" {
+		inject()
+	}
 	fmt.Fprint(os.Stderr, evil, "\n")
 	r := frame.NewReader(os.Stdin)
 	for {

@@ -173,7 +173,7 @@ var hints = map[plan.Reason]string{
 	plan.Modified:       whatToLose,
 	plan.Diverged:       whatToLose,
 	plan.NameTaken:      "rename the target's snapshot out of the way, zfs rename TARGET@NAME TARGET@NAME.old, or destroy it if nobody needs it",
-	plan.Illegal:        "the other host names what no pool can hold: ask its administrator, and give it nothing but this job until that is cleared up",
+	plan.Illegal:        "the other host lists what no pool can hold, by mistake or on purpose: ask its administrator",
 	plan.Unrelated:      "to begin anew, keep the old one under another name: zfs rename TARGET TARGET.old",
 }
 

@@ -84,12 +84,12 @@ func wrong(d *transfer.Dataset, names map[dataset.Version]bool) string {
 
 func wrongVersion(ds string, v dataset.Version) string {
 	if v.Kind != dataset.Snapshot && v.Kind != dataset.Bookmark {
-		return fmt.Sprintf("it has %q, which is neither a snapshot nor a bookmark", clean.Name(v.Name))
+		return fmt.Sprintf("it has \"%s\", which is neither a snapshot nor a bookmark", clean.Name(v.Name))
 	}
 	err := dataset.CheckShort(v.Name)
 	switch full := len(ds) + 1 + len(v.Name); {
 	case err != nil:
-		return fmt.Sprintf("it has a snapshot or bookmark %q: %v", clean.Name(v.Name), err)
+		return fmt.Sprintf("it has a snapshot or bookmark \"%s\": %v", clean.Name(v.Name), err)
 	case full > dataset.MaxNameLen:
 		return fmt.Sprintf("%s has a name of %d bytes: at most %d", v, full, dataset.MaxNameLen)
 	case v.GUID == 0:

@@ -73,7 +73,7 @@ func (v *view) judgeTargets(from []transfer.Dataset, targets map[string]string) 
 			continue
 		}
 		if err := dataset.CheckName(target); err != nil {
-			v.outlaws.add(d.Name, "", "it would go to %q: %v", clean.Name(target), err)
+			v.outlaws.add(d.Name, "", "it would go to \"%s\": %v", clean.Name(target), err)
 			bad = append(bad, d.Name)
 			continue
 		}

@@ -56,7 +56,7 @@ func (e *DatasetsError) Each() []error {
 		}
 		if names := waiting[d.Target]; d.Target != "" && names != nil {
 			all = append(all, &DatasetError{plan.ParentFailed, d.Target,
-				fmt.Sprintf("cannot replicate %s: %q above failed", list(names), d.Target)})
+				fmt.Sprintf("cannot replicate %s: %s above failed", list(names), quote(d.Target))})
 			delete(waiting, d.Target)
 		}
 	}
@@ -93,10 +93,14 @@ func datasetError(d progress.Dataset) error {
 		text = d.Reason + ": " + text
 	}
 	if d.Source != "" && d.Target != "" {
-		return &DatasetError{plan.Reason(d.Reason), d.Target, fmt.Sprintf("cannot replicate %q to %q: %s", d.Source, d.Target, text)}
+		return &DatasetError{plan.Reason(d.Reason), d.Target, fmt.Sprintf("cannot replicate %s to %s: %s", quote(d.Source), quote(d.Target), text)}
 	}
-	return &DatasetError{plan.Reason(d.Reason), d.Target, fmt.Sprintf("cannot replicate %q: %s", nameOf(d), text)}
+	return &DatasetError{plan.Reason(d.Reason), d.Target, fmt.Sprintf("cannot replicate %s: %s", quote(nameOf(d)), text)}
 }
+
+// quote is for names that are legal, or cleaned: they have no quotes in them
+// that would have to be escaped, and escapes that must stay as they are.
+func quote(name string) string { return `"` + name + `"` }
 
 func nameOf(d progress.Dataset) string {
 	if d.Source != "" {
@@ -119,7 +123,7 @@ func list(names []string) string {
 		if i > 0 {
 			b.WriteString(", ")
 		}
-		fmt.Fprintf(&b, "%q", name)
+		b.WriteString(quote(name))
 	}
 	return b.String()
 }
