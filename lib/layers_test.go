@@ -18,7 +18,7 @@ var layers = map[string][]string{
 	"identity":        {},
 	"clean":           {},
 	"child":           {"clean"},
-	"frame":           {},
+	"frame":           {"clean"},
 	"retention":       {},
 	"progress":        {},
 	"fdpass":          {},
