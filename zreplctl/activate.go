@@ -3,11 +3,10 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"github.com/peterbourgon/ff/v3/ffcli"
 
-	"github.com/zrepl-tools/zrepl-tools/lib/child"
+	"github.com/zrepl-tools/zrepl-tools/lib/clean"
 	"github.com/zrepl-tools/zrepl-tools/lib/cli"
 	"github.com/zrepl-tools/zrepl-tools/lib/endpoint"
 	"github.com/zrepl-tools/zrepl-tools/lib/zfs"
@@ -51,20 +50,18 @@ func (g *globals) activate(ctx context.Context, a endpoint.Activation, dry bool)
 				continue
 			}
 		}
-		if _, err := fmt.Fprintf(g.stdout, "%s\t%s\t%s\t%s\n", c.Dataset, c.Property, clean(c.Old), clean(c.New)); err != nil {
+		if err := g.stdout.Record(c.Dataset, c.Property, clean.Line(c.Old, maxShown), clean.Line(c.New, maxShown)); err != nil {
 			return cli.Quiet(err)
 		}
 	}
 	for _, note := range notes {
-		fmt.Fprintf(g.stderr, "zreplctl: %s\n", clean(note))
+		g.stderr.Say("zreplctl", clean.Line(note, maxShown))
 	}
 	return bad
 }
 
 // maxShown is how much of a value, or of a note, is shown.
 const maxShown = 600
-
-func clean(text string) string { return child.Clean(text, maxShown) }
 
 func activateError(a endpoint.Activation, err error) error {
 	verb := "activate"

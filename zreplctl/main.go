@@ -51,7 +51,7 @@ func subcommands() []func(*globals) *ffcli.Command {
 }
 
 func run(ctx context.Context, args []string, stdin, stdout *os.File, stderr io.Writer) int {
-	root, notEnv := newRoot(&globals{stdin: stdin, stdout: stdout, stderr: stderr})
+	root, notEnv := newRoot(&globals{stdin: stdin, protocol: stdout, stdout: cli.NewOut(stdout), stderr: cli.NewOut(stderr)})
 	tool := cli.Tool{Command: root, NotEnv: notEnv, Stdout: stdout, Stderr: stderr}
 	return tool.Run(ctx, args)
 }

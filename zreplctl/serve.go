@@ -39,6 +39,9 @@ func (g *globals) serve(ctx context.Context, id string, status io.Writer) error 
 	}
 	c, err := g.load()
 	if err != nil {
+		if status == nil { // a forced command: the client reads what we say
+			err = notToClients(id)
+		}
 		return err
 	}
 	if _, err := c.Serving(id); err != nil {
@@ -48,7 +51,7 @@ func (g *globals) serve(ctx context.Context, id string, status io.Writer) error 
 	if err != nil {
 		return err
 	}
-	if err := programs.Serve(ctx, c, id, g.stdin, g.stdout, status); err != nil {
+	if err := programs.Serve(ctx, c, id, g.stdin, g.protocol, status); err != nil {
 		return noRoom(fmt.Errorf("cannot serve client %q: %w", id, err))
 	}
 	return nil
@@ -62,6 +65,13 @@ func noRoom(err error) error {
 		}
 	}
 	return err
+}
+
+// notToClients stands for an error of the configuration, which is about other
+// clients, too.
+func notToClients(id string) error {
+	err := fmt.Errorf("cannot serve client %q: the configuration on the serving host is missing or has errors", id)
+	return cli.WithStatus(cli.Usage, cli.Hint(err, "zreplctl check over there says which"))
 }
 
 // findPrograms finds what a job needs to move streams.

@@ -2,9 +2,10 @@ package endpoint
 
 import (
 	"context"
-	"errors"
+	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
@@ -57,7 +58,23 @@ func (l *listing) run(ctx context.Context) error {
 		wg.Go(func() { l.settings, errs[3] = tell(ctx, l.zfs, l.roots, l.recursive, l.told) })
 	}
 	wg.Wait()
-	return errors.Join(errs[:]...)
+	return once(errs[:])
+}
+
+// once joins errors in one line. Several commands often fail for one reason,
+// which is told once.
+func once(errs []error) error {
+	var first error
+	for _, err := range errs {
+		switch {
+		case err == nil:
+		case first == nil:
+			first = err
+		case !strings.Contains(first.Error(), err.Error()):
+			first = fmt.Errorf("%w; %w", first, err)
+		}
+	}
+	return first
 }
 
 // findHeld looks for the holds under a tag: first which snapshots are held at

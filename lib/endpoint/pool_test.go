@@ -100,11 +100,11 @@ func TestListSize(t *testing.T) {
 		},
 	} {
 		counted := 0
-		seq := iter.Seq2[transfer.Dataset, error](func(yield func(transfer.Dataset, error) bool) {
+		seq := iter.Seq2[entry, error](func(yield func(entry, error) bool) {
 			for i := range 5000 {
 				d := one(i)
 				counted += sizeOf(&d)
-				if !yield(d, nil) {
+				if !yield(entry{d}, nil) {
 					return
 				}
 			}

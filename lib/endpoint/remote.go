@@ -1,7 +1,9 @@
 package endpoint
 
 import (
+	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"iter"
@@ -11,6 +13,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/zrepl-tools/zrepl-tools/lib/clean"
 	"github.com/zrepl-tools/zrepl-tools/lib/rpc"
 	"github.com/zrepl-tools/zrepl-tools/lib/transfer"
 )
@@ -65,7 +68,7 @@ func (p *Pool) get(ctx context.Context) (*Link, error) {
 	}
 	if w.Role != p.Role {
 		l.Explain(nil)
-		return nil, fmt.Errorf("the server's job is a %q, and this job needs a %q", w.Role, p.Role)
+		return nil, fmt.Errorf("the server's job is a %q, and this job needs a %q", clean.Name(w.Role), p.Role)
 	}
 	return l, nil
 }
@@ -161,7 +164,7 @@ func (p *Pool) list(ctx context.Context, in transfer.ListRequest) ([]transfer.Da
 	if err != nil {
 		return nil, err
 	}
-	var seq iter.Seq2[transfer.Dataset, error]
+	var seq iter.Seq2[entry, error]
 	err = l.Call(ctx, "list", in, &seq)
 	var list []transfer.Dataset
 	if err == nil {
@@ -171,7 +174,26 @@ func (p *Pool) list(ctx context.Context, in transfer.ListRequest) ([]transfer.Da
 		return nil, p.failed(ctx, l, err)
 	}
 	p.put(l)
-	return list, nil
+	return judge(list), nil
+}
+
+// protect is the call of both ends.
+func (p *Pool) protect(ctx context.Context, in transfer.Holds) (transfer.Problems, error) {
+	all := transfer.Problems{}
+	for _, part := range splitHolds(in) { // as many calls as the request needs
+		var bad map[string]json.RawMessage
+		if err := p.call(ctx, "protect", part, &bad); err != nil {
+			return nil, err
+		}
+		problems := transfer.Problems(readable[string](bad))
+		for ds := range bad {
+			if _, ok := problems[ds]; !ok { // it is a problem all the same
+				problems[ds] = ""
+			}
+		}
+		maps.Copy(all, asked(problems, part))
+	}
+	return all, nil
 }
 
 // RemoteSender is a Sender at the other end of connections.
@@ -182,28 +204,15 @@ func (s RemoteSender) List(ctx context.Context, in transfer.ListRequest) ([]tran
 	return s.list(ctx, in)
 }
 
-// protect makes as many calls as the request needs.
-func (p *Pool) protect(ctx context.Context, in transfer.Holds) (transfer.Problems, error) {
-	all := transfer.Problems{}
-	for _, part := range splitHolds(in) {
-		var bad transfer.Problems
-		if err := p.call(ctx, "protect", part, &bad); err != nil {
-			return nil, err
-		}
-		maps.Copy(all, bad)
-	}
-	return all, nil
-}
-
 // collect asks about names in parts and joins the answers.
 func collect[T, V any](ctx context.Context, p *Pool, call string, names []T, request func([]T) any) (map[string]V, error) {
 	all := map[string]V{}
 	for part := range slices.Chunk(names, perCall) {
-		var some map[string]V
+		var some map[string]json.RawMessage
 		if err := p.call(ctx, call, request(part), &some); err != nil {
 			return nil, err
 		}
-		maps.Copy(all, some)
+		maps.Copy(all, readable[V](some))
 	}
 	return all, nil
 }
@@ -226,7 +235,7 @@ func (s RemoteSender) Deferred(ctx context.Context, in []transfer.Snap) (all []t
 }
 
 // Uses is Sender.Uses over there.
-func (s RemoteSender) Uses(ctx context.Context, in transfer.UsesRequest) (out map[string]transfer.Uses, err error) {
+func (s RemoteSender) Uses(ctx context.Context, in transfer.UsesRequest) (map[string]transfer.Uses, error) {
 	return collect[string, transfer.Uses](ctx, s.Pool, "uses", in.Datasets, func(part []string) any {
 		return transfer.UsesRequest{Datasets: part, Features: in.Features}
 	})
@@ -269,29 +278,32 @@ func (r RemoteReceiver) List(ctx context.Context, in transfer.ListRequest) ([]tr
 }
 
 // Protect is Receiver.Protect over there.
-func (r RemoteReceiver) Protect(ctx context.Context, in transfer.Holds) (bad transfer.Problems, err error) {
+func (r RemoteReceiver) Protect(ctx context.Context, in transfer.Holds) (transfer.Problems, error) {
 	return r.protect(ctx, in)
 }
 
 // Since is Receiver.Since over there.
-func (r RemoteReceiver) Since(ctx context.Context, in []transfer.Snap) (out map[string]uint64, err error) {
+func (r RemoteReceiver) Since(ctx context.Context, in []transfer.Snap) (map[string]uint64, error) {
 	return collect[transfer.Snap, uint64](ctx, r.Pool, "since", in, func(part []transfer.Snap) any { return part })
 }
 
 // Targets is Receiver.Targets over there.
-func (r RemoteReceiver) Targets(ctx context.Context, sources []string) (out map[string]string, err error) {
+func (r RemoteReceiver) Targets(ctx context.Context, sources []string) (map[string]string, error) {
 	return collect[string, string](ctx, r.Pool, "targets", sources, func(part []string) any { return part })
 }
 
 // Takes is Receiver.Takes over there.
 func (r RemoteReceiver) Takes(ctx context.Context, in struct{}) (out transfer.Takes, err error) {
 	err = r.call(ctx, "takes", in, &out)
-	return out, err
+	return judgeTakes(out), err
 }
 
 // Apply is Receiver.Apply over there.
 func (r RemoteReceiver) Apply(ctx context.Context, in []transfer.Settings) (out transfer.Applied, err error) {
 	err = r.call(ctx, "apply", in, &out)
+	for ds, problem := range out.Problems {
+		out.Problems[ds] = cmp.Or(clean.Line(problem, maxProblem), "the far side does not say why")
+	}
 	return out, err
 }
 

@@ -1,6 +1,7 @@
 package endpoint
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"iter"
@@ -31,13 +32,17 @@ func ServeSender(server *rpc.Server, v *Service, s *Sender, sendFrame []string) 
 	server.Handle("list", after(v, func(ctx context.Context, in transfer.ListRequest) (iter.Seq2[transfer.Dataset, error], error) {
 		defer v.doing("list", "")()
 		list, err := s.List(ctx, in)
-		return spread(list), err
+		return spread(s.mask(list)), err
 	}))
 	server.Handle("protect", inRun(v, s.Protect))
 	server.Handle("deferred", after(v, s.Deferred))
 	server.Handle("uses", after(v, s.Uses))
 	server.Handle("send", func(ctx context.Context, in transfer.SendRequest) (transfer.SendReply, rpc.Sender, error) {
 		if err := v.mayAct(); err != nil {
+			return transfer.SendReply{}, nil, err
+		}
+		in, err := s.unmask(ctx, in)
+		if err != nil {
 			return transfer.SendReply{}, nil, err
 		}
 		stream, err := s.Send(ctx, in)
@@ -103,18 +108,20 @@ func spread(list []transfer.Dataset) iter.Seq2[transfer.Dataset, error] {
 }
 
 // gather joins what spread cut.
-func gather(seq iter.Seq2[transfer.Dataset, error]) ([]transfer.Dataset, error) {
+func gather(seq iter.Seq2[entry, error]) ([]transfer.Dataset, error) {
 	var list []transfer.Dataset
 	size := 0
-	for d, err := range seq {
+	for e, err := range seq {
 		if err != nil {
 			return nil, err
 		}
+		d := e.Dataset
 		if size += sizeOf(&d); size > maxList {
 			return nil, fmt.Errorf("the list takes more than %d bytes of memory: the job covers more than this program allows, or the far side lies", maxList)
 		}
 		if n := len(list); n > 0 && list[n-1].Name == d.Name {
 			list[n-1].Versions = append(list[n-1].Versions, d.Versions...)
+			list[n-1].Illegal = cmp.Or(list[n-1].Illegal, d.Illegal)
 			continue
 		}
 		list = append(list, d)

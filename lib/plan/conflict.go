@@ -26,6 +26,7 @@ const (
 	PlaceholderEncrypted Reason = "placeholder-encrypted" // encryption stands in the way of a placeholder
 	PartialParent        Reason = "partial-parent"        // a useless partial receive that has children
 	ParentFailed         Reason = "parent-failed"         // the dataset above is missing or not whole
+	Illegal              Reason = "illegal"               // an end lists what no pool can hold
 )
 
 // Failure reports whether the reason means that something is left undone. A

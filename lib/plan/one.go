@@ -56,6 +56,10 @@ type one struct {
 }
 
 func (o *one) plan() {
+	if o.in.Illegal != "" {
+		o.r.Conflict = conflict(Illegal, "%s", o.in.Illegal)
+		return
+	}
 	if o.refuse(o.checkTarget()) || o.refuse(o.checkOptions()) {
 		return
 	}
@@ -67,8 +71,8 @@ func (o *one) plan() {
 	case base != nil:
 		o.incremental(at)
 	case len(o.receiver) > 0:
-		o.r.Conflict = conflict(Unrelated, "nothing in common: the source has %s, the target has %s",
-			o.senderHistory(), history(o.receiver))
+		o.r.Conflict = conflict(Unrelated, "nothing in common: the source has %s, the target has %s%s",
+			o.senderHistory(), history(o.receiver), o.sameName())
 	case o.r.missing, o.placeholder():
 		o.initial()
 	default:

@@ -2,9 +2,11 @@ package replicate
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
+	"github.com/zrepl-tools/zrepl-tools/lib/clean"
 	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
 	"github.com/zrepl-tools/zrepl-tools/lib/transfer"
 )
@@ -28,10 +30,16 @@ func (j *Job) Abandon(ctx context.Context, dry bool) ([]Left, error) {
 		return nil, fmt.Errorf("cannot list the receiver's datasets: %w", err)
 	}
 	var left []Left
+	var unsure error
+	for _, d := range slices.Concat(from, to) {
+		if d.Illegal != "" && unsure == nil {
+			unsure = fmt.Errorf("cannot tell what is held of %q: an end's list cannot be true: %s", clean.Name(d.Name), d.Illegal)
+		}
+	}
 	here := protection(from, func(name string) { left = append(left, Left{Name: name}) })
 	there := protection(to, func(name string) { left = append(left, Left{Receiver: true, Name: name}) })
 	if dry || len(left) == 0 {
-		return left, nil
+		return left, unsure
 	}
 	for _, end := range []struct {
 		protect func(context.Context, transfer.Holds) (transfer.Problems, error)
@@ -42,10 +50,10 @@ func (j *Job) Abandon(ctx context.Context, dry bool) ([]Left, error) {
 			return left, err
 		}
 		for _, problem := range bad {
-			return left, fmt.Errorf("%s", problem)
+			return left, errors.New(problem)
 		}
 	}
-	return left, nil
+	return left, unsure
 }
 
 func protection(list []transfer.Dataset, found func(name string)) (h transfer.Holds) {

@@ -47,7 +47,7 @@ func (r *round) afterFailure(ctx context.Context, i int, step plan.Step, err err
 	bad, cerr := r.Receiver.Protect(ctx, transfer.Holds{Hold: []transfer.Snap{to}, Confirm: true})
 	var link *transfer.LinkError
 	switch {
-	case cerr == nil && len(bad) == 0:
+	case cerr == nil && bad[to.Dataset] == "":
 		r.settled.add(ctx, i, step)
 		return nil
 	case errors.As(err, &link):

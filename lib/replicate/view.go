@@ -19,6 +19,8 @@ type view struct {
 	inputs  []plan.Input
 	mark    int            // length of a cursor bookmark's name
 	takes   transfer.Takes // known where something is to be sent
+	outlaws outlaws
+	outside map[string]bool // sources that are mapped to where nothing can be
 }
 
 // look lists both ends at the same time.
@@ -38,10 +40,9 @@ func (j *Job) look(ctx context.Context, thorough bool) (*view, error) {
 	if len(from) == 0 { // a pool that is not imported, most likely
 		return nil, errors.New("the sender has none of the datasets that its job names")
 	}
-	v := &view{sources: map[string]transfer.Dataset{}, targets: map[string]transfer.Dataset{}}
-	for _, d := range to {
-		v.targets[d.Name] = d
-	}
+	v := &view{sources: map[string]transfer.Dataset{}, targets: map[string]transfer.Dataset{}, outside: map[string]bool{}}
+	v.receivers(to)
+	from = v.lawful(from)
 	var names []string
 	for _, d := range from {
 		names = append(names, d.Name)
@@ -50,9 +51,8 @@ func (j *Job) look(ctx context.Context, thorough bool) (*view, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot find out where datasets go: %w", err)
 	}
-	if err := v.pair(from, targets); err != nil {
-		return nil, err
-	}
+	v.judgeTargets(from, targets)
+	v.pair(from, targets)
 	return v, j.writtenSince(ctx, v)
 }
 
@@ -76,7 +76,7 @@ func (v *view) missing(named []string) (none []string) {
 // scope says, once, where the job's rules have nothing to take: a dataset that
 // was renamed would otherwise go without a copy, and nobody would know.
 func (j *Job) scope(v *view) error {
-	if len(v.inputs) == 0 {
+	if len(v.inputs)+len(v.outlaws.results) == 0 {
 		return fmt.Errorf("the job's rules map none of the %d datasets that the sender offers", len(v.others))
 	}
 	if !j.scoped {
@@ -89,31 +89,29 @@ func (j *Job) scope(v *view) error {
 }
 
 // pair maps the sender's datasets to targets and makes a plan's input of each.
-func (v *view) pair(from []transfer.Dataset, targets map[string]string) error {
+func (v *view) pair(from []transfer.Dataset, targets map[string]string) {
 	children := map[string]bool{}
 	for name := range v.targets {
 		children[dataset.Parent(name)] = true
 	}
-	taken := map[string]string{}
 	for _, d := range from {
 		target, ok := targets[d.Name]
 		if !ok {
-			v.others = append(v.others, d)
+			if !v.outside[d.Name] && d.Illegal == "" {
+				v.others = append(v.others, d)
+			}
 			continue
 		}
-		if other, twice := taken[target]; twice {
-			return fmt.Errorf("datasets %q and %q would both go to %q", other, d.Name, target)
-		}
-		taken[target] = d.Name
 		v.sources[d.Name] = d
 		v.mark = max(v.mark, d.Mark)
 		in := plan.Input{Source: d.Name, Target: target, Sender: d.Versions, Encrypted: d.Encrypted, Send: options(d.Send)}
-		if t, ok := v.targets[target]; ok {
+		t, ok := v.targets[target]
+		if ok {
 			in.Receiver = receiver(t, d.Send, children[target])
 		}
+		in.Illegal = illegal(d, t)
 		v.inputs = append(v.inputs, in)
 	}
-	return nil
 }
 
 func options(o transfer.Options) plan.Options {
@@ -170,6 +168,11 @@ func (v *view) lookup(target string) (plan.Host, bool) {
 // plan decides what to do, and decides again where snapshots that would be
 // sent turn out to be marked for destruction, or more than the receiver takes.
 func (j *Job) plan(ctx context.Context, v *view) ([]plan.Result, error) {
+	results, err := j.decide(ctx, v)
+	return append(results, v.outlaws.all()...), err
+}
+
+func (j *Job) decide(ctx context.Context, v *view) ([]plan.Result, error) {
 	policy := j.Policy
 	policy.BookmarkLen = v.mark
 	results := plan.All(v.inputs, v.lookup, policy)

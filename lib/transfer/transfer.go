@@ -41,6 +41,9 @@ type Dataset struct {
 	Volume    bool              `json:"volume,omitempty"`
 	Encrypted bool              `json:"encrypted,omitempty"`
 	Versions  []dataset.Version `json:"versions,omitempty"`
+	// Illegal says why the far side's word on this dataset cannot be true;
+	// nothing else of it is to be used then. It is never sent.
+	Illegal string `json:"-"`
 
 	// Of a sender.
 	Send Options  `json:"send,omitzero"`  // how it would be sent

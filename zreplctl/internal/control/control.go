@@ -39,10 +39,10 @@ const (
 
 // Status is what the daemon knows.
 type Status struct {
-	PID     int       `json:"pid,omitempty"` // of the daemon; 0: there is none
-	Started time.Time `json:"started,omitzero"`
-	Config  string    `json:"config"`
-	Jobs    []Job     `json:"jobs"`
+	PID     int           `json:"pid,omitempty"` // of the daemon; 0: there is none
+	Started progress.Time `json:"started,omitzero"`
+	Config  string        `json:"config"`
+	Jobs    []Job         `json:"jobs"`
 }
 
 // The states of a job.
@@ -60,10 +60,10 @@ type Job struct {
 	Type     string             `json:"type"`
 	State    string             `json:"state"`
 	Step     string             `json:"step,omitempty"` // the subcommand that runs
-	Since    *time.Time         `json:"since,omitempty"`
-	Next     *time.Time         `json:"next,omitempty"`
+	Since    *progress.Time     `json:"since,omitempty"`
+	Next     *progress.Time     `json:"next,omitempty"`
 	Last     *Run               `json:"last,omitempty"`
-	Success  *time.Time         `json:"success,omitempty"`  // the end of the last run that did all of it
+	Success  *progress.Time     `json:"success,omitempty"`  // the end of the last run that did all of it
 	Progress *progress.Snapshot `json:"progress,omitempty"` // of this run, or the last one
 	Client   string             `json:"client,omitempty"`   // whom it serves
 	Clients  []Connection       `json:"connections,omitempty"`
@@ -72,18 +72,23 @@ type Job struct {
 
 // Run is how one run of a job ended.
 type Run struct {
-	Started time.Time `json:"started"`
-	Ended   time.Time `json:"ended"`
-	Status  int       `json:"status"` // exit status
-	Error   string    `json:"error,omitempty"`
+	Started progress.Time `json:"started,omitzero"`
+	Ended   progress.Time `json:"ended,omitzero"`
+	Status  int           `json:"status"` // exit status
+	Error   string        `json:"error,omitempty"`
+	Stopped bool          `json:"stopped,omitempty"` // by a signal, which is no failure
 }
+
+// Failed reports whether the run did not do all of it, and was not told to
+// stop either.
+func (r *Run) Failed() bool { return r.Status != 0 && !r.Stopped }
 
 // Connection is one connection of a client.
 type Connection struct {
-	PID   int       `json:"pid"` // of what serves it
-	Since time.Time `json:"since"`
-	Run   string    `json:"run,omitempty"`  // the client's
-	Call  string    `json:"call,omitempty"` // that it made last
+	PID   int           `json:"pid"` // of what serves it
+	Since progress.Time `json:"since,omitzero"`
+	Run   string        `json:"run,omitempty"`  // the client's
+	Call  string        `json:"call,omitempty"` // that it made last
 }
 
 // Request asks for a run of a job.

@@ -14,6 +14,7 @@ import (
 
 	"github.com/zrepl-tools/zrepl-tools/lib/child"
 	"github.com/zrepl-tools/zrepl-tools/lib/cli"
+	"github.com/zrepl-tools/zrepl-tools/lib/progress"
 	"github.com/zrepl-tools/zrepl-tools/lib/transport"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/config"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/control"
@@ -282,7 +283,7 @@ func (c *client) state() (all []control.Connection, problem string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, o := range c.connections {
-		s := control.Connection{Since: o.since, Run: o.run, Call: o.call}
+		s := control.Connection{Since: progress.At(o.since), Run: o.run, Call: o.call}
 		if o.process != nil {
 			s.PID = o.process.PID()
 		}

@@ -90,6 +90,12 @@ func fakeRun(step, job string) int {
 	case "bad":
 		fmt.Fprintln(os.Stderr, "zreplctl: cannot pull \"bad\": it broke\nzreplctl: hint: mend it")
 		return 1
+	case "killed", "stopped":
+		io.WriteString(os.NewFile(3, "progress"), `{"bytes":7,"datasets":[{"target":"p/a","state":"sending"},{"target":"p/b","state":"waiting"},{"target":"p/c","state":"done"}]}`+"\n")
+		time.Sleep(50 * time.Millisecond) // the progress is read
+		signal := map[string]syscall.Signal{"killed": syscall.SIGKILL, "stopped": syscall.SIGTERM}[job]
+		syscall.Kill(os.Getpid(), signal)
+		select {}
 	case "long":
 		term := make(chan os.Signal, 1)
 		signal.Notify(term, syscall.SIGTERM)

@@ -2,12 +2,12 @@ package job
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"os"
 	"sync"
 
+	"github.com/zrepl-tools/zrepl-tools/lib/clean"
 	"github.com/zrepl-tools/zrepl-tools/lib/endpoint"
 	"github.com/zrepl-tools/zrepl-tools/lib/rpc"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/config"
@@ -40,8 +40,8 @@ func (p Programs) Serve(ctx context.Context, c *config.Config, client string, in
 	tell := func(e Event) {
 		mu.Lock()
 		defer mu.Unlock()
-		if status != nil {
-			json.NewEncoder(status).Encode(e)
+		if text, err := clean.JSON(e); status != nil && err == nil {
+			status.Write(append(text, '\n'))
 		}
 	}
 	limits := c.Global.Limits.OrDefaults()
