@@ -3,6 +3,7 @@ package zfs
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
@@ -91,7 +92,7 @@ func (z *ZFS) ReceiveArgs(ds string, o ReceiveOptions) ([]string, error) {
 			args = append(args, "-x", p)
 		}
 	}
-	set, err := assignments("-o", o.Set)
+	set, err := assignments("-o", o.set())
 	if err != nil {
 		return nil, err
 	}
@@ -113,13 +114,23 @@ func (o ReceiveOptions) excluded() []string {
 	if o.Increment && !o.Properties {
 		return nil
 	}
-	all := slices.Clone(o.Exclude)
-	if !o.Volume {
-		all = append(all, "mountpoint", "canmount", "sharenfs", "sharesmb")
-	}
-	if o.Properties && !o.Raw {
+	all := append(slices.Clone(o.Exclude), "mountpoint", "canmount", "sharenfs", "sharesmb")
+	if o.Properties {
 		all = append(all, "encryption")
 	}
+	all = slices.DeleteFunc(all, o.unfit)
 	slices.Sort(all)
 	return slices.Compact(all)
+}
+
+// set are the properties for -o.
+func (o ReceiveOptions) set() map[string]string {
+	fit := maps.Clone(o.Set)
+	maps.DeleteFunc(fit, func(name, _ string) bool { return o.unfit(name) })
+	return fit
+}
+
+// unfit reports whether zfs receive refuses -o or -x for a property.
+func (o ReceiveOptions) unfit(name string) bool {
+	return !HasProperty(o.Volume, name) || o.Raw && keyProperty(name)
 }
