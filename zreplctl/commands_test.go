@@ -188,6 +188,40 @@ func TestInit(t *testing.T) {
 	}
 }
 
+// TestInitTogether: what init writes for one host's jobs is right in one file,
+// and on one host from several files: no two have prefixes that are alike.
+func TestInitTogether(t *testing.T) {
+	all, prefixes := "jobs:\n", map[string]string{}
+	for _, kind := range initTypes() {
+		client := "me"
+		if kind.text == "push-sink" {
+			client = "pusher"
+		}
+		text, stderr, status := zreplctl(t, "", "init", "-n", kind.text, "-host", "h.example.com", "-client", client)
+		_, job, ok := strings.Cut(text, "\njobs:\n")
+		if status != 0 || !ok {
+			t.Fatalf("%s: %d, %s", kind.text, status, stderr)
+		}
+		all += job
+		_, prefix, _ := strings.Cut(job, "snapshot_prefix: ")
+		prefixes[kind.text], _, _ = strings.Cut(prefix, "\n")
+	}
+	if _, stderr, status := zreplctl(t, all, "check", "-config", "-"); status != 0 {
+		t.Errorf("%d, %s\n%s", status, stderr, all)
+	}
+	takers := []string{"source", "push", "local"}
+	for i, one := range takers {
+		for _, other := range takers[:i] {
+			if a, b := prefixes[one], prefixes[other]; a == "" || strings.HasPrefix(a, b) || strings.HasPrefix(b, a) {
+				t.Errorf("%s has the prefix %q, and %s %q", one, a, other, b)
+			}
+		}
+	}
+	if prefixes["pull"] != prefixes["source"] || prefixes["push-sink"] != prefixes["push"] {
+		t.Errorf("the two halves do not fit: %v", prefixes)
+	}
+}
+
 // snapshotOf reads all files of a directory.
 func snapshotOf(t *testing.T, dir string) map[string]string {
 	t.Helper()

@@ -157,8 +157,8 @@ func writeJob(b *strings.Builder, j control.Job, daemon bool, now time.Time) {
 				strconv.FormatUint(d.Bytes, 10)+" bytes", fmt.Sprintf("%d behind", d.Behind), d.To, because(d))
 		}
 	}
-	for _, c := range j.Clients {
-		line(b, j.Name, "connection", j.Client, "pid "+strconv.Itoa(c.PID), "since "+ago(c.Since, now), c.Call)
+	for _, c := range j.Connections {
+		line(b, j.Name, "connection", c.Client, "pid "+strconv.Itoa(c.PID), "since "+ago(c.Since, now), c.Call)
 	}
 }
 

@@ -12,9 +12,9 @@ import (
 // they stand for. As a pool's name each would be legal, and hardly any pool is
 // called so, which is why they are no results at all.
 var answers = map[string]kind{
-	"yes": passes, "y": passes, "true": passes, "on": passes, "okay": passes,
+	"yes": passes, "true": passes, "on": passes, "okay": passes,
 	"allow": passes, "include": passes, "pass": passes,
-	"no": omits, "n": omits, "false": omits, "off": omits, "null": omits, "nil": omits, "none": omits, "~": omits,
+	"no": omits, "false": omits, "off": omits, "null": omits, "nil": omits, "none": omits, "~": omits,
 	"deny": omits, "exclude": omits, "skip": omits, "ignore": omits, "omitted": omits,
 }
 

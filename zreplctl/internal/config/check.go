@@ -20,7 +20,9 @@ func (d *decoder) check(c *Config) {
 		d.checkJob(j)
 	}
 	d.checkTargets(c)
-	d.checkPrefixes(c)
+	d.checkClaims(c)
+	d.checkPeers(c)
+	d.checkOneTarget(c)
 	d.checkReceived(c)
 	d.checkCircles(c)
 }
@@ -47,17 +49,15 @@ func (d *decoder) checkNames(c *Config) {
 		} else if j.Name != "" {
 			names[j.Name] = j
 		}
-		if j.Serve == nil || j.Serve.ClientIdentity == "" {
-			continue
-		}
-		id := j.Serve.ClientIdentity
-		if first := clients[id]; first != nil {
-			d.wrongAt(j.key("serve"), "job %q: serve: the client %q is served by job %q already, and one socket leads to one job", j.Name, id, first.Name)
-			continue
-		}
-		clients[id] = j
-		if socket := c.Global.SockDir + "/" + id; len(socket) > maxSocket {
-			d.wrongAt(j.key("serve"), "job %q: serve: the socket %q would have a path of more than %d bytes", j.Name, socket, maxSocket)
+		for _, id := range j.Clients() {
+			if first := clients[id]; first != nil {
+				d.wrongAt(j.key("serve"), "job %q: serve: the client %q is served by job %q already, and one socket leads to one job", j.Name, id, first.Name)
+				continue
+			}
+			clients[id] = j
+			if socket := c.Global.SockDir + "/" + id; len(socket) > maxSocket {
+				d.wrongAt(j.key("serve"), "job %q: serve: the socket %q would have a path of more than %d bytes", j.Name, socket, maxSocket)
+			}
 		}
 	}
 }
@@ -205,7 +205,7 @@ func (j *Job) sources() ([]string, bool) {
 func (j *Job) peer() string {
 	switch {
 	case j.Serve != nil:
-		return j.Serve.ClientIdentity
+		return short(j.Serve.Clients)
 	case j.Connect.Type == "exec":
 		return j.Connect.Command[0]
 	}

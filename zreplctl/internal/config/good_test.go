@@ -69,8 +69,8 @@ func TestDefaults(t *testing.T) {
 	if b.Cursor != CursorHold || b.Send != (Send{LargeBlocks: true}) || b.Parallel != 1 || b.InitialReplPolicy != "" {
 		t.Errorf("source: %+v", b)
 	}
-	if a.ID() != "a" || b.ID() != "c" {
-		t.Errorf("IDs %q and %q", a.ID(), b.ID())
+	if d := cmp.Diff([][]string{{"a"}, {"c"}}, [][]string{a.IDs(), b.IDs()}); d != "" {
+		t.Errorf("IDs %s", d)
 	}
 	if j, err := c.Serving("c"); err != nil || j != b {
 		t.Errorf("Serving: %v, %v", j, err)
@@ -85,9 +85,11 @@ func TestWarnings(t *testing.T) {
 - {name: a, type: pull, connect: {type: ssh+stdinserver, host: h}, mapping: {"x<": t/a, "y<": t/a/b}}
 - {name: b, type: source, interval: 1h, serve: {type: stdinserver, client_identity: c}, datasets: {"<": "!"}}
 - {name: often, type: autosnap, interval: 1h, datasets: {"p/a<": ok}, snapshot_prefix: z_, keep: [{type: last_n, count: 2}]}
-- {name: daily, type: autosnap, interval: 24h, datasets: {"p<": ok}, snapshot_prefix: z_daily_}
-- {name: all, type: autosnap, datasets: {"t<": ok}, snapshot_prefix: all_}
-- {name: elsewhere, type: autosnap, interval: 24h, datasets: {"q<": ok}, snapshot_prefix: z_daily_}`)
+- {name: often_too, type: pull, connect: {type: ssh+stdinserver, host: H., port: 22, options: [Compression=yes]}, mapping: {"z<": t/z}}
+- {name: as_another, type: pull, connect: {type: ssh+stdinserver, host: h, options: [IdentityFile=/x]}, mapping: {"y<": t/y}}
+- {name: all, type: autosnap, datasets: {"t/a<": ok}, snapshot_prefix: all_}
+- {name: elsewhere, type: autosnap, interval: 24h, datasets: {"q<": ok}, snapshot_prefix: z_daily_}
+- {name: by_hand, type: autosnap, datasets: {"q/a<": ok}, snapshot_prefix: z_}`)
 	var got []string
 	for _, w := range c.Warnings {
 		got = append(got, w.Error())
@@ -96,8 +98,9 @@ func TestWarnings(t *testing.T) {
 		`f:2:68: job "a": mapping: rules "x<=t/a" and "y<=t/a/b" could bring two datasets to one target`,
 		`f:3:3: job "b": without snapshot_prefix the job takes no snapshots of its own`,
 		`f:3:89: job "b": datasets: no rule lets anything take part`,
-		`f:4:92: job "often": its policy is also about the snapshots of job "daily", whose prefix "z_daily_" begins with "z_"`,
-		`f:6:31: job "all": it takes snapshots of what job "a" receives in "t/a": leave that out`,
+		`f:5:33: job "often_too": connect: it connects as job "a" does, and so as the same client, which has one job and one cursor there: give it a key and an identity of its own`,
+		`f:7:31: job "all": it takes snapshots of what job "a" receives in "t/a": leave that out`,
+		`f:9:59: job "by_hand": snapshot_prefix: "z_" and "z_daily_" of job "elsewhere" begin alike, on "q/a": the snapshots of one would count as the other's: write another prefix, or shared_prefix: true in both if that is meant`,
 	}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)

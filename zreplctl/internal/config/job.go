@@ -145,7 +145,7 @@ func (d *decoder) field(j *Job, key, what string, v *yaml.Node) {
 	case "connect":
 		j.Connect = d.connect(v, what)
 	case "serve":
-		j.Serve = d.serve(v, what)
+		j.Serve = d.serve(v, what, j.Type)
 	case "mapping":
 		j.Mapping = d.rules(v, what, true)
 	case "datasets":
@@ -154,6 +154,8 @@ func (d *decoder) field(j *Job, key, what string, v *yaml.Node) {
 		j.Root = d.datasetName(v, what)
 	case "shared_target":
 		j.SharedTarget = d.boolean(v, what)
+	case "shared_prefix":
+		j.SharedPrefix = d.boolean(v, what)
 	case "initial_repl_policy":
 		j.InitialReplPolicy = d.word(v, what, "most_recent", "all", "fail")
 	case "snapshot_prefix":

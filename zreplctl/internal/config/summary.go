@@ -37,6 +37,9 @@ func (j *Job) deed(from, to string) string {
 	case Push:
 		return fmt.Sprintf("pushes %s to %s", from, to)
 	case Source:
+		if len(j.Clients()) > 1 {
+			return fmt.Sprintf("offers %s to the clients %s", from, to)
+		}
 		return fmt.Sprintf("offers %s to the client %s", from, to)
 	case PushSink:
 		return fmt.Sprintf("receives from the client %s into %s", from, to)

@@ -27,7 +27,7 @@ const ChildEnv = "ZREPLCTL_DAEMON_CHILD"
 
 // Version of the calls. A command and a daemon of different versions do not
 // talk.
-const Version = 2
+const Version = 3
 
 // The calls.
 const (
@@ -56,18 +56,18 @@ const (
 
 // Job is one job's state.
 type Job struct {
-	Name     string             `json:"name"`
-	Type     string             `json:"type"`
-	State    string             `json:"state"`
-	Step     string             `json:"step,omitempty"` // the subcommand that runs
-	Since    *time.Time         `json:"since,omitempty"`
-	Next     *time.Time         `json:"next,omitempty"`
-	Last     *Run               `json:"last,omitempty"`
-	Success  *time.Time         `json:"success,omitempty"`  // the end of the last run that did all of it
-	Progress *progress.Snapshot `json:"progress,omitempty"` // of this run, or the last one
-	Client   string             `json:"client,omitempty"`   // whom it serves
-	Clients  []Connection       `json:"connections,omitempty"`
-	Problem  string             `json:"problem,omitempty"` // why the client cannot be served
+	Name        string             `json:"name"`
+	Type        string             `json:"type"`
+	State       string             `json:"state"`
+	Step        string             `json:"step,omitempty"` // the subcommand that runs
+	Since       *time.Time         `json:"since,omitempty"`
+	Next        *time.Time         `json:"next,omitempty"`
+	Last        *Run               `json:"last,omitempty"`
+	Success     *time.Time         `json:"success,omitempty"`  // the end of the last run that did all of it
+	Progress    *progress.Snapshot `json:"progress,omitempty"` // of this run, or the last one
+	Clients     []string           `json:"clients,omitempty"`  // whom it serves
+	Connections []Connection       `json:"connections,omitempty"`
+	Problem     string             `json:"problem,omitempty"` // why a client cannot be served
 }
 
 // Run is how one run of a job ended.
@@ -80,10 +80,11 @@ type Run struct {
 
 // Connection is one connection of a client.
 type Connection struct {
-	PID   int       `json:"pid"` // of what serves it
-	Since time.Time `json:"since"`
-	Run   string    `json:"run,omitempty"`  // the client's
-	Call  string    `json:"call,omitempty"` // that it made last
+	Client string    `json:"client"`
+	PID    int       `json:"pid"` // of what serves it
+	Since  time.Time `json:"since"`
+	Run    string    `json:"run,omitempty"`  // the client's
+	Call   string    `json:"call,omitempty"` // that it made last
 }
 
 // Request asks for a run of a job.
