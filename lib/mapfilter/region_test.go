@@ -106,3 +106,21 @@ func TestCommonRandom(t *testing.T) {
 		t.Errorf("only %d regions had something in common, and %d maps", both, met)
 	}
 }
+
+func TestTops(t *testing.T) {
+	for rules, want := range map[string]string{
+		"tank=ok":                                  "tank",
+		"tank<=ok":                                 "tank<",
+		"tank=ok tank<=ok":                         "tank<",
+		"tank=ok tank/a<=ok":                       "tank tank/a<",
+		"tank<=ok tank/a<=! tank/a/b=ok":           "tank<",
+		"tank=! tank<=ok":                          "tank<",
+		"<=ok tank<=ok tank/a=ok":                  "<",
+		"<=! tank/a=ok tank/b=! other/c<=ok c/d=!": "other/c< tank/a",
+		"": "",
+	} {
+		if got := strings.Join(parse(t, strings.Fields(rules)...).Tops(), " "); got != want {
+			t.Errorf("%s: %q, want %q", rules, got, want)
+		}
+	}
+}

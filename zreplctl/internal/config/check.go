@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
+	"github.com/zrepl-tools/zrepl-tools/lib/mapfilter"
 	"github.com/zrepl-tools/zrepl-tools/lib/retention"
 )
 
@@ -25,6 +26,9 @@ func (d *decoder) check(c *Config) {
 	d.checkOneTarget(c)
 	d.checkReceived(c)
 	d.checkCircles(c)
+	if len(d.problems) == 0 { // warnings are told only then
+		d.checkPolicyless(c)
+	}
 }
 
 func (d *decoder) checkGlobal(g *Global) {
@@ -173,7 +177,7 @@ func (j *Job) Targets() []string {
 // Where says in words where a job's datasets come from and go to.
 func (j *Job) Where() (from, to string) {
 	here := func() string {
-		roots, all := j.sources()
+		roots, all := j.sources().Roots()
 		if all {
 			return "everything"
 		}
@@ -194,12 +198,13 @@ func (j *Job) Where() (from, to string) {
 	return here(), "-"
 }
 
-func (j *Job) sources() ([]string, bool) {
-	rules := j.Datasets
-	if rules == nil {
-		rules = j.Mapping
+// sources are the rules about what the sender has, nil for those of a
+// push-sink with a root.
+func (j *Job) sources() *mapfilter.Rules {
+	if j.Datasets != nil {
+		return j.Datasets
 	}
-	return rules.Roots()
+	return j.Mapping
 }
 
 func (j *Job) peer() string {
@@ -213,13 +218,15 @@ func (j *Job) peer() string {
 }
 
 // short shows a few names.
-func short(names []string) string {
+func short(names []string) string { return some(names, ",") }
+
+func some(names []string, separator string) string {
 	const shown = 3
 	if len(names) == 0 {
 		return "nothing"
 	}
 	if len(names) > shown {
-		return fmt.Sprintf("%s,… (%d)", strings.Join(names[:shown], ","), len(names))
+		return fmt.Sprintf("%s%s… (%d)", strings.Join(names[:shown], separator), separator, len(names))
 	}
-	return strings.Join(names, ",")
+	return strings.Join(names, separator)
 }

@@ -221,6 +221,16 @@ func (p place) before(q place) bool {
 	return p.line < q.line || p.line == q.line && p.column < q.column
 }
 
+// Problem makes one of a job, at one of its keys, such as "connect" or
+// "connect: host".
+func (c *Config) Problem(j *Job, key, message string) *Problem {
+	at := j.key(key)
+	return &Problem{c.Path, at.line, at.column, fmt.Sprintf("job %q: %s", j.Name, message)}
+}
+
+// SortWarnings brings the warnings into the order of the file.
+func (c *Config) SortWarnings() { slices.SortStableFunc(c.Warnings, inOrder) }
+
 // A Problem is one thing that is wrong with a file.
 type Problem struct {
 	File    string `json:"file"`

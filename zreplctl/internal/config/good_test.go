@@ -89,18 +89,35 @@ func TestWarnings(t *testing.T) {
 - {name: as_another, type: pull, connect: {type: ssh+stdinserver, host: h, options: [IdentityFile=/x]}, mapping: {"y<": t/y}}
 - {name: all, type: autosnap, datasets: {"t/a<": ok}, snapshot_prefix: all_}
 - {name: elsewhere, type: autosnap, interval: 24h, datasets: {"q<": ok}, snapshot_prefix: z_daily_}
-- {name: by_hand, type: autosnap, datasets: {"q/a<": ok}, snapshot_prefix: z_}`)
+- {name: by_hand, type: autosnap, datasets: {"q/a<": ok}, snapshot_prefix: z_}
+- {name: taker, type: autosnap, datasets: {"u<": ok}, snapshot_prefix: u_}
+- {name: sink, type: push-sink, serve: {type: stdinserver, client_identity: s}, root: u/sink}
+- {name: pruner, type: prune, datasets: {"u<": ok}, snapshot_prefix: u_, keep: [{type: last_n, count: 3}]}
+- {name: half, type: local, mapping: {"v<": w/v}, snapshot_prefix: v_, prune_rhs: {keep: []}}
+- {name: half_sink, type: push-sink, serve: {type: stdinserver, client_identity: r}, root: w/sink, shared_target: true}`)
 	var got []string
 	for _, w := range c.Warnings {
 		got = append(got, w.Error())
 	}
+	pile := func(place, job, how string) string {
+		return `f:` + place + `: job "` + job + `": no policy: nothing destroys the snapshots that it ` + how + `, and they pile up`
+	}
 	want := []string{
+		pile("2:3", "a", "receives"),
 		`f:2:68: job "a": mapping: rules "x<=t/a" and "y<=t/a/b" could bring two datasets to one target`,
 		`f:3:3: job "b": without snapshot_prefix the job takes no snapshots of its own`,
 		`f:3:89: job "b": datasets: no rule lets anything take part`,
+		pile("5:3", "often_too", "receives"),
 		`f:5:33: job "often_too": connect: it connects as job "a" does, and so as the same client, which has one job and one cursor there: give it a key and an identity of its own`,
+		pile("6:3", "as_another", "receives"),
+		pile("7:3", "all", "takes"),
 		`f:7:31: job "all": it takes snapshots of what job "a" receives in "t/a": leave that out`,
+		pile("8:3", "elsewhere", "takes"),
+		pile("9:3", "by_hand", "takes"),
 		`f:9:59: job "by_hand": snapshot_prefix: "z_" and "z_daily_" of job "elsewhere" begin alike, on "q/a": the snapshots of one would count as the other's: write another prefix, or shared_prefix: true in both if that is meant`,
+		`f:10:33: job "taker": it takes snapshots of what job "sink" receives in "u/sink": leave that out`,
+		pile("13:3", "half", "takes"),
+		pile("14:3", "half_sink", "receives"),
 	}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)

@@ -144,6 +144,7 @@ func (d *decoder) field(j *Job, key, what string, v *yaml.Node) {
 		j.Interval = d.interval(v, what)
 	case "connect":
 		j.Connect = d.connect(v, what)
+		j.partsOf(key, v)
 	case "serve":
 		j.Serve = d.serve(v, what, j.Type)
 	case "mapping":
@@ -180,6 +181,20 @@ func (d *decoder) field(j *Job, key, what string, v *yaml.Node) {
 		j.PruneLHS = d.policy(v, what)
 	case "prune_rhs":
 		j.PruneRHS = d.policy(v, what)
+	}
+}
+
+// partsOf notes where the keys within a key's value stand.
+func (j *Job) partsOf(key string, v *yaml.Node) {
+	if v.Kind == yaml.AliasNode {
+		v = v.Alias
+	}
+	if v.Kind != yaml.MappingNode {
+		return
+	}
+	for i := 0; i+1 < len(v.Content); i += 2 {
+		k := v.Content[i]
+		j.at[key+": "+k.Value] = place{k.Line, k.Column}
 	}
 }
 
