@@ -65,7 +65,7 @@ func (r *Receiver) Targets(_ context.Context, sources []string) (map[string]stri
 }
 
 var receiverProperties = []string{"canmount", "mountpoint", "encryption", "keystatus", "receive_resume_token", "written",
-	PlaceholderProperty, SendProperty}
+	PlaceholderProperty, SendProperty, ZreplPlaceholder}
 
 // List returns the datasets below the job's roots, and what stands above a
 // root that does not exist. It costs two commands, one more for such a root,
@@ -111,6 +111,7 @@ func received(d zfs.Dataset) transfer.Dataset {
 	mark := p[PlaceholderProperty]
 	t.Placeholder = mark.Value == "on" && mark.Source == "local" &&
 		p["canmount"].Value == "off" && p["mountpoint"].Value == "none" // as it was made: nobody has put it to use
+	t.Placeholder = t.Placeholder || zreplPlaceholder(d)
 	if p[SendProperty].Source != "local" {
 		t.Recorded = "" // of the dataset above
 	}
@@ -247,7 +248,7 @@ func (r *Receiver) Protect(ctx context.Context, in transfer.Holds) (transfer.Pro
 		if err := r.allowed(name); err != nil {
 			return nil, err
 		}
-		if err := r.ZFS.Inherit(ctx, PlaceholderProperty, name); err != nil {
+		if err := r.clearMarks(ctx, name); err != nil {
 			if ctx.Err() != nil {
 				return nil, err
 			}
