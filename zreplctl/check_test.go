@@ -34,20 +34,22 @@ func TestCheckWords(t *testing.T) {
 		stdout, _ := checked(t, "- {name: j, "+job+"}\n")
 		return strings.TrimSuffix(strings.Join(strings.Split(stdout, "\t")[2:], "\t"), "\n")
 	}
+	const pile = "; no policy: the snapshots that it takes pile up"
+	const received = "; no policy: the snapshots that it receives pile up"
 	const end = "; no interval: runs only by hand or from cron"
 	for job, want := range map[string]string{
-		`type: autosnap, snapshot_prefix: x_, datasets: {tank/data: ok}`:                                 "looks after tank/data alone; takes snapshots x_*" + end,
-		`type: autosnap, snapshot_prefix: x_, interval: 1h, datasets: {"tank/data<": ok}`:                "looks after tank/data and all below it; takes snapshots x_*; every 1h",
-		`type: autosnap, snapshot_prefix: x_, datasets: {"tank/data<": ok, tank: ok, "tank/data/a": ok}`: "looks after tank alone, tank/data and all below it; takes snapshots x_*" + end,
-		`type: pull, connect: {type: exec, command: [sh]}, mapping: {"tank<": s}`:                        "pulls tank and all below it from sh into s" + end,
-		`type: pull, connect: {type: exec, command: [sh]}, mapping: {tank: s}`:                           "pulls tank alone from sh into s" + end,
-		`type: pull, connect: {type: exec, command: [sh]}, mapping: {"<": s}`:                            "pulls everything from sh into s" + end,
-		`type: local, mapping: {tank: s}`:                                                                "replicates tank alone into s" + end,
+		`type: autosnap, snapshot_prefix: x_, datasets: {tank/data: ok}`:                                 "looks after tank/data alone; takes snapshots x_*" + pile + end,
+		`type: autosnap, snapshot_prefix: x_, interval: 1h, datasets: {"tank/data<": ok}`:                "looks after tank/data and all below it; takes snapshots x_*" + pile + "; every 1h",
+		`type: autosnap, snapshot_prefix: x_, datasets: {"tank/data<": ok, tank: ok, "tank/data/a": ok}`: "looks after tank alone, tank/data and all below it; takes snapshots x_*" + pile + end,
+		`type: pull, connect: {type: exec, command: [sh]}, mapping: {"tank<": s}`:                        "pulls tank and all below it from sh into s" + received + end,
+		`type: pull, connect: {type: exec, command: [sh]}, mapping: {tank: s}`:                           "pulls tank alone from sh into s" + received + end,
+		`type: pull, connect: {type: exec, command: [sh]}, mapping: {"<": s}`:                            "pulls everything from sh into s" + received + end,
+		`type: local, mapping: {tank: s}`:                                                                "replicates tank alone into s" + received + end,
 		`type: push, connect: {type: exec, command: [sh]}, datasets: {tank: ok}`:                         "pushes tank alone to sh" + end,
 		`type: source, serve: {type: stdinserver, client_identities: [a, b]}, datasets: {tank: ok}`:      "offers tank alone to the clients a,b; whenever its client comes",
-		`type: push-sink, serve: {type: stdinserver, client_identity: a}, root: s`:                       "receives everything from the client a into s; whenever its client comes",
+		`type: push-sink, serve: {type: stdinserver, client_identity: a}, root: s`:                       "receives everything from the client a into s" + received + "; whenever its client comes",
 		`type: prune, snapshot_prefix: x_, datasets: {tank: ok}, keep: [{type: last_n, count: 1}]`:       "prunes tank alone: last_n 1" + end,
-		`type: push-sink, serve: {type: stdinserver, client_identity: a}, mapping: {"a/b<": s}`:          "receives a/b and all below it from the client a into s; whenever its client comes",
+		`type: push-sink, serve: {type: stdinserver, client_identity: a}, mapping: {"a/b<": s}`:          "receives a/b and all below it from the client a into s" + received + "; whenever its client comes",
 	} {
 		if got := summary(job); got != want {
 			t.Errorf("%s:\n got %s\nwant %s", job, got, want)

@@ -26,8 +26,8 @@ func (d *decoder) check(c *Config) {
 	d.checkOneTarget(c)
 	d.checkReceived(c)
 	d.checkCircles(c)
-	if len(d.problems) == 0 { // warnings are told only then
-		d.checkPolicyless(c)
+	if len(d.problems) == 0 {
+		d.findPolicyless(c)
 	}
 }
 

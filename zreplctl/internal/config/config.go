@@ -107,6 +107,7 @@ type Job struct {
 	PruneLHS *retention.Policy // local: of the source
 	PruneRHS *retention.Policy // local: of the target
 
+	piles []string         // "takes", "receives": how it comes by snapshots that nothing destroys
 	at    map[string]place // where its keys stand
 	meant map[string]bool  // keys that unknown ones were probably meant for
 }

@@ -99,28 +99,39 @@ func TestWarnings(t *testing.T) {
 	for _, w := range c.Warnings {
 		got = append(got, w.Error())
 	}
-	pile := func(place, job, how string) string {
-		return `f:` + place + `: job "` + job + `": no policy: nothing destroys the snapshots that it ` + how + `, and they pile up`
-	}
 	want := []string{
-		pile("2:3", "a", "receives"),
 		`f:2:68: job "a": mapping: rules "x<=t/a" and "y<=t/a/b" could bring two datasets to one target`,
 		`f:3:3: job "b": without snapshot_prefix the job takes no snapshots of its own`,
 		`f:3:89: job "b": datasets: no rule lets anything take part`,
-		pile("5:3", "often_too", "receives"),
 		`f:5:33: job "often_too": connect: it connects as job "a" does, and so as the same client, which has one job and one cursor there: give it a key and an identity of its own`,
-		pile("6:3", "as_another", "receives"),
-		pile("7:3", "all", "takes"),
 		`f:7:31: job "all": it takes snapshots of what job "a" receives in "t/a": leave that out`,
-		pile("8:3", "elsewhere", "takes"),
-		pile("9:3", "by_hand", "takes"),
 		`f:9:59: job "by_hand": snapshot_prefix: "z_" and "z_daily_" of job "elsewhere" begin alike, on "q/a": the snapshots of one would count as the other's: write another prefix, or shared_prefix: true in both if that is meant`,
 		`f:10:33: job "taker": it takes snapshots of what job "sink" receives in "u/sink": leave that out`,
-		pile("13:3", "half", "takes"),
-		pile("14:3", "half_sink", "receives"),
 	}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)
+	}
+}
+
+// TestPolicyless: the summary says whose snapshots pile up, unless another job
+// of the file destroys them.
+func TestPolicyless(t *testing.T) {
+	c := parseText(t, `jobs:
+- {name: pull, type: pull, connect: {type: exec, command: [x]}, mapping: {"<": t}}
+- {name: taker, type: autosnap, datasets: {"u<": ok}, snapshot_prefix: u_}
+- {name: sink, type: push-sink, serve: {type: stdinserver, client_identity: s}, root: u/sink}
+- {name: pruner, type: prune, datasets: {"u<": ok, "v<": ok}, snapshot_prefix: u_, keep: [{type: last_n, count: 3}]}
+- {name: other_prefix, type: autosnap, datasets: {"u<": ok}, snapshot_prefix: o_}
+- {name: elsewhere, type: autosnap, datasets: {"w<": ok}, snapshot_prefix: u_}
+- {name: left, type: local, mapping: {"x<": y/x}, snapshot_prefix: v_, prune_rhs: {keep: []}}
+- {name: both, type: local, mapping: {"z<": y/z}, snapshot_prefix: v_}
+- {name: offers, type: source, serve: {type: stdinserver, client_identity: c}, datasets: {"w<": ok}}`)
+	want := map[string]string{"pull": "receives", "other_prefix": "takes", "elsewhere": "takes", "left": "takes", "both": "takes and receives"}
+	for _, j := range c.Jobs {
+		_, said, _ := strings.Cut(j.Summary(), "; no policy: the snapshots that it ")
+		if said, _, _ = strings.Cut(said, " pile up"); said != want[j.Name] {
+			t.Errorf("%s: %q", j.Name, j.Summary())
+		}
 	}
 }
 

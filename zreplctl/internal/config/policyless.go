@@ -30,9 +30,9 @@ func (j *Job) heaps() (all []heap) {
 	return all
 }
 
-// checkPolicyless finds jobs whose snapshots nothing in the file destroys. It
-// may be meant: zprune can do it.
-func (d *decoder) checkPolicyless(c *Config) {
+// findPolicyless notes the jobs whose snapshots nothing in the file destroys, for
+// their summaries. It may be meant: zprune can do it.
+func (d *decoder) findPolicyless(c *Config) {
 	var heaps []heap
 	var regions []mapfilter.Region
 	for _, j := range c.Jobs {
@@ -60,7 +60,7 @@ func (d *decoder) checkPolicyless(c *Config) {
 	})
 	for i, h := range heaps {
 		if !covered[i] {
-			d.warnAt(h.job.at[""], "job %q: no policy: nothing destroys the snapshots that it %s, and they pile up", h.job.Name, h.how)
+			h.job.piles = append(h.job.piles, h.how)
 		}
 	}
 }

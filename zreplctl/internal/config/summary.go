@@ -23,6 +23,9 @@ func (j *Job) Summary() string {
 	if j.PruneRHS != nil {
 		parts = append(parts, "prunes the target: "+j.PruneRHS.String())
 	}
+	if len(j.piles) > 0 {
+		parts = append(parts, "no policy: the snapshots that it "+strings.Join(j.piles, " and ")+" pile up")
+	}
 	if when := j.when(); when != "" {
 		parts = append(parts, when)
 	}
