@@ -259,12 +259,13 @@ jobs:
   connect: {type: exec, command: [zreplctl, serve, backups.example.com]}
   mapping: {"<": storage/backups/prod1}
   snapshot_prefix: zrepl_
-- {name: mirror, type: local, mapping: {"zroot/var/db<": storage/local/db}, snapshot_prefix: zrepl_}
+- {name: mirror, type: local, mapping: {"zroot/var/db<": storage/local/db}, snapshot_prefix: zrepl_, shared_prefix: true}
 - name: offer_to_backups
   type: source
   serve: {type: stdinserver, client_identity: backups.example.com}
   datasets: {"zroot/var/db<": ok, "zroot/usr/home<": ok}
   snapshot_prefix: zrepl_
+  shared_prefix: true
   prune: {policy: grid, grid: 24x1h | 35x1d}
 END
 `

@@ -73,6 +73,7 @@ e2e_takes() { script e2e-takes "$1"; }
 e2e_recovery() { script e2e-recovery "$1"; }
 e2e_user() { scripts/on-zfs -V "$1" -t 1500 -bin "$bin" BRIEFLY=$briefly e2e-user; }
 e2e_hostile() { script e2e-hostile "$1"; }
+e2e_readme() { script e2e-readme "$1"; }
 e2e_crash() { scripts/on-zfs -V "$1" -t 3000 -bin "$bin" e2e-crash -points "${ZT_CRASH_POINTS:-20}"; }
 told() { # told VERSION FUNCTION
   read -r ended took <"$work/$1.$2.ended" || return 1
@@ -94,10 +95,10 @@ real() {
   # and with ZT_HEAVY each does all of it, and what crashes and who touches the bytes is seen there, too.
   both="conforms same_as_sim e2e_ssh e2e_prune e2e_expect"
   parts_of_2_3="$both e2e_engine e2e_conflicts e2e_user"
-  parts_of_2_1="$both e2e_resume e2e_takes e2e_recovery e2e_hostile"
+  parts_of_2_1="$both e2e_resume e2e_takes e2e_recovery e2e_hostile e2e_readme"
   resume_mb=150 briefly=1
   if [ -n "${ZT_HEAVY-}" ]; then
-    parts_of_2_1="$both e2e_engine e2e_resume e2e_conflicts e2e_takes e2e_recovery e2e_hostile e2e_user"
+    parts_of_2_1="$both e2e_engine e2e_resume e2e_conflicts e2e_takes e2e_recovery e2e_hostile e2e_user e2e_readme"
     parts_of_2_3="$parts_of_2_1 e2e_bytes e2e_crash"
     resume_mb=300 briefly=
   fi
@@ -121,6 +122,7 @@ real() {
       e2e_takes) counted "what a receiver cannot take, on OpenZFS $version" told $version e2e_takes ;;
       e2e_user) counted "users who are not root, on OpenZFS $version" told $version e2e_user ;;
       e2e_recovery) counted "recovery by the manual on OpenZFS $version" told $version e2e_recovery ;;
+      e2e_readme) counted "README's crontab on OpenZFS $version" told $version e2e_readme ;;
       e2e_hostile) counted "hostile peers on OpenZFS $version" told $version e2e_hostile ;;
       e2e_bytes) shown "who touches the stream's bytes on OpenZFS $version" told $version e2e_bytes ;;
       e2e_crash) shown "crashes at random on OpenZFS $version" told $version e2e_crash ;;

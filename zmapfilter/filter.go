@@ -39,6 +39,16 @@ func (f *filter) modes() error {
 	return nil
 }
 
+func (f *filter) use() use {
+	switch {
+	case f.mapping || f.inverting:
+		return toMap
+	case f.explaining:
+		return toExplain
+	}
+	return toFilter
+}
+
 // run ends with status 1 when nothing matched. Where the rules could bring
 // two sources to one target, nothing is written before all of the input has
 // been seen.

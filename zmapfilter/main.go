@@ -45,7 +45,7 @@ func command(f *filter) *ffcli.Command {
 			if err := f.modes(); err != nil {
 				return err
 			}
-			rules, err := s.parse(f.mapping || f.inverting)
+			rules, err := s.parse(f.use())
 			if err != nil {
 				return cli.WithStatus(cli.Usage, err)
 			}

@@ -60,6 +60,10 @@ const input = "tank\t1\ntank/a\t2\ttwo\ntank/b c\nother\t\n\ntank/a@s\t3\ntank#b
 
 func TestModes(t *testing.T) {
 	rules := []string{"-r", "tank<=bk/t", "-r", "tank/b c=!"}
+	pool := filepath.Join(t.TempDir(), "pool.yml")
+	if err := os.WriteFile(pool, []byte("\"tank<\": \"backup\"\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
 	for _, test := range []struct {
 		name   string
 		args   []string
@@ -79,6 +83,7 @@ func TestModes(t *testing.T) {
 		{"no end of line", []string{"-r", "<=ok"}, "a\tb", "a\tb\n", 0},
 		{"nul", append(rules, "-0", "-map"), "tank/a\nb\tc\nd\x00tank\x00no\x00", "tank/a\nb\tbk/t/a\nb\tc\nd\x00tank\tbk/t\x00", 0},
 		{"flags behind", append([]string{"-map"}, append(rules, "-0")...), "tank\x00", "tank\tbk/t\x00", 0},
+		{"a map's file as a filter", []string{"-f", pool}, "tank\nother\n", "tank\n", 0},
 		{"any byte", []string{"-r", "<=ok"}, "a\x01\xff\t\x1b\n", "a\x01\xff\t\x1b\n", 0},
 	} {
 		stdout, stderr, status := call(t, test.stdin, test.args...)
@@ -94,6 +99,10 @@ func TestErrors(t *testing.T) {
 	if err := os.WriteFile(file, []byte("\"a<<\": ok\n\"b\": 7\n\"c/\": ok\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
+	words := filepath.Join(dir, "words.yml")
+	if err := os.WriteFile(words, []byte("\"tank\": false\na: !\n\"b\": \"false\"\nc: no\ntrue: ok\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
 	for _, test := range []struct {
 		args   string
 		stdin  string
@@ -107,7 +116,14 @@ func TestErrors(t *testing.T) {
 		{"-r a@b=ok -r b<<=ok", "", "zmapfilter: -r \"a@b=ok\": pattern \"a@b\": '@' is part of a snapshot's or bookmark's name: a dataset is wanted\nzmapfilter: -r \"b<<=ok\": pattern \"b<<\": \"<\" stands once, at the end\n", 2},
 		{"-r a=ok -r a=!", "", "zmapfilter: -r \"a=!\": pattern \"a\": written twice (first at -r \"a=ok\")\n", 2},
 		{"-r a=ok -map", "", "zmapfilter: -r \"a=ok\": result \"ok\" of pattern \"a\": a map's result is a dataset or \"!\"\n", 2},
-		{"-f " + file, "", "zmapfilter: " + file + ":2:6: result of pattern \"b\": 7 is no string: write it in quotes\nzmapfilter: " + file + ":1:1: pattern \"a<<\": \"<\" stands once, at the end\nzmapfilter: " + file + ":3:1: pattern \"c/\": ends with \"/\"\n", 2},
+		{"-f " + file, "", "zmapfilter: " + file + ":2:6: result of pattern \"b\": 7 is no result: write ok, \"!\" in quotes, or a target dataset\nzmapfilter: " + file + ":1:1: pattern \"a<<\": \"<\" stands once, at the end\nzmapfilter: " + file + ":3:1: pattern \"c/\": ends with \"/\"\n", 2},
+		{"-r tank=false", "tank\n", "zmapfilter: -r \"tank=false\": result \"false\" of pattern \"tank\": it is no result: write \"!\" in quotes to leave the dataset out\n", 2},
+		{"-r tank<=ok -r tank/a=NO", "tank/a\n", "zmapfilter: -r \"tank/a=NO\": result \"NO\" of pattern \"tank/a\": it is no result: write \"!\" in quotes to leave the dataset out\n", 2},
+		{"-r tank<=Yes -map", "tank\n", "zmapfilter: -r \"tank<=Yes\": result \"Yes\" of pattern \"tank<\": it is no result: write ok in a filter, or a target dataset in a map\n", 2},
+		{"-r tank=nope -r tank/a=!", "tank\n", "zmapfilter: -r \"tank=nope\": result \"nope\" of pattern \"tank\": a filter's result is ok or \"!\"\n", 2},
+		{"-r tank<=ok -r tank/a=not/this", "tank/a\n", "zmapfilter: -r \"tank/a=not/this\": result \"not/this\" of pattern \"tank/a\": a filter's result is ok or \"!\"\n", 2},
+		{"-r tank<=ok -r tank/a=nope -explain", "tank/a\n", "zmapfilter: -r \"tank/a=nope\": result \"nope\" of pattern \"tank/a\": a filter's result is ok or \"!\"\n", 2},
+		{"-f " + words, "", "zmapfilter: " + words + ":1:9: result of pattern \"tank\": false: it is no result: write \"!\" in quotes to leave the dataset out\nzmapfilter: " + words + ":2:4: result of pattern \"a\": nothing: write \"!\" in quotes to leave the dataset out\nzmapfilter: " + words + ":5:1: pattern: true is no pattern: write a dataset, or a dataset and \"<\"\nzmapfilter: " + words + ":3:6: result \"false\" of pattern \"b\": it is no result: write \"!\" in quotes to leave the dataset out\nzmapfilter: " + words + ":4:4: result \"no\" of pattern \"c\": it is no result: write \"!\" in quotes to leave the dataset out\n", 2},
 		{"-f " + dir, "", "zmapfilter: cannot read rules \"" + dir + "\": is a directory\n", 2},
 		{"-f " + dir + "/none", "", "zmapfilter: cannot read rules \"" + dir + "/none\": no such file or directory\n", 2},
 		{"-f /dev/null", "", "zmapfilter: /dev/null: no rules: the file is empty\n", 2},

@@ -49,8 +49,17 @@ func (r *ruleFlags) Set(text string) error {
 	return nil
 }
 
+// use is what the rules are for.
+type use int
+
+const (
+	toFilter use = iota
+	toMap
+	toExplain
+)
+
 // parse joins the rules of the flags and of the files.
-func (s *source) parse(isMap bool) (*mapfilter.Rules, error) {
+func (s *source) parse(u use) (*mapfilter.Rules, error) {
 	if len(s.files)+len(s.rules) == 0 {
 		return nil, cli.Usagef("no rules: give some with -r or -f")
 	}
@@ -65,10 +74,32 @@ func (s *source) parse(isMap bool) (*mapfilter.Rules, error) {
 	if wrong != nil || err != nil {
 		return nil, errors.Join(wrong, err)
 	}
-	if isMap {
+	switch {
+	case u == toMap:
 		err = parsed.CheckMap()
+	case parsed.IsFilter():
+		err = parsed.CheckFilter()
+	case u == toFilter:
+		err = s.checkResults()
 	}
 	return parsed, err
+}
+
+// checkResults refuses a flag that would let pass what it names because its
+// result is taken for a pool. A map in a file may send to a whole pool.
+func (s *source) checkResults() error {
+	var errs []error
+	for _, r := range s.rules {
+		switch strings.ToLower(r.Result) {
+		case "!", "omit":
+			continue
+		}
+		if !strings.Contains(r.Result, "/") {
+			errs = append(errs, &mapfilter.Error{Pos: r.Pos, Pattern: r.Pattern,
+				Problem: fmt.Sprintf(`result %q of pattern %q: a filter's result is ok or "!"`, r.Result, r.Pattern)})
+		}
+	}
+	return errors.Join(errs...)
 }
 
 func readRules(path string) ([]mapfilter.Rule, error) {

@@ -189,7 +189,7 @@ func (p *pruner) mark(ctx context.Context, args []string, all []*group) error {
 	for i, g := range all {
 		groups[i] = prune.Group{Dataset: g.dataset, Snapshots: g.snaps, GUIDs: g.guids}
 	}
-	return prune.MarkReplicated(ctx, p.zfs, args, p.recursive, groups, "")
+	return prune.MarkReplicated(ctx, p.zfs, args, p.recursive, groups, prune.Partners{Others: true})
 }
 
 // judge decides on one dataset's snapshots and says so.

@@ -18,11 +18,15 @@ func checkCommand(g *globals) *ffcli.Command {
 		ShortUsage: "zreplctl check [-json] [flags]",
 		ShortHelp:  "Read the configuration and say what is wrong with it and what each job will do.",
 		FlagSet:    fs,
-		Exec: func(_ context.Context, args []string) error {
+		Exec: func(ctx context.Context, args []string) error {
 			if len(args) > 0 {
 				return cli.Usagef("unexpected argument %q", args[0])
 			}
 			c, err := g.load()
+			if err == nil {
+				c.Warnings = append(c.Warnings, surroundings(ctx, c)...)
+				c.SortWarnings()
+			}
 			if *asJSON {
 				return checkJSON(g.stdout, c, err)
 			}

@@ -55,19 +55,22 @@ func TestListAndCheck(t *testing.T) {
 	if stdout, _, status := zreplctl(t, "", "list"); stdout != want || status != 0 {
 		t.Errorf("by the environment: %d, %s", status, stdout)
 	}
+	t.Setenv("ZREPL_ZFS", "/nonexistent")
 	stdout, stderr, status := zreplctl(t, "", "check")
-	if strings.Count(stdout, "\n") != 3 || stderr != "" || status != 0 {
+	noKey := "zreplctl: warning: " + threeJobs + `:8:83: job "pull_prod1": connect: identity_file: "/etc/zreplctl/ssh/prod1": no such file or directory` + "\n"
+	if strings.Count(stdout, "\n") != 3 || stderr != noKey || status != 0 {
 		t.Errorf("check: %d, %s%s", status, stdout, stderr)
 	}
 }
 
 func TestCheckJSON(t *testing.T) {
+	t.Setenv("ZREPL_ZFS", "/nonexistent")
 	stdout, stderr, status := zreplctl(t, "", "check", "-json", "-config", threeJobs)
 	var good report
 	if err := json.Unmarshal([]byte(stdout), &good); err != nil || stderr != "" || status != 0 {
 		t.Fatalf("%d, %v, %s", status, err, stderr)
 	}
-	if !good.OK || len(good.Jobs) != 3 || len(good.Errors) != 0 || len(good.Warnings) != 0 {
+	if !good.OK || len(good.Jobs) != 3 || len(good.Errors) != 0 || len(good.Warnings) != 1 || good.Warnings[0].Line != 8 {
 		t.Errorf("%+v", good)
 	}
 	stdout, stderr, status = zreplctl(t, "jobs:\n- {name: a, type: pul}\n- {name: a b, type: prune}\n", "check", "-json", "-config", "-")
@@ -146,6 +149,7 @@ func TestInit(t *testing.T) {
 	if _, err := exec.LookPath("ssh-keygen"); err != nil {
 		t.Setenv("PATH", fakeKeygen(t)+":"+os.Getenv("PATH"))
 	}
+	t.Setenv("ZREPL_ZFS", "/nonexistent") // there are none of the pools
 	for _, kind := range initTypes() {
 		dir := filepath.Join(t.TempDir(), "a b: #c")
 		path := filepath.Join(dir, "zreplctl.yml")
@@ -185,6 +189,40 @@ func TestInit(t *testing.T) {
 		if _, err := os.Stat(dir + "/none"); status != 0 || !strings.Contains(dry, "type: "+kind.text) || !errors.Is(err, os.ErrNotExist) {
 			t.Errorf("%s: -n: %d, %v", kind.text, status, err)
 		}
+	}
+}
+
+// TestInitTogether: what init writes for one host's jobs is right in one file,
+// and on one host from several files: no two have prefixes that are alike.
+func TestInitTogether(t *testing.T) {
+	all, prefixes := "jobs:\n", map[string]string{}
+	for _, kind := range initTypes() {
+		client := "me"
+		if kind.text == "push-sink" {
+			client = "pusher"
+		}
+		text, stderr, status := zreplctl(t, "", "init", "-n", kind.text, "-host", "h.example.com", "-client", client)
+		_, job, ok := strings.Cut(text, "\njobs:\n")
+		if status != 0 || !ok {
+			t.Fatalf("%s: %d, %s", kind.text, status, stderr)
+		}
+		all += job
+		_, prefix, _ := strings.Cut(job, "snapshot_prefix: ")
+		prefixes[kind.text], _, _ = strings.Cut(prefix, "\n")
+	}
+	if _, stderr, status := zreplctl(t, all, "check", "-config", "-"); status != 0 {
+		t.Errorf("%d, %s\n%s", status, stderr, all)
+	}
+	takers := []string{"source", "push", "local"}
+	for i, one := range takers {
+		for _, other := range takers[:i] {
+			if a, b := prefixes[one], prefixes[other]; a == "" || strings.HasPrefix(a, b) || strings.HasPrefix(b, a) {
+				t.Errorf("%s has the prefix %q, and %s %q", one, a, other, b)
+			}
+		}
+	}
+	if prefixes["pull"] != prefixes["source"] || prefixes["push-sink"] != prefixes["push"] {
+		t.Errorf("the two halves do not fit: %v", prefixes)
 	}
 }
 

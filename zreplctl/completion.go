@@ -131,15 +131,15 @@ func (g *globals) arguments(command string, args []string) []candidate {
 			}
 			continue
 		}
-		if w := wordFor(command, j); w != "" {
+		for _, w := range wordsFor(command, j) {
 			all = append(all, candidate{w, j.Summary()})
 		}
 	}
 	return all
 }
 
-// wordFor is the word by which a subcommand is told to take a job, or "".
-func wordFor(command string, j *config.Job) string {
+// wordsFor are the words by which a subcommand is told to take a job.
+func wordsFor(command string, j *config.Job) []string {
 	fits := false
 	switch command {
 	case "show", "holds":
@@ -151,14 +151,12 @@ func wordFor(command string, j *config.Job) string {
 	case "prune":
 		fits = j.Prunes()
 	case "serve":
-		if j.Serve != nil {
-			return j.Serve.ClientIdentity
-		}
+		return j.Clients()
 	default:
 		fits = command == string(j.Type)
 	}
 	if fits {
-		return j.Name
+		return []string{j.Name}
 	}
-	return ""
+	return nil
 }

@@ -97,7 +97,9 @@ func owners(c *config.Config) map[string]string {
 	tags := map[string]string{}
 	for _, j := range c.Jobs {
 		if j.Sends() {
-			tags[endpoint.CursorTag(string(j.Type), j.ID())] = j.Name
+			for _, id := range j.IDs() {
+				tags[endpoint.CursorTag(string(j.Type), id)] = j.Name
+			}
 		}
 		if j.Receives() {
 			tags[endpoint.LastTag(j.Name)] = j.Name

@@ -163,8 +163,8 @@ type evilDaemon struct{}
 func (evilDaemon) Status() control.Status {
 	rows := []progress.Dataset{{Source: evil, Target: evil, State: evil, To: evil, Reason: evil, Error: evil}}
 	return control.Status{PID: 1, Config: evil, Jobs: []control.Job{
-		{Name: evil, Type: evil, State: evil, Step: evil, Client: evil, Last: &control.Run{Error: evil},
-			Progress: &progress.Snapshot{Datasets: rows}, Clients: []control.Connection{{Run: evil, Call: evil}}},
+		{Name: evil, Type: evil, State: evil, Step: evil, Clients: []string{evil}, Last: &control.Run{Error: evil},
+			Progress: &progress.Snapshot{Datasets: rows}, Connections: []control.Connection{{Client: evil, Run: evil, Call: evil}}},
 		{Name: "none", Progress: &progress.Snapshot{}},
 	}}
 }

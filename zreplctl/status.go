@@ -189,9 +189,9 @@ func printJob(out *cli.Out, j control.Job, daemon bool, now time.Time) error {
 			}
 		}
 	}
-	for _, c := range j.Clients {
+	for _, c := range j.Connections {
 		if err == nil {
-			err = printLine(out, j.Name, "connection", j.Client, "pid "+strconv.Itoa(c.PID), "since "+ago(c.Since, now), c.Call)
+			err = printLine(out, j.Name, "connection", c.Client, "pid "+strconv.Itoa(c.PID), "since "+ago(c.Since, now), c.Call)
 		}
 	}
 	return err

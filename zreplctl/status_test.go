@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -25,7 +26,7 @@ func TestPrintJob(t *testing.T) {
 		Progress: &progress.Snapshot{Datasets: []progress.Dataset{
 			{Source: "tank/a", Target: "pool/a", State: progress.Failed, Steps: 3, Done: 1, Bytes: 12, Behind: 2, To: "s1", Error: "modified\tthere"},
 			{Target: "pool/b", State: progress.UpToDate}}},
-		Client: "backup", Clients: []control.Connection{{PID: 7, Since: progress.At(now.Add(-time.Second)), Call: "send"}}}
+		Clients: []string{"backup", "other"}, Connections: []control.Connection{{Client: "backup", PID: 7, Since: progress.At(now.Add(-time.Second)), Call: "send"}}}
 	want := "pull1\tjob\tpull\tfailed\tlast 1m0s ago, exit status 1\tnext in 1m30s\tit; broke[2J\n" +
 		"pull1\tdataset\ttank/a > pool/a\tfailed\t1/3 steps\t12 bytes\t2 behind\ts1\tmodified there\n" +
 		"pull1\tdataset\tpool/b\tuptodate\t0/0 steps\t0 bytes\t0 behind\t-\t-\n" +
@@ -92,7 +93,7 @@ func TestDaemon(t *testing.T) {
 	}
 	stdout, stderr, status := zreplctl(t, "", "status", "-json", "-config", path)
 	var s control.Status
-	if err := json.Unmarshal([]byte(stdout), &s); err != nil || status != 0 || s.PID != cmd.Process.Pid || len(s.Jobs) != 1 || s.Jobs[0].Client != "backup" {
+	if err := json.Unmarshal([]byte(stdout), &s); err != nil || status != 0 || s.PID != cmd.Process.Pid || len(s.Jobs) != 1 || !slices.Equal(s.Jobs[0].Clients, []string{"backup"}) {
 		t.Errorf("status: %d, %s%s, %v", status, stdout, stderr, err)
 	}
 	cmd.Process.Signal(syscall.SIGTERM)

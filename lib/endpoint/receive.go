@@ -169,5 +169,5 @@ func (r *Receiver) unmark(ctx context.Context, in transfer.ReceiveRequest) error
 	if !in.Over {
 		return nil
 	}
-	return r.ZFS.Inherit(ctx, PlaceholderProperty, in.Dataset)
+	return r.clearMarks(ctx, in.Dataset)
 }

@@ -69,7 +69,7 @@ func (r *Receiver) Targets(_ context.Context, sources []string) (map[string]stri
 }
 
 var receiverProperties = []string{"canmount", "mountpoint", "encryption", "keystatus", "receive_resume_token", "written",
-	PlaceholderProperty, SendProperty, SettingsProperty}
+	PlaceholderProperty, SendProperty, SettingsProperty, ZreplPlaceholder}
 
 // List returns the datasets below the job's roots, and what stands above a
 // root that does not exist. It costs two commands, one more for such a root,
@@ -117,6 +117,7 @@ func received(d zfs.Dataset) transfer.Dataset {
 	t.Marked = mark.Value == "on" && mark.Source == "local"
 	// As it was made, or as a receive that was cut has left it: nobody has put it to use.
 	t.Placeholder = t.Marked && (mounts == "off" || mounts == "noauto") && p["mountpoint"].Value == "none"
+	t.Placeholder = t.Placeholder || zreplPlaceholder(d)
 	if t.Copy = p[SendProperty].Source == "local"; !t.Copy {
 		t.Recorded = "" // of the dataset above
 	}
@@ -274,7 +275,7 @@ func (r *Receiver) Protect(ctx context.Context, in transfer.Holds) (transfer.Pro
 		if err := r.allowed(name); err != nil {
 			return nil, err
 		}
-		if err := r.ZFS.Inherit(ctx, PlaceholderProperty, name); err != nil {
+		if err := r.clearMarks(ctx, name); err != nil {
 			if ctx.Err() != nil {
 				return nil, err
 			}

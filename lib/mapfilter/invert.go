@@ -129,6 +129,26 @@ func (rs *Rules) Roots() (roots []string, everything bool) {
 	return outermost(roots), false
 }
 
+// Tops returns, in order, the patterns whose results do not leave out what
+// they name, less those that lie within another "<" of them.
+func (rs *Rules) Tops() (patterns []string) {
+	tree := func(path string) bool {
+		r := rs.tree[path]
+		return r != nil && r.kind != omits
+	}
+	for _, r := range rs.all {
+		inside := r.path != "" && (!r.tree && tree(r.path) || tree(""))
+		for at := dataset.Parent(r.path); at != "" && !inside; at = dataset.Parent(at) {
+			inside = tree(at)
+		}
+		if r.kind != omits && !inside {
+			patterns = append(patterns, r.Pattern)
+		}
+	}
+	slices.Sort(patterns)
+	return patterns
+}
+
 // Named returns the datasets, in order, that patterns name and whose results
 // do not leave them out.
 func (rs *Rules) Named() (names []string) {

@@ -3,6 +3,7 @@ package mapfilter
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
@@ -33,6 +34,9 @@ func (p *rule) readResult() error {
 		p.kind = omits
 		return nil
 	}
+	if err := checkAnswer(p.Result); err != nil {
+		return err
+	}
 	p.kind, p.target = maps, p.Result
 	return checkPath(p.Result)
 }
@@ -62,6 +66,11 @@ func (rs *Rules) CheckFilter() error {
 // CheckMap reports the rules that a map can't have: those that say ok.
 func (rs *Rules) CheckMap() error {
 	return rs.check(passes, `a map's result is a dataset or "!"`)
+}
+
+// IsFilter reports whether a rule says ok, so that no other may have a target.
+func (rs *Rules) IsFilter() bool {
+	return slices.ContainsFunc(rs.all, func(r *rule) bool { return r.kind == passes })
 }
 
 func (rs *Rules) check(wrong kind, problem string) error {

@@ -45,11 +45,11 @@ func nodes(node *yaml.Node, file string) ([]Rule, error) {
 	var errs []error
 	for i := 0; i+1 < len(node.Content); i += 2 {
 		key, value := node.Content[i], node.Content[i+1]
-		if err := isString(key); err != nil {
+		if err := isText(key, false); err != nil {
 			errs = append(errs, &Error{at(key), key.Value, "pattern: " + err.Error()})
 			continue
 		}
-		if err := isString(value); err != nil {
+		if err := isText(value, true); err != nil {
 			errs = append(errs, &Error{at(value), key.Value, fmt.Sprintf("result of pattern %q: %v", key.Value, err)})
 			continue
 		}
@@ -58,16 +58,15 @@ func nodes(node *yaml.Node, file string) ([]Rule, error) {
 	return rules, errors.Join(errs...)
 }
 
-func isString(n *yaml.Node) error {
+// isText reports what is wrong with a key, or with a result.
+func isText(n *yaml.Node, isResult bool) error {
 	switch {
-	case n.Kind == yaml.ScalarNode && n.ShortTag() == "!!str":
+	case n.Kind != yaml.ScalarNode:
+		return errors.New("a string is wanted")
+	case n.ShortTag() == "!!str":
 		return nil
-	case n.Kind == yaml.ScalarNode && n.ShortTag() == "!!null":
-		return errors.New(`nothing where a string is wanted: write "!" in quotes, if that is meant`)
-	case n.Kind == yaml.ScalarNode:
-		return fmt.Errorf("%s is no string: write it in quotes", n.Value)
 	}
-	return errors.New("a string is wanted")
+	return notText(n, isResult)
 }
 
 // String prints the rules as a dictionary of YAML, ordered by pattern, with

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -100,12 +101,21 @@ func isCursor(name string) bool {
 	return false
 }
 
-// MarkReplicated sets Replicated of the snapshots that have got to the partner
-// whose cursor has this tag: a hold, or a bookmark in its place. Without a tag
-// they must have got to every partner that has a cursor. Without a cursor
-// nothing counts as replicated. It costs two commands, or a few more where
-// there are very many holds.
-func MarkReplicated(ctx context.Context, z *zfs.ZFS, roots []string, recursive bool, groups []Group, tag string) error {
+// Partners are those to whom a side sends, by the tags of their cursors.
+type Partners struct {
+	Tags   []string // a partner that has no cursor on a dataset has nothing of it
+	Others bool     // and all others that have a cursor there
+}
+
+func (p Partners) count(tag string) bool {
+	return slices.Contains(p.Tags, tag) || p.Others && isCursor(tag)
+}
+
+// MarkReplicated sets Replicated of the snapshots that every partner has: up
+// to its cursor, a hold, or a bookmark in its place. Without any cursor nothing
+// counts as replicated. It costs two commands, or a few more if there are very
+// many holds.
+func MarkReplicated(ctx context.Context, z *zfs.ZFS, roots []string, recursive bool, groups []Group, p Partners) error {
 	versions, err := z.Versions(ctx, roots, recursive)
 	if err != nil {
 		return err
@@ -123,7 +133,7 @@ func MarkReplicated(ctx context.Context, z *zfs.ZFS, roots []string, recursive b
 		return err
 	}
 	for _, g := range groups {
-		limit := cursor(g, versions[g.Dataset], tags, tag)
+		limit := cursor(g, versions[g.Dataset], tags, p)
 		for i := range g.Snapshots {
 			g.Snapshots[i].Replicated = g.Snapshots[i].CreateTXG <= limit
 		}
@@ -135,24 +145,28 @@ func MarkReplicated(ctx context.Context, z *zfs.ZFS, roots []string, recursive b
 // partner may have two holds, on what was sent last and on what is being
 // sent: the older one counts. Of its bookmarks, which count where it has no
 // hold, the newest one does.
-func cursor(g Group, versions []dataset.Version, tags map[string][]string, only string) uint64 {
-	counts := func(tag string) bool { return tag == only || only == "" && isCursor(tag) }
+func cursor(g Group, versions []dataset.Version, tags map[string][]string, p Partners) uint64 {
 	holds, marks := map[string]uint64{}, map[string]uint64{}
 	for _, s := range g.Snapshots {
 		for _, tag := range tags[g.Dataset+"@"+s.Name] {
-			if txg, ok := holds[tag]; counts(tag) && (!ok || s.CreateTXG < txg) {
+			if txg, ok := holds[tag]; p.count(tag) && (!ok || s.CreateTXG < txg) {
 				holds[tag] = s.CreateTXG
 			}
 		}
 	}
 	for _, v := range versions {
 		tag, ok := strings.CutSuffix(v.Name, fmt.Sprintf("_%016x", uint64(v.GUID)))
-		if ok && v.Kind == dataset.Bookmark && counts(tag) {
+		if ok && v.Kind == dataset.Bookmark && p.count(tag) {
 			marks[tag] = max(marks[tag], v.CreateTXG)
 		}
 	}
 	for tag, txg := range holds {
 		marks[tag] = txg
+	}
+	for _, tag := range p.Tags {
+		if _, begun := marks[tag]; !begun {
+			return 0
+		}
 	}
 	limit, first := uint64(0), true
 	for _, txg := range marks {

@@ -24,7 +24,7 @@ type Options struct {
 	Passes    func(ds string) bool
 	Policy    *retention.Policy
 	Prefix    string
-	Cursor    string                                         // the tag of whom not_replicated asks about; empty: all
+	Partners  Partners                                       // those whom not_replicated waits for
 	Unsent    map[string]bool                                // datasets of which the partner has nothing yet, whatever is held
 	Protect   func(ds, short string, guid dataset.GUID) bool // must stay; may be nil
 	Max       int                                            // destroy no more than so many; 0: no limit
@@ -66,7 +66,7 @@ func Run(ctx context.Context, z *zfs.ZFS, o Options) (Result, error) {
 		groups = slices.DeleteFunc(groups, func(g Group) bool { return !o.Passes(g.Dataset) })
 	}
 	if NeedsCursor(o.Policy) && len(groups) > 0 {
-		if err := MarkReplicated(ctx, z, o.Roots, o.Recursive, groups, o.Cursor); err != nil {
+		if err := MarkReplicated(ctx, z, o.Roots, o.Recursive, groups, o.Partners); err != nil {
 			return r, fmt.Errorf("cannot find out what is replicated: %w", err)
 		}
 		o.unsent(groups)

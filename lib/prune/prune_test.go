@@ -102,18 +102,32 @@ func TestCursor(t *testing.T) {
 		"a hold, and bookmarks": {[]dataset.Version{mark("zreplctl_push_j", 6, 15)}, map[string][]string{"p@3": {"zreplctl_push_j"}}, 13},
 		"another's guid":        {[]dataset.Version{{Kind: dataset.Bookmark, Name: "zreplctl_push_j_0000000000000007", GUID: 8, CreateTXG: 15}}, nil, 0},
 	} {
-		if got := cursor(g, c.marks, c.tags, ""); got != c.want {
+		if got := cursor(g, c.marks, c.tags, Partners{Others: true}); got != c.want {
 			t.Errorf("%s: %d, want %d", name, got, c.want)
 		}
 	}
 }
 
-func TestCursorOfOnePartner(t *testing.T) {
+func TestCursorOfPartners(t *testing.T) {
 	g := Group{Dataset: "p", Snapshots: []retention.Snapshot{{Name: "1", CreateTXG: 11}, {Name: "2", CreateTXG: 12}}}
 	tags := map[string][]string{"p@1": {"zreplctl_local_slow"}, "p@2": {"zreplctl_local_fast"}}
-	for tag, want := range map[string]uint64{"zreplctl_local_slow": 11, "zreplctl_local_fast": 12, "zreplctl_local_none": 0, "": 11} {
-		if got := cursor(g, nil, tags, tag); got != want {
-			t.Errorf("%q: %d, want %d", tag, got, want)
+	const slow, fast, none = "zreplctl_local_slow", "zreplctl_local_fast", "zreplctl_local_none"
+	for _, c := range []struct {
+		p    Partners
+		want uint64
+	}{
+		{Partners{}, 0},
+		{Partners{Tags: []string{slow}}, 11},
+		{Partners{Tags: []string{fast}}, 12},
+		{Partners{Tags: []string{none}}, 0},
+		{Partners{Tags: []string{fast, slow}}, 11},
+		{Partners{Tags: []string{fast, none}}, 0}, // who has nothing of it yet is waited for
+		{Partners{Tags: []string{fast}, Others: true}, 11},
+		{Partners{Tags: []string{none}, Others: true}, 0},
+		{Partners{Others: true}, 11},
+	} {
+		if got := cursor(g, nil, tags, c.p); got != c.want {
+			t.Errorf("%+v: %d, want %d", c.p, got, c.want)
 		}
 	}
 }

@@ -3,6 +3,7 @@ package zfs
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
@@ -90,7 +91,7 @@ func (z *ZFS) ReceiveArgs(ds string, o ReceiveOptions) ([]string, error) {
 			args = append(args, "-x", p)
 		}
 	}
-	set, err := assignments("-o", o.Set)
+	set, err := assignments("-o", o.set())
 	if err != nil {
 		return nil, err
 	}
@@ -113,13 +114,23 @@ func (o ReceiveOptions) excluded() []string {
 	if o.Increment {
 		return nil
 	}
-	var all []string
-	if !o.Volume {
-		all = append(all, "canmount", "mountpoint", "sharenfs", "sharesmb")
-	}
+	all := []string{"canmount", "mountpoint", "sharenfs", "sharesmb"}
 	if !o.Raw {
 		all = append(all, "encryption")
 	}
+	all = slices.DeleteFunc(all, o.unfit)
 	slices.Sort(all)
 	return all
+}
+
+// set are the properties for -o.
+func (o ReceiveOptions) set() map[string]string {
+	fit := maps.Clone(o.Set)
+	maps.DeleteFunc(fit, func(name, _ string) bool { return o.unfit(name) })
+	return fit
+}
+
+// unfit reports whether zfs receive refuses -o or -x for a property.
+func (o ReceiveOptions) unfit(name string) bool {
+	return !HasProperty(o.Volume, name) || o.Raw && keyProperty(name)
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
+	"github.com/zrepl-tools/zrepl-tools/lib/mapfilter"
 	"github.com/zrepl-tools/zrepl-tools/lib/retention"
 )
 
@@ -20,9 +21,14 @@ func (d *decoder) check(c *Config) {
 		d.checkJob(j)
 	}
 	d.checkTargets(c)
-	d.checkPrefixes(c)
+	d.checkClaims(c)
+	d.checkPeers(c)
+	d.checkOneTarget(c)
 	d.checkReceived(c)
 	d.checkCircles(c)
+	if len(d.problems) == 0 {
+		d.findPolicyless(c)
+	}
 }
 
 func (d *decoder) checkGlobal(g *Global) {
@@ -47,17 +53,15 @@ func (d *decoder) checkNames(c *Config) {
 		} else if j.Name != "" {
 			names[j.Name] = j
 		}
-		if j.Serve == nil || j.Serve.ClientIdentity == "" {
-			continue
-		}
-		id := j.Serve.ClientIdentity
-		if first := clients[id]; first != nil {
-			d.wrongAt(j.key("serve"), "job %q: serve: the client %q is served by job %q already, and one socket leads to one job", j.Name, id, first.Name)
-			continue
-		}
-		clients[id] = j
-		if socket := c.Global.SockDir + "/" + id; len(socket) > maxSocket {
-			d.wrongAt(j.key("serve"), "job %q: serve: the socket %q would have a path of more than %d bytes", j.Name, socket, maxSocket)
+		for _, id := range j.Clients() {
+			if first := clients[id]; first != nil {
+				d.wrongAt(j.key("serve"), "job %q: serve: the client %q is served by job %q already, and one socket leads to one job", j.Name, id, first.Name)
+				continue
+			}
+			clients[id] = j
+			if socket := c.Global.SockDir + "/" + id; len(socket) > maxSocket {
+				d.wrongAt(j.key("serve"), "job %q: serve: the socket %q would have a path of more than %d bytes", j.Name, socket, maxSocket)
+			}
 		}
 	}
 }
@@ -173,7 +177,7 @@ func (j *Job) Targets() []string {
 // Where says in words where a job's datasets come from and go to.
 func (j *Job) Where() (from, to string) {
 	here := func() string {
-		roots, all := j.sources()
+		roots, all := j.sources().Roots()
 		if all {
 			return "everything"
 		}
@@ -194,18 +198,19 @@ func (j *Job) Where() (from, to string) {
 	return here(), "-"
 }
 
-func (j *Job) sources() ([]string, bool) {
-	rules := j.Datasets
-	if rules == nil {
-		rules = j.Mapping
+// sources are the rules about what the sender has, nil for those of a
+// push-sink with a root.
+func (j *Job) sources() *mapfilter.Rules {
+	if j.Datasets != nil {
+		return j.Datasets
 	}
-	return rules.Roots()
+	return j.Mapping
 }
 
 func (j *Job) peer() string {
 	switch {
 	case j.Serve != nil:
-		return j.Serve.ClientIdentity
+		return short(j.Serve.Clients)
 	case j.Connect.Type == "exec":
 		return j.Connect.Command[0]
 	}
@@ -213,13 +218,15 @@ func (j *Job) peer() string {
 }
 
 // short shows a few names.
-func short(names []string) string {
+func short(names []string) string { return some(names, ",") }
+
+func some(names []string, separator string) string {
 	const shown = 3
 	if len(names) == 0 {
 		return "nothing"
 	}
 	if len(names) > shown {
-		return fmt.Sprintf("%s,… (%d)", strings.Join(names[:shown], ","), len(names))
+		return fmt.Sprintf("%s%s… (%d)", strings.Join(names[:shown], separator), separator, len(names))
 	}
-	return strings.Join(names, ",")
+	return strings.Join(names, separator)
 }

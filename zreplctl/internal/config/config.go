@@ -9,6 +9,7 @@ package config
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -48,7 +49,7 @@ type Type string
 // The types of job.
 const (
 	Pull     Type = "pull"      // fetches datasets from a source job of another host
-	Source   Type = "source"    // offers datasets to one client, and takes snapshots
+	Source   Type = "source"    // offers datasets to its clients, and takes snapshots
 	Push     Type = "push"      // sends datasets to a push-sink job of another host
 	PushSink Type = "push-sink" // takes what one client pushes
 	Local    Type = "local"     // replicates between datasets of this host
@@ -88,6 +89,9 @@ type Job struct {
 	Root string
 	// SharedTarget allows other jobs to write into this one's target.
 	SharedTarget bool
+	// SharedPrefix allows other jobs that say so to take and prune the same
+	// snapshots.
+	SharedPrefix bool
 
 	InitialReplPolicy string // most_recent, all or fail
 	SnapshotPrefix    string
@@ -103,14 +107,15 @@ type Job struct {
 	PruneLHS *retention.Policy // local: of the source
 	PruneRHS *retention.Policy // local: of the target
 
+	piles []string         // "takes", "receives": how it comes by snapshots that nothing destroys
 	at    map[string]place // where its keys stand
 	meant map[string]bool  // keys that unknown ones were probably meant for
 }
 
 // Serve says to whom a job is open, and how.
 type Serve struct {
-	Type           string // stdinserver
-	ClientIdentity string
+	Type    string   // stdinserver
+	Clients []string // identities, at least one; a push-sink has just one
 }
 
 // Send says how zfs send is called.
@@ -147,7 +152,7 @@ func (c *Config) Job(name string) (*Job, error) {
 // Serving returns the job that serves this client identity.
 func (c *Config) Serving(identity string) (*Job, error) {
 	for _, j := range c.Jobs {
-		if j.Serve != nil && j.Serve.ClientIdentity == identity {
+		if slices.Contains(j.Clients(), identity) {
 			return j, nil
 		}
 	}
@@ -193,13 +198,21 @@ func (j *Job) Replicates() bool { return j.Type == Pull || j.Type == Push || j.T
 // Prunes reports whether the job has a policy at all.
 func (j *Job) Prunes() bool { return j.Prune != nil || j.PruneLHS != nil || j.PruneRHS != nil }
 
-// ID is what names this job's protection on a sender: the client's identity
-// where it serves one, otherwise the job's name.
-func (j *Job) ID() string {
-	if j.Serve != nil {
-		return j.Serve.ClientIdentity
+// Clients returns the identities that the job serves.
+func (j *Job) Clients() []string {
+	if j.Serve == nil {
+		return nil
 	}
-	return j.Name
+	return j.Serve.Clients
+}
+
+// IDs are what names the job's protection on a sender, one for each receiver:
+// the clients' identities, or the job's name if it serves none.
+func (j *Job) IDs() []string {
+	if j.Serve != nil {
+		return j.Serve.Clients
+	}
+	return []string{j.Name}
 }
 
 // place is a line and a column, both from 1.
@@ -208,6 +221,16 @@ type place struct{ line, column int }
 func (p place) before(q place) bool {
 	return p.line < q.line || p.line == q.line && p.column < q.column
 }
+
+// Problem makes one of a job, at one of its keys, such as "connect" or
+// "connect: host".
+func (c *Config) Problem(j *Job, key, message string) *Problem {
+	at := j.key(key)
+	return &Problem{c.Path, at.line, at.column, fmt.Sprintf("job %q: %s", j.Name, message)}
+}
+
+// SortWarnings brings the warnings into the order of the file.
+func (c *Config) SortWarnings() { slices.SortStableFunc(c.Warnings, inOrder) }
 
 // A Problem is one thing that is wrong with a file.
 type Problem struct {

@@ -23,7 +23,7 @@ func (d *decoder) connect(n *yaml.Node, what string) *Connect {
 		case "type":
 			c.Type = d.word(v, part, transport.TypeSSH, transport.TypeExec)
 		case "host":
-			c.Host = d.sshWord(v, part)
+			c.Host = d.host(v, part)
 		case "user":
 			c.User = d.sshWord(v, part)
 		case "port":
@@ -67,22 +67,6 @@ func (d *decoder) connectKeys(n *yaml.Node, what string, c *Connect, at map[stri
 	if at["command"] != nil && must == "command" && len(c.Command) == 0 {
 		d.wrong(at["command"], "%s: the command is empty", what)
 	}
-}
-
-// sshWord reads a host or a user, which must not look like an option to ssh
-// nor hold what a shell or ssh would take apart.
-func (d *decoder) sshWord(n *yaml.Node, what string) string {
-	s, ok := d.str(n, what)
-	switch {
-	case !ok:
-	case s == "":
-		d.wrong(n, "%s: empty", what)
-	case s[0] == '-':
-		d.wrong(n, `%s: %q starts with "-"`, what, s)
-	case strings.ContainsAny(s, " \t\n'\"\\$`;&|<>(){}*?/@"):
-		d.wrong(n, "%s: %q holds a character that is part of no name", what, s)
-	}
-	return s
 }
 
 func (d *decoder) strings(n *yaml.Node, what string) []string {

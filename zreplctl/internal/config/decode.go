@@ -46,14 +46,8 @@ func (d *decoder) warnAt(at place, format string, args ...any) {
 
 // err joins the problems in the order of the file.
 func (d *decoder) err() error {
-	order := func(a, b *Problem) int {
-		if a.Line != b.Line {
-			return a.Line - b.Line
-		}
-		return a.Column - b.Column
-	}
-	slices.SortStableFunc(d.problems, order)
-	slices.SortStableFunc(d.warnings, order)
+	slices.SortStableFunc(d.problems, inOrder)
+	slices.SortStableFunc(d.warnings, inOrder)
 	var errs []error
 	for _, p := range d.problems {
 		errs = append(errs, p)
@@ -62,6 +56,13 @@ func (d *decoder) err() error {
 		errs = append(errs, &Problem{File: d.file, Message: fmt.Sprintf("%d more errors", d.more)})
 	}
 	return errors.Join(errs...)
+}
+
+func inOrder(a, b *Problem) int {
+	if a.Line != b.Line {
+		return a.Line - b.Line
+	}
+	return a.Column - b.Column
 }
 
 // resolve follows an alias and counts the visit; false when there were too

@@ -110,10 +110,7 @@ func (j *Job) value(key string) (any, bool) {
 		if j.Serve == nil {
 			return nil, false
 		}
-		m := dictionary()
-		m.put("type", text(j.Serve.Type))
-		m.put("client_identity", text(j.Serve.ClientIdentity))
-		return m, true
+		return j.Serve.encode(), true
 	case "mapping":
 		return j.Mapping, j.Mapping != nil
 	case "datasets":
@@ -139,6 +136,8 @@ func (j *Job) setting(key string) any {
 	switch key {
 	case "shared_target":
 		return j.SharedTarget
+	case "shared_prefix":
+		return j.SharedPrefix
 	case "initial_repl_policy":
 		return text(j.InitialReplPolicy)
 	case "parallel":

@@ -69,8 +69,8 @@ func TestDefaults(t *testing.T) {
 	if b.Cursor != CursorHold || b.Send != (Send{LargeBlocks: true}) || b.Parallel != 1 || b.InitialReplPolicy != "" {
 		t.Errorf("source: %+v", b)
 	}
-	if a.ID() != "a" || b.ID() != "c" {
-		t.Errorf("IDs %q and %q", a.ID(), b.ID())
+	if d := cmp.Diff([][]string{{"a"}, {"c"}}, [][]string{a.IDs(), b.IDs()}); d != "" {
+		t.Errorf("IDs %s", d)
 	}
 	if j, err := c.Serving("c"); err != nil || j != b {
 		t.Errorf("Serving: %v, %v", j, err)
@@ -85,9 +85,16 @@ func TestWarnings(t *testing.T) {
 - {name: a, type: pull, connect: {type: ssh+stdinserver, host: h}, mapping: {"x<": t/a, "y<": t/a/b}}
 - {name: b, type: source, interval: 1h, serve: {type: stdinserver, client_identity: c}, datasets: {"<": "!"}}
 - {name: often, type: autosnap, interval: 1h, datasets: {"p/a<": ok}, snapshot_prefix: z_, keep: [{type: last_n, count: 2}]}
-- {name: daily, type: autosnap, interval: 24h, datasets: {"p<": ok}, snapshot_prefix: z_daily_}
-- {name: all, type: autosnap, datasets: {"t<": ok}, snapshot_prefix: all_}
-- {name: elsewhere, type: autosnap, interval: 24h, datasets: {"q<": ok}, snapshot_prefix: z_daily_}`)
+- {name: often_too, type: pull, connect: {type: ssh+stdinserver, host: H., port: 22, options: [Compression=yes]}, mapping: {"z<": t/z}}
+- {name: as_another, type: pull, connect: {type: ssh+stdinserver, host: h, options: [IdentityFile=/x]}, mapping: {"y<": t/y}}
+- {name: all, type: autosnap, datasets: {"t/a<": ok}, snapshot_prefix: all_}
+- {name: elsewhere, type: autosnap, interval: 24h, datasets: {"q<": ok}, snapshot_prefix: z_daily_}
+- {name: by_hand, type: autosnap, datasets: {"q/a<": ok}, snapshot_prefix: z_}
+- {name: taker, type: autosnap, datasets: {"u<": ok}, snapshot_prefix: u_}
+- {name: sink, type: push-sink, serve: {type: stdinserver, client_identity: s}, root: u/sink}
+- {name: pruner, type: prune, datasets: {"u<": ok}, snapshot_prefix: u_, keep: [{type: last_n, count: 3}]}
+- {name: half, type: local, mapping: {"v<": w/v}, snapshot_prefix: v_, prune_rhs: {keep: []}}
+- {name: half_sink, type: push-sink, serve: {type: stdinserver, client_identity: r}, root: w/sink, shared_target: true}`)
 	var got []string
 	for _, w := range c.Warnings {
 		got = append(got, w.Error())
@@ -96,11 +103,35 @@ func TestWarnings(t *testing.T) {
 		`f:2:68: job "a": mapping: rules "x<=t/a" and "y<=t/a/b" could bring two datasets to one target`,
 		`f:3:3: job "b": without snapshot_prefix the job takes no snapshots of its own`,
 		`f:3:89: job "b": datasets: no rule lets anything take part`,
-		`f:4:92: job "often": its policy is also about the snapshots of job "daily", whose prefix "z_daily_" begins with "z_"`,
-		`f:6:31: job "all": it takes snapshots of what job "a" receives in "t/a": leave that out`,
+		`f:5:33: job "often_too": connect: it connects as job "a" does, and so as the same client, which has one job and one cursor there: give it a key and an identity of its own`,
+		`f:7:31: job "all": it takes snapshots of what job "a" receives in "t/a": leave that out`,
+		`f:9:59: job "by_hand": snapshot_prefix: "z_" and "z_daily_" of job "elsewhere" begin alike, on "q/a": the snapshots of one would count as the other's: write another prefix, or shared_prefix: true in both if that is meant`,
+		`f:10:33: job "taker": it takes snapshots of what job "sink" receives in "u/sink": leave that out`,
 	}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)
+	}
+}
+
+// TestPolicyless: the summary says whose snapshots pile up, unless another job
+// of the file destroys them.
+func TestPolicyless(t *testing.T) {
+	c := parseText(t, `jobs:
+- {name: pull, type: pull, connect: {type: exec, command: [x]}, mapping: {"<": t}}
+- {name: taker, type: autosnap, datasets: {"u<": ok}, snapshot_prefix: u_}
+- {name: sink, type: push-sink, serve: {type: stdinserver, client_identity: s}, root: u/sink}
+- {name: pruner, type: prune, datasets: {"u<": ok, "v<": ok}, snapshot_prefix: u_, keep: [{type: last_n, count: 3}]}
+- {name: other_prefix, type: autosnap, datasets: {"u<": ok}, snapshot_prefix: o_}
+- {name: elsewhere, type: autosnap, datasets: {"w<": ok}, snapshot_prefix: u_}
+- {name: left, type: local, mapping: {"x<": y/x}, snapshot_prefix: v_, prune_rhs: {keep: []}}
+- {name: both, type: local, mapping: {"z<": y/z}, snapshot_prefix: v_}
+- {name: offers, type: source, serve: {type: stdinserver, client_identity: c}, datasets: {"w<": ok}}`)
+	want := map[string]string{"pull": "receives", "other_prefix": "takes", "elsewhere": "takes", "left": "takes", "both": "takes and receives"}
+	for _, j := range c.Jobs {
+		_, said, _ := strings.Cut(j.Summary(), "; no policy: the snapshots that it ")
+		if said, _, _ = strings.Cut(said, " pile up"); said != want[j.Name] {
+			t.Errorf("%s: %q", j.Name, j.Summary())
+		}
 	}
 }
 

@@ -144,8 +144,9 @@ func (d *decoder) field(j *Job, key, what string, v *yaml.Node) {
 		j.Interval = d.interval(v, what)
 	case "connect":
 		j.Connect = d.connect(v, what)
+		j.partsOf(key, v)
 	case "serve":
-		j.Serve = d.serve(v, what)
+		j.Serve = d.serve(v, what, j.Type)
 	case "mapping":
 		j.Mapping = d.rules(v, what, true)
 	case "datasets":
@@ -154,6 +155,8 @@ func (d *decoder) field(j *Job, key, what string, v *yaml.Node) {
 		j.Root = d.datasetName(v, what)
 	case "shared_target":
 		j.SharedTarget = d.boolean(v, what)
+	case "shared_prefix":
+		j.SharedPrefix = d.boolean(v, what)
 	case "initial_repl_policy":
 		j.InitialReplPolicy = d.word(v, what, "most_recent", "all", "fail")
 	case "snapshot_prefix":
@@ -178,6 +181,20 @@ func (d *decoder) field(j *Job, key, what string, v *yaml.Node) {
 		j.PruneLHS = d.policy(v, what)
 	case "prune_rhs":
 		j.PruneRHS = d.policy(v, what)
+	}
+}
+
+// partsOf notes where the keys within a key's value stand.
+func (j *Job) partsOf(key string, v *yaml.Node) {
+	if v.Kind == yaml.AliasNode {
+		v = v.Alias
+	}
+	if v.Kind != yaml.MappingNode {
+		return
+	}
+	for i := 0; i+1 < len(v.Content); i += 2 {
+		k := v.Content[i]
+		j.at[key+": "+k.Value] = place{k.Line, k.Column}
 	}
 }
 

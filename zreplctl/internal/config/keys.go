@@ -7,38 +7,38 @@ import "slices"
 var keysOf = map[Type]struct{ must, may []string }{
 	Pull: {
 		[]string{"connect", "mapping"},
-		[]string{"initial_repl_policy", "snapshot_prefix", "parallel", "checksum", "stall", "recv", "shared_target", "prune", "keep"},
+		[]string{"initial_repl_policy", "snapshot_prefix", "shared_prefix", "parallel", "checksum", "stall", "recv", "shared_target", "prune", "keep"},
 	},
 	Source: {
 		[]string{"serve", "datasets"},
-		[]string{"snapshot_prefix", "checksum", "rate", "stall", "cursor", "send", "prune", "keep"},
+		[]string{"snapshot_prefix", "shared_prefix", "checksum", "rate", "stall", "cursor", "send", "prune", "keep"},
 	},
 	Push: {
 		[]string{"connect", "datasets"},
-		[]string{"initial_repl_policy", "snapshot_prefix", "parallel", "checksum", "rate", "stall", "cursor", "send", "prune", "keep"},
+		[]string{"initial_repl_policy", "snapshot_prefix", "shared_prefix", "parallel", "checksum", "rate", "stall", "cursor", "send", "prune", "keep"},
 	},
 	PushSink: {
 		[]string{"serve"},
-		[]string{"root", "mapping", "snapshot_prefix", "checksum", "stall", "recv", "shared_target", "prune", "keep"},
+		[]string{"root", "mapping", "snapshot_prefix", "shared_prefix", "checksum", "stall", "recv", "shared_target", "prune", "keep"},
 	},
 	Local: {
 		[]string{"mapping"},
-		[]string{"initial_repl_policy", "snapshot_prefix", "parallel", "stall", "cursor", "send", "recv", "shared_target", "prune_lhs", "prune_rhs"},
+		[]string{"initial_repl_policy", "snapshot_prefix", "shared_prefix", "parallel", "stall", "cursor", "send", "recv", "shared_target", "prune_lhs", "prune_rhs"},
 	},
 	Autosnap: {
 		[]string{"datasets", "snapshot_prefix"},
-		[]string{"prune", "keep"},
+		[]string{"shared_prefix", "prune", "keep"},
 	},
 	Prune: {
 		[]string{"datasets", "snapshot_prefix"},
-		[]string{"prune", "keep"},
+		[]string{"shared_prefix", "prune", "keep"},
 	},
 }
 
 // allKeys are the keys of any job, in the order in which they are written.
 var allKeys = []string{
 	"name", "type", "connect", "serve", "interval", "mapping", "datasets", "root", "shared_target",
-	"initial_repl_policy", "snapshot_prefix", "parallel", "checksum", "rate", "stall", "cursor", "send", "recv",
+	"initial_repl_policy", "snapshot_prefix", "shared_prefix", "parallel", "checksum", "rate", "stall", "cursor", "send", "recv",
 	"prune", "keep", "prune_lhs", "prune_rhs",
 }
 

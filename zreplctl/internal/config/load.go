@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"syscall"
 
 	"gopkg.in/yaml.v3"
 
@@ -35,13 +36,26 @@ func Find() (string, error) {
 func Load(path string) (*Config, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, cli.Cannot("read configuration", path, cause(err))
+		return nil, unreadable(path, cli.Cannot("read configuration", path, cause(err)))
 	}
 	defer f.Close()
 	if info, err := f.Stat(); err == nil && info.IsDir() {
 		return nil, cli.Cannot("read configuration", path, errors.New("it is a directory"))
 	}
 	return Read(f, path)
+}
+
+// unreadable adds whose file it is that this user may not read.
+func unreadable(path string, err error) error {
+	info, look := os.Stat(path)
+	if look != nil || !errors.Is(err, fs.ErrPermission) {
+		return err
+	}
+	owner := "another user"
+	if stat, ok := info.Sys().(*syscall.Stat_t); ok {
+		owner = fmt.Sprintf("uid %d", stat.Uid)
+	}
+	return cli.Hint(err, "it belongs to %s (mode %04o), and this is uid %d: let the user read it as whom jobs and zreplctl serve run", owner, info.Mode().Perm(), os.Geteuid())
 }
 
 // Read reads the configuration from r; file is its name in messages.

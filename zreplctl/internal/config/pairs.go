@@ -1,9 +1,6 @@
 package config
 
 import (
-	"slices"
-	"strings"
-
 	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
 	"github.com/zrepl-tools/zrepl-tools/lib/mapfilter"
 )
@@ -38,30 +35,6 @@ func (d *decoder) checkPair(j *Job, name string, other *Job, at string) {
 		return
 	}
 	d.wrongAt(j.firstKey("mapping", "root"), "job %q: target %q lies within target %q of job %q: if that is meant, write shared_target: true in both", j.Name, name, at, other.Name)
-}
-
-// checkPrefixes finds jobs whose policy takes another job's snapshots for its
-// own: zrepl_daily_1 begins with zrepl_, too.
-func (d *decoder) checkPrefixes(c *Config) {
-	sources := map[*Job][]string{}
-	for _, j := range c.Jobs {
-		known := j.SnapshotPrefix != "" && (j.Datasets != nil || j.Mapping != nil)
-		if known && (j.Snapshots() || j.Type == Prune) {
-			sources[j], _ = j.sources() // none: everything
-		}
-	}
-	for _, j := range c.Jobs {
-		if _, here := sources[j]; !here || j.Prune == nil && j.PruneLHS == nil {
-			continue
-		}
-		for _, other := range c.Jobs {
-			roots, here := sources[other]
-			if here && other.SnapshotPrefix != j.SnapshotPrefix && strings.HasPrefix(other.SnapshotPrefix, j.SnapshotPrefix) && meet(sources[j], roots) {
-				d.warnAt(j.firstKey("prune", "keep", "prune_lhs"), "job %q: its policy is also about the snapshots of job %q, whose prefix %q begins with %q",
-					j.Name, other.Name, other.SnapshotPrefix, j.SnapshotPrefix)
-			}
-		}
-	}
 }
 
 // checkReceived finds jobs that take snapshots, and prune them, where another
@@ -114,15 +87,4 @@ func circle(a, b *mapfilter.Rules) (target, to, again string, deeper bool) {
 		}
 	}
 	return "", "", "", false
-}
-
-// meet reports whether two sets of trees have something in common; an empty
-// one is everything.
-func meet(a, b []string) bool {
-	if len(a) == 0 || len(b) == 0 {
-		return true
-	}
-	return slices.ContainsFunc(a, func(x string) bool {
-		return slices.ContainsFunc(b, func(y string) bool { return dataset.Within(x, y) || dataset.Within(y, x) })
-	})
 }

@@ -7,7 +7,6 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
-	"github.com/zrepl-tools/zrepl-tools/lib/identity"
 	"github.com/zrepl-tools/zrepl-tools/lib/mapfilter"
 )
 
@@ -77,31 +76,6 @@ func (d *decoder) path(n *yaml.Node, what string) string {
 	}
 	if ok {
 		s = filepath.Clean(s)
-	}
-	return s
-}
-
-func (d *decoder) serve(n *yaml.Node, what string) *Serve {
-	s := &Serve{}
-	at := map[string]bool{}
-	ok := d.dict(n, what, []string{"type", "client_identity"}, func(key string, _, v *yaml.Node) {
-		at[key] = true
-		part := what + ": " + key
-		if key == "type" {
-			s.Type = d.word(v, part, "stdinserver")
-			return
-		}
-		id, ok := d.str(v, part)
-		if err := identity.Check(id); ok && err != nil {
-			d.wrong(v, "%s: bad identity %q: %v", part, id, err)
-			return
-		}
-		s.ClientIdentity = id
-	})
-	for _, key := range []string{"type", "client_identity"} {
-		if ok && !at[key] {
-			d.wrong(n, "%s: key %q is missing", what, key)
-		}
 	}
 	return s
 }

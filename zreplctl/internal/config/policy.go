@@ -89,6 +89,10 @@ func (d *decoder) placed(n *yaml.Node, what string, err error) {
 		}
 		return
 	}
+	if len(d.problems) >= maxProblems { // reading where it stands would cost more than the rest
+		d.more++
+		return
+	}
 	at, message := place{n.Line, n.Column}, err.Error()
 	if k, _ := fmt.Sscanf(message, "%d:%d:", &at.line, &at.column); k == 2 {
 		_, message, _ = strings.Cut(message, ": ")

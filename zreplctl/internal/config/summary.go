@@ -7,13 +7,13 @@ import (
 
 // Summary says in a sentence what the job will do.
 func (j *Job) Summary() string {
-	from, to := j.Where()
-	parts := []string{j.deed(from, to)}
+	_, to := j.Where()
+	parts := []string{j.deed(to)}
 	if j.Snapshots() {
 		parts = append(parts, fmt.Sprintf("takes snapshots %s*", j.SnapshotPrefix))
 	}
 	if j.Type == Prune {
-		parts[0] = fmt.Sprintf("prunes %s: %s", from, j.Prune)
+		parts[0] = fmt.Sprintf("prunes %s: %s", inWords(j.Datasets.Tops()), j.Prune)
 	} else if j.Prune != nil {
 		parts = append(parts, "prunes its side: "+j.Prune.String())
 	}
@@ -23,25 +23,61 @@ func (j *Job) Summary() string {
 	if j.PruneRHS != nil {
 		parts = append(parts, "prunes the target: "+j.PruneRHS.String())
 	}
-	when := "when told to"
-	if j.Interval > 0 {
-		when = "every " + FormatDuration(j.Interval)
+	if len(j.piles) > 0 {
+		parts = append(parts, "no policy: the snapshots that it "+strings.Join(j.piles, " and ")+" pile up")
 	}
-	return strings.Join(parts, "; ") + "; " + when
+	if when := j.when(); when != "" {
+		parts = append(parts, when)
+	}
+	return strings.Join(parts, "; ")
 }
 
-func (j *Job) deed(from, to string) string {
+// when says when the job runs, "" if there is nothing to run.
+func (j *Job) when() string {
+	switch {
+	case j.Interval > 0:
+		return "every " + FormatDuration(j.Interval)
+	case j.Replicates() || j.Snapshots() || j.Prunes():
+		return "no interval: runs only by hand or from cron"
+	}
+	return "whenever its client comes"
+}
+
+func (j *Job) deed(to string) string {
+	what := "everything"
+	if rules := j.sources(); rules != nil {
+		what = inWords(rules.Tops())
+	}
 	switch j.Type {
 	case Pull:
-		return fmt.Sprintf("pulls from %s into %s", from, to)
+		return fmt.Sprintf("pulls %s from %s into %s", what, j.peer(), to)
 	case Push:
-		return fmt.Sprintf("pushes %s to %s", from, to)
+		return fmt.Sprintf("pushes %s to %s", what, to)
 	case Source:
-		return fmt.Sprintf("offers %s to the client %s", from, to)
+		if len(j.Clients()) > 1 {
+			return fmt.Sprintf("offers %s to the clients %s", what, to)
+		}
+		return fmt.Sprintf("offers %s to the client %s", what, to)
 	case PushSink:
-		return fmt.Sprintf("receives from the client %s into %s", from, to)
+		return fmt.Sprintf("receives %s from the client %s into %s", what, j.peer(), to)
 	case Local:
-		return fmt.Sprintf("replicates %s into %s", from, to)
+		return fmt.Sprintf("replicates %s into %s", what, to)
 	}
-	return "looks after " + from
+	return "looks after " + what
+}
+
+// inWords tells a dataset alone from one with all below it.
+func inWords(patterns []string) string {
+	var words []string
+	for _, p := range patterns {
+		switch top, tree := strings.CutSuffix(p, "<"); {
+		case p == "<":
+			words = append(words, "everything")
+		case tree:
+			words = append(words, top+" and all below it")
+		default:
+			words = append(words, top+" alone")
+		}
+	}
+	return some(words, ", ")
 }

@@ -27,7 +27,7 @@ const ChildEnv = "ZREPLCTL_DAEMON_CHILD"
 
 // Version of the calls. A command and a daemon of different versions do not
 // talk.
-const Version = 2
+const Version = 3
 
 // The calls.
 const (
@@ -65,9 +65,10 @@ type Job struct {
 	Last     *Run               `json:"last,omitempty"`
 	Success  *progress.Time     `json:"success,omitempty"`  // the end of the last run that did all of it
 	Progress *progress.Snapshot `json:"progress,omitempty"` // of this run, or the last one
-	Client   string             `json:"client,omitempty"`   // whom it serves
-	Clients  []Connection       `json:"connections,omitempty"`
-	Problem  string             `json:"problem,omitempty"` // why the client cannot be served
+	Clients  []string           `json:"clients,omitempty"`  // whom it serves
+	// Connections are those of its clients.
+	Connections []Connection `json:"connections,omitempty"`
+	Problem     string       `json:"problem,omitempty"` // why a client cannot be served
 }
 
 // Run is how one run of a job ended.
@@ -85,10 +86,11 @@ func (r *Run) Failed() bool { return r.Status != 0 && !r.Stopped }
 
 // Connection is one connection of a client.
 type Connection struct {
-	PID   int           `json:"pid"` // of what serves it
-	Since progress.Time `json:"since,omitzero"`
-	Run   string        `json:"run,omitempty"`  // the client's
-	Call  string        `json:"call,omitempty"` // that it made last
+	Client string        `json:"client"`
+	PID    int           `json:"pid"` // of what serves it
+	Since  progress.Time `json:"since,omitzero"`
+	Run    string        `json:"run,omitempty"`  // the client's
+	Call   string        `json:"call,omitempty"` // that it made last
 }
 
 // Request asks for a run of a job.

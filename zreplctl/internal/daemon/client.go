@@ -26,11 +26,12 @@ const maxWaiting = 32
 
 // client is one client identity: its socket and its connections.
 type client struct {
-	d       *daemon
-	job     *config.Job
-	log     *slog.Logger
-	refused rarely
-	waiting chan struct{}
+	d        *daemon
+	job      *config.Job
+	identity string
+	log      *slog.Logger
+	refused  rarely
+	waiting  chan struct{}
 
 	mu          sync.Mutex
 	listener    *transport.Listener // nil: it cannot be listened for
@@ -48,14 +49,14 @@ type connection struct {
 	call     string
 }
 
-func newClient(d *daemon, j *config.Job) *client {
-	return &client{d: d, job: j, log: d.Log.With("job", j.Name, "client", j.Serve.ClientIdentity),
+func newClient(d *daemon, j *config.Job, identity string) *client {
+	return &client{d: d, job: j, identity: identity, log: d.Log.With("job", j.Name, "client", identity),
 		waiting: make(chan struct{}, maxWaiting)}
 }
 
 // listen makes the client's socket, or notes why it cannot.
 func (c *client) listen() error {
-	l, err := transport.Listen(c.d.Config.Global.SockDir, c.job.Serve.ClientIdentity)
+	l, err := transport.Listen(c.d.Config.Global.SockDir, c.identity)
 	c.mu.Lock()
 	before := c.problem
 	c.listener, c.problem = l, ""
@@ -173,7 +174,7 @@ func (c *client) serve(ctx context.Context, p *transport.Passed) error {
 	defer c.remove(conn)
 	gone := p.Gone()
 	process, err := child.Start(ctx, child.Cmd{
-		Args:  append([]string{c.d.Program, "serve", c.job.Serve.ClientIdentity, "-status-fd", "3"}, c.d.common()...),
+		Args:  append([]string{c.d.Program, "serve", c.identity, "-status-fd", "3"}, c.d.common()...),
 		Stdin: p.In, Stdout: p.Out, Extra: []*os.File{status.child},
 		Stderr:     &child.Tail{Max: 2 << 10},
 		StderrCopy: &lineWriter{line: func(s string) { c.log.Info(child.Clean(s, 1000)) }},
@@ -283,7 +284,7 @@ func (c *client) state() (all []control.Connection, problem string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, o := range c.connections {
-		s := control.Connection{Since: progress.At(o.since), Run: o.run, Call: o.call}
+		s := control.Connection{Client: c.identity, Since: progress.At(o.since), Run: o.run, Call: o.call}
 		if o.process != nil {
 			s.PID = o.process.PID()
 		}

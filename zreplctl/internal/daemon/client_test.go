@@ -237,10 +237,10 @@ func serverPID(t *testing.T, sockpath string) (pid int) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if len(s.Jobs[0].Clients) == 0 {
+		if len(s.Jobs[0].Connections) == 0 {
 			return false
 		}
-		pid = s.Jobs[0].Clients[0].PID
+		pid = s.Jobs[0].Connections[0].PID
 		return pid != 0
 	})
 	return pid

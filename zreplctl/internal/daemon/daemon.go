@@ -137,8 +137,8 @@ func (d *daemon) build() error {
 		one := newJob(d, j)
 		d.jobs = append(d.jobs, one)
 		works := len(one.steps) > 0
-		if j.Serve != nil {
-			c := newClient(d, j)
+		for _, id := range j.Clients() {
+			c := newClient(d, j, id)
 			d.clients = append(d.clients, c)
 			if err := c.listen(); err != nil {
 				errs = append(errs, fmt.Errorf("job %q: %w", j.Name, err))

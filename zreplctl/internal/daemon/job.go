@@ -235,8 +235,13 @@ func (d *daemon) Status() control.Status {
 		one := j.state()
 		for _, c := range d.clients {
 			if c.job == j.c {
-				one.Client = c.job.Serve.ClientIdentity
-				if one.Clients, one.Problem = c.state(); one.Problem != "" && one.State != control.Running {
+				connections, problem := c.state()
+				one.Clients = append(one.Clients, c.identity)
+				one.Connections = append(one.Connections, connections...)
+				if problem != "" {
+					one.Problem = strings.TrimPrefix(one.Problem+"; "+problem, "; ")
+				}
+				if one.Problem != "" && one.State != control.Running {
 					one.State = control.Broken
 				}
 			}

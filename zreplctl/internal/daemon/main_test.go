@@ -125,7 +125,7 @@ func conf(dir string, jobs ...string) *config.Config {
 	for _, name := range jobs {
 		j := &config.Job{Name: name, Type: config.Pull}
 		if id, ok := map[string]string{"source": "client", "source2": "client2"}[name]; ok {
-			j.Type, j.Serve = config.Source, &config.Serve{Type: "stdinserver", ClientIdentity: id}
+			j.Type, j.Serve = config.Source, &config.Serve{Type: "stdinserver", Clients: []string{id}}
 		}
 		c.Jobs = append(c.Jobs, j)
 	}

@@ -22,8 +22,9 @@ type Programs struct {
 	Daemon bool
 }
 
-// sender is the sending end of a job whose datasets are here.
-func (p Programs) sender(j *config.Job) *endpoint.Sender {
+// sender is the sending end of a job whose datasets are here, for the receiver
+// that id names.
+func (p Programs) sender(j *config.Job, id string) *endpoint.Sender {
 	s := &endpoint.Sender{Stall: j.Stall, ZFS: p.ZFS, Datasets: j.Datasets, Plain: j.Send.Decrypt,
 		Options: transfer.Options{LargeBlocks: j.Send.LargeBlocks, Compressed: j.Send.Compressed,
 			Embedded: j.Send.Embedded}, Tell: j.Send.Properties}
@@ -31,7 +32,7 @@ func (p Programs) sender(j *config.Job) *endpoint.Sender {
 		s.Datasets = j.Mapping
 	}
 	s.Bookmarks = j.Cursor == config.CursorBookmark
-	s.Tag = endpoint.CursorTag(string(j.Type), j.ID())
+	s.Tag = endpoint.CursorTag(string(j.Type), id)
 	return s
 }
 
@@ -66,9 +67,9 @@ func (p Programs) ends(j *config.Job, run string, inherit ...*os.File) (s replic
 		return endpoint.RemoteSender{Pool: pool}, p.receiver(j, inherit...), pool.Close, nil
 	case config.Push:
 		pool.Role = endpoint.SinkRole
-		return p.sender(j), endpoint.RemoteReceiver{Pool: pool, SendFrame: p.sendFrame(j), Stall: j.Stall}, pool.Close, nil
+		return p.sender(j, j.Name), endpoint.RemoteReceiver{Pool: pool, SendFrame: p.sendFrame(j), Stall: j.Stall}, pool.Close, nil
 	case config.Local:
-		return p.sender(j), p.receiver(j, inherit...), func() {}, nil
+		return p.sender(j, j.Name), p.receiver(j, inherit...), func() {}, nil
 	}
 	return nil, nil, nil, fmt.Errorf("a job of type %s replicates nothing by itself", j.Type)
 }

@@ -84,7 +84,7 @@ func TestStatusAfterPart(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.extend(`
-- {name: kept, type: local, mapping: {"a/x<": b/kept/x}, snapshot_prefix: s, prune_lhs: {keep: [{type: last_n, count: 5}]}}
+- {name: kept, type: local, mapping: {"a/x<": b/kept/x}, snapshot_prefix: s, shared_prefix: true, prune_lhs: {keep: [{type: last_n, count: 5}]}}
 - {name: so, type: source, serve: {type: stdinserver, client_identity: so}, datasets: {"a/x": ok, "a/gone": ok}, snapshot_prefix: q,
    prune: {keep: [{type: last_n, count: 5}]}}
 `)

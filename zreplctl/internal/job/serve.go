@@ -66,7 +66,7 @@ func (p Programs) Serve(ctx context.Context, c *config.Config, client string, in
 	server := &rpc.Server{Limits: rpc.Limits{Idle: limits.Idle, Silence: limits.Silence, JSON: maxBody, Decoded: maxBody}}
 	switch j.Type {
 	case config.Source:
-		s := p.sender(j)
+		s := p.sender(j, client)
 		s.Stall *= patience
 		endpoint.ServeSender(server, service, s, p.sendFrame(j))
 	case config.PushSink:

@@ -18,6 +18,7 @@ func TestUnsent(t *testing.T) {
   type: local
   mapping: {"a/x": b/unsent}
   snapshot_prefix: s
+  shared_prefix: true
   cursor: ` + cursor + `
   prune_lhs: {keep: [{type: not_replicated}]}
 `)

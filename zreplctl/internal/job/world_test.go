@@ -90,11 +90,13 @@ jobs:
   serve: {type: stdinserver, client_identity: me}
   datasets: {"a<": ok, "a/secret<": "!"}
   snapshot_prefix: s
+  shared_prefix: true
 - name: offer_again
   type: source
   serve: {type: stdinserver, client_identity: other}
   datasets: {"a/x<": ok}
   snapshot_prefix: s
+  shared_prefix: true
 - name: fetch
   type: pull
   connect: {type: exec, command: [zreplctl, -config, DIR/c.yml, serve, me]}
@@ -108,11 +110,13 @@ jobs:
   type: local
   mapping: {"a/x<": b/mirror/x}
   snapshot_prefix: s
+  shared_prefix: true
 - name: marks
   type: local
   cursor: bookmark
   mapping: {"a/x<": b/marks/x}
   snapshot_prefix: s
+  shared_prefix: true
 - name: sink
   type: push-sink
   serve: {type: stdinserver, client_identity: pusher}
@@ -122,6 +126,7 @@ jobs:
   connect: {type: exec, command: [zreplctl, -config, DIR/c.yml, serve, pusher]}
   datasets: {"a/x<": ok}
   snapshot_prefix: s
+  shared_prefix: true
 `
 
 func newWorld(t *testing.T) *world {

@@ -37,12 +37,12 @@ type Upkeep struct {
 
 // side is a set of datasets on this host with its policy.
 type side struct {
-	roots  []string
-	all    bool // every dataset there is
-	passes func(string) bool
-	policy *retention.Policy
-	cursor string // of the one partner that the job sends to from there
-	named  bool   // the roots should exist: they do not come from elsewhere
+	roots    []string
+	all      bool // every dataset there is
+	passes   func(string) bool
+	policy   *retention.Policy
+	partners prune.Partners // to whom the job sends from there
+	named    bool           // the roots should exist: they do not come from elsewhere
 }
 
 // sides returns the sides on which the job prunes: what it sends from and
@@ -56,27 +56,39 @@ func (u *Upkeep) sides() []side {
 			policy = j.PruneLHS
 		}
 		roots, all := from.Roots()
-		cursor := ""
-		if j.Sends() {
-			cursor = endpoint.CursorTag(string(j.Type), j.ID())
-		}
-		sides = append(sides, side{roots: roots, all: all, passes: from.Pass, policy: policy, cursor: cursor, named: true})
+		sides = append(sides, side{roots: roots, all: all, passes: from.Pass, policy: policy, partners: partners(j), named: true})
 	}
 	switch {
 	case j.Type == config.Local:
 		sides = append(sides, target(j.Mapping, j.PruneRHS))
 	case j.Type == config.PushSink && j.Mapping == nil:
 		below := func(ds string) bool { return ds != j.Root && dataset.Within(ds, j.Root) }
-		sides = append(sides, side{roots: []string{j.Root}, passes: below, policy: j.Prune})
+		sides = append(sides, side{roots: []string{j.Root}, passes: below, policy: j.Prune, partners: anyPartner})
 	case j.Type == config.Pull, j.Type == config.PushSink:
 		sides = append(sides, target(j.Mapping, j.Prune))
 	}
 	return sides
 }
 
+// anyPartner is whoever has a cursor: a job may send on what another receives.
+var anyPartner = prune.Partners{Others: true}
+
+// partners are those for whom not_replicated keeps a job's snapshots. A job
+// that sends to nobody, or shares its snapshots with other jobs, waits for the
+// others' partners, too.
+func partners(j *config.Job) (p prune.Partners) {
+	p.Others = !j.Sends() || j.SharedPrefix
+	if j.Sends() {
+		for _, id := range j.IDs() {
+			p.Tags = append(p.Tags, endpoint.CursorTag(string(j.Type), id))
+		}
+	}
+	return p
+}
+
 func target(m *mapfilter.Rules, policy *retention.Policy) side {
 	passes := func(ds string) bool { return len(m.Sources(ds, 1)) > 0 }
-	return side{roots: m.Targets(), passes: passes, policy: policy}
+	return side{roots: m.Targets(), passes: passes, policy: policy, partners: anyPartner}
 }
 
 // source is the rules for the datasets that get snapshots here, nil for jobs
@@ -152,7 +164,7 @@ func (u *Upkeep) prune(ctx context.Context, s side) error {
 	var broken error // who is told has gone: that is no reason to stop
 	o := prune.Options{
 		Roots: s.roots, Recursive: true, Passes: s.passes,
-		Policy: s.policy, Prefix: u.Job.SnapshotPrefix, Cursor: s.cursor, DryRun: u.DryRun, Now: time.Now(),
+		Policy: s.policy, Prefix: u.Job.SnapshotPrefix, Partners: s.partners, DryRun: u.DryRun, Now: time.Now(),
 		Events: prune.Events{
 			Gone: func(name string) error {
 				if u.Destroyed != nil && broken == nil {
@@ -166,7 +178,7 @@ func (u *Upkeep) prune(ctx context.Context, s side) error {
 	if s.all {
 		o.Roots = nil
 	}
-	if s.cursor != "" && u.Unsent != nil {
+	if len(s.partners.Tags) > 0 && u.Unsent != nil {
 		o.Unsent = u.Unsent()
 	}
 	result, err := prune.Run(ctx, u.ZFS, o)

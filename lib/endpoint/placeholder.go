@@ -1,0 +1,33 @@
+package endpoint
+
+import (
+	"context"
+	"crypto/sha512"
+	"encoding/hex"
+
+	"github.com/zrepl-tools/zrepl-tools/lib/zfs"
+)
+
+// ZreplPlaceholder is the mark that zrepl sets on what only carries others:
+// "on", or in its 0.0 series a hash of the dataset's name. Copies that zrepl has
+// made go on as ours.
+const ZreplPlaceholder = "zrepl:placeholder"
+
+// zreplPlaceholder reports whether zrepl made the dataset as a placeholder and
+// nobody has put it to use since. zrepl makes them with mountpoint=none.
+func zreplPlaceholder(d zfs.Dataset) bool {
+	mark, mountpoint := d.Properties[ZreplPlaceholder], d.Properties["mountpoint"]
+	name := sha512.Sum512_256([]byte(d.Name))
+	return d.Type == "filesystem" && mark.Source == "local" && mountpoint.Value == "none" && mountpoint.Source == "local" &&
+		(mark.Value == "on" || mark.Value == hex.EncodeToString(name[:]))
+}
+
+// clearMarks takes the marks off a placeholder that was received over.
+func (r *Receiver) clearMarks(ctx context.Context, name string) error {
+	for _, mark := range []string{PlaceholderProperty, ZreplPlaceholder} {
+		if err := r.ZFS.Inherit(ctx, mark, name); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,145 @@
+package config
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
+	"github.com/zrepl-tools/zrepl-tools/lib/mapfilter"
+)
+
+// A claim is what a job does with the snapshots of its prefix on one of its
+// sides that is on this host.
+type claim struct {
+	job    *Job
+	region mapfilter.Region
+	takes  bool // it takes them
+	prunes bool // it destroys them
+}
+
+// claims are those of a job: none without a prefix, since it then takes and
+// destroys nothing.
+func (j *Job) claims() (all []claim) {
+	if j.SnapshotPrefix == "" {
+		return nil
+	}
+	if j.Datasets != nil {
+		all = append(all, claim{j, j.Datasets.From(), j.Snapshots(), j.Prune != nil})
+	}
+	switch {
+	case j.Type == Local && j.Mapping != nil:
+		all = append(all, claim{j, j.Mapping.From(), true, j.PruneLHS != nil}, claim{j, j.Mapping.Into(), false, j.PruneRHS != nil})
+	case j.Mapping != nil:
+		all = append(all, claim{j, j.Mapping.Into(), false, j.Prune != nil})
+	case j.Root != "":
+		all = append(all, claim{j, mapfilter.Below(j.Root), false, j.Prune != nil})
+	}
+	return all
+}
+
+// checkClaims finds jobs that would take, or destroy, each other's snapshots:
+// where prefixes are equal, or one begins with the other (zrepl_daily_1 begins
+// with zrepl_, too), on datasets that both have. Each job is told once.
+func (d *decoder) checkClaims(c *Config) {
+	var all []claim
+	var regions []mapfilter.Region
+	for _, j := range c.Jobs {
+		for _, claim := range j.claims() {
+			all, regions = append(all, claim), append(regions, claim.region)
+		}
+	}
+	told := map[*Job]bool{}
+	find := func(tell teller, bad func(first, later claim) bool) {
+		d.near(regions, func(i, k int) {
+			first, later := all[i], all[k]
+			if told[later.job] || !first.alike(later) || !bad(first, later) {
+				return
+			}
+			if name, both := mapfilter.Common(first.region, later.region); both {
+				told[later.job] = true
+				tellClaims(tell, first, later, mapfilter.Show(name))
+			}
+		})
+	}
+	find(d.wrongAt, claim.harms)
+	find(d.warnAt, func(a, b claim) bool { return a.takes && b.takes && !a.harms(b) })
+}
+
+// A teller is wrongAt or warnAt of a decoder.
+type teller func(at place, format string, args ...any)
+
+// maxNear bounds the pairs of jobs about the same datasets that are looked at.
+const maxNear = 100_000
+
+// near calls look for the pairs of regions that could meet, the earlier first:
+// an edge of one is, or lies within, an edge of the other. Most jobs are about
+// other datasets, and looking at every two would cost too much.
+func (d *decoder) near(regions []mapfilter.Region, look func(first, later int)) {
+	at := map[string][]int{}
+	for i, r := range regions {
+		for _, edge := range r.Edges() {
+			at[edge] = append(at[edge], i)
+		}
+	}
+	looked := 0
+	for i, r := range regions {
+		for _, edge := range r.Edges() {
+			for up, more := edge, true; more; up, more = dataset.Parent(up), up != "" {
+				for _, other := range at[up] {
+					if looked++; looked > maxNear {
+						d.wrongAt(place{}, "more than %d pairs of jobs are about the same datasets", maxNear)
+						return
+					}
+					if i != other {
+						look(min(i, other), max(i, other))
+					}
+				}
+			}
+		}
+	}
+}
+
+// alike reports whether two jobs could take each other's snapshots for their
+// own and do not say that it is meant.
+func (a claim) alike(b claim) bool {
+	one, other := a.job.SnapshotPrefix, b.job.SnapshotPrefix
+	return a.job != b.job && !(a.job.SharedPrefix && b.job.SharedPrefix) &&
+		(strings.HasPrefix(one, other) || strings.HasPrefix(other, one))
+}
+
+// harms reports whether there is a policy that is not meant for all of them, or
+// both take snapshots at the same times. A job that only prunes may do so for
+// one that has no policy.
+func (a claim) harms(b claim) bool {
+	if a.job.SnapshotPrefix == b.job.SnapshotPrefix && a.prunes != b.prunes {
+		if a.prunes && a.job.Type == Prune || b.prunes && b.job.Type == Prune {
+			return false
+		}
+	}
+	return a.prunes || b.prunes || a.takes && b.takes && a.job.Interval > 0 && b.job.Interval > 0
+}
+
+func tellClaims(tell teller, a, b claim, where string) {
+	first, later := a.job, b.job
+	same := fmt.Sprintf("is also that of job %q", first.Name)
+	if first.SnapshotPrefix != later.SnapshotPrefix {
+		same = fmt.Sprintf("and %q of job %q begin alike", first.SnapshotPrefix, first.Name)
+	}
+	harm := "both would take the same snapshots"
+	switch {
+	case !a.prunes && !b.prunes && first.SnapshotPrefix != later.SnapshotPrefix:
+		harm = "the snapshots of one would count as the other's"
+	case a.prunes && b.prunes:
+		harm = "the policy that keeps less would win"
+	case a.prunes:
+		harm = fmt.Sprintf("the policy of job %q would destroy the snapshots of both", a.job.Name)
+	case b.prunes:
+		harm = fmt.Sprintf("the policy of job %q would destroy the snapshots of both", b.job.Name)
+	}
+	instead := "write another prefix"
+	if first.Type == Source && later.Type == Source {
+		instead = "write one job for all clients, with client_identities"
+	}
+	tell(later.key("snapshot_prefix"), "job %q: snapshot_prefix: %q %s, on %q: %s: %s, or shared_prefix: true in both if that is meant",
+		later.Name, later.SnapshotPrefix, same, where, harm, instead)
+}

@@ -1,0 +1,154 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
+	"github.com/zrepl-tools/zrepl-tools/lib/mapfilter"
+	"github.com/zrepl-tools/zrepl-tools/lib/transport"
+	"github.com/zrepl-tools/zrepl-tools/lib/zfs"
+	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/config"
+)
+
+// surroundings looks for what the configuration names on this host: files,
+// programs and pools. All of it may come later, and so it makes warnings.
+func surroundings(ctx context.Context, c *config.Config) []*config.Problem {
+	all := configFile(c.Path)
+	pools := importedPools(ctx)
+	for _, j := range c.Jobs {
+		if j.Connect != nil {
+			all = append(all, connection(c, j)...)
+		}
+		if pools != nil {
+			all = append(all, missingPools(c, j, pools)...)
+		}
+	}
+	return all
+}
+
+// configFile warns of a file that others can change: it says which programs
+// zreplctl runs.
+func configFile(path string) (all []*config.Problem) {
+	for _, part := range []string{path, filepath.Dir(path)} {
+		info, err := os.Stat(part)
+		if err != nil || !info.Mode().IsRegular() && !info.IsDir() {
+			continue // standard input, or a pipe
+		}
+		stat, ok := info.Sys().(*syscall.Stat_t)
+		sticky := info.IsDir() && info.Mode()&fs.ModeSticky != 0
+		why := ""
+		switch {
+		case info.Mode().Perm()&0o022 != 0 && !sticky:
+			why = fmt.Sprintf("others can write it (mode %04o)", info.Mode().Perm())
+		case ok && stat.Uid != 0 && int(stat.Uid) != os.Geteuid():
+			why = fmt.Sprintf("it belongs to another user (uid %d)", stat.Uid)
+		default:
+			continue
+		}
+		text := why + ", who could run any command as the user of zreplctl"
+		if info.IsDir() {
+			text = fmt.Sprintf("directory %q: %s", part, text)
+		}
+		all = append(all, &config.Problem{File: path, Message: text})
+	}
+	return all
+}
+
+// connection looks for a connection's key, or its program.
+func connection(c *config.Config, j *config.Job) []*config.Problem {
+	key, why := "connect: identity_file", ""
+	switch {
+	case j.Connect.Type == transport.TypeExec:
+		key = "connect: command"
+		if _, err := exec.LookPath(j.Connect.Command[0]); err != nil {
+			why = fmt.Sprintf("connect: command: cannot find program %q", j.Connect.Command[0])
+		}
+	case j.Connect.IdentityFile != "":
+		if err := identityFile(j.Connect.IdentityFile); err != nil {
+			why = fmt.Sprintf("connect: identity_file: %q: %v", j.Connect.IdentityFile, err)
+		}
+	}
+	if why == "" {
+		return nil
+	}
+	return []*config.Problem{c.Problem(j, key, why)}
+}
+
+// identityFile says why ssh would not use a key.
+func identityFile(path string) error {
+	info, err := os.Stat(path)
+	switch {
+	case err != nil:
+		return pathCause(err)
+	case !info.Mode().IsRegular():
+		return errors.New("it is no file")
+	case strings.HasSuffix(path, ".pub"):
+		return errors.New("it is the public half of a key: name the other file")
+	case info.Mode().Perm()&0o077 != 0:
+		return fmt.Errorf("others can read it (mode %04o), and ssh ignores such a key: chmod 600", info.Mode().Perm())
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return pathCause(err)
+	}
+	return f.Close()
+}
+
+// poolsPatience is how long zfs may take to list the pools: where one is
+// suspended it may not answer at all.
+const poolsPatience = 10 * time.Second
+
+// importedPools is nil where zfs cannot be run.
+func importedPools(ctx context.Context) []string {
+	z, err := zfs.Find()
+	if err != nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, poolsPatience)
+	defer cancel()
+	pools, err := z.Pools(ctx)
+	if err != nil {
+		return nil
+	}
+	return append([]string{}, pools...)
+}
+
+// missingPools warns of the pools that a job's rules name on this host.
+func missingPools(c *config.Config, j *config.Job, pools []string) (all []*config.Problem) {
+	told := map[string]bool{}
+	look := func(key string, names []string) {
+		for _, name := range names {
+			pool := dataset.Pool(name)
+			if told[pool] || slices.Contains(pools, pool) {
+				continue
+			}
+			told[pool] = true
+			all = append(all, c.Problem(j, key, fmt.Sprintf("%s: there is no pool %q here, or it is not imported", key, pool)))
+		}
+	}
+	here := map[string]*mapfilter.Rules{"datasets": j.Datasets}
+	if j.Type == config.Local {
+		here["mapping"] = j.Mapping
+	}
+	for key, rules := range here {
+		if rules != nil {
+			look(key, rules.Named())
+		}
+	}
+	key := "mapping"
+	if j.Root != "" {
+		key = "root"
+	}
+	look(key, j.Targets())
+	return all
+}
