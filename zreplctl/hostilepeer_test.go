@@ -195,3 +195,9 @@ func (w *hostileWorld) fakeZFS() {
 	}
 	w.env = append(w.env, "ZREPL_ZFS="+filepath.Join(w.dir, "zfs"), "TEXT="+strings.NewReplacer("\n", "", "\t", "").Replace(evil))
 }
+
+// properties makes a dataset whose properties have hostile values.
+func (w *hostileWorld) properties() {
+	w.zfs("zfs", "create", "-o", "readonly=on", "b/x")
+	w.zfs("zfs", "set", "evil:x="+strings.NewReplacer("\n", "", "\t", "").Replace(evil), "b/x")
+}

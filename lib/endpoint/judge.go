@@ -141,3 +141,18 @@ func judgeTakes(t transfer.Takes) transfer.Takes {
 	}
 	return t
 }
+
+// judgeApplied leaves of what became of settings that of the datasets asked
+// about, made short.
+func judgeApplied(a transfer.Applied, in []transfer.Settings) transfer.Applied {
+	out := transfer.Applied{Problems: transfer.Problems{}, Left: map[string]string{}}
+	for _, s := range in {
+		if text, ok := a.Problems[s.Dataset]; ok {
+			out.Problems[s.Dataset] = cmp.Or(clean.Line(text, maxProblem), "the far side does not say why")
+		}
+		if text, ok := a.Left[s.Dataset]; ok {
+			out.Left[s.Dataset] = clean.Line(text, maxProblem)
+		}
+	}
+	return out
+}

@@ -97,6 +97,12 @@ func TestAnswersOfLies(t *testing.T) {
 	if got, err := r.Since(t.Context(), []transfer.Snap{{Dataset: "b/x"}}); err != nil || len(got) != 1 || got["b/x"] != 7 {
 		t.Errorf("%v, %v", got, err)
 	}
+	server.Handle("apply", func(context.Context, []transfer.Settings) (json.RawMessage, error) {
+		return json.RawMessage(`{"problems":{"b/x":"\u001b[2Jno","b/y":"","other":"not asked"},"left":{"b/x":"a\u202eb","other":"x"}}`), nil
+	})
+	if got, err := r.Apply(t.Context(), []transfer.Settings{{Dataset: "b/x"}, {Dataset: "b/y"}}); err != nil || fmt.Sprint(got) != "{map[b/x:[2Jno b/y:the far side does not say why] map[b/x:ab]}" {
+		t.Errorf("%v, %v", got, err)
+	}
 	if got, err := r.Takes(t.Context(), struct{}{}); err != nil || fmt.Sprint(got.Lacks) != "map[b:[lz4_compress]]" {
 		t.Errorf("%v, %v", got, err)
 	}

@@ -1,7 +1,6 @@
 package endpoint
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -301,10 +300,7 @@ func (r RemoteReceiver) Takes(ctx context.Context, in struct{}) (out transfer.Ta
 // Apply is Receiver.Apply over there.
 func (r RemoteReceiver) Apply(ctx context.Context, in []transfer.Settings) (out transfer.Applied, err error) {
 	err = r.call(ctx, "apply", in, &out)
-	for ds, problem := range out.Problems {
-		out.Problems[ds] = cmp.Or(clean.Line(problem, maxProblem), "the far side does not say why")
-	}
-	return out, err
+	return judgeApplied(out, in), err
 }
 
 // Placeholder is Receiver.Placeholder over there.

@@ -226,7 +226,8 @@ func (r *round) finished(i int, step plan.Step) {
 		if step.To != nil {
 			d.To = step.To.Name
 		}
-		if r.blamed[i] {
+		if r.blamed[i] { // before this step, which is no reason not to take it
+			d.State = progress.Failed
 			return
 		}
 		d.State = progress.Waiting

@@ -14,12 +14,10 @@ type DatasetsError struct{ Failed []progress.Dataset }
 
 // Error has a reason of at least one of them.
 func (e *DatasetsError) Error() string {
-	all := e.Each()
-	text := fmt.Sprintf("%d datasets were not replicated", len(e.Failed))
-	if len(all) > 0 {
-		text += ": " + all[0].Error()
+	if len(e.Failed) == 0 {
+		return "not everything was replicated"
 	}
-	return text
+	return fmt.Sprintf("%d datasets were not replicated: %v", len(e.Failed), e.Each()[0])
 }
 
 // DatasetError says why one dataset, or several for one reason, was not
@@ -64,6 +62,9 @@ func (e *DatasetsError) Each() []error {
 		if names := waiting[reason]; names != nil {
 			all = append(all, &DatasetError{plan.ParentFailed, "", fmt.Sprintf("cannot replicate %s: %s: %s", list(names), plan.ParentFailed, reason)})
 		}
+	}
+	if len(all) == 0 { // a run that left something undone never ends without an error
+		all = append(all, e)
 	}
 	return all
 }

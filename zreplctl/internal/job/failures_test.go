@@ -196,9 +196,9 @@ func TestUnmarkStops(t *testing.T) {
 	}
 	w.snapshot("s3")
 	w.write("sim/faults", "on=inherit from=1 fail message=cannot inherit zreplctl:placeholder for 'b/mirror/x': permission denied\n")
-	code := w.tried("local", "mirror")
-	if code != 1 {
-		t.Errorf("exit status %d", code)
+	code, said := w.ctl("local", "-skip", "snapshot,prune", "mirror")
+	if code != 1 || !strings.Contains(said, `cannot replicate "a/x" to "b/mirror/x": `) || !strings.Contains(said, "permission denied") {
+		t.Errorf("exit status %d: %s", code, said)
 	}
 	w.same("a/x/y", "b/mirror/x/y")
 }
