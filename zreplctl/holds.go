@@ -51,7 +51,7 @@ func (g *globals) holds(ctx context.Context, c *config.Config, name string, rele
 		return cli.Cannot("list", "holds", err)
 	}
 	if release && !dry && slices.ContainsFunc(c.Jobs, func(j *config.Job) bool { return j.Name == name }) {
-		done, err := job.Meddle(ctx, c.Global.RunDir, name)
+		done, err := job.KeepAway(ctx, c.Global.RunDir, name)
 		if errors.Is(err, job.ErrRunning) {
 			return cli.WithStatus(cli.TryLater, cli.Cannot("release the holds of", name, err))
 		}

@@ -168,18 +168,28 @@ func (s RemoteSender) Protect(ctx context.Context, in transfer.Holds) (transfer.
 	return bad, err
 }
 
+// Held is Sender.Held over there.
+func (s RemoteSender) Held(ctx context.Context, in []transfer.Snap) ([]transfer.Snap, error) {
+	return s.some(ctx, "held", in)
+}
+
 // snapsPerCall keeps a request far below what a server takes, also with the
 // longest names.
 const snapsPerCall = 10_000
 
 // Deferred is Sender.Deferred over there.
-func (s RemoteSender) Deferred(ctx context.Context, in []transfer.Snap) (all []transfer.Snap, err error) {
+func (s RemoteSender) Deferred(ctx context.Context, in []transfer.Snap) ([]transfer.Snap, error) {
+	return s.some(ctx, "deferred", in)
+}
+
+// some makes a call that answers with some of the snapshots that it was given.
+func (p *Pool) some(ctx context.Context, name string, in []transfer.Snap) (all []transfer.Snap, err error) {
 	for part := range slices.Chunk(in, snapsPerCall) {
-		var marked []transfer.Snap
-		if err := s.call(ctx, "deferred", part, &marked); err != nil {
+		var some []transfer.Snap
+		if err := p.call(ctx, name, part, &some); err != nil {
 			return nil, err
 		}
-		all = append(all, marked...)
+		all = append(all, some...)
 	}
 	return all, nil
 }
@@ -230,6 +240,11 @@ func (r RemoteReceiver) List(ctx context.Context, in transfer.ListRequest) ([]tr
 func (r RemoteReceiver) Protect(ctx context.Context, in transfer.Holds) (bad transfer.Problems, err error) {
 	err = r.call(ctx, "protect", in, &bad)
 	return bad, err
+}
+
+// Held is Receiver.Held over there.
+func (r RemoteReceiver) Held(ctx context.Context, in []transfer.Snap) ([]transfer.Snap, error) {
+	return r.some(ctx, "held", in)
 }
 
 // Since is Receiver.Since over there.

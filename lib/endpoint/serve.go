@@ -90,6 +90,7 @@ func ServeSender(server *rpc.Server, v *Service, s *Sender, sendFrame []string) 
 		return spread(list), err
 	}))
 	server.Handle("protect", after(v, s.Protect))
+	server.Handle("held", after(v, s.Held))
 	server.Handle("deferred", after(v, s.Deferred))
 	server.Handle("uses", after(v, s.Uses))
 	server.Handle("send", func(ctx context.Context, in transfer.SendRequest) (transfer.SendReply, rpc.Sender, error) {
@@ -116,6 +117,7 @@ func ServeReceiver(server *rpc.Server, v *Service, r *Receiver) {
 		return spread(list), err
 	}))
 	server.Handle("protect", after(v, r.Protect))
+	server.Handle("held", after(v, r.Held))
 	server.Handle("since", after(v, r.Since))
 	server.Handle("targets", after(v, r.Targets))
 	server.Handle("takes", after(v, r.Takes))

@@ -56,11 +56,11 @@ type one struct {
 }
 
 func (o *one) plan() {
+	base, at := findBase(o.sender, o.receiver)
+	o.r.Base = base // to be protected also where nothing can be sent onto it
 	if o.refuse(o.checkTarget()) || o.refuse(o.checkOptions()) {
 		return
 	}
-	base, at := findBase(o.sender, o.receiver)
-	o.r.Base = base
 	switch {
 	case len(snapshots(o.sender)) == 0:
 		o.r.Conflict = conflict(NoSnapshots, "%s", o.nothingToSend())

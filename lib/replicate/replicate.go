@@ -27,6 +27,7 @@ type Sender interface {
 	List(context.Context, transfer.ListRequest) ([]transfer.Dataset, error)
 	Send(context.Context, transfer.SendRequest) (*transfer.Stream, error)
 	Protect(context.Context, transfer.Holds) (transfer.Problems, error)
+	Held(context.Context, []transfer.Snap) ([]transfer.Snap, error)
 	Deferred(context.Context, []transfer.Snap) ([]transfer.Snap, error)
 	Uses(context.Context, transfer.UsesRequest) (map[string]transfer.Uses, error)
 }
@@ -37,6 +38,7 @@ type Receiver interface {
 	List(context.Context, transfer.ListRequest) ([]transfer.Dataset, error)
 	Receive(context.Context, transfer.ReceiveRequest, *transfer.Stream, func(bytes uint64)) (transfer.Received, error)
 	Protect(context.Context, transfer.Holds) (transfer.Problems, error)
+	Held(context.Context, []transfer.Snap) ([]transfer.Snap, error)
 	Since(context.Context, []transfer.Snap) (map[string]uint64, error)
 	Takes(context.Context, struct{}) (transfer.Takes, error)
 	Placeholder(context.Context, transfer.Placeholder) error
@@ -73,7 +75,13 @@ type Job struct {
 	Say func(string)
 
 	scoped bool
+	tidy   bool
+	bases  bases
 }
+
+// Tidy reports, behind Run, whether nothing is left held that need not be: the
+// next run need not be thorough.
+func (j *Job) Tidy() bool { return j.tidy }
 
 // ErrIncomplete is the end of a run in which something was left undone: the
 // tracker knows what.
@@ -98,6 +106,7 @@ func (j *Job) Run(ctx context.Context) error {
 	for {
 		r := &round{Job: j, thorough: thorough, spoiled: spoiled, again: map[int]error{}}
 		err := r.run(ctx)
+		j.tidy = err == nil && ctx.Err() == nil && r.lost == nil && !r.untidy
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
@@ -106,7 +115,7 @@ func (j *Job) Run(ctx context.Context) error {
 		}
 		others = cmp.Or(r.others, others)
 		if r.tidied {
-			reached, thorough = true, false
+			reached, thorough = true, r.untidy
 		}
 		lost := r.lost
 		if link := (*transfer.LinkError)(nil); errors.As(err, &link) {
@@ -128,7 +137,6 @@ func (j *Job) Run(ctx context.Context) error {
 			if looks++; r.moved {
 				looks = 0
 			}
-			thorough = true // what failed to be settled, or was held and is not wanted any more
 		case r.failed, len(r.again) > 0:
 			r.giveUp()
 			return ErrIncomplete

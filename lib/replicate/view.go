@@ -13,11 +13,12 @@ import (
 
 // view is what both ends have at one moment.
 type view struct {
-	sources map[string]transfer.Dataset // what is mapped
-	others  []transfer.Dataset          // offered by the sender and not mapped
-	targets map[string]transfer.Dataset
-	inputs  []plan.Input
-	mark    int // length of a cursor bookmark's name
+	sources  map[string]transfer.Dataset // what is mapped
+	others   []transfer.Dataset          // offered by the sender and not mapped
+	targets  map[string]transfer.Dataset
+	inputs   []plan.Input
+	thorough bool // all that is held is known
+	mark     int  // length of a cursor bookmark's name
 }
 
 // look lists both ends at the same time.
@@ -37,7 +38,7 @@ func (j *Job) look(ctx context.Context, thorough bool) (*view, error) {
 	if len(from) == 0 { // a pool that is not imported, most likely
 		return nil, errors.New("the sender has none of the datasets that its job names")
 	}
-	v := &view{sources: map[string]transfer.Dataset{}, targets: map[string]transfer.Dataset{}}
+	v := &view{thorough: thorough, sources: map[string]transfer.Dataset{}, targets: map[string]transfer.Dataset{}}
 	for _, d := range to {
 		v.targets[d.Name] = d
 	}
@@ -166,9 +167,18 @@ func (v *view) lookup(target string) (plan.Host, bool) {
 	return plan.Host{Encrypted: t.Encrypted, KeyLoaded: t.KeyLoaded}, ok
 }
 
-// plan decides what to do, and decides again where snapshots that would be
-// sent turn out to be marked for destruction, or more than the receiver takes.
+// plan decides what to do, and looks up what the bases are held by.
 func (j *Job) plan(ctx context.Context, v *view) ([]plan.Result, error) {
+	results, err := j.decide(ctx, v)
+	if err != nil {
+		return nil, err
+	}
+	return results, j.findHeld(ctx, v, results)
+}
+
+// decide plans, and plans again where snapshots that would be sent turn out to
+// be marked for destruction, or more than the receiver takes.
+func (j *Job) decide(ctx context.Context, v *view) ([]plan.Result, error) {
 	policy := j.Policy
 	policy.BookmarkLen = v.mark
 	results := plan.All(v.inputs, v.lookup, policy)

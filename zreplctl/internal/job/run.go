@@ -13,6 +13,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
 	"github.com/zrepl-tools/zrepl-tools/lib/mapfilter"
 	"github.com/zrepl-tools/zrepl-tools/lib/plan"
 	"github.com/zrepl-tools/zrepl-tools/lib/progress"
@@ -34,6 +35,7 @@ type Run struct {
 	Before, After func(context.Context) error
 	// NoReplication leaves the replication out.
 	NoReplication bool
+	engine        *replicate.Job
 	// Part names what is done where that is not the whole job, but a command
 	// of its own.
 	Part string
@@ -80,8 +82,9 @@ func (r *Run) replicate(ctx context.Context, lock *os.File) error {
 	j := &replicate.Job{Sender: sender, Receiver: receiver, Policy: policy(r.Job), Parallel: r.Job.Parallel,
 		Thorough: looked.IsZero(), Retries: r.Retries,
 		Tracker: r.Tracker, Say: r.Say, Named: named(r.Job)}
+	r.engine = j
 	err = j.Run(ctx)
-	if err == nil {
+	if j.Tidy() {
 		if looked.IsZero() {
 			looked = began
 		}
@@ -91,6 +94,15 @@ func (r *Run) replicate(ctx context.Context, lock *os.File) error {
 		return &DatasetsError{r.failures()}
 	}
 	return err
+}
+
+// Bases returns what the replication has found to be the newest common version
+// of each dataset; see replicate.Job.Bases.
+func (r *Run) Bases() (source, target map[string][]dataset.GUID, looked bool) {
+	if r.engine == nil {
+		return nil, nil, false
+	}
+	return r.engine.Bases()
 }
 
 // named returns the datasets that the job itself names. What a source offers
@@ -154,7 +166,7 @@ func (e *DatasetsError) Each() []error {
 // Abandon lets go of all that the job protects on both sides. See
 // replicate.Job.Abandon.
 func (r *Run) Abandon(ctx context.Context, dry bool) ([]replicate.Left, error) {
-	done, err := Meddle(ctx, r.Global.RunDir, r.Job.Name)
+	done, err := KeepAway(ctx, r.Global.RunDir, r.Job.Name)
 	if err != nil {
 		return nil, err
 	}
