@@ -169,6 +169,7 @@ var hints = map[plan.Reason]string{
 	plan.FeatureMissing: "enable it in the receiving pool: zpool set feature@NAME=enabled POOL",
 	plan.Modified:       whatToLose,
 	plan.Diverged:       whatToLose,
+	plan.ForeignPartial: "finish that receive, or throw what has arrived away: zfs receive -A TARGET",
 	plan.Unrelated:      "to begin anew, keep the old one under another name: zfs rename TARGET TARGET.old",
 }
 

@@ -127,8 +127,19 @@ func partial(text string) *transfer.Partial {
 	if err != nil {
 		return &transfer.Partial{Bad: err.Error()}
 	}
-	of, _, _ := dataset.Split(t.ToName)
-	return &transfer.Partial{Of: of, Token: text, To: t.ToGUID, From: t.FromGUID, Raw: t.Raw, Bytes: t.Bytes}
+	p := partialOf(t)
+	p.Token = text
+	if t.Saved || t.Redacted {
+		p.Bad = "it is of a redacted or a saved stream"
+	}
+	return &p
+}
+
+// partialOf is what a token says, for both ends.
+func partialOf(t stream.Token) transfer.Partial {
+	of, _, name := dataset.Split(t.ToName)
+	return transfer.Partial{Of: of, Name: name, To: t.ToGUID, From: t.FromGUID, Bytes: t.Bytes,
+		Raw: t.Raw, Large: t.Large, Embedded: t.Embedded, Compressed: t.Compressed}
 }
 
 // above reads what stands above the roots that are missing.

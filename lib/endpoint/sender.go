@@ -170,9 +170,9 @@ func (s *Sender) checkToken(ctx context.Context, ds string, t stream.Token, opts
 	switch {
 	case t.Saved || t.Redacted:
 		return errors.New("resume token: streams of that kind are not sent here")
-	case t.Raw != opts.Raw,
-		!opts.Raw && (t.Large && !opts.LargeBlocks || t.Embedded && !opts.Embedded || t.Compressed && !opts.Compressed):
-		return fmt.Errorf("resume token: dataset %q is sent with options %s, not with the token's", ds, opts.Record())
+	}
+	if why := opts.Resumes(partialOf(t)); why != "" {
+		return fmt.Errorf("resume token: dataset %q: %s", ds, why)
 	}
 	var to, from bool
 	err := s.ZFS.Histories(ctx, []string{ds}, false, func(of string, v dataset.Version) error {

@@ -95,10 +95,13 @@ type Partial struct {
 	To   dataset.GUID
 	From dataset.GUID // 0: a full stream
 	Of   string       // the dataset that it is of; empty: unknown
+	Name string       // the snapshot's, without the dataset; empty: unknown
 	// Unusable says why the token must not be used, where the caller knows:
-	// unreadable, refused by the sender, other send options. Empty: usable as
-	// far as known.
+	// refused by the sender, other send options. Empty: usable as far as known.
 	Unusable string
+	// Foreign says why it cannot be this job's, where the caller knows:
+	// unreadable, or of a kind that is never sent.
+	Foreign string
 }
 
 // StepKind is the kind of a step.

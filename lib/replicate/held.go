@@ -11,14 +11,21 @@ import (
 	"github.com/zrepl-tools/zrepl-tools/lib/transfer"
 )
 
-// findHeld looks up what the bases are held by. A thorough list has told
-// already, of every snapshot.
+// findHeld looks up whether the bases are held, and what a partial receive is
+// of. A thorough list has told already, of every snapshot.
 func (j *Job) findHeld(ctx context.Context, v *view, results []plan.Result) error {
 	if v.thorough {
 		return nil
 	}
 	var here, there []transfer.Snap
 	for _, p := range results {
+		if part := v.targets[p.Target].Partial; part != nil {
+			for _, of := range v.sources[p.Source].Versions {
+				if of.Kind == dataset.Snapshot && of.GUID == part.To {
+					here = append(here, snap(p.Source, of))
+				}
+			}
+		}
 		if p.Base == nil {
 			continue
 		}

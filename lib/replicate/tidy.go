@@ -17,7 +17,7 @@ import (
 func (r *round) protect(ctx context.Context) error {
 	here, there := r.missing()
 	skip, err := r.holdBases(ctx, here, there)
-	if err != nil || !r.thorough {
+	if err != nil {
 		return err
 	}
 	here, there = r.leftovers(skip)
@@ -111,7 +111,8 @@ func (r *round) holdBases(ctx context.Context, here, there transfer.Holds) (skip
 	return skip, nil
 }
 
-// leftovers is what earlier runs left held, beside the bases. A dataset in
+// leftovers is what earlier runs left held beside the bases, as far as this
+// round has looked: all of it, or only what was held for a partial receive. A dataset in
 // conflict keeps all that it has until a person has decided.
 func (r *round) leftovers(skip map[int]bool) (here, there transfer.Holds) {
 	for i, p := range r.results {
@@ -141,7 +142,8 @@ func (r *round) leaveSource(h *transfer.Holds, i int) {
 	stale := r.staleSource(i)
 	if p.Base == nil || !r.bookmark(i) && !holds(source, p.Base.Sender) {
 		for _, s := range stale {
-			if !has(r.view.targets[p.Target].Versions, s.GUID) {
+			target := r.view.targets[p.Target]
+			if part := target.Partial; !has(target.Versions, s.GUID) && (part == nil || part.To != s.GUID) {
 				h.Bookmark = append(h.Bookmark, s)
 			}
 		}

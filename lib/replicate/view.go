@@ -127,10 +127,7 @@ func receiver(t transfer.Dataset, send transfer.Options, children bool) *plan.Re
 		r.Sent = &sent
 	}
 	if p := t.Partial; p != nil {
-		r.Partial = &plan.Partial{To: p.To, From: p.From, Of: p.Of, Unusable: p.Bad}
-		if p.Bad == "" && p.Raw != send.Raw {
-			r.Partial.Unusable = "it was sent with other options"
-		}
+		r.Partial = &plan.Partial{To: p.To, From: p.From, Of: p.Of, Name: p.Name, Foreign: p.Bad, Unusable: send.Resumes(*p)}
 	}
 	return r
 }

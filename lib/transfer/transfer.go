@@ -6,7 +6,11 @@
 // check nothing: an end that serves strangers checks every name itself.
 package transfer
 
-import "github.com/zrepl-tools/zrepl-tools/lib/dataset"
+import (
+	"fmt"
+
+	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
+)
 
 // Protocol is the version of the calls below; both ends say theirs in Hello.
 const Protocol = 1
@@ -65,9 +69,15 @@ type Partial struct {
 	To    dataset.GUID `json:"to,omitempty"`
 	From  dataset.GUID `json:"from,omitempty"` // 0: a full stream
 	Of    string       `json:"of,omitempty"`   // the dataset that it is of
+	Name  string       `json:"name,omitempty"` // and the snapshot's name
 	Raw   bool         `json:"raw,omitempty"`
-	Bytes uint64       `json:"bytes,omitempty"` // received so far
-	Bad   string       `json:"bad,omitempty"`   // why the token can't be read
+
+	Large      bool `json:"large,omitempty"`
+	Embedded   bool `json:"embedded,omitempty"`
+	Compressed bool `json:"compressed,omitempty"`
+
+	Bytes uint64 `json:"bytes,omitempty"` // received so far
+	Bad   string `json:"bad,omitempty"`   // why the token is nothing that a sender here would take
 }
 
 // Options are the flags of zfs send that a job chose for a dataset.
@@ -95,6 +105,17 @@ func (o Options) Record() string {
 		return "-"
 	}
 	return s
+}
+
+// Resumes says why a sender with options o does not go on with a partial
+// receive; empty: it does. zfs send -t takes its flags from the token, so that
+// the token must not ask for more than the job does.
+func (o Options) Resumes(p Partial) string {
+	if p.Raw == o.Raw && (o.Raw || (o.LargeBlocks || !p.Large) && (o.Embedded || !p.Embedded) && (o.Compressed || !p.Compressed)) {
+		return ""
+	}
+	was := Options{Raw: p.Raw, LargeBlocks: p.Large, Embedded: p.Embedded, Compressed: p.Compressed}
+	return fmt.Sprintf("it was sent with options %s, and now they are %s", was.Record(), o.Record())
 }
 
 // SendRequest asks for one stream of one dataset.

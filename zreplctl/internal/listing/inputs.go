@@ -6,6 +6,7 @@ import (
 
 	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
 	"github.com/zrepl-tools/zrepl-tools/lib/plan"
+	"github.com/zrepl-tools/zrepl-tools/lib/transfer"
 )
 
 // Sides is all that a plan is made of.
@@ -93,9 +94,10 @@ func (t *token) partial(send plan.Options) *plan.Partial {
 	if t == nil {
 		return nil
 	}
-	p := &plan.Partial{To: t.to, From: t.from, Unusable: t.bad}
-	if t.options != nil && !send.Follows(*t.options) {
-		p.Unusable = fmt.Sprintf("it was sent with options %s, and now they are %s", t.options, send)
+	p := &plan.Partial{To: t.to, From: t.from, Of: t.of, Name: t.name, Foreign: t.bad}
+	if t.bad == "" {
+		now := transfer.Options{Raw: send.Raw, LargeBlocks: send.LargeBlocks, Embedded: send.Embedded, Compressed: send.Compressed}
+		p.Unusable = now.Resumes(t.stream)
 	}
 	return p
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
 	"github.com/zrepl-tools/zrepl-tools/lib/plan"
+	"github.com/zrepl-tools/zrepl-tools/lib/transfer"
 	"github.com/zrepl-tools/zrepl-tools/lib/zfs/stream"
 )
 
@@ -31,9 +32,10 @@ type facts struct {
 }
 
 type token struct {
+	of, name string
 	to, from dataset.GUID
-	options  *plan.Options // nil: not known
-	bad      string
+	stream   transfer.Partial // its flags
+	bad      string           // why nobody here would have sent it
 }
 
 // ReadState reads lines NAME⇥KEY⇥VALUE, as zfs get -Hp -o name,property,value
@@ -137,5 +139,7 @@ func readToken(text string) *token {
 	case t.Redacted || t.Saved:
 		return &token{bad: "it is of a redacted or a saved stream"}
 	}
-	return &token{to: t.ToGUID, from: t.FromGUID, options: &plan.Options{Raw: t.Raw, LargeBlocks: t.Large}}
+	of, _, name := dataset.Split(t.ToName)
+	return &token{of: of, name: name, to: t.ToGUID, from: t.FromGUID,
+		stream: transfer.Partial{Raw: t.Raw, Large: t.Large, Embedded: t.Embedded, Compressed: t.Compressed}}
 }
