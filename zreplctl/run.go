@@ -169,6 +169,9 @@ var hints = map[plan.Reason]string{
 	plan.FeatureMissing: "enable it in the receiving pool: zpool set feature@NAME=enabled POOL",
 	plan.Modified:       whatToLose,
 	plan.Diverged:       whatToLose,
+	plan.NotOffered:     "if its source is gone for good: zreplctl forget JOB TARGET",
+	plan.SourceEmpty:    "if its source stays empty for good: zreplctl forget JOB TARGET",
+	plan.NoneWanted:     "snapshot_prefix says which snapshots a job sends; a dataset without such is left out by the job's rules",
 	plan.ForeignPartial: "finish that receive, or throw what has arrived away: zfs receive -A TARGET",
 	plan.Unrelated:      "to begin anew, keep the old one under another name: zfs rename TARGET TARGET.old",
 }

@@ -29,6 +29,7 @@ type Link struct {
 // user makes calls. A connection with any fault is ended and not used again.
 type Pool struct {
 	Dial func(ctx context.Context) (*Link, error)
+	Job  string
 	Run  string // the same for all connections of a run
 	Role string // what the server must be
 
@@ -61,7 +62,7 @@ func (p *Pool) get(ctx context.Context) (*Link, error) {
 		return nil, err
 	}
 	var w transfer.Welcome
-	if err := l.Call(ctx, "hello", transfer.Hello{Protocol: transfer.Protocol, Run: p.Run}, &w); err != nil {
+	if err := l.Call(ctx, "hello", transfer.Hello{Protocol: transfer.Protocol, Job: p.Job, Run: p.Run}, &w); err != nil {
 		return nil, p.unreachable(ctx, l, err)
 	}
 	if w.Role != p.Role {

@@ -21,9 +21,9 @@ const (
 // Service is what a server tells of itself and learns of its client.
 type Service struct {
 	Client string // the client's identity
-	// Hello is told which run the client says it belongs to. An error that is
-	// a *transfer.LinkError is one for the client, too.
-	Hello func(ctx context.Context, run string) error
+	// Hello is told which job, and which run of it, the client says it belongs
+	// to. An error that is a *transfer.LinkError is one for the client, too.
+	Hello func(ctx context.Context, job, run string) error
 	// Doing is told what the client has begun, and "" when that has ended.
 	Doing func(what, dataset string)
 
@@ -38,8 +38,11 @@ func (v *Service) register(s *rpc.Server, role string) {
 		if err := identity.Check(in.Run); err != nil && in.Run != "" {
 			return transfer.Welcome{}, fmt.Errorf("bad run id: %w", err)
 		}
+		if err := identity.Check(in.Job); err != nil && in.Job != "" {
+			return transfer.Welcome{}, fmt.Errorf("bad job name: %w", err)
+		}
 		if v.Hello != nil && !v.greeted && in.Run != "" {
-			if err := v.Hello(ctx, in.Run); err != nil {
+			if err := v.Hello(ctx, in.Job, in.Run); err != nil {
 				return transfer.Welcome{}, later(err)
 			}
 		}

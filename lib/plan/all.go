@@ -98,7 +98,7 @@ func (f *forest) above(target string) *Conflict {
 		switch {
 		case !r.missing, r.Conflict == nil:
 			return nil
-		case r.Conflict.Reason != NoSnapshots || r.partial:
+		case !r.Conflict.Reason.nothing() || r.partial:
 			return conflict(ParentFailed, "%q is missing or not whole: %s", parent, r.Conflict.Reason)
 		}
 		// The parent has nothing to send yet: a placeholder holds its place.

@@ -141,5 +141,5 @@ func (o *one) nothingToSend() string {
 	case len(have) == 0:
 		return "the source has no snapshot; the target has " + history(o.receiver)
 	}
-	return "the source has " + history(have) + ", none of them wanted"
+	return "the source has " + history(have) + ", none of them wanted: they are marked for destruction, or their names are others"
 }

@@ -64,6 +64,8 @@ func (o *one) plan() {
 	switch {
 	case len(snapshots(o.sender)) == 0:
 		o.r.Conflict = conflict(NoSnapshots, "%s", o.nothingToSend())
+	case !slices.ContainsFunc(o.sender, o.prefixed):
+		o.r.Conflict = conflict(NoneWanted, "the source has %s, and the name of none starts with %q", o.senderHistory(), o.p.Prefix)
 	case base != nil:
 		o.incremental(at)
 	case len(o.receiver) > 0:
@@ -98,7 +100,7 @@ func (o *one) initial() {
 	wanted := o.wantedAfter(0)
 	switch {
 	case len(wanted) == 0:
-		o.r.Conflict = conflict(NoSnapshots, "%s", o.nothingToSend())
+		o.r.Conflict = conflict(NoneWanted, "%s", o.nothingToSend())
 	case o.p.Initial == Refuse:
 		o.r.Conflict = conflict(InitialRefused, "the target has nothing yet, the source has %s, and the initial policy is fail",
 			o.senderHistory())
@@ -245,6 +247,8 @@ func (o *one) after(txg uint64) []dataset.Version {
 	return o.sender[i:]
 }
 
-func (o *one) wanted(v dataset.Version) bool {
-	return strings.HasPrefix(v.Name, o.p.Prefix) && !o.in.Deferred[v.GUID]
+func (o *one) wanted(v dataset.Version) bool { return o.prefixed(v) && !o.in.Deferred[v.GUID] }
+
+func (o *one) prefixed(v dataset.Version) bool {
+	return v.Kind == dataset.Snapshot && strings.HasPrefix(v.Name, o.p.Prefix)
 }

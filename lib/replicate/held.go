@@ -34,6 +34,7 @@ func (j *Job) findHeld(ctx context.Context, v *view, results []plan.Result) erro
 			here = append(here, snap(p.Source, p.Base.Sender))
 		}
 	}
+	there = append(there, v.doubtful(results, newestFew)...)
 	var errs [2]error
 	var wg sync.WaitGroup
 	wg.Go(func() { here, errs[0] = ask(ctx, j.Sender.Held, here) })
@@ -46,7 +47,7 @@ func (j *Job) findHeld(ctx context.Context, v *view, results []plan.Result) erro
 	}
 	note(v.sources, here)
 	note(v.targets, there)
-	return nil
+	return j.findOlder(ctx, v, results)
 }
 
 func ask(ctx context.Context, held func(context.Context, []transfer.Snap) ([]transfer.Snap, error), snaps []transfer.Snap) ([]transfer.Snap, error) {

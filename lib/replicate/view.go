@@ -170,7 +170,10 @@ func (j *Job) plan(ctx context.Context, v *view) ([]plan.Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	return results, j.findHeld(ctx, v, results)
+	if err := j.findHeld(ctx, v, results); err != nil {
+		return nil, err
+	}
+	return v.cover(results), nil
 }
 
 // decide plans, and plans again where snapshots that would be sent turn out to

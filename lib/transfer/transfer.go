@@ -16,10 +16,12 @@ import (
 const Protocol = 1
 
 // Hello opens a connection. Run is the same on all connections of one run, and
-// empty for one who only looks, which does not end an older run.
+// empty for one who only looks, which does not end an older run. Job is the
+// client's: one identity is that of one job, whose cursor it moves.
 type Hello struct {
 	Protocol int    `json:"protocol"`
 	Run      string `json:"run"`
+	Job      string `json:"job,omitempty"`
 }
 
 // Welcome answers Hello.

@@ -84,3 +84,23 @@ func TestReleasedOnServer(t *testing.T) {
 	w.done("pull", "fetch")
 	w.equal("holds", w.holds(), held...)
 }
+
+// Nobody releases a client's holds while it is connected.
+func TestReleaseWhileServed(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.tree()
+	w.snapshot("s1")
+	w.done("pull", "fetch")
+	held := w.holds()
+	h := w.attack("me", true)
+	code, said := w.ctl("holds", "-release", "offer")
+	if code != 75 || !strings.Contains(said, "its client is connected") {
+		t.Errorf("exit status %d: %s", code, said)
+	}
+	w.equal("holds", w.holds(), held...)
+	h.end()
+	if code, said := w.ctl("holds", "-release", "offer"); code != 0 {
+		t.Errorf("exit status %d: %s", code, said)
+	}
+}

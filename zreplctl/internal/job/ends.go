@@ -58,7 +58,7 @@ func (p Programs) sendFrame(j *config.Job) []string {
 
 // ends makes both ends of an active job. Close ends its connections.
 func (p Programs) ends(j *config.Job, run string, inherit ...*os.File) (s replicate.Sender, r replicate.Receiver, closeAll func(), err error) {
-	pool := &endpoint.Pool{Run: run, Dial: func(ctx context.Context) (*endpoint.Link, error) { return dial(ctx, j.Connect, p.Daemon) }}
+	pool := &endpoint.Pool{Job: j.Name, Run: run, Dial: func(ctx context.Context) (*endpoint.Link, error) { return dial(ctx, j.Connect, p.Daemon) }}
 	switch j.Type {
 	case config.Pull:
 		pool.Role = endpoint.SourceRole

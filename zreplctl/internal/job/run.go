@@ -148,14 +148,15 @@ func (e *DatasetsError) Each() []error {
 		if d.Reason == string(plan.ParentFailed) && len(e.Failed) > 1 {
 			continue
 		}
-		name, text := d.Source, d.Error
-		if name == "" {
-			name = d.Target
-		}
+		text := d.Error
 		if d.Reason != "" {
 			text = d.Reason + ": " + text
 		}
-		all = append(all, &DatasetError{plan.Reason(d.Reason), fmt.Sprintf("cannot replicate %q to %q: %s", name, d.Target, text)})
+		to := fmt.Sprintf("cannot replicate %q to %q", d.Source, d.Target)
+		if d.Source == "" {
+			to = fmt.Sprintf("cannot replicate to %q", d.Target)
+		}
+		all = append(all, &DatasetError{plan.Reason(d.Reason), to + ": " + text})
 	}
 	if len(all) == 0 {
 		all = append(all, e)
@@ -178,6 +179,23 @@ func (r *Run) Abandon(ctx context.Context, dry bool) ([]replicate.Left, error) {
 	defer closeAll()
 	j := &replicate.Job{Sender: sender, Receiver: receiver}
 	return j.Abandon(ctx, dry)
+}
+
+// Forget releases the job's holds on what it received once and the sender has
+// no more. See replicate.Job.Forget.
+func (r *Run) Forget(ctx context.Context, names []string, dry bool) ([]replicate.Left, error) {
+	done, err := KeepAway(ctx, r.Global.RunDir, r.Job.Name)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	sender, receiver, closeAll, err := r.Programs.ends(r.Job, runID())
+	if err != nil {
+		return nil, err
+	}
+	defer closeAll()
+	j := &replicate.Job{Sender: sender, Receiver: receiver, Policy: policy(r.Job)}
+	return j.Forget(ctx, names, dry)
 }
 
 // Plan returns what a run would do, and changes nothing.
