@@ -64,8 +64,6 @@ func (o *one) plan() {
 	switch {
 	case len(snapshots(o.sender)) == 0:
 		o.r.Conflict = conflict(NoSnapshots, "%s", o.nothingToSend())
-	case !slices.ContainsFunc(o.sender, o.prefixed):
-		o.r.Conflict = conflict(NoneWanted, "the source has %s, and the name of none starts with %q", o.senderHistory(), o.p.Prefix)
 	case base != nil:
 		o.incremental(at)
 	case len(o.receiver) > 0:
@@ -160,6 +158,9 @@ func (o *one) incremental(at int) {
 	}
 	foreign := o.checkPartial()
 	switch {
+	case from.Kind == dataset.Snapshot && !slices.ContainsFunc(o.sender, o.prefixed):
+		o.r.Conflict = conflict(NoneWanted, "the source has %s, and the name of none starts with %q", o.senderHistory(), o.p.Prefix)
+		return
 	case len(wanted) == 0 && foreign != nil:
 		return // a person's seed, perhaps, which is in nobody's way
 	case len(wanted) == 0:

@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
+	"github.com/zrepl-tools/zrepl-tools/lib/plan"
 	"github.com/zrepl-tools/zrepl-tools/lib/transfer"
 )
 
@@ -64,7 +65,8 @@ func (r *round) missing() (here, there transfer.Holds) {
 			continue
 		}
 		source := r.view.sources[p.Source]
-		if !holds(r.view.targets[p.Target], p.Base.Receiver) {
+		forgotten := p.Conflict != nil && p.Conflict.Reason == plan.NoSnapshots // or it would be source-empty
+		if !forgotten && !holds(r.view.targets[p.Target], p.Base.Receiver) {
 			there.Hold = append(there.Hold, r.target(i, p.Base.Receiver))
 		}
 		if r.view.targets[p.Target].Placeholder { // cut off between its first receive and the end of its mark
