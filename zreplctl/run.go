@@ -166,6 +166,7 @@ func runError(j *config.Job, err error) error {
 // hints say what a person can do about a dataset that does not move.
 var hints = map[plan.Reason]string{
 	plan.KeyNotLoaded:   "load the key on the receiver: zfs load-key",
+	plan.KeyChanged:     "give the copy a key of its own again, the source's comes with the next stream: zfs change-key -o keyformat=passphrase -o keylocation=prompt TARGET",
 	plan.FeatureMissing: "enable it in the receiving pool: zpool set feature@NAME=enabled POOL",
 	plan.Modified:       whatToLose,
 	plan.Diverged:       whatToLose,

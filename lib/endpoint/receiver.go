@@ -64,7 +64,7 @@ func (r *Receiver) Targets(_ context.Context, sources []string) (map[string]stri
 	return targets, nil
 }
 
-var receiverProperties = []string{"canmount", "mountpoint", "encryption", "keystatus", "receive_resume_token", "written",
+var receiverProperties = []string{"canmount", "mountpoint", "encryption", "encryptionroot", "keystatus", "receive_resume_token", "written",
 	PlaceholderProperty, SendProperty}
 
 // List returns the datasets below the job's roots, and what stands above a
@@ -104,7 +104,7 @@ func (r *Receiver) List(ctx context.Context, in transfer.ListRequest) ([]transfe
 
 func received(d zfs.Dataset) transfer.Dataset {
 	p := d.Properties
-	t := transfer.Dataset{Name: d.Name, Volume: d.Type == "volume", Encrypted: encrypted(d),
+	t := transfer.Dataset{Name: d.Name, Volume: d.Type == "volume", Encrypted: encrypted(d), KeyRoot: keyRoot(d),
 		KeyLoaded: p["keystatus"].Value == "available",
 		Partial:   partial(p["receive_resume_token"].Value),
 		Recorded:  p[SendProperty].Value}

@@ -45,7 +45,7 @@ func (s *Sender) List(ctx context.Context, in transfer.ListRequest) ([]transfer.
 	if none {
 		return nil, nil
 	}
-	l := listing{zfs: s.ZFS, roots: roots, recursive: recursive, properties: []string{"encryption"}, inOrder: !s.Plain && !s.sealed()}
+	l := listing{zfs: s.ZFS, roots: roots, recursive: recursive, properties: []string{"encryption", "encryptionroot"}, inOrder: !s.Plain && !s.sealed()}
 	if in.Thorough {
 		l.tag = s.Tag
 	}
@@ -64,6 +64,9 @@ func (s *Sender) List(ctx context.Context, in transfer.ListRequest) ([]transfer.
 		}
 		t := transfer.Dataset{Name: d.Name, Volume: d.Type == "volume", Encrypted: enc,
 			Versions: l.versions[d.Name], Held: l.held[d.Name], Send: s.options(enc)}
+		if root := keyRoot(d); s.Datasets.Pass(root) { // no other name is the client's to know
+			t.KeyRoot = root
+		}
 		if s.Bookmarks {
 			t.Mark = len(CursorBookmark(s.Tag, 0))
 		}
@@ -94,6 +97,14 @@ func (s *Sender) roots(asked []string) (roots []string, recursive, none bool) {
 func encrypted(d zfs.Dataset) bool {
 	e := d.Properties["encryption"].Value
 	return e != "off" && e != "-" && e != ""
+}
+
+// keyRoot is the dataset whose key encrypts d; empty: none.
+func keyRoot(d zfs.Dataset) string {
+	if root := d.Properties["encryptionroot"].Value; root != "-" {
+		return root
+	}
+	return ""
 }
 
 func (s *Sender) options(encrypted bool) transfer.Options {

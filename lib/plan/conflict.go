@@ -24,6 +24,7 @@ const (
 	NameTaken            Reason = "name-taken"            // a snapshot to come has the name of another
 	NameTooLong          Reason = "name-too-long"         // a name that ZFS would refuse
 	BadOptions           Reason = "options"               // the chain does not allow these send options
+	KeyChanged           Reason = "key-changed"           // a raw copy whose encryption root is another dataset by now
 	FeatureMissing       Reason = "feature-missing"       // the target's pool cannot take what the streams hold
 	KeyNotLoaded         Reason = "key-not-loaded"        // plain data would be encrypted with a key that is not there
 	PlaceholderEncrypted Reason = "placeholder-encrypted" // encryption stands in the way of a placeholder

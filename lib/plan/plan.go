@@ -57,6 +57,7 @@ type Input struct {
 	Target    string // where it goes
 	Sender    []dataset.Version
 	Encrypted bool                  // the source is encrypted
+	KeyTarget string                // where the source's encryption root goes; empty: the source is one, or it goes nowhere
 	Deferred  map[dataset.GUID]bool // sender snapshots marked by destroy -d (defer_destroy=on)
 	Send      Options               // how this dataset would be sent
 	Receiver  *Receiver             // nil: the target does not exist
@@ -73,6 +74,7 @@ type Receiver struct {
 	Versions    []dataset.Version // its snapshots; bookmarks are ignored
 	Placeholder bool              // zreplctl:placeholder=on with source local; counts only without snapshots
 	Encrypted   bool
+	KeyRoot     string   // its encryption root; empty: unknown
 	Locked      bool     // it is encrypted and its key is not loaded
 	Children    bool     // datasets stand below it
 	Partial     *Partial // receive_resume_token is set

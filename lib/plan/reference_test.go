@@ -96,7 +96,7 @@ func reference(in Input, p Policy) []string {
 		return []string{"initial-refused"}
 	case initial && in.Receiver != nil && in.Receiver.Placeholder && (in.Encrypted || in.Receiver.Encrypted):
 		return []string{"placeholder-encrypted"}
-	case foreign > 0 && (!in.Receiver.WrittenBase.Known || in.Receiver.WrittenBase.Bytes > 0):
+	case foreign > 0 && (in.Encrypted && in.Send.Raw || !in.Receiver.WrittenBase.Known || in.Receiver.WrittenBase.Bytes > 0):
 		return []string{"diverged"}
 	case len(todo) == 0 && mine.Kind == dataset.Snapshot && !anyNamed(in.Sender, p.Prefix):
 		return []string{"none-wanted"}

@@ -108,6 +108,9 @@ func (v *view) pair(from []transfer.Dataset, targets map[string]string) error {
 		v.sources[d.Name] = d
 		v.mark = max(v.mark, d.Mark)
 		in := plan.Input{Source: d.Name, Target: target, Sender: d.Versions, Encrypted: d.Encrypted, Send: options(d.Send)}
+		if d.KeyRoot != d.Name {
+			in.KeyTarget = targets[d.KeyRoot]
+		}
 		if t, ok := v.targets[target]; ok {
 			in.Receiver = receiver(t, d.Send, children[target])
 		}
@@ -121,7 +124,7 @@ func options(o transfer.Options) plan.Options {
 }
 
 func receiver(t transfer.Dataset, send transfer.Options, children bool) *plan.Receiver {
-	r := &plan.Receiver{Versions: t.Versions, Placeholder: t.Placeholder, Encrypted: t.Encrypted,
+	r := &plan.Receiver{Versions: t.Versions, Placeholder: t.Placeholder, Encrypted: t.Encrypted, KeyRoot: t.KeyRoot,
 		Locked: t.Encrypted && !t.KeyLoaded, Children: children, Written: plan.WrittenBytes(t.Written)}
 	if sent, err := plan.ParseOptions(t.Recorded); err == nil {
 		r.Sent = &sent

@@ -46,6 +46,7 @@ type Dataset struct {
 	Name      string            `json:"name"`
 	Volume    bool              `json:"volume,omitempty"`
 	Encrypted bool              `json:"encrypted,omitempty"`
+	KeyRoot   string            `json:"keyRoot,omitempty"` // its encryption root, if that is one of the job's datasets
 	Versions  []dataset.Version `json:"versions,omitempty"`
 
 	// Of a sender.

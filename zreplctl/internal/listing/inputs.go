@@ -70,6 +70,12 @@ func (s *Sides) input(source, target string, parents map[string]bool) plan.Input
 	in := plan.Input{Source: source, Target: target, Sender: s.Source.Versions(source), Send: s.Send}
 	in.Encrypted = s.State.of(source).encrypted
 	in.Send.Raw = in.Send.Raw || in.Encrypted && !s.Decrypt
+	if root := s.State.of(source).keyRoot; root != "" && root != source {
+		in.KeyTarget = root
+		if s.Map != nil {
+			in.KeyTarget, _ = s.Map(root)
+		}
+	}
 	if !s.Target.Has(target) {
 		return in
 	}
@@ -78,6 +84,7 @@ func (s *Sides) input(source, target string, parents map[string]bool) plan.Input
 		Versions:    s.Target.Versions(target),
 		Placeholder: f.placeholder,
 		Encrypted:   f.encrypted,
+		KeyRoot:     f.keyRoot,
 		Locked:      f.encrypted && f.keyGone,
 		Children:    parents[target],
 		Sent:        f.sent,

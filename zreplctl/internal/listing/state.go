@@ -25,6 +25,7 @@ type facts struct {
 	placeholder bool
 	encrypted   bool
 	keyGone     bool
+	keyRoot     string
 	token       *token
 	sent        *plan.Options
 	written     plan.Written
@@ -47,7 +48,7 @@ type token struct {
 //	zreplctl:send         letters of the send options so far, as wL; - for none
 //	receive_resume_token  of a target
 //	written, written@SNAP bytes, of a target
-//	encryption, keystatus
+//	encryption, encryptionroot, keystatus
 //	defer_destroy         on, of a snapshot of the source
 //
 // A value - means the same as no line, but for zreplctl:send.
@@ -110,6 +111,8 @@ func (f *facts) set(key, value string) error {
 		f.token = readToken(value)
 	case key == "encryption":
 		f.encrypted = value != "off"
+	case key == "encryptionroot":
+		f.keyRoot = value
 	case key == "keystatus":
 		f.keyGone = value != "available"
 	default:
