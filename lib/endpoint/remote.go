@@ -174,6 +174,12 @@ func (s RemoteSender) Held(ctx context.Context, in []transfer.Snap) ([]transfer.
 	return s.some(ctx, "held", in)
 }
 
+// Strays is Sender.Strays over there.
+func (s RemoteSender) Strays(ctx context.Context, in transfer.StraysRequest) (out transfer.Strays, err error) {
+	err = s.call(ctx, "strays", in, &out)
+	return out, err
+}
+
 // snapsPerCall keeps a request far below what a server takes, also with the
 // longest names.
 const snapsPerCall = 10_000

@@ -28,6 +28,8 @@ type Sender interface {
 	Send(context.Context, transfer.SendRequest) (*transfer.Stream, error)
 	Protect(context.Context, transfer.Holds) (transfer.Problems, error)
 	Held(context.Context, []transfer.Snap) ([]transfer.Snap, error)
+	// Strays finds what protects datasets that are outside the sender's rules.
+	Strays(context.Context, transfer.StraysRequest) (transfer.Strays, error)
 	Deferred(context.Context, []transfer.Snap) ([]transfer.Snap, error)
 	Uses(context.Context, transfer.UsesRequest) (map[string]transfer.Uses, error)
 }

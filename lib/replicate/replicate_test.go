@@ -300,6 +300,9 @@ func (s sender) Protect(ctx context.Context, in transfer.Holds) (transfer.Proble
 func (s sender) Held(ctx context.Context, in []transfer.Snap) ([]transfer.Snap, error) {
 	return s.h.Held(ctx, in)
 }
+func (s sender) Strays(context.Context, transfer.StraysRequest) (transfer.Strays, error) {
+	return transfer.Strays{}, nil
+}
 func (s sender) Deferred(ctx context.Context, in []transfer.Snap) ([]transfer.Snap, error) {
 	return s.h.Deferred(ctx, in)
 }

@@ -37,6 +37,25 @@ func (r *round) protect(ctx context.Context) error {
 		return err
 	}
 	r.blameSender(bad)
+	return r.releaseStrays(ctx)
+}
+
+// releaseStrays lets go of datasets that have left the sender's own rules.
+func (r *round) releaseStrays(ctx context.Context) error {
+	if !r.thorough {
+		return nil
+	}
+	strays, err := r.Sender.Strays(ctx, transfer.StraysRequest{Release: true, Keep: true})
+	switch {
+	case errors.As(err, new(*transfer.LinkError)), ctx.Err() != nil:
+		return err
+	case err != nil:
+		r.untidy = true
+		r.others = fmt.Errorf("cannot release the holds on datasets outside the sender's rules: %w", err)
+		r.say(r.others.Error())
+	case strays.Count > 0:
+		r.say(fmt.Sprintf("released %d holds on datasets that have left the sender's rules; bookmarks keep their place", strays.Count))
+	}
 	return nil
 }
 

@@ -196,6 +196,19 @@ type Holds struct {
 	Confirm bool `json:"confirm,omitempty"`
 }
 
+// StraysRequest asks a sender for what protects datasets outside its rules.
+type StraysRequest struct {
+	Release bool `json:"release,omitempty"` // let go of the holds
+	Keep    bool `json:"keep,omitempty"`    // and leave bookmarks in their place
+}
+
+// Strays is the answer: how many there are, and between ends on one host their
+// names, which a client has no business to know.
+type Strays struct {
+	Count int      `json:"count"`
+	Names []string `json:"names,omitempty"`
+}
+
 // Problems maps a dataset to what went wrong with it.
 type Problems map[string]string
 
