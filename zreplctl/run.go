@@ -173,6 +173,7 @@ var hints = map[plan.Reason]string{
 	plan.NotOffered:     "if its source is gone for good: zreplctl forget JOB TARGET",
 	plan.SourceEmpty:    "if its source stays empty for good: zreplctl forget JOB TARGET",
 	plan.NoneWanted:     "snapshot_prefix says which snapshots a job sends; a dataset without such is left out by the job's rules",
+	plan.NoSpace:        "make room on the receiver, or leave the dataset out; the others went first",
 	plan.ForeignPartial: "finish that receive, or throw what has arrived away: zfs receive -A TARGET",
 	plan.Unrelated:      "to begin anew, keep the old one under another name: zfs rename TARGET TARGET.old",
 }

@@ -64,7 +64,7 @@ func (r *Receiver) Targets(_ context.Context, sources []string) (map[string]stri
 	return targets, nil
 }
 
-var receiverProperties = []string{"canmount", "mountpoint", "encryption", "encryptionroot", "keystatus", "receive_resume_token", "written",
+var receiverProperties = []string{"canmount", "mountpoint", "encryption", "encryptionroot", "keystatus", "receive_resume_token", "written", "available",
 	PlaceholderProperty, SendProperty}
 
 // List returns the datasets below the job's roots, and what stands above a
@@ -114,6 +114,7 @@ func received(d zfs.Dataset) transfer.Dataset {
 	if p[SendProperty].Source != "local" {
 		t.Recorded = "" // of the dataset above
 	}
+	t.Available, _ = strconv.ParseUint(p["available"].Value, 10, 64)
 	t.Written, _ = strconv.ParseUint(p["written"].Value, 10, 64)
 	return t
 }

@@ -174,6 +174,12 @@ func (s RemoteSender) Held(ctx context.Context, in []transfer.Snap) ([]transfer.
 	return s.some(ctx, "held", in)
 }
 
+// Size is Sender.Size over there.
+func (s RemoteSender) Size(ctx context.Context, in transfer.SendRequest) (n uint64, err error) {
+	err = s.call(ctx, "size", in, &n)
+	return n, err
+}
+
 // Strays is Sender.Strays over there.
 func (s RemoteSender) Strays(ctx context.Context, in transfer.StraysRequest) (out transfer.Strays, err error) {
 	err = s.call(ctx, "strays", in, &out)

@@ -173,13 +173,21 @@ func tokenFor(ds, text string) (stream.Token, error) {
 	return t, nil
 }
 
+// Size is about how many bytes a stream would have. It is asked for as Send's.
+func (s *Sender) Size(ctx context.Context, in transfer.SendRequest) (uint64, error) {
+	made, err := s.Send(ctx, in)
+	if err != nil {
+		return 0, err
+	}
+	return s.ZFS.SendSize(ctx, made.Args)
+}
+
 // checkToken holds a resume token against ds. zfs send -t looks for the token's
 // guids all over the pool, beginning at the name in the token, so that name
 // and guid must be of one snapshot of ds, and the flags the job's.
 func (s *Sender) checkToken(ctx context.Context, ds string, t stream.Token, opts transfer.Options) error {
 	_, _, short := dataset.Split(t.ToName)
-	switch {
-	case t.Saved || t.Redacted:
+	if t.Saved || t.Redacted {
 		return errors.New("resume token: streams of that kind are not sent here")
 	}
 	if why := opts.Resumes(partialOf(t)); why != "" {

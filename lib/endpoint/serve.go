@@ -94,6 +94,7 @@ func ServeSender(server *rpc.Server, v *Service, s *Sender, sendFrame []string) 
 	}))
 	server.Handle("protect", after(v, s.Protect))
 	server.Handle("held", after(v, s.Held))
+	server.Handle("size", after(v, s.Size))
 	server.Handle("strays", after(v, func(ctx context.Context, in transfer.StraysRequest) (transfer.Strays, error) {
 		out, err := s.Strays(ctx, in)
 		return transfer.Strays{Count: out.Count}, err

@@ -29,6 +29,7 @@ const (
 	KeyNotLoaded         Reason = "key-not-loaded"        // plain data would be encrypted with a key that is not there
 	PlaceholderEncrypted Reason = "placeholder-encrypted" // encryption stands in the way of a placeholder
 	PartialParent        Reason = "partial-parent"        // a useless partial receive that has children
+	NoSpace              Reason = "no-space"              // the target has no room for the stream
 	ForeignPartial       Reason = "foreign-partial"       // a partial receive that is not this job's
 	ParentFailed         Reason = "parent-failed"         // the dataset above is missing or not whole
 )

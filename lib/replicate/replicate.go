@@ -26,6 +26,8 @@ import (
 type Sender interface {
 	List(context.Context, transfer.ListRequest) ([]transfer.Dataset, error)
 	Send(context.Context, transfer.SendRequest) (*transfer.Stream, error)
+	// Size is about how many bytes a stream would have.
+	Size(context.Context, transfer.SendRequest) (uint64, error)
 	Protect(context.Context, transfer.Holds) (transfer.Problems, error)
 	Held(context.Context, []transfer.Snap) ([]transfer.Snap, error)
 	// Strays finds what protects datasets that are outside the sender's rules.
@@ -63,6 +65,9 @@ type Job struct {
 	// Thorough looks for what an earlier run may have left behind, which
 	// takes long where there are many snapshots.
 	Thorough bool
+	// Cramped are the targets that had no room for a stream in the last run:
+	// others go first, and a stream that would not fit is not begun.
+	Cramped []string
 	// Retries is how often in a row the link may be lost without anything
 	// having been done in between. Delay is the wait before the first retry,
 	// doubled for each that follows, up to a minute; 0 means a second. What
@@ -103,10 +108,13 @@ func (j *Job) Run(ctx context.Context) error {
 		j.Delay = time.Second
 	}
 	delay, left, thorough, reached := j.Delay, 0, j.Thorough, false
-	looks, spoiled := 0, map[string]error{}
+	looks, spoiled, cramped := 0, map[string]error{}, map[string]bool{}
+	for _, target := range j.Cramped {
+		cramped[target] = true
+	}
 	var others error
 	for {
-		r := &round{Job: j, thorough: thorough, spoiled: spoiled, again: map[int]error{}}
+		r := &round{Job: j, thorough: thorough, spoiled: spoiled, cramped: cramped, again: map[int]error{}}
 		err := r.run(ctx)
 		j.tidy = err == nil && ctx.Err() == nil && r.lost == nil && !r.untidy
 		if ctx.Err() != nil {

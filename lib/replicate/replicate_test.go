@@ -300,6 +300,7 @@ func (s sender) Protect(ctx context.Context, in transfer.Holds) (transfer.Proble
 func (s sender) Held(ctx context.Context, in []transfer.Snap) ([]transfer.Snap, error) {
 	return s.h.Held(ctx, in)
 }
+func (s sender) Size(context.Context, transfer.SendRequest) (uint64, error) { return 0, nil }
 func (s sender) Strays(context.Context, transfer.StraysRequest) (transfer.Strays, error) {
 	return transfer.Strays{}, nil
 }

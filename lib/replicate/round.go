@@ -20,6 +20,8 @@ type round struct {
 	thorough bool
 	spoiled  map[string]error // by target: what went wrong in this run for good
 
+	cramped map[string]bool // targets that had no room
+
 	view    *view
 	results []plan.Result
 	held    *holder
@@ -51,6 +53,7 @@ func (r *round) run(ctx context.Context) error {
 	}
 	r.tidied = true
 	r.discard(ctx)
+	r.waitForOthers()
 	for i := range r.results {
 		r.results[i].Steps = split(r.results[i].Steps)
 	}
@@ -208,6 +211,7 @@ func (r *round) done(ctx context.Context, i int, step plan.Step, err error) {
 		r.again[i] = again.error
 	default:
 		r.blame(i, err)
+		r.noteSpace(i, err)
 		for _, below := range r.queue.Fail(i) {
 			r.blame(below, fmt.Errorf("%q above it failed", r.results[i].Target))
 			r.update(r.results[below].Target, func(d *progress.Dataset) { d.Reason = string(plan.ParentFailed) })

@@ -27,6 +27,9 @@ func (r *round) step(ctx context.Context, i int, step plan.Step) error {
 	default:
 		return err
 	}
+	if err := r.checkRoom(ctx, i, step); err != nil {
+		return err
+	}
 	r.update(p.Target, func(d *progress.Dataset) { d.State = progress.Sending })
 	err := r.stream(ctx, i, step)
 	if err == nil {
@@ -67,6 +70,8 @@ func (r *round) afterFailure(ctx context.Context, i int, step plan.Step, err err
 	switch {
 	case errors.As(err, new(*transfer.LinkError)):
 		return err
+	case transfer.Full(err):
+		return r.noRoom(ctx, i, step, err, there)
 	case step.Kind == plan.Resume && part == nil:
 		return againError{err}
 	case step.Kind == plan.Resume && transfer.Dead(err):
@@ -137,16 +142,7 @@ const worthwhile = 16 << 20
 func (r *round) stream(ctx context.Context, i int, step plan.Step) error {
 	p := &r.results[i]
 	source := r.view.sources[p.Source]
-	in := transfer.SendRequest{Dataset: p.Source, To: *step.To, Volume: source.Volume, Send: source.Send}
-	for _, v := range step.Brings[:max(len(step.Brings)-1, 0)] {
-		in.Via = append(in.Via, transfer.Brought{Name: v.Name, GUID: v.GUID})
-	}
-	if step.From != nil {
-		in.From = *step.From
-	}
-	if step.Kind == plan.Resume {
-		in.Token = r.view.targets[p.Target].Partial.Token
-	}
+	in := r.request(i, step)
 	stream, err := r.Sender.Send(ctx, in)
 	if err != nil {
 		return err
@@ -170,6 +166,23 @@ func (r *round) stream(ctx context.Context, i int, step plan.Step) error {
 		r.update(p.Target, func(d *progress.Dataset) { d.Bytes += got.Bytes - before })
 	}
 	return err
+}
+
+// request is what a step asks the sender for.
+func (r *round) request(i int, step plan.Step) transfer.SendRequest {
+	p := r.results[i]
+	source := r.view.sources[p.Source]
+	in := transfer.SendRequest{Dataset: p.Source, To: *step.To, Volume: source.Volume, Send: source.Send}
+	for _, v := range step.Brings[:max(len(step.Brings)-1, 0)] {
+		in.Via = append(in.Via, transfer.Brought{Name: v.Name, GUID: v.GUID})
+	}
+	if step.From != nil {
+		in.From = *step.From
+	}
+	if step.Kind == plan.Resume {
+		in.Token = r.view.targets[p.Target].Partial.Token
+	}
+	return in
 }
 
 func (r *round) target(i int, v dataset.Version) transfer.Snap {

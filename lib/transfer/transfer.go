@@ -60,7 +60,8 @@ type Dataset struct {
 	// Of a receiver.
 	Placeholder bool     `json:"placeholder,omitempty"`
 	Partial     *Partial `json:"partial,omitempty"`
-	Written     uint64   `json:"written,omitempty"`  // bytes since the newest snapshot
+	Written     uint64   `json:"written,omitempty"` // bytes since the newest snapshot
+	Available   uint64   `json:"available,omitempty"`
 	Recorded    string   `json:"recorded,omitempty"` // Options.Record of the chain; "" unknown
 	KeyLoaded   bool     `json:"keyLoaded,omitempty"`
 	Above       bool     `json:"above,omitempty"` // not the job's own: it only stands above

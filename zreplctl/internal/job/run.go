@@ -80,7 +80,7 @@ func (r *Run) replicate(ctx context.Context, lock *os.File) error {
 	mark, began := markPath(r.Global.RunDir, r.Job.Name), time.Now()
 	looked := takeMark(mark)
 	j := &replicate.Job{Sender: sender, Receiver: receiver, Policy: policy(r.Job), Parallel: r.Job.Parallel,
-		Thorough: looked.IsZero(), Retries: r.Retries,
+		Thorough: looked.IsZero(), Cramped: r.cramped(), Retries: r.Retries,
 		Tracker: r.Tracker, Say: r.Say, Named: named(r.Job)}
 	r.engine = j
 	err = j.Run(ctx)
@@ -94,6 +94,20 @@ func (r *Run) replicate(ctx context.Context, lock *os.File) error {
 		return &DatasetsError{r.failures()}
 	}
 	return err
+}
+
+// cramped are the targets that had no room in the last run.
+func (r *Run) cramped() (targets []string) {
+	old, err := ReadRecord(r.Global.RunDir, r.Job.Name)
+	if err != nil {
+		return nil
+	}
+	for _, d := range old.Datasets {
+		if d.Reason == string(plan.NoSpace) {
+			targets = append(targets, d.Target)
+		}
+	}
+	return targets
 }
 
 // Bases returns what the replication has found to be the newest common version
