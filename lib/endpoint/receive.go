@@ -55,6 +55,9 @@ func (r *Receiver) receiveArgs(in transfer.ReceiveRequest) ([]string, error) {
 	if in.From == 0 {
 		o.Set = map[string]string{"readonly": "on"}
 		maps.Copy(o.Set, r.Set)
+		if r.PlainCopies && !in.Send.Raw { // a raw one brings its encryption along
+			o.Set["encryption"] = "off"
+		}
 		o.Set[SendProperty] = in.Send.Record()
 	}
 	return r.ZFS.ReceiveArgs(in.Dataset, o)

@@ -29,6 +29,9 @@ type Receiver struct {
 	// Set and Exclude are properties for zfs receive -o and -x.
 	Set     map[string]string
 	Exclude []string
+	// PlainCopies stores what is sent as plain text without encryption, also
+	// below a dataset that is encrypted.
+	PlainCopies bool
 	// Properties lets streams with properties in.
 	Properties bool
 	// Stall is for how long nothing of a stream may move; 0: for ever.

@@ -76,7 +76,7 @@ func (f *forest) place(i int) {
 // inherits reports whether r would come plain and inherit an encryption whose
 // key is not there.
 func (f *forest) inherits(r *Result) *Conflict {
-	if r.sealed {
+	if r.sealed || f.p.PlainCopies {
 		return nil
 	}
 	host, where := f.host(r.Target)

@@ -149,6 +149,28 @@ func (o *one) encryptedSide() string {
 	return "it is encrypted"
 }
 
+// sameNames says that equal names do not make snapshots the same.
+func (o *one) sameNames() string {
+	names := map[string]bool{}
+	for _, v := range snapshots(o.sender) {
+		names[v.Name] = true
+	}
+	for _, v := range o.receiver {
+		if names[v.Name] {
+			return "; " + v.String() + " is on both sides with different guids, so that it is not the same snapshot"
+		}
+	}
+	return ""
+}
+
+// below says that a rename of the target would take others with it.
+func (o *one) below() string {
+	if o.in.Receiver.Children {
+		return "; other datasets stand below the target"
+	}
+	return ""
+}
+
 func (o *one) nothingToSend() string {
 	have := snapshots(o.sender)
 	switch {

@@ -67,13 +67,13 @@ func (o *one) plan() {
 	case base != nil:
 		o.incremental(at)
 	case len(o.receiver) > 0:
-		o.r.Conflict = conflict(Unrelated, "nothing in common: the source has %s, the target has %s",
-			o.senderHistory(), history(o.receiver))
+		o.r.Conflict = conflict(Unrelated, "nothing in common: the source has %s, the target has %s%s%s",
+			o.senderHistory(), history(o.receiver), o.sameNames(), o.below())
 	case o.r.missing, o.placeholder():
 		o.initial()
 	default:
-		o.r.Conflict = conflict(Unrelated, "the target exists and has no snapshot, and is no placeholder; the source has %s",
-			o.senderHistory())
+		o.r.Conflict = conflict(Unrelated, "the target exists and has no snapshot, and is no placeholder; the source has %s%s",
+			o.senderHistory(), o.below())
 	}
 }
 

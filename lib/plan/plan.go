@@ -46,6 +46,8 @@ type Policy struct {
 	Decrypt           bool // an encrypted dataset may be sent as plain text
 	PlainPlaceholders bool // placeholders below an encrypted parent without a key get encryption=off
 
+	PlainCopies bool // what is sent plain is received with encryption=off
+
 	// BookmarkLen is the length in bytes of the longest name, without dataset
 	// and #, of a bookmark that protection will make on the sender; 0: none.
 	BookmarkLen int

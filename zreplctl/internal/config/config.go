@@ -120,6 +120,8 @@ type Recv struct {
 	// PlainPlaceholders creates placeholders below an encrypted dataset whose
 	// key is not loaded with encryption=off.
 	PlainPlaceholders bool
+	// PlainCopies stores what is sent as plain text without encryption.
+	PlainCopies bool
 	// Properties lets a push-sink's client send properties; the other types
 	// of job receive what they asked for themselves.
 	Properties bool

@@ -137,7 +137,7 @@ func (d *decoder) send(n *yaml.Node, what string, s *Send) {
 }
 
 func (d *decoder) recv(n *yaml.Node, what string, t Type, r *Recv) {
-	keys := []string{"override", "exclude", "placeholder_encryption", "properties"}
+	keys := []string{"override", "exclude", "placeholder_encryption", "plain_encryption", "properties"}
 	d.dict(n, what, keys, func(key string, _, v *yaml.Node) {
 		part := what + ": " + key
 		switch key {
@@ -151,6 +151,8 @@ func (d *decoder) recv(n *yaml.Node, what string, t Type, r *Recv) {
 			})
 		case "placeholder_encryption":
 			r.PlainPlaceholders = d.word(v, part, "inherit", "off") == "off"
+		case "plain_encryption":
+			r.PlainCopies = d.word(v, part, "inherit", "off") == "off"
 		case "properties":
 			if t != PushSink {
 				d.wrong(v, "%s: only a push-sink job has this key: what %s job receives was asked for", part, withArticle(t))

@@ -37,7 +37,7 @@ func (p Programs) sender(j *config.Job) *endpoint.Sender {
 // receiver is the receiving end of a job whose targets are here.
 func (p Programs) receiver(j *config.Job, inherit ...*os.File) *endpoint.Receiver {
 	r := &endpoint.Receiver{ZFS: p.ZFS, Tag: endpoint.LastTag(j.Name), Inherit: inherit,
-		Stall: j.Stall, Set: j.Recv.Override, Exclude: j.Recv.Exclude, RecvFrame: []string{p.RecvFrame}}
+		Stall: j.Stall, Set: j.Recv.Override, Exclude: j.Recv.Exclude, PlainCopies: j.Recv.PlainCopies, RecvFrame: []string{p.RecvFrame}}
 	r.Properties = j.Type != config.PushSink || j.Recv.Properties
 	if j.Mapping != nil {
 		r.Map, r.Roots = j.Mapping.Map, j.Mapping.Targets()
@@ -80,5 +80,6 @@ func policy(j *config.Job) plan.Policy {
 		// The sender decides that, and refuses if it does not want to.
 		Decrypt:           true,
 		PlainPlaceholders: j.Recv.PlainPlaceholders,
+		PlainCopies:       j.Recv.PlainCopies,
 	}
 }

@@ -56,3 +56,24 @@ func TestKeyChanged(t *testing.T) {
 	w.done("local", "mirror")
 	w.same("a/x", "b/mirror/x")
 }
+
+// A plain dataset below a raw copy, whose key the receiver does not have: the
+// hint says what to set, and that solves it, for it alone.
+func TestPlainBelowRaw(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.underKey("a/x")
+	w.must("zfs", "create", "-o", "encryption=off", "a/x/plain")
+	w.snapshot("s1")
+	code, said := w.ctl("local", "-skip", "snapshot,prune", "mirror")
+	if code != 1 || !strings.Contains(said, "key-not-loaded: ") || !strings.Contains(said, "recv: {plain_encryption: off}") {
+		t.Errorf("exit status %d: %s", code, said)
+	}
+	w.write("c.yml", strings.ReplaceAll(w.read("c.yml"), `mapping: {"a/x<": b/mirror/x}`, `mapping: {"a/x<": b/mirror/x}`+"\n  recv: {plain_encryption: off}"))
+	w.release("b/mirror/x")
+	w.must("zfs", "destroy", "-r", "b/mirror")
+	w.snapshot("s2")
+	w.done("local", "mirror")
+	w.equal("encryption", w.lines("zfs", "get", "-H", "-r", "-t", "filesystem", "-o", "name,value", "encryption", "b/mirror"),
+		"b/mirror\toff", "b/mirror/x\taes-256-gcm", "b/mirror/x/plain\toff")
+}
