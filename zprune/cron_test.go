@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-var cronLine = regexp.MustCompile(`^(?:[0-9*/,-]+ +){5}(?:root +)?((?:zsnap|zprune) [^#]*)`)
+var cronLine = regexp.MustCompile(`^(?:[0-9*/,-]+ +){5}(?:root +)?((?:zsnap|zprune|zreplctl) [^#]*)`)
 
 // cronLines finds the lines of crontab(5) in a text.
 func cronLines(t *testing.T, file string) (commands []string) {
@@ -17,8 +17,18 @@ func cronLines(t *testing.T, file string) (commands []string) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	path := false // a line before, in the same example, sets it
 	for line := range strings.Lines(string(text)) {
+		switch {
+		case strings.HasPrefix(line, "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"):
+			path = true
+		case strings.HasPrefix(line, ".Bd"), strings.HasPrefix(line, "```"):
+			path = false
+		}
 		if m := cronLine.FindStringSubmatch(line); m != nil {
+			if !path {
+				t.Errorf("%s: cron's own PATH has not the programs of %q", file, m[1])
+			}
 			if strings.Contains(m[1], "%") {
 				t.Errorf("%s: cron takes the %% in %q for a line break", file, m[1])
 			}
@@ -37,6 +47,9 @@ func TestCronLines(t *testing.T) {
 	}
 	if len(commands) < 4 {
 		t.Fatalf("only %d cron lines: %q", len(commands), commands)
+	}
+	if lines := cronLines(t, "../zreplctl/zreplctl.8"); len(lines) == 0 {
+		t.Error("no cron line for zreplctl")
 	}
 	h := newHost(t, "zroot", "tank")
 	for _, ds := range []string{"zroot/var", "zroot/var/db", "zroot/var/db/pg", "tank/home", "tank/db"} {

@@ -22,7 +22,7 @@ func main() {
 }
 
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	p := &pruner{in: stdin, out: newOutput(stdout), errs: stderr, rules: newRules()}
+	p := &pruner{in: stdin, out: newOutput(stdout), errs: cli.NewOut(stderr), rules: newRules()}
 	tool := cli.Tool{Command: command(p), Stdout: stdout, Stderr: stderr}
 	return tool.Run(ctx, args)
 }

@@ -19,7 +19,7 @@ import (
 type pruner struct {
 	in   io.Reader
 	out  *output
-	errs io.Writer
+	errs *cli.Out
 
 	rules    rules
 	prefix   string
@@ -248,7 +248,7 @@ func (p *pruner) remember(g *group, verdicts []retention.Verdict) {
 	for i, v := range verdicts {
 		if v.Spared && (v.Rule == "held" || v.Rule == "clone") {
 			why := map[string]string{"held": "it is held", "clone": "it has clones"}[v.Rule]
-			fmt.Fprintf(p.errs, "zprune: kept %q: %s\n", g.dataset+"@"+g.snaps[i].Name, why)
+			p.errs.Say("zprune", fmt.Sprintf("kept %q: %s", g.dataset+"@"+g.snaps[i].Name, why))
 		}
 	}
 	shorts := prune.Oldest(g.snaps, verdicts)

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 
 	"github.com/peterbourgon/ff/v3/ffcli"
@@ -48,7 +47,7 @@ func (g *globals) abandon(ctx context.Context, name string, dry bool) error {
 		if l.Receiver {
 			side = "receiver"
 		}
-		if _, err := fmt.Fprintf(g.stdout, "%s\t%s\n", l.Name, side); err != nil {
+		if err := g.stdout.Record(l.Name, side); err != nil {
 			return cli.Quiet(err)
 		}
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 
 	"github.com/peterbourgon/ff/v3/ffcli"
 
@@ -58,7 +57,7 @@ func (g *globals) upkeepCommand(name, part, help string, fits func(*config.Job) 
 			if parts[part] {
 				return nil
 			}
-			u, err := g.upkeep(j)
+			u, err := g.upkeep(j, g.name, g.name)
 			if err != nil {
 				return err
 			}
@@ -72,16 +71,19 @@ func (g *globals) upkeepCommand(name, part, help string, fits func(*config.Job) 
 	}
 }
 
+// name prints a snapshot of a command that does one thing with them.
+func (g *globals) name(snapshot string) error { return g.stdout.Record(snapshot) }
+
+// taken and destroyed print a snapshot of a command that does both.
+func (g *globals) taken(snapshot string) error     { return g.stdout.Record(snapshot, "taken") }
+func (g *globals) destroyed(snapshot string) error { return g.stdout.Record(snapshot, "destroyed") }
+
 // upkeep is the upkeep of a job that prints what it takes and destroys.
-func (g *globals) upkeep(j *config.Job) (*upkeep.Upkeep, error) {
+func (g *globals) upkeep(j *config.Job, taken, destroyed func(string) error) (*upkeep.Upkeep, error) {
 	z, err := zfs.Find()
 	if err != nil {
 		return nil, cli.WithStatus(cli.Usage, err)
 	}
-	show := func(name string) error {
-		_, err := io.WriteString(g.stdout, name+"\n")
-		return err
-	}
-	warn := func(text string) { fmt.Fprintf(g.stderr, "zreplctl: %s: warning: %s\n", j.Name, text) }
-	return &upkeep.Upkeep{ZFS: z, Job: j, Created: show, Destroyed: show, Warn: warn}, nil
+	warn := func(text string) { g.say("%s: warning: %s", j.Name, text) }
+	return &upkeep.Upkeep{ZFS: z, Job: j, Created: taken, Destroyed: destroyed, Warn: warn}, nil
 }

@@ -2,10 +2,7 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
-	"io"
 
 	"github.com/peterbourgon/ff/v3/ffcli"
 
@@ -32,7 +29,7 @@ func checkCommand(g *globals) *ffcli.Command {
 			if err != nil {
 				return err
 			}
-			return checkText(g.stdout, g.stderr, c)
+			return g.checkText(c)
 		},
 	}
 }
@@ -51,7 +48,7 @@ type jobReport struct {
 	Summary string `json:"summary"`
 }
 
-func checkJSON(w io.Writer, c *config.Config, err error) error {
+func checkJSON(out *cli.Out, c *config.Config, err error) error {
 	r := report{OK: err == nil, Errors: problems(err), Warnings: []*config.Problem{}, Jobs: []jobReport{}}
 	if c != nil {
 		r.Warnings = append(r.Warnings, c.Warnings...)
@@ -59,8 +56,7 @@ func checkJSON(w io.Writer, c *config.Config, err error) error {
 			r.Jobs = append(r.Jobs, jobReport{j.Name, string(j.Type), j.Summary()})
 		}
 	}
-	text, _ := json.MarshalIndent(r, "", "  ")
-	if _, werr := w.Write(append(text, '\n')); werr != nil {
+	if werr := out.IndentedJSON(r); werr != nil {
 		return cli.Quiet(werr)
 	}
 	if err != nil {
@@ -90,12 +86,12 @@ func problems(err error) []*config.Problem {
 	return append(all, &config.Problem{Message: err.Error()})
 }
 
-func checkText(stdout, stderr io.Writer, c *config.Config) error {
+func (g *globals) checkText(c *config.Config) error {
 	for _, w := range c.Warnings {
-		fmt.Fprintf(stderr, "zreplctl: warning: %v\n", w)
+		g.say("warning: %v", w)
 	}
 	for _, j := range c.Jobs {
-		if _, err := fmt.Fprintf(stdout, "%s\t%s\t%s\n", j.Name, j.Type, j.Summary()); err != nil {
+		if err := g.stdout.Record(j.Name, string(j.Type), j.Summary()); err != nil {
 			return cli.Quiet(err)
 		}
 	}

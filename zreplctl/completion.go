@@ -4,7 +4,6 @@ import (
 	"context"
 	_ "embed"
 	"flag"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -37,8 +36,7 @@ func completionCommand(g *globals) *ffcli.Command {
 			case len(args) > 0 && args[0] == "words":
 				return g.printWords(args[1:])
 			case len(args) == 1 && scripts[args[0]] != "":
-				_, err := g.stdout.WriteString(scripts[args[0]])
-				return cli.Quiet(err)
+				return cli.Quiet(g.stdout.Text(scripts[args[0]]))
 			}
 			return cli.Usagef("completion wants the name of a shell: bash, zsh or fish")
 		},
@@ -50,7 +48,7 @@ func (g *globals) printWords(words []string) error {
 		words = []string{""}
 	}
 	for _, w := range g.candidates(words) {
-		if _, err := fmt.Fprintf(g.stdout, "%s\t%s\n", w.text, w.help); err != nil {
+		if err := g.stdout.Record(w.text, w.help); err != nil {
 			return cli.Quiet(err)
 		}
 	}
@@ -115,7 +113,7 @@ func (g *globals) arguments(command string, args []string) []candidate {
 		return initTypes()
 	case command == "show" && len(args) == 1:
 		return []candidate{{"rules", "for zmapfilter -f"}, {"policy", "for zprune -policy"}}
-	case len(args) > 0:
+	case len(args) > 0 && command != "activate":
 		return nil
 	}
 	if g.configPath == "-" {
@@ -127,6 +125,12 @@ func (g *globals) arguments(command string, args []string) []candidate {
 	}
 	var all []candidate
 	for _, j := range c.Jobs {
+		if command == "activate" {
+			for _, target := range j.Targets() {
+				all = append(all, candidate{target, "where job " + j.Name + " receives"})
+			}
+			continue
+		}
 		if w := wordFor(command, j); w != "" {
 			all = append(all, candidate{w, j.Summary()})
 		}

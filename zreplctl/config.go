@@ -26,8 +26,7 @@ func configCommand(g *globals) *ffcli.Command {
 			if err != nil {
 				return cli.Cannot("print configuration", c.Path, err)
 			}
-			_, err = g.stdout.Write(text)
-			return cli.Quiet(err)
+			return cli.Quiet(g.stdout.Text(string(text)))
 		},
 	}
 }

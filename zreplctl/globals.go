@@ -2,7 +2,7 @@ package main
 
 import (
 	"flag"
-	"io"
+	"fmt"
 	"os"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/cli"
@@ -10,13 +10,19 @@ import (
 )
 
 // globals is what every subcommand gets: the flags that may stand before or
-// behind it, and the standard descriptors.
+// behind it, and the standard descriptors, which clean what is printed.
 type globals struct {
 	configPath string // as -config gives it, "" where it was not given
 	verbose    bool
 	stdin      *os.File
-	stdout     *os.File
-	stderr     io.Writer
+	stdout     *cli.Out
+	stderr     *cli.Out
+	protocol   *os.File // standard output as it is, for serve alone
+}
+
+// say prints one line of talk.
+func (g *globals) say(format string, args ...any) {
+	g.stderr.Say("zreplctl", fmt.Sprintf(format, args...))
 }
 
 // flags makes a command's set of flags, with the global ones in it.

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -76,7 +75,7 @@ func (g *globals) holds(ctx context.Context, c *config.Config, name string, rele
 		if owner == "" {
 			owner = "-"
 		}
-		if _, err := fmt.Fprintf(g.stdout, "%s\t%s\t%s\n", p.Name, p.Tag, owner); err != nil {
+		if err := g.stdout.Record(p.Name, p.Tag, owner); err != nil {
 			return cli.Quiet(err)
 		}
 	}

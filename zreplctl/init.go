@@ -4,7 +4,6 @@ import (
 	"context"
 	_ "embed"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -153,8 +152,7 @@ func (f *first) write(ctx context.Context, g *globals) error {
 		return cli.WithStatus(cli.Usage, err)
 	}
 	if f.dry {
-		_, err := g.stdout.Write(text)
-		return cli.Quiet(err)
+		return cli.Quiet(g.stdout.Text(string(text)))
 	}
 	path := filepath.Join(f.dir, "zreplctl.yml")
 	if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
@@ -176,7 +174,7 @@ func (f *first) write(ctx context.Context, g *globals) error {
 	if err := writeNew(path, text); err != nil {
 		return cli.Cannot("write configuration", path, pathCause(err))
 	}
-	fmt.Fprintf(g.stderr, "zreplctl: wrote %s\n", path)
+	g.say("wrote %s", path)
 	if !f.connects() {
 		return nil
 	}

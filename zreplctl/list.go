@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/peterbourgon/ff/v3/ffcli"
 
@@ -30,7 +29,7 @@ func listCommand(g *globals) *ffcli.Command {
 				if j.Interval > 0 {
 					interval = config.FormatDuration(j.Interval)
 				}
-				if _, err := fmt.Fprintf(g.stdout, "%s\t%s\t%s\t%s\t%s\n", j.Name, j.Type, from, to, interval); err != nil {
+				if err := g.stdout.Record(j.Name, string(j.Type), from, to, interval); err != nil {
 					return cli.Quiet(err)
 				}
 			}

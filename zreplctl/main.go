@@ -43,6 +43,7 @@ func subcommands() []func(*globals) *ffcli.Command {
 		holdsCommand,
 		abandonCommand,
 		forgetCommand,
+		activateCommand,
 		daemonCommand,
 		statusCommand,
 		initCommand,
@@ -51,7 +52,7 @@ func subcommands() []func(*globals) *ffcli.Command {
 }
 
 func run(ctx context.Context, args []string, stdin, stdout *os.File, stderr io.Writer) int {
-	root, notEnv := newRoot(&globals{stdin: stdin, stdout: stdout, stderr: stderr})
+	root, notEnv := newRoot(&globals{stdin: stdin, protocol: stdout, stdout: cli.NewOut(stdout), stderr: cli.NewOut(stderr)})
 	tool := cli.Tool{Command: root, NotEnv: notEnv, Stdout: stdout, Stderr: stderr}
 	return tool.Run(ctx, args)
 }
@@ -69,7 +70,7 @@ func newRoot(g *globals) (root *ffcli.Command, notEnv []string) {
 	for _, command := range subcommands() {
 		root.Subcommands = append(root.Subcommands, command(g))
 	}
-	return root, []string{"skip"}
+	return root, []string{"skip", "inert", "any"}
 }
 
 func unknownCommand(_ context.Context, args []string) error {

@@ -1,9 +1,7 @@
 package main
 
 import (
-	"bufio"
 	"context"
-	"encoding/json"
 	"fmt"
 
 	"github.com/peterbourgon/ff/v3/ffcli"
@@ -41,27 +39,18 @@ func (g *globals) plan(ctx context.Context, name string, asJSON bool) error {
 	if err != nil {
 		return err
 	}
-	r := &job.Run{Global: c.Global, Job: j, Programs: programs, Say: g.say(j)}
+	r := &job.Run{Global: c.Global, Job: j, Programs: programs, Say: g.sayOf(j)}
 	results, err := r.Plan(ctx)
 	if err != nil {
 		return planError(name, err)
 	}
-	out := bufio.NewWriterSize(g.stdout, 64<<10)
-	lines := json.NewEncoder(out)
 	failed := 0
 	for i := range results {
 		if c := results[i].Conflict; c != nil && c.Reason.Failure() {
 			failed++
 		}
-		if asJSON {
-			if err := lines.Encode(&results[i]); err != nil {
-				return cli.Quiet(err)
-			}
-			continue
-		}
-		printResult(out, &results[i])
 	}
-	if err := out.Flush(); err != nil {
+	if err := g.printResults(results, asJSON); err != nil {
 		return cli.Quiet(err)
 	}
 	if failed > 0 {

@@ -1,18 +1,17 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
-	"io"
 	"time"
 
+	"github.com/zrepl-tools/zrepl-tools/lib/cli"
 	"github.com/zrepl-tools/zrepl-tools/lib/progress"
 )
 
 // watch writes what a run has done so far once a second, for a program as
 // lines of JSON, for a person as one line that is written over, until the
 // function it returns is called.
-func watch(t *progress.Tracker, program, person io.Writer) (stop func()) {
+func watch(t *progress.Tracker, program, person *cli.Out) (stop func()) {
 	if program == nil && person == nil {
 		return func() {}
 	}
@@ -29,8 +28,11 @@ func watch(t *progress.Tracker, program, person io.Writer) (stop func()) {
 				last = true
 			}
 			s := t.Snapshot()
+			if last {
+				s.Datasets = progress.Ended(s.Datasets)
+			}
 			if program != nil {
-				json.NewEncoder(program).Encode(s)
+				program.JSON(s)
 			}
 			if person != nil {
 				showProgress(person, s, s.Bytes-before.Bytes, last)
@@ -42,12 +44,12 @@ func watch(t *progress.Tracker, program, person io.Writer) (stop func()) {
 }
 
 // told writes what somebody else's run says of its progress in the same ways.
-func told(program, person io.Writer) (told func(progress.Snapshot), done func()) {
+func told(program, person *cli.Out) (told func(progress.Snapshot), done func()) {
 	var before progress.Snapshot
 	var at time.Time
 	told = func(s progress.Snapshot) {
 		if program != nil {
-			json.NewEncoder(program).Encode(s)
+			program.JSON(s)
 		}
 		if person != nil {
 			rate := uint64(0)
@@ -66,7 +68,7 @@ func told(program, person io.Writer) (told func(progress.Snapshot), done func())
 	return told, done
 }
 
-func showProgress(w io.Writer, s progress.Snapshot, rate uint64, last bool) {
+func showProgress(w *cli.Out, s progress.Snapshot, rate uint64, last bool) {
 	done := 0
 	sending := ""
 	for _, d := range s.Datasets {
@@ -78,10 +80,10 @@ func showProgress(w io.Writer, s progress.Snapshot, rate uint64, last bool) {
 		}
 	}
 	if last {
-		fmt.Fprintf(w, "\r\x1b[K%d of %d datasets, %s\n", done, len(s.Datasets), size(s.Bytes))
+		w.Over(fmt.Sprintf("%d of %d datasets, %s", done, len(s.Datasets), size(s.Bytes)), true)
 		return
 	}
-	fmt.Fprintf(w, "\r\x1b[K%d of %d datasets, %s, %s/s  %.60s", done, len(s.Datasets), size(s.Bytes), size(rate), sending)
+	w.Over(fmt.Sprintf("%d of %d datasets, %s, %s/s  %.60s", done, len(s.Datasets), size(s.Bytes), size(rate), sending), false)
 }
 
 // size writes a number of bytes for a person.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -12,6 +11,7 @@ import (
 	"github.com/peterbourgon/ff/v3/ffcli"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/cli"
+	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
 	"github.com/zrepl-tools/zrepl-tools/lib/plan"
 	"github.com/zrepl-tools/zrepl-tools/lib/progress"
 	"github.com/zrepl-tools/zrepl-tools/lib/transfer"
@@ -60,16 +60,19 @@ func (g *globals) runCommand(t config.Type, help string) *ffcli.Command {
 			if j.Type != t {
 				return cli.WithStatus(cli.Usage, fmt.Errorf("job %q is of type %s, not %s", j.Name, j.Type, t))
 			}
-			var person io.Writer
-			if *show || cli.Terminal(g.stderr) {
+			var person, program *cli.Out
+			if *show || g.stderr.Terminal() {
 				person = g.stderr
 			}
-			handled, err := g.daemonRun(ctx, c, control.Request{Job: j.Name, Skip: *skip, Retries: retries}, lines.Writer(), person)
+			if w := lines.Writer(); w != nil {
+				program = cli.NewOut(w)
+			}
+			handled, err := g.daemonRun(ctx, c, control.Request{Job: j.Name, Skip: *skip, Retries: retries}, program, person)
 			if handled || err != nil {
 				return err
 			}
 			r := &job.Run{Global: c.Global, Job: j, Retries: *retries, Tracker: &progress.Tracker{}}
-			stop := watch(r.Tracker, lines.Writer(), person)
+			stop := watch(r.Tracker, program, person)
 			err = g.runJob(ctx, r, parts)
 			stop()
 			return err
@@ -78,7 +81,7 @@ func (g *globals) runCommand(t config.Type, help string) *ffcli.Command {
 }
 
 // daemonRun lets a running daemon that has the job run it.
-func (g *globals) daemonRun(ctx context.Context, c *config.Config, r control.Request, program, person io.Writer) (handled bool, err error) {
+func (g *globals) daemonRun(ctx context.Context, c *config.Config, r control.Request, program, person *cli.Out) (handled bool, err error) {
 	if c.Path == "-" {
 		return false, nil
 	}
@@ -102,8 +105,8 @@ func (g *globals) runJob(ctx context.Context, r *job.Run, skip map[string]bool) 
 	}
 	r.Programs.Daemon = os.Getenv(control.ChildEnv) != ""
 	r.NoReplication = skip["replicate"]
-	r.Say = g.say(j)
-	u, err := g.upkeep(j)
+	r.Say = g.sayOf(j)
+	u, err := g.upkeep(j, g.taken, g.destroyed)
 	if err != nil {
 		return err
 	}
@@ -117,9 +120,9 @@ func (g *globals) runJob(ctx context.Context, r *job.Run, skip map[string]bool) 
 	return runError(j, r.Do(ctx))
 }
 
-// say returns what tells a person of something in a job that is no error.
-func (g *globals) say(j *config.Job) func(string) {
-	return func(text string) { fmt.Fprintf(g.stderr, "zreplctl: %s: %s\n", j.Name, text) }
+// sayOf returns what tells a person of something in a job that is no error.
+func (g *globals) sayOf(j *config.Job) func(string) {
+	return func(text string) { g.say("%s: %s", j.Name, text) }
 }
 
 // replicates refuses what only a job that replicates by itself can do.
@@ -175,6 +178,8 @@ var hints = map[plan.Reason]string{
 	plan.NoneWanted:     "snapshot_prefix says which snapshots a job sends; a dataset without such is left out by the job's rules",
 	plan.NoSpace:        "make room on the receiver, or leave the dataset out; the others went first",
 	plan.ForeignPartial: "finish that receive, or throw what has arrived away: zfs receive -A TARGET",
+	plan.NameTaken:      "rename the target's snapshot out of the way, zfs rename TARGET@NAME TARGET@NAME.old, or destroy it if nobody needs it",
+	plan.Illegal:        "the other host lists what no pool can hold, by mistake or on purpose: ask its administrator",
 	plan.Unrelated:      "to begin anew, keep the old copy under another name; zfs rename takes all that is below with it: zrepl-recovery(7) has a way for the one dataset",
 }
 
@@ -183,6 +188,9 @@ const whatToLose = "zrepl-recovery(7) says how to go on from the common snapshot
 func hint(d *job.DatasetError) string {
 	if d.Reason == "" && strings.Contains(d.Error(), "permission denied") {
 		return `what a user has to be allowed stands under "Without root" in zreplctl(8)`
+	}
+	if d.Reason == plan.Unrelated && d.Target != "" && dataset.Parent(d.Target) == "" {
+		return "a pool's own dataset is always there and never empty: map to a dataset below it, as in " + d.Target + "/backup"
 	}
 	return hints[d.Reason]
 }

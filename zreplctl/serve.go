@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"syscall"
 
 	"github.com/peterbourgon/ff/v3/ffcli"
 
@@ -37,6 +39,9 @@ func (g *globals) serve(ctx context.Context, id string, status io.Writer) error 
 	}
 	c, err := g.load()
 	if err != nil {
+		if status == nil { // a forced command: the client reads what we say
+			err = notToClients(id)
+		}
 		return err
 	}
 	if _, err := c.Serving(id); err != nil {
@@ -46,10 +51,27 @@ func (g *globals) serve(ctx context.Context, id string, status io.Writer) error 
 	if err != nil {
 		return err
 	}
-	if err := programs.Serve(ctx, c, id, g.stdin, g.stdout, status); err != nil {
-		return fmt.Errorf("cannot serve client %q: %w", id, err)
+	if err := programs.Serve(ctx, c, id, g.stdin, g.protocol, status); err != nil {
+		return noRoom(fmt.Errorf("cannot serve client %q: %w", id, err))
 	}
 	return nil
+}
+
+// noRoom makes an error of a system that has nothing left one that may pass.
+func noRoom(err error) error {
+	for _, errno := range []error{syscall.EMFILE, syscall.ENFILE, syscall.EAGAIN, syscall.ENOMEM, syscall.ENOLCK} {
+		if errors.Is(err, errno) {
+			return cli.WithStatus(cli.TryLater, err)
+		}
+	}
+	return err
+}
+
+// notToClients stands for an error of the configuration, which is about other
+// clients, too.
+func notToClients(id string) error {
+	err := fmt.Errorf("cannot serve client %q: the configuration on the serving host is missing or has errors", id)
+	return cli.WithStatus(cli.Usage, cli.Hint(err, "zreplctl check over there says which"))
 }
 
 // findPrograms finds what a job needs to move streams.

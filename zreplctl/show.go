@@ -33,8 +33,7 @@ func showCommand(g *globals) *ffcli.Command {
 			if err != nil {
 				return err
 			}
-			_, err = g.stdout.Write(text)
-			return cli.Quiet(err)
+			return cli.Quiet(g.stdout.Text(string(text)))
 		},
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/cli"
+	"github.com/zrepl-tools/zrepl-tools/lib/identity"
 )
 
 // makeKey makes a key without a passphrase by ssh-keygen(1), or takes the one
@@ -29,11 +30,19 @@ func (f *first) makeKey(ctx context.Context, g *globals) error {
 		if out, err := c.CombinedOutput(); err != nil {
 			return cli.Cannot("make key", key, fmt.Errorf("%w: %s", err, strings.TrimSpace(string(out))))
 		}
-		fmt.Fprintf(g.stderr, "zreplctl: wrote %s\n", key)
+		g.say("wrote %s", key)
 	} else {
-		fmt.Fprintf(g.stderr, "zreplctl: the key %s is there already and stays\n", key)
+		g.say("the key %s is there already and stays", key)
 	}
 	return nil
+}
+
+// here is this host's name for the other one.
+func (f *first) here() string {
+	if name, err := os.Hostname(); err == nil && identity.Check(name) == nil {
+		return name
+	}
+	return f.client
 }
 
 // tellKey prints the line for authorized_keys that allows the key's bearer to
@@ -45,8 +54,8 @@ func (f *first) tellKey(g *globals) error {
 		return cli.Cannot("read key", path, pathCause(err))
 	}
 	other := map[string]string{"pull": "source", "push": "push-sink"}[f.kind]
-	fmt.Fprintf(g.stderr, "zreplctl: on %s, zreplctl init -client %s %s makes the other half\n", f.peer, f.client, other)
-	fmt.Fprintf(g.stderr, "zreplctl: add this line to ~%s/.ssh/authorized_keys on %s:\n", f.user, f.peer)
-	_, err = fmt.Fprintf(g.stdout, "command=\"zstdinserver %s\",restrict %s\n", f.client, strings.TrimSpace(string(public)))
-	return cli.Quiet(err)
+	g.say("on %s, zreplctl init -host %s -client %s %s makes the other half", f.peer, f.here(), f.client, other)
+	g.say("add this line to ~%s/.ssh/authorized_keys on %s:", f.user, f.peer)
+	line := fmt.Sprintf("command=\"zstdinserver %s\",restrict %s", f.client, strings.TrimSpace(string(public)))
+	return cli.Quiet(g.stdout.Record(line))
 }

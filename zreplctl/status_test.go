@@ -12,25 +12,26 @@ import (
 	"testing"
 	"time"
 
+	"github.com/zrepl-tools/zrepl-tools/lib/cli"
 	"github.com/zrepl-tools/zrepl-tools/lib/progress"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/control"
 )
 
-func TestWriteJob(t *testing.T) {
+func TestPrintJob(t *testing.T) {
 	now := time.Unix(1_000_000, 0)
-	next := now.Add(90 * time.Second)
+	next := progress.At(now.Add(90 * time.Second))
 	j := control.Job{Name: "pull1", Type: "pull", State: control.Failed, Next: &next,
-		Last: &control.Run{Started: now.Add(-time.Hour), Ended: now.Add(-time.Minute), Status: 1, Error: "it\nbroke\x1b[2J"},
+		Last: &control.Run{Started: progress.At(now.Add(-time.Hour)), Ended: progress.At(now.Add(-time.Minute)), Status: 1, Error: "it\nbroke\x1b[2J"},
 		Progress: &progress.Snapshot{Datasets: []progress.Dataset{
 			{Source: "tank/a", Target: "pool/a", State: progress.Failed, Steps: 3, Done: 1, Bytes: 12, Behind: 2, To: "s1", Error: "modified\tthere"},
 			{Target: "pool/b", State: progress.UpToDate}}},
-		Client: "backup", Clients: []control.Connection{{PID: 7, Since: now.Add(-time.Second), Call: "send"}}}
+		Client: "backup", Clients: []control.Connection{{PID: 7, Since: progress.At(now.Add(-time.Second)), Call: "send"}}}
 	want := "pull1\tjob\tpull\tfailed\tlast 1m0s ago, exit status 1\tnext in 1m30s\tit; broke[2J\n" +
 		"pull1\tdataset\ttank/a > pool/a\tfailed\t1/3 steps\t12 bytes\t2 behind\ts1\tmodified there\n" +
 		"pull1\tdataset\tpool/b\tuptodate\t0/0 steps\t0 bytes\t0 behind\t-\t-\n" +
 		"pull1\tconnection\tbackup\tpid 7\tsince 1s ago\tsend\n"
 	var b strings.Builder
-	writeJob(&b, j, true, now)
+	printJob(cli.NewOut(&b), j, true, now)
 	if b.String() != want {
 		t.Errorf("got\n%swant\n%s", b.String(), want)
 	}

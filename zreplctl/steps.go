@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -14,7 +13,6 @@ import (
 	"github.com/peterbourgon/ff/v3/ffcli"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/cli"
-	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
 	"github.com/zrepl-tools/zrepl-tools/lib/mapfilter"
 	"github.com/zrepl-tools/zrepl-tools/lib/plan"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/listing"
@@ -83,11 +81,7 @@ func (s *steps) run(_ context.Context, args []string) error {
 	if err != nil {
 		return cli.WithStatus(cli.Usage, err)
 	}
-	out := bufio.NewWriterSize(s.g.stdout, 64<<10)
-	for i := range results {
-		printResult(out, &results[i])
-	}
-	return cli.Quiet(out.Flush())
+	return cli.Quiet(s.g.printResults(results, false))
 }
 
 // prepare checks the flags.
@@ -142,47 +136,4 @@ func (s *steps) open(path string, read func(io.Reader) error) error {
 	}
 	defer f.Close()
 	return read(f)
-}
-
-// printResult writes KIND⇥SOURCE⇥TARGET⇥FROM⇥TO⇥REASON, a line for each step,
-// or one for why there is none.
-func printResult(w *bufio.Writer, r *plan.Result) {
-	for _, step := range r.Steps {
-		record(w, string(step.Kind), r.Source, r.Target, step.From, step.To, step.Reason)
-	}
-	var base *dataset.Version
-	if r.Base != nil {
-		base = &r.Base.Sender
-	}
-	switch {
-	case r.Conflict != nil:
-		record(w, string(r.Conflict.Reason), r.Source, r.Target, base, nil, r.Conflict.Text)
-	case r.UpToDate():
-		record(w, string(plan.UpToDate), r.Source, r.Target, base, nil, r.Discard)
-	}
-}
-
-func record(w *bufio.Writer, kind, source, target string, from, to *dataset.Version, reason string) {
-	field := func(s string, end byte) {
-		if s == "" {
-			s = "-"
-		}
-		w.WriteString(s)
-		w.WriteByte(end)
-	}
-	version := func(v *dataset.Version) {
-		if v == nil {
-			w.WriteByte('-')
-		} else {
-			w.WriteByte(byte(v.Kind))
-			w.WriteString(v.Name)
-		}
-		w.WriteByte('\t')
-	}
-	field(kind, '\t')
-	field(source, '\t')
-	field(target, '\t')
-	version(from)
-	version(to)
-	field(reason, '\n')
 }

@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"syscall"
 	"time"
+
+	"github.com/zrepl-tools/zrepl-tools/lib/clean"
 )
 
 // Status is how a program ended.
@@ -58,7 +60,7 @@ func (p *Process) status() Status {
 	}
 	s := Status{Code: p.end.code, Signal: p.end.signal, Err: p.end.err}
 	if p.tail != nil {
-		s.Stderr = Lines(p.tail.String())
+		s.Stderr = clean.Lines(p.tail.String())
 	}
 	return s
 }

@@ -3,8 +3,8 @@ package child
 import (
 	"strings"
 	"sync"
-	"unicode"
-	"unicode/utf8"
+
+	"github.com/zrepl-tools/zrepl-tools/lib/clean"
 )
 
 // defaultTail is Max of a Tail that does not set it.
@@ -62,55 +62,5 @@ func (t *Tail) String() string {
 	return s
 }
 
-// Clean makes one harmless line of text that came from elsewhere, for a
-// terminal or a log: lines are joined by "; ", control characters, invalid
-// UTF-8 and characters that change the direction of writing are dropped, and
-// what is longer than max bytes is cut and ends in "...".
-func Clean(text string, max int) string {
-	var lines []string
-	for line := range strings.Lines(text) {
-		if line = strings.TrimSpace(strip(line)); line != "" {
-			lines = append(lines, line)
-		}
-	}
-	return cut(strings.Join(lines, "; "), max)
-}
-
-// Lines cleans each line of text as Clean does and keeps the lines apart. The
-// last one has no newline behind it.
-func Lines(text string) string {
-	var b strings.Builder
-	for line := range strings.Lines(text) {
-		b.WriteString(strings.TrimRight(strip(line), " "))
-		b.WriteByte('\n')
-	}
-	return strings.Trim(b.String(), "\n")
-}
-
-// strip drops what a terminal might obey; a tab becomes a space.
-func strip(line string) string {
-	return strings.Map(func(r rune) rune {
-		switch {
-		case r == '\t':
-			return ' '
-		case r == utf8.RuneError, unicode.IsControl(r), unicode.Is(unicode.Bidi_Control, r), r == '\u2028', r == '\u2029':
-			return -1
-		}
-		return r
-	}, line)
-}
-
-// cut shortens to max bytes, at the beginning of a character.
-func cut(s string, max int) string {
-	if len(s) <= max {
-		return s
-	}
-	end := max - len("...")
-	if end < 0 {
-		return ""
-	}
-	for end > 0 && !utf8.RuneStart(s[end]) {
-		end--
-	}
-	return s[:end] + "..."
-}
+// Clean is clean.Line: one harmless line of text that came from elsewhere.
+func Clean(text string, max int) string { return clean.Line(text, max) }

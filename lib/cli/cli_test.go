@@ -159,8 +159,9 @@ func TestPrint(t *testing.T) {
 		{errors.Join(plain, Usagef("x")), "t: plain\nt: x\n", Usage},
 		{WithStatus(Usage, errors.Join(plain, plain)), "t: plain\nt: plain\n", Usage},
 		{fmt.Errorf("both: %w, %w", plain, plain), "t: both: plain, plain\n", Failed},
-		{hinted{plain}, "t: plain\nt: hint: try\\nthis\n", TryLater},
-		{errors.New("bad\x1b[31m\r\u0085"), "t: bad\\x1b[31m\\r\\u0085\n", Failed},
+		{hinted{plain}, "t: plain\nt: hint: try; this\n", TryLater},
+		{errors.New("bad\x1b[31m\r\u0085\u202e\xff\u200b"), "t: bad\\x1b[31m\\r\\u0085\\u202e\\xff\\u200b\n", Failed},
+		{fmt.Errorf("both: %w", errors.Join(plain, plain)), "t: both: plain; plain\n", Failed},
 	} {
 		var b strings.Builder
 		if status := Print(&b, "t", test.err); b.String() != test.want || status != test.status {

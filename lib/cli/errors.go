@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 )
 
 // The exit statuses of all programs. A child killed by signal n counts as
@@ -82,16 +81,18 @@ func Status(err error) int {
 
 // Print writes err for a person, each error of a joined one on its own line
 // behind the tool's name, and behind each the hint of the outermost error in
-// it that has a method Hint() string. It returns the exit status.
+// it that has a method Hint() string. An error of several lines becomes one.
+// It returns the exit status.
 func Print(w io.Writer, tool string, err error) int {
 	if s, ok := err.(statusError); err == nil || ok && s.err == nil {
 		return Status(err)
 	}
+	out := NewOut(w)
 	for _, e := range flatten(err) {
-		fmt.Fprintf(w, "%s: %s\n", tool, oneLine(e.Error()))
+		out.Say(tool, e.Error())
 		var h interface{ Hint() string }
 		if errors.As(e, &h) && h.Hint() != "" {
-			fmt.Fprintf(w, "%s: hint: %s\n", tool, oneLine(h.Hint()))
+			out.Say(tool+": hint", h.Hint())
 		}
 	}
 	return Status(err)
@@ -117,25 +118,6 @@ func flatten(err error) []error {
 		return flatten(e.error)
 	}
 	return []error{err}
-}
-
-// oneLine makes text safe for a terminal: what is a control character, a line
-// break among them, is shown as Go writes it in a string.
-func oneLine(text string) string {
-	control := func(r rune) bool { return r < ' ' || 0x7f <= r && r < 0xa0 }
-	if strings.IndexFunc(text, control) < 0 {
-		return text
-	}
-	var b strings.Builder
-	for _, r := range text {
-		if control(r) {
-			quoted := fmt.Sprintf("%q", r)
-			b.WriteString(quoted[1 : len(quoted)-1])
-			continue
-		}
-		b.WriteRune(r)
-	}
-	return b.String()
 }
 
 // withCause puts the signal that cancelled ctx behind an error that says no

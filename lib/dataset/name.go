@@ -8,7 +8,9 @@ package dataset
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // MaxNameLen is the longest full name (dataset, snapshot or bookmark), in
@@ -77,10 +79,19 @@ func checkComponent(part string, at int) error {
 	}
 	for i := range len(part) {
 		if !legal(part[i]) {
-			return fmt.Errorf("character %q at byte %d", part[i], at+i+1)
+			return fmt.Errorf("character %s at byte %d", quoteFirst(part[i:]), at+i+1)
 		}
 	}
 	return nil
+}
+
+// quoteFirst quotes the first character of s, or its first byte where that is
+// no character.
+func quoteFirst(s string) string {
+	if r, size := utf8.DecodeRuneInString(s); r != utf8.RuneError || size > 1 {
+		return strconv.QuoteRune(r)
+	}
+	return fmt.Sprintf(`'\x%02x'`, s[0])
 }
 
 func letter(c byte) bool { return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' }

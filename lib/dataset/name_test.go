@@ -29,7 +29,7 @@ func TestCheckName(t *testing.T) {
 		{"tank@a", `character '@' at byte 5`},
 		{"tank/a#b", `character '#' at byte 7`},
 		{"tank\n", `character '\n' at byte 5`},
-		{"tank/é", `character 'Ã' at byte 6`},
+		{"tank/é", `character 'é' at byte 6`},
 		{"tank/%recv", `character '%' at byte 6`},
 		{strings.Repeat("a", MaxNameLen+1), "name of 256 bytes: at most 255"},
 		{deep + "/a", "name of 51 components: at most 50"},

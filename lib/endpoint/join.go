@@ -57,6 +57,7 @@ func (r *Receiver) join(ctx context.Context, in transfer.ReceiveRequest, send []
 		return got, err
 	case rs.OK() && ss.OK():
 		got.Unset = unset(receive, rs)
+		r.forget(ctx, in, got.Unset)
 	case !ss.OK() && (rs.OK() || cutShort(rs)):
 		return got, fmt.Errorf("zfs send: %s", told(ss))
 	default:

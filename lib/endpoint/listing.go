@@ -2,9 +2,10 @@ package endpoint
 
 import (
 	"context"
-	"errors"
+	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
@@ -18,17 +19,19 @@ type listing struct {
 	roots      []string
 	recursive  bool
 	properties []string
-	tag        string // where set, the holds with this tag, too
-	inOrder    bool   // the properties are read after the versions, and are of those datasets or of later ones
+	tag        string                 // where set, the holds with this tag, too
+	inOrder    bool                   // the properties are read after the versions, and are of those datasets or of later ones
+	told       func(name string) bool // where set, the settings of these datasets, too
 
 	datasets []zfs.Dataset
 	versions map[string][]dataset.Version
 	held     map[string][]string // snapshots by dataset
+	settings settings
 }
 
 func (l *listing) run(ctx context.Context) error {
 	var wg sync.WaitGroup
-	var errs [3]error
+	var errs [4]error
 	versions := make(chan struct{})
 	wg.Go(func() {
 		if l.inOrder {
@@ -51,8 +54,27 @@ func (l *listing) run(ctx context.Context) error {
 	if l.tag != "" {
 		wg.Go(func() { errs[2] = l.findHeld(ctx) })
 	}
+	if l.told != nil {
+		wg.Go(func() { l.settings, errs[3] = tell(ctx, l.zfs, l.roots, l.recursive, l.told) })
+	}
 	wg.Wait()
-	return errors.Join(errs[:]...)
+	return once(errs[:])
+}
+
+// once joins errors in one line. Several commands often fail for one reason,
+// which is told once.
+func once(errs []error) error {
+	var first error
+	for _, err := range errs {
+		switch {
+		case err == nil:
+		case first == nil:
+			first = err
+		case !strings.Contains(first.Error(), err.Error()):
+			first = fmt.Errorf("%w; %w", first, err)
+		}
+	}
+	return first
 }
 
 // findHeld looks for the holds under a tag: first which snapshots are held at

@@ -22,6 +22,7 @@ import (
 const (
 	PlaceholderProperty = "zreplctl:placeholder" // on: empty, only carries others
 	SendProperty        = "zreplctl:send"        // the send options of the chain
+	SettingsProperty    = "zreplctl:properties"  // what was taken from the sender; see property.Record
 )
 
 // CursorTag is the tag of the holds, and the beginning of the names of the

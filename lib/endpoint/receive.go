@@ -5,12 +5,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"os"
 	"slices"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/child"
 	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
+	"github.com/zrepl-tools/zrepl-tools/lib/property"
 	"github.com/zrepl-tools/zrepl-tools/lib/transfer"
 	"github.com/zrepl-tools/zrepl-tools/lib/zfs"
 	"github.com/zrepl-tools/zrepl-tools/lib/zfs/stream"
@@ -33,8 +33,8 @@ func (r *Receiver) checkReceive(ctx context.Context, in transfer.ReceiveRequest)
 			return err
 		}
 	}
-	if in.Send.Properties && !r.Properties {
-		return errors.New("streams with properties are not taken here")
+	if err := property.CheckTold(in.Told.Set); err != nil {
+		return fmt.Errorf("cannot take the properties told of dataset %q: %w", in.Dataset, err)
 	}
 	if !in.Over {
 		return nil
@@ -50,11 +50,9 @@ func (r *Receiver) checkReceive(ctx context.Context, in transfer.ReceiveRequest)
 }
 
 func (r *Receiver) receiveArgs(in transfer.ReceiveRequest) ([]string, error) {
-	o := zfs.ReceiveOptions{Volume: in.Volume, Over: in.Over, Increment: in.From != 0,
-		Properties: in.Send.Properties, Raw: in.Send.Raw, Exclude: r.Exclude}
+	o := zfs.ReceiveOptions{Volume: in.Volume, Over: in.Over, Increment: in.From != 0, Raw: in.Send.Raw}
 	if in.From == 0 {
-		o.Set = map[string]string{"readonly": "on"}
-		maps.Copy(o.Set, r.Set)
+		o.Set = r.firstSettings(in)
 		if r.PlainCopies && !in.Send.Raw { // a raw one brings its encryption along
 			o.Set["encryption"] = "off"
 		}
@@ -156,6 +154,7 @@ func (r *Receiver) receiveFramed(ctx context.Context, in transfer.ReceiveRequest
 	got, err = judgeFrame(status, said)
 	got.Unset = unset(receive, said)
 	<-over
+	r.forget(ctx, in, got.Unset)
 	if err != nil {
 		if s := stalled(watched); s != nil {
 			return got, s

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
+	"github.com/zrepl-tools/zrepl-tools/lib/property"
 	"github.com/zrepl-tools/zrepl-tools/lib/transfer"
 	"github.com/zrepl-tools/zrepl-tools/lib/zfs"
 	"github.com/zrepl-tools/zrepl-tools/lib/zfs/stream"
@@ -26,14 +27,17 @@ type Receiver struct {
 	// Roots are the datasets that the job may touch, with all below them. What
 	// stands above is read, never changed.
 	Roots []string
-	// Set and Exclude are properties for zfs receive -o and -x.
-	Set     map[string]string
-	Exclude []string
+	// Set are properties that every new copy gets, whatever the sender tells
+	// and whatever would make it inert.
+	Set map[string]string
+	// Take says which properties that a sender tells are taken.
+	Take property.Rules
+	// PlainPlaceholders allows placeholders without encryption below an
+	// encrypted dataset whose key is not loaded.
+	PlainPlaceholders bool
 	// PlainCopies stores what is sent as plain text without encryption, also
 	// below a dataset that is encrypted.
 	PlainCopies bool
-	// Properties lets streams with properties in.
-	Properties bool
 	// Stall is for how long nothing of a stream may move; 0: for ever.
 	Stall time.Duration
 	// RecvFrame is the zrecv-frame program with options, for framed streams.
@@ -68,7 +72,7 @@ func (r *Receiver) Targets(_ context.Context, sources []string) (map[string]stri
 }
 
 var receiverProperties = []string{"canmount", "mountpoint", "encryption", "encryptionroot", "keystatus", "receive_resume_token", "written", "available",
-	PlaceholderProperty, SendProperty}
+	PlaceholderProperty, SendProperty, SettingsProperty}
 
 // List returns the datasets below the job's roots, and what stands above a
 // root that does not exist. It costs two commands, one more for such a root,
@@ -99,6 +103,7 @@ func (r *Receiver) List(ctx context.Context, in transfer.ListRequest) ([]transfe
 		there[d.Name] = true
 		t := received(d)
 		t.Versions, t.Held = l.versions[d.Name], l.held[d.Name]
+		t.Settled = r.settled(d.Properties[SettingsProperty])
 		out = append(out, t)
 	}
 	above, err := r.above(ctx, roots, there)
@@ -111,10 +116,11 @@ func received(d zfs.Dataset) transfer.Dataset {
 		KeyLoaded: p["keystatus"].Value == "available",
 		Partial:   partial(p["receive_resume_token"].Value),
 		Recorded:  p[SendProperty].Value}
-	mark := p[PlaceholderProperty]
-	t.Placeholder = mark.Value == "on" && mark.Source == "local" &&
-		p["canmount"].Value == "off" && p["mountpoint"].Value == "none" // as it was made: nobody has put it to use
-	if p[SendProperty].Source != "local" {
+	mark, mounts := p[PlaceholderProperty], p["canmount"].Value
+	t.Marked = mark.Value == "on" && mark.Source == "local"
+	// As it was made, or as a receive that was cut has left it: nobody has put it to use.
+	t.Placeholder = t.Marked && (mounts == "off" || mounts == "noauto") && p["mountpoint"].Value == "none"
+	if t.Copy = p[SendProperty].Source == "local"; !t.Copy {
 		t.Recorded = "" // of the dataset above
 	}
 	t.Available, _ = strconv.ParseUint(p["available"].Value, 10, 64)
@@ -220,7 +226,9 @@ func (r *Receiver) since(ctx context.Context, in []transfer.Snap, out map[string
 }
 
 // Placeholder makes an empty dataset, not mounted, that only carries others:
-// below a root, or where one is missing above it.
+// below a root, or where one is missing above it. That it is not to be
+// encrypted can be asked for; it is so only where this end's configuration
+// allows it, and nothing else works.
 func (r *Receiver) Placeholder(ctx context.Context, in transfer.Placeholder) error {
 	above := func(root string) bool { return dataset.Within(root, in.Dataset) }
 	if err := r.allowed(in.Dataset); err != nil && !slices.ContainsFunc(r.Roots, above) {
@@ -228,13 +236,32 @@ func (r *Receiver) Placeholder(ctx context.Context, in transfer.Placeholder) err
 	}
 	props := map[string]string{"mountpoint": "none", "canmount": "off", PlaceholderProperty: "on"}
 	if in.Plain {
-		props["encryption"] = "off"
+		locked, err := r.belowLocked(ctx, in.Dataset)
+		if err != nil {
+			return err
+		}
+		if locked && !r.PlainPlaceholders {
+			return fmt.Errorf("cannot create the placeholder %q without encryption: the receiver's configuration does not allow it", in.Dataset)
+		}
+		if locked {
+			props["encryption"] = "off"
+		}
 	}
 	err := r.ZFS.Create(ctx, in.Dataset, props)
 	if zfs.Exists(err) {
 		return nil
 	}
 	return err
+}
+
+// belowLocked reports whether what is created as name would be encrypted with
+// a key that is not loaded.
+func (r *Receiver) belowLocked(ctx context.Context, name string) (bool, error) {
+	list, err := r.ZFS.Datasets(ctx, []string{dataset.Parent(name)}, false, "encryption", "keystatus")
+	if err != nil || len(list) != 1 {
+		return false, err
+	}
+	return encrypted(list[0]) && list[0].Properties["keystatus"].Value != "available", nil
 }
 
 // Abort throws a partial receive away.

@@ -1,15 +1,19 @@
 package endpoint
 
 import (
+	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"iter"
+	"maps"
 	"os"
 	"slices"
 	"sync"
 	"time"
 
+	"github.com/zrepl-tools/zrepl-tools/lib/clean"
 	"github.com/zrepl-tools/zrepl-tools/lib/rpc"
 	"github.com/zrepl-tools/zrepl-tools/lib/transfer"
 )
@@ -49,14 +53,12 @@ func (p *Pool) Close() {
 }
 
 func (p *Pool) get(ctx context.Context) (*Link, error) {
-	p.mu.Lock()
-	if n := len(p.idle); n > 0 {
-		l := p.idle[n-1]
-		p.idle = p.idle[:n-1]
-		p.mu.Unlock()
-		return l, nil
+	for l := p.take(); l != nil; l = p.take() {
+		if c, ok := l.Client.(interface{ Quiet() bool }); !ok || c.Quiet() {
+			return l, nil
+		}
+		l.Explain(nil) // the server has ended it meanwhile
 	}
-	p.mu.Unlock()
 	l, err := p.Dial(ctx)
 	if err != nil {
 		return nil, err
@@ -67,9 +69,22 @@ func (p *Pool) get(ctx context.Context) (*Link, error) {
 	}
 	if w.Role != p.Role {
 		l.Explain(nil)
-		return nil, fmt.Errorf("the server's job is a %q, and this job needs a %q", w.Role, p.Role)
+		return nil, fmt.Errorf("the server's job is a %q, and this job needs a %q", clean.Name(w.Role), p.Role)
 	}
 	return l, nil
+}
+
+// take takes a connection that is not in use; nil if there is none.
+func (p *Pool) take() *Link {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	n := len(p.idle)
+	if n == 0 {
+		return nil
+	}
+	l := p.idle[n-1]
+	p.idle = p.idle[:n-1]
+	return l
 }
 
 // unreachable judges the failure of a first call: it may be a wrong address,
@@ -78,10 +93,7 @@ func (p *Pool) unreachable(ctx context.Context, l *Link, err error) error {
 	var remote *rpc.RemoteError
 	if errors.As(err, &remote) {
 		l.Explain(nil)
-		if remote.Code == codeLater {
-			return &transfer.LinkError{Err: err}
-		}
-		return err
+		return mayPass(remote, err)
 	}
 	err = l.Explain(err)
 	var later interface{ ExitStatus() int }
@@ -109,10 +121,22 @@ func (p *Pool) put(l *Link) {
 func (p *Pool) failed(ctx context.Context, l *Link, err error) error {
 	var remote *rpc.RemoteError
 	if errors.As(err, &remote) && ctx.Err() == nil {
-		p.put(l)
-		return err
+		if remote.Code == rpc.CodeLimit || remote.Code == rpc.CodeTimeout { // the server hangs up
+			l.Explain(nil)
+		} else {
+			p.put(l)
+		}
+		return mayPass(remote, err)
 	}
 	return p.broken(ctx, l, err)
+}
+
+// mayPass makes an answer that says so a fault that may pass by itself.
+func mayPass(answer *rpc.RemoteError, err error) error {
+	if answer.Code == rpc.CodeLater || answer.Code == rpc.CodeTimeout {
+		return &transfer.LinkError{Err: err}
+	}
+	return err
 }
 
 // broken ends a connection that worked before.
@@ -141,7 +165,7 @@ func (p *Pool) list(ctx context.Context, in transfer.ListRequest) ([]transfer.Da
 	if err != nil {
 		return nil, err
 	}
-	var seq iter.Seq2[transfer.Dataset, error]
+	var seq iter.Seq2[entry, error]
 	err = l.Call(ctx, "list", in, &seq)
 	var list []transfer.Dataset
 	if err == nil {
@@ -151,7 +175,26 @@ func (p *Pool) list(ctx context.Context, in transfer.ListRequest) ([]transfer.Da
 		return nil, p.failed(ctx, l, err)
 	}
 	p.put(l)
-	return list, nil
+	return judge(list), nil
+}
+
+// protect is the call of both ends.
+func (p *Pool) protect(ctx context.Context, in transfer.Holds) (transfer.Problems, error) {
+	all := transfer.Problems{}
+	for _, part := range splitHolds(in) { // as many calls as the request needs
+		var bad map[string]json.RawMessage
+		if err := p.call(ctx, "protect", part, &bad); err != nil {
+			return nil, err
+		}
+		problems := transfer.Problems(readable[string](bad))
+		for ds := range bad {
+			if _, ok := problems[ds]; !ok { // it is a problem all the same
+				problems[ds] = ""
+			}
+		}
+		maps.Copy(all, asked(problems, part))
+	}
+	return all, nil
 }
 
 // RemoteSender is a Sender at the other end of connections.
@@ -162,11 +205,17 @@ func (s RemoteSender) List(ctx context.Context, in transfer.ListRequest) ([]tran
 	return s.list(ctx, in)
 }
 
-// Protect is Sender.Protect over there.
-func (s RemoteSender) Protect(ctx context.Context, in transfer.Holds) (transfer.Problems, error) {
-	var bad transfer.Problems
-	err := s.call(ctx, "protect", in, &bad)
-	return bad, err
+// collect asks about names in parts and joins the answers.
+func collect[T, V any](ctx context.Context, p *Pool, call string, names []T, request func([]T) any) (map[string]V, error) {
+	all := map[string]V{}
+	for part := range slices.Chunk(names, perCall) {
+		var some map[string]json.RawMessage
+		if err := p.call(ctx, call, request(part), &some); err != nil {
+			return nil, err
+		}
+		maps.Copy(all, readable[V](some))
+	}
+	return all, nil
 }
 
 // Held is Sender.Held over there.
@@ -186,9 +235,10 @@ func (s RemoteSender) Strays(ctx context.Context, in transfer.StraysRequest) (ou
 	return out, err
 }
 
-// snapsPerCall keeps a request far below what a server takes, also with the
-// longest names.
-const snapsPerCall = 10_000
+// Protect is Sender.Protect over there.
+func (s RemoteSender) Protect(ctx context.Context, in transfer.Holds) (transfer.Problems, error) {
+	return s.protect(ctx, in)
+}
 
 // Deferred is Sender.Deferred over there.
 func (s RemoteSender) Deferred(ctx context.Context, in []transfer.Snap) ([]transfer.Snap, error) {
@@ -197,7 +247,7 @@ func (s RemoteSender) Deferred(ctx context.Context, in []transfer.Snap) ([]trans
 
 // some makes a call that answers with some of the snapshots that it was given.
 func (p *Pool) some(ctx context.Context, name string, in []transfer.Snap) (all []transfer.Snap, err error) {
-	for part := range slices.Chunk(in, snapsPerCall) {
+	for part := range slices.Chunk(in, perCall) {
 		var some []transfer.Snap
 		if err := p.call(ctx, name, part, &some); err != nil {
 			return nil, err
@@ -208,9 +258,10 @@ func (p *Pool) some(ctx context.Context, name string, in []transfer.Snap) (all [
 }
 
 // Uses is Sender.Uses over there.
-func (s RemoteSender) Uses(ctx context.Context, in transfer.UsesRequest) (out map[string]transfer.Uses, err error) {
-	err = s.call(ctx, "uses", in, &out)
-	return out, err
+func (s RemoteSender) Uses(ctx context.Context, in transfer.UsesRequest) (map[string]transfer.Uses, error) {
+	return collect[string, transfer.Uses](ctx, s.Pool, "uses", in.Datasets, func(part []string) any {
+		return transfer.UsesRequest{Datasets: part, Features: in.Features}
+	})
 }
 
 // Send asks for a stream. The connection is the stream's until its Done.
@@ -250,9 +301,8 @@ func (r RemoteReceiver) List(ctx context.Context, in transfer.ListRequest) ([]tr
 }
 
 // Protect is Receiver.Protect over there.
-func (r RemoteReceiver) Protect(ctx context.Context, in transfer.Holds) (bad transfer.Problems, err error) {
-	err = r.call(ctx, "protect", in, &bad)
-	return bad, err
+func (r RemoteReceiver) Protect(ctx context.Context, in transfer.Holds) (transfer.Problems, error) {
+	return r.protect(ctx, in)
 }
 
 // Held is Receiver.Held over there.
@@ -261,20 +311,27 @@ func (r RemoteReceiver) Held(ctx context.Context, in []transfer.Snap) ([]transfe
 }
 
 // Since is Receiver.Since over there.
-func (r RemoteReceiver) Since(ctx context.Context, in []transfer.Snap) (out map[string]uint64, err error) {
-	err = r.call(ctx, "since", in, &out)
-	return out, err
+func (r RemoteReceiver) Since(ctx context.Context, in []transfer.Snap) (map[string]uint64, error) {
+	return collect[transfer.Snap, uint64](ctx, r.Pool, "since", in, func(part []transfer.Snap) any { return part })
 }
 
 // Targets is Receiver.Targets over there.
-func (r RemoteReceiver) Targets(ctx context.Context, sources []string) (out map[string]string, err error) {
-	err = r.call(ctx, "targets", sources, &out)
-	return out, err
+func (r RemoteReceiver) Targets(ctx context.Context, sources []string) (map[string]string, error) {
+	return collect[string, string](ctx, r.Pool, "targets", sources, func(part []string) any { return part })
 }
 
 // Takes is Receiver.Takes over there.
 func (r RemoteReceiver) Takes(ctx context.Context, in struct{}) (out transfer.Takes, err error) {
 	err = r.call(ctx, "takes", in, &out)
+	return judgeTakes(out), err
+}
+
+// Apply is Receiver.Apply over there.
+func (r RemoteReceiver) Apply(ctx context.Context, in []transfer.Settings) (out transfer.Applied, err error) {
+	err = r.call(ctx, "apply", in, &out)
+	for ds, problem := range out.Problems {
+		out.Problems[ds] = cmp.Or(clean.Line(problem, maxProblem), "the far side does not say why")
+	}
 	return out, err
 }
 
@@ -318,7 +375,7 @@ func (r RemoteReceiver) Receive(ctx context.Context, in transfer.ReceiveRequest,
 		return transfer.Received{Bytes: f.moved.Load()}, stall
 	case errors.As(err, &remote):
 		l.Explain(nil) // a server that refuses octets hangs up
-		return got, err
+		return got, mayPass(remote, err)
 	}
 	err = r.broken(ctx, l, err)
 	if sent != nil && ctx.Err() == nil {

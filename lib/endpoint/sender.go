@@ -29,12 +29,15 @@ type Sender struct {
 	Stall time.Duration
 	// Bookmarks makes the cursor a bookmark and not a hold.
 	Bookmarks bool
+	// Tell makes List tell the properties that datasets have set or received.
+	Tell bool
 
 	plain plainSnapshots
 }
 
 // List returns the datasets that the job offers, with their versions. It
-// costs two commands, and two more if it is to be thorough.
+// costs two commands, two more if it is to be thorough, and two more if it is
+// to tell properties.
 func (s *Sender) List(ctx context.Context, in transfer.ListRequest) ([]transfer.Dataset, error) {
 	for _, name := range in.Datasets {
 		if err := allowed(s.Datasets, name); err != nil {
@@ -48,6 +51,9 @@ func (s *Sender) List(ctx context.Context, in transfer.ListRequest) ([]transfer.
 	l := listing{zfs: s.ZFS, roots: roots, recursive: recursive, properties: []string{"encryption", "encryptionroot"}, inOrder: !s.Plain && !s.sealed()}
 	if in.Thorough {
 		l.tag = s.Tag
+	}
+	if s.Tell {
+		l.told = func(name string) bool { return s.Datasets.Pass(name) }
 	}
 	if err := l.run(ctx); err != nil {
 		return nil, err
@@ -66,6 +72,9 @@ func (s *Sender) List(ctx context.Context, in transfer.ListRequest) ([]transfer.
 			Versions: l.versions[d.Name], Held: l.held[d.Name], Send: s.options(enc)}
 		if root := keyRoot(d); s.Datasets.Pass(root) { // no other name is the client's to know
 			t.KeyRoot = root
+		}
+		if s.Tell {
+			t.Told = l.settings.of(d.Name)
 		}
 		if s.Bookmarks {
 			t.Mark = len(CursorBookmark(s.Tag, 0))

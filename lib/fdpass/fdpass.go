@@ -28,6 +28,10 @@ const magic = "zfd1"
 // is left open.
 const room = 16
 
+// ErrNoRoom says that this process, or the system, had no room for the
+// descriptors that came: the sender may try again later.
+var ErrNoRoom = errors.New("no descriptors are left here")
+
 // Send passes in and out over conn. Both stay open here. The error of a
 // descriptor that Receive would refuse is found before anything is sent.
 func Send(conn *net.UnixConn, in, out *os.File) error {
@@ -55,13 +59,18 @@ func Receive(conn *net.UnixConn, within time.Duration) (in, out *os.File, err er
 		if errors.Is(err, os.ErrDeadlineExceeded) {
 			err = fmt.Errorf("no descriptors within %s", within)
 		}
+		if errors.Is(err, unix.EMFILE) || errors.Is(err, unix.ENFILE) || errors.Is(err, unix.EMSGSIZE) {
+			err = ErrNoRoom
+		}
 		return nil, nil, err
 	}
 	fds, err := rights(control[:controlLen])
 	switch {
 	case err != nil:
+	case flags&unix.MSG_CTRUNC != 0 && len(fds) < room:
+		err = ErrNoRoom
 	case flags&unix.MSG_CTRUNC != 0:
-		err = errors.New("truncated control message: too many descriptors, or no room for them")
+		err = fmt.Errorf("truncated control message: more than %d descriptors instead of two", room)
 	case string(text[:n]) != magic:
 		err = fmt.Errorf("%q instead of %q", text[:n], magic)
 	case len(fds) != 2:

@@ -2,10 +2,11 @@ package frame
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"syscall"
+
+	"github.com/zrepl-tools/zrepl-tools/lib/clean"
 )
 
 // The ways in which Send and Receive end, for programs to tell apart.
@@ -103,7 +104,7 @@ func NewOutcome(t Trailer, bytes uint64, err error) Outcome {
 
 // Line is the outcome as one line of JSON.
 func (o Outcome) Line() []byte {
-	b, err := json.Marshal(o)
+	b, err := clean.JSON(o)
 	if err != nil { // no field of it can make one
 		return nil
 	}

@@ -57,8 +57,6 @@ func (o *one) checkKey() *Conflict {
 func (o *one) checkTakes() *Conflict {
 	in := &o.in
 	switch {
-	case in.Untaken != "":
-		return conflict(BadOptions, "%s", in.Untaken)
 	case len(in.Lacks) > 0:
 		pool := dataset.Pool(in.Target)
 		return conflict(FeatureMissing, "the pool %q has no feature@%s, which streams of the source with send options %s need",
@@ -147,20 +145,6 @@ func (o *one) encryptedSide() string {
 		return "the source is encrypted"
 	}
 	return "it is encrypted"
-}
-
-// sameNames says that equal names do not make snapshots the same.
-func (o *one) sameNames() string {
-	names := map[string]bool{}
-	for _, v := range snapshots(o.sender) {
-		names[v.Name] = true
-	}
-	for _, v := range o.receiver {
-		if names[v.Name] {
-			return "; " + v.String() + " is on both sides with different guids, so that it is not the same snapshot"
-		}
-	}
-	return ""
 }
 
 // below says that a rename of the target would take others with it.

@@ -32,6 +32,7 @@ const (
 	NoSpace              Reason = "no-space"              // the target has no room for the stream
 	ForeignPartial       Reason = "foreign-partial"       // a partial receive that is not this job's
 	ParentFailed         Reason = "parent-failed"         // the dataset above is missing or not whole
+	Illegal              Reason = "illegal"               // an end lists what no pool can hold
 )
 
 // Failure reports whether the reason means that something is left undone. A

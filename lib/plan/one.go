@@ -56,6 +56,10 @@ type one struct {
 }
 
 func (o *one) plan() {
+	if o.in.Illegal != "" {
+		o.r.Conflict = conflict(Illegal, "%s", o.in.Illegal)
+		return
+	}
 	base, at := findBase(o.sender, o.receiver)
 	o.r.Base = base // to be protected also where nothing can be sent onto it
 	if o.refuse(o.checkTarget()) || o.refuse(o.checkOptions()) {
@@ -68,7 +72,7 @@ func (o *one) plan() {
 		o.incremental(at)
 	case len(o.receiver) > 0:
 		o.r.Conflict = conflict(Unrelated, "nothing in common: the source has %s, the target has %s%s%s",
-			o.senderHistory(), history(o.receiver), o.sameNames(), o.below())
+			o.senderHistory(), history(o.receiver), o.sameName(), o.below())
 	case o.r.missing, o.placeholder():
 		o.initial()
 	default:

@@ -101,7 +101,6 @@ func TestOne(t *testing.T) {
 		{name: "features", sender: "@a:1", want: "feature-missing", in: Input{Lacks: []string{"lz4_compress", "large_blocks"}, Send: Options{Compressed: true}},
 			text: "feature@lz4_compress, feature@large_blocks|options c"},
 		{name: "features, nothing to do", sender: "@a:1", recv: has("@a:1"), want: "uptodate", in: Input{Lacks: []string{"lz4_compress"}}},
-		{name: "not taken", sender: "@a:1 @b:2", recv: has("@a:1"), want: "options", text: "no properties", in: Input{Untaken: "it takes no properties"}},
 		{name: "resume", sender: "@a:1 @b:2 @c:3", want: "resume @a>@b,incremental @b>@c",
 			recv: with(has("@a:1"), func(r *Receiver) { r.Partial = &Partial{From: 1, To: 2} })},
 		{name: "resume a full", sender: "@a:1 @b:2", recv: &Receiver{Partial: &Partial{To: 1}}, want: "resume >@a,incremental @a>@b"},

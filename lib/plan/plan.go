@@ -66,9 +66,9 @@ type Input struct {
 	// Lacks names the pool features (zpool-features(7)) that the streams of
 	// this dataset need and that the target's pool has not, as far as known.
 	Lacks []string
-	// Untaken says why the receiver takes no stream with these options, apart
-	// from what stands on it; empty: it does.
-	Untaken string
+	// Illegal says what an end lists of the dataset that cannot be; empty:
+	// nothing. Such a dataset is left alone.
+	Illegal string
 }
 
 // Receiver is the state of a target dataset that exists.

@@ -20,6 +20,8 @@ const (
 	Done     State = "done"
 	UpToDate State = "uptodate"
 	Failed   State = "failed"
+	// Interrupted: the run ended before the dataset's turn was over.
+	Interrupted State = "interrupted"
 )
 
 // Dataset is one dataset of a run.
@@ -34,13 +36,31 @@ type Dataset struct {
 	Behind int    `json:"behind"`           // snapshots of the sender that the receiver lacks
 	Reason string `json:"reason,omitempty"` // why it does not move
 	Error  string `json:"error,omitempty"`
+	// Seen is when the run ended that saw the dataset like this, where later
+	// runs saw none at all; nil: the last run saw it.
+	Seen *Time `json:"seen,omitempty"`
 }
 
 // Snapshot is a run at one moment.
 type Snapshot struct {
-	Started  time.Time `json:"started"`
+	Started  Time      `json:"started,omitzero"`
 	Bytes    uint64    `json:"bytes"`
 	Datasets []Dataset `json:"datasets"`
+}
+
+// Ended returns datasets as a run leaves them that is no more: none of them
+// waits or is being sent.
+func Ended(datasets []Dataset) []Dataset {
+	out := append([]Dataset{}, datasets...)
+	for i := range out {
+		switch d := &out[i]; d.State {
+		case Sending:
+			d.State, d.Error = Interrupted, "the run ended while this was being sent"
+		case Waiting:
+			d.State, d.Error = Interrupted, "the run ended before this was sent"
+		}
+	}
+	return out
 }
 
 // Tracker is written by a run and read by who watches it.
@@ -71,7 +91,7 @@ func (t *Tracker) Update(target string, fn func(*Dataset)) {
 func (t *Tracker) Snapshot() Snapshot {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	s := Snapshot{Started: t.started, Datasets: append([]Dataset(nil), t.all...)}
+	s := Snapshot{Started: At(t.started), Datasets: append([]Dataset{}, t.all...)}
 	for _, d := range t.all {
 		s.Bytes += d.Bytes
 	}

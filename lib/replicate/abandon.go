@@ -2,9 +2,11 @@ package replicate
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
+	"github.com/zrepl-tools/zrepl-tools/lib/clean"
 	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
 	"github.com/zrepl-tools/zrepl-tools/lib/transfer"
 )
@@ -28,6 +30,12 @@ func (j *Job) Abandon(ctx context.Context, dry bool) ([]Left, error) {
 		return nil, fmt.Errorf("cannot list the receiver's datasets: %w", err)
 	}
 	var left []Left
+	var unsure error
+	for _, d := range slices.Concat(from, to) {
+		if d.Illegal != "" && unsure == nil {
+			unsure = fmt.Errorf("cannot tell what is held of %q: an end's list cannot be true: %s", clean.Name(d.Name), d.Illegal)
+		}
+	}
 	here := protection(from, func(name string) { left = append(left, Left{Name: name}) })
 	there := protection(to, func(name string) { left = append(left, Left{Receiver: true, Name: name}) })
 	strays, err := j.Sender.Strays(ctx, transfer.StraysRequest{Release: !dry})
@@ -41,7 +49,7 @@ func (j *Job) Abandon(ctx context.Context, dry bool) ([]Left, error) {
 		left = append(left, Left{Name: fmt.Sprintf("%d more, of datasets outside the sender's rules", n)})
 	}
 	if dry || len(here.Release)+len(here.Forget)+len(there.Release)+len(there.Forget) == 0 {
-		return left, nil
+		return left, unsure
 	}
 	for _, end := range []struct {
 		protect func(context.Context, transfer.Holds) (transfer.Problems, error)
@@ -52,10 +60,10 @@ func (j *Job) Abandon(ctx context.Context, dry bool) ([]Left, error) {
 			return left, err
 		}
 		for _, problem := range bad {
-			return left, fmt.Errorf("%s", problem)
+			return left, errors.New(problem)
 		}
 	}
-	return left, nil
+	return left, unsure
 }
 
 func protection(list []transfer.Dataset, found func(name string)) (h transfer.Holds) {

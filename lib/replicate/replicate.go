@@ -45,6 +45,7 @@ type Receiver interface {
 	Held(context.Context, []transfer.Snap) ([]transfer.Snap, error)
 	Since(context.Context, []transfer.Snap) (map[string]uint64, error)
 	Takes(context.Context, struct{}) (transfer.Takes, error)
+	Apply(context.Context, []transfer.Settings) (transfer.Applied, error)
 	Placeholder(context.Context, transfer.Placeholder) error
 	Abort(context.Context, transfer.Name) error
 	// Targets says where datasets of the sender go; those that are not to be
@@ -84,6 +85,7 @@ type Job struct {
 	scoped bool
 	tidy   bool
 	bases  bases
+	told   bool // what the sender cannot tell was said
 }
 
 // Tidy reports, behind Run, whether nothing is left held that need not be: the

@@ -193,6 +193,10 @@ func (h *host) Since(context.Context, []transfer.Snap) (map[string]uint64, error
 func (h *host) Takes(context.Context, struct{}) (transfer.Takes, error) {
 	return transfer.Takes{Properties: true}, nil
 }
+func (h *host) Apply(context.Context, []transfer.Settings) (transfer.Applied, error) {
+	return transfer.Applied{}, nil
+}
+
 func (h *host) Abort(context.Context, transfer.Name) error { return nil }
 
 func (h *host) Placeholder(_ context.Context, in transfer.Placeholder) error {

@@ -70,6 +70,7 @@ func (r *round) run(ctx context.Context) error {
 	wg.Wait()
 	r.settled.finish()
 	r.held.finish(ctx)
+	r.apply(ctx)
 	return nil
 }
 
@@ -112,9 +113,10 @@ func split(steps []plan.Step) []plan.Step {
 
 // report writes the plan into the tracker.
 func (r *round) report() {
+	behind := r.behind()
 	for i, p := range r.results {
-		r.update(p.Target, func(d *progress.Dataset) {
-			d.Source, d.Steps, d.Behind = p.Source, d.Done+len(p.Steps), 0
+		r.update(key(&p), func(d *progress.Dataset) {
+			d.Source, d.Target, d.Steps, d.Behind = p.Source, p.Target, d.Done+len(p.Steps), behind[p.Target]
 			d.State, d.Reason, d.Error = progress.Waiting, "", ""
 			if p.Base != nil {
 				d.To = p.Base.Sender.Name
@@ -139,6 +141,21 @@ func (r *round) report() {
 			r.fail(i, err)
 		}
 	}
+}
+
+// behind counts what the datasets lack that do not move, by target.
+func (r *round) behind() map[string]int {
+	at := map[string]*plan.Input{}
+	for i := range r.view.inputs {
+		at[r.view.inputs[i].Target] = &r.view.inputs[i]
+	}
+	behind := map[string]int{}
+	for _, p := range r.results {
+		if in := at[p.Target]; in != nil && p.Source == in.Source && p.Conflict != nil && p.Conflict.Reason != plan.Illegal {
+			behind[p.Target] = plan.Behind(*in, p.Base, r.Policy)
+		}
+	}
+	return behind
 }
 
 // discard throws away partial receives that are of no use. What then is to be

@@ -33,7 +33,7 @@ func (r *round) step(ctx context.Context, i int, step plan.Step) error {
 	r.update(p.Target, func(d *progress.Dataset) { d.State = progress.Sending })
 	err := r.stream(ctx, i, step)
 	if err == nil {
-		r.arrived(ctx, i, step)
+		r.settle(ctx, i, step)
 		return nil
 	}
 	if ctx.Err() != nil {
@@ -42,8 +42,8 @@ func (r *round) step(ctx context.Context, i int, step plan.Step) error {
 	return r.afterFailure(ctx, i, step, err)
 }
 
-// arrived has the end of a step settled.
-func (r *round) arrived(ctx context.Context, i int, step plan.Step) {
+// settle has the end of a step settled.
+func (r *round) settle(ctx context.Context, i int, step plan.Step) {
 	r.held.arrived(i, *step.To)
 	r.settled.add(ctx, i, step)
 }
@@ -56,7 +56,7 @@ func (r *round) afterFailure(ctx context.Context, i int, step plan.Step, err err
 		return err
 	}
 	if n := came(step, there); n == len(step.Brings) {
-		r.arrived(ctx, i, step)
+		r.settle(ctx, i, step)
 		return nil
 	} else if n > 0 {
 		part := step
@@ -149,6 +149,9 @@ func (r *round) stream(ctx context.Context, i int, step plan.Step) error {
 	}
 	out := transfer.ReceiveRequest{Dataset: p.Target, Volume: source.Volume, From: in.From.GUID, To: in.To.GUID,
 		Name: in.To.Name, Via: in.Via, Resume: in.Token != "", Over: step.Force, Send: source.Send}
+	if out.From == 0 {
+		out.Told = source.Told
+	}
 	var before uint64
 	got, err := r.Receiver.Receive(ctx, out, stream, func(bytes uint64) {
 		r.update(p.Target, func(d *progress.Dataset) { d.Bytes += bytes - before })

@@ -19,6 +19,7 @@ func (j *Job) fit(ctx context.Context, v *view, results []plan.Result) (again bo
 	if err != nil {
 		return false, fmt.Errorf("cannot ask the receiver what it takes: %w", err)
 	}
+	v.takes = takes
 	lacks := lacking(takes, results)
 	uses := map[string]transfer.Uses{}
 	if len(lacks) > 0 {
@@ -38,9 +39,6 @@ func (j *Job) fit(ctx context.Context, v *view, results []plan.Result) (again bo
 	}
 	for i := range v.inputs {
 		in := &v.inputs[i]
-		if v.sources[in.Source].Send.Properties && !takes.Properties {
-			in.Untaken, again = "the source would be sent with its properties, and the receiver does not take any", true
-		}
 		u := uses[in.Source]
 		need := u.Surely
 		if first[in.Source] {

@@ -88,7 +88,7 @@ func (r *round) missing() (here, there transfer.Holds) {
 		if !forgotten && !holds(r.view.targets[p.Target], p.Base.Receiver) {
 			there.Hold = append(there.Hold, r.target(i, p.Base.Receiver))
 		}
-		if r.view.targets[p.Target].Placeholder { // cut off between its first receive and the end of its mark
+		if r.view.targets[p.Target].Marked { // cut off between its first receive and the end of its mark
 			there.Unmark = append(there.Unmark, p.Target)
 		}
 		switch base := p.Base.Sender; {

@@ -17,8 +17,11 @@ type view struct {
 	others   []transfer.Dataset          // offered by the sender and not mapped
 	targets  map[string]transfer.Dataset
 	inputs   []plan.Input
-	thorough bool // all that is held is known
-	mark     int  // length of a cursor bookmark's name
+	thorough bool           // all that is held is known
+	mark     int            // length of a cursor bookmark's name
+	takes    transfer.Takes // known where something is to be sent
+	outlaws  outlaws
+	outside  map[string]bool // sources that are mapped to where nothing can be
 }
 
 // look lists both ends at the same time.
@@ -38,10 +41,9 @@ func (j *Job) look(ctx context.Context, thorough bool) (*view, error) {
 	if len(from) == 0 { // a pool that is not imported, most likely
 		return nil, errors.New("the sender has none of the datasets that its job names")
 	}
-	v := &view{thorough: thorough, sources: map[string]transfer.Dataset{}, targets: map[string]transfer.Dataset{}}
-	for _, d := range to {
-		v.targets[d.Name] = d
-	}
+	v := &view{thorough: thorough, sources: map[string]transfer.Dataset{}, targets: map[string]transfer.Dataset{}, outside: map[string]bool{}}
+	v.receivers(to)
+	from = v.lawful(from)
 	var names []string
 	for _, d := range from {
 		names = append(names, d.Name)
@@ -50,9 +52,8 @@ func (j *Job) look(ctx context.Context, thorough bool) (*view, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot find out where datasets go: %w", err)
 	}
-	if err := v.pair(from, targets); err != nil {
-		return nil, err
-	}
+	v.judgeTargets(from, targets)
+	v.pair(from, targets)
 	return v, j.writtenSince(ctx, v)
 }
 
@@ -76,7 +77,7 @@ func (v *view) missing(named []string) (none []string) {
 // scope says, once, where the job's rules have nothing to take: a dataset that
 // was renamed would otherwise go without a copy, and nobody would know.
 func (j *Job) scope(v *view) error {
-	if len(v.inputs) == 0 {
+	if len(v.inputs)+len(v.outlaws.results) == 0 {
 		return fmt.Errorf("the job's rules map none of the %d datasets that the sender offers", len(v.others))
 	}
 	if !j.scoped {
@@ -89,34 +90,32 @@ func (j *Job) scope(v *view) error {
 }
 
 // pair maps the sender's datasets to targets and makes a plan's input of each.
-func (v *view) pair(from []transfer.Dataset, targets map[string]string) error {
+func (v *view) pair(from []transfer.Dataset, targets map[string]string) {
 	children := map[string]bool{}
 	for name := range v.targets {
 		children[dataset.Parent(name)] = true
 	}
-	taken := map[string]string{}
 	for _, d := range from {
 		target, ok := targets[d.Name]
 		if !ok {
-			v.others = append(v.others, d)
+			if !v.outside[d.Name] && d.Illegal == "" {
+				v.others = append(v.others, d)
+			}
 			continue
 		}
-		if other, twice := taken[target]; twice {
-			return fmt.Errorf("datasets %q and %q would both go to %q", other, d.Name, target)
-		}
-		taken[target] = d.Name
 		v.sources[d.Name] = d
 		v.mark = max(v.mark, d.Mark)
 		in := plan.Input{Source: d.Name, Target: target, Sender: d.Versions, Encrypted: d.Encrypted, Send: options(d.Send)}
 		if d.KeyRoot != d.Name {
 			in.KeyTarget = targets[d.KeyRoot]
 		}
-		if t, ok := v.targets[target]; ok {
+		t, ok := v.targets[target]
+		if ok {
 			in.Receiver = receiver(t, d.Send, children[target])
 		}
+		in.Illegal = illegal(d, t)
 		v.inputs = append(v.inputs, in)
 	}
-	return nil
 }
 
 func options(o transfer.Options) plan.Options {
@@ -176,7 +175,7 @@ func (j *Job) plan(ctx context.Context, v *view) ([]plan.Result, error) {
 	if err := j.findHeld(ctx, v, results); err != nil {
 		return nil, err
 	}
-	return v.cover(results), nil
+	return v.cover(append(results, v.outlaws.all()...)), nil
 }
 
 // decide plans, and plans again where snapshots that would be sent turn out to

@@ -10,6 +10,8 @@ import (
 	"reflect"
 	"sync/atomic"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // Conn is the calling end of a connection.
@@ -128,7 +130,25 @@ func (x *exchange) end(err error, fatal bool) error {
 // the connection, unless something was left unread or unsent.
 func (x *exchange) settle(err error, left bool) error {
 	var remote *RemoteError
-	return x.end(err, left || err != nil && !errors.As(err, &remote))
+	fatal := err != nil && (!errors.As(err, &remote) || remote.Code == CodeLimit || remote.Code == CodeTimeout)
+	return x.end(err, left || fatal)
+}
+
+// Quiet reports whether nothing has come since the last call ended, so that
+// the far side has not hung up, as far as is known.
+func (c *Conn) Quiet() bool {
+	select {
+	case c.turn <- struct{}{}:
+	default:
+		return false
+	}
+	defer func() { <-c.turn }()
+	if c.closed.Load() || c.broken != nil {
+		return false
+	}
+	fds := [1]unix.PollFd{{Fd: int32(c.w.in()), Events: unix.POLLIN}}
+	n, err := unix.Poll(fds[:], 0)
+	return err == nil && n == 0
 }
 
 // Call makes a call without octets; see Client.

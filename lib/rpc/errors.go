@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/child"
@@ -16,6 +17,9 @@ const (
 	CodeFailed      = "failed"       // the handler returned an error
 	CodeUnknownCall = "unknown-call" // there is no such endpoint
 	CodeBadRequest  = "bad-request"  // the body is not what the endpoint takes
+	CodeLimit       = "limit"        // a request was too big; the connection is closed
+	CodeTimeout     = "timeout"      // the client took too long; the connection is closed
+	CodeLater       = "try-later"    // what failed may work later: the system has no room, for example
 )
 
 // maxMessage is how much of an error's text is sent, or taken
@@ -35,11 +39,25 @@ func (e *RemoteError) Error() string { return e.Message }
 // remoteError makes an error fit to be sent, or to be shown.
 func remoteError(err error) *RemoteError {
 	code := CodeFailed
+	if noRoom(err) {
+		code = CodeLater
+	}
 	var remote *RemoteError
 	if errors.As(err, &remote) && validCode(remote.Code) {
 		code = remote.Code
 	}
 	return &RemoteError{Code: code, Message: child.Clean(err.Error(), maxMessage)}
+}
+
+// noRoom reports whether the system had no descriptors, processes or memory
+// left.
+func noRoom(err error) bool {
+	for _, errno := range []error{syscall.EMFILE, syscall.ENFILE, syscall.EAGAIN, syscall.ENOMEM} {
+		if errors.Is(err, errno) {
+			return true
+		}
+	}
+	return false
 }
 
 func validCode(code string) bool {
@@ -96,6 +114,20 @@ type TimeoutError struct {
 
 func (e *TimeoutError) Error() string {
 	return fmt.Sprintf("the far side took too long: %s, limit %s", e.Doing, e.Limit)
+}
+
+// limitReached says what a server tells a client that it hangs up on because
+// of a limit; nil if that is not why.
+func limitReached(err error) *RemoteError {
+	var timeout *TimeoutError
+	if errors.As(err, &timeout) {
+		return &RemoteError{CodeTimeout, fmt.Sprintf("the server closes this connection: %s within %s", timeout.Doing, timeout.Limit)}
+	}
+	var much *tooMuch
+	if errors.As(err, &much) {
+		return &RemoteError{CodeLimit, "the server closes this connection: " + much.Error()}
+	}
+	return nil
 }
 
 // Timeout is for those who ask a net.Error.

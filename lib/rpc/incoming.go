@@ -8,13 +8,12 @@ import (
 	"io"
 	"reflect"
 	"strings"
+	"time"
+	"unicode/utf8"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/child"
 	"github.com/zrepl-tools/zrepl-tools/lib/frame"
 )
-
-// errTooMuch says that a body is longer than a limit allows.
-var errTooMuch = errors.New("longer than is allowed")
 
 // incoming reads a connection's messages, one after the other.
 type incoming struct {
@@ -24,12 +23,16 @@ type incoming struct {
 	fr      *frame.Reader
 	buf     []byte // of a json body
 	number  int    // of the message
-	ended   bool   // its trailer was read
-	fault   error  // of lines: why the connection cannot go on
+	most    int    // bytes of a json body
+	began   time.Time
+	patient bool  // the reply may take as long as the octets of its request
+	read    int   // bytes of data
+	ended   bool  // its trailer was read
+	fault   error // of lines: why the connection cannot go on
 }
 
 func newIncoming(w *wire, limits *Limits, request bool) *incoming {
-	m := &incoming{w: w, limits: limits, request: request, fr: frame.NewReader(w)}
+	m := &incoming{w: w, limits: limits, request: request, most: limits.JSON, fr: frame.NewReader(w)}
 	m.fr.ReadAhead()
 	return m
 }
@@ -39,30 +42,46 @@ func (m *incoming) begin() {
 	m.fr.Again()
 	m.number++
 	m.ended, m.fault, m.w.more = false, nil, false
+	m.began, m.read, m.patient = time.Now(), 0, false
 }
 
 // header reads to the end of the message's header. Before a reply's there may
 // be heartbeats; a request begins with its own, so that its limit is one of
 // time. The end of input before the message's first byte is io.EOF.
 func (m *incoming) header() ([]byte, error) {
-	silence := m.limits.Silence
-	if m.request {
-		silence = m.limits.Idle
-	}
 	for first := true; ; first = false {
+		silence, err := m.limits.Idle, error(nil)
+		if !m.request {
+			silence, err = m.patience()
+		}
+		if err != nil {
+			return nil, err
+		}
 		m.w.expect(silence, m.limits.Start)
 		f, err := m.fr.Next()
 		switch {
 		case err == io.EOF && first:
 			return nil, io.EOF
 		case err != nil:
-			return nil, m.w.broken(err)
+			return nil, m.idle(m.w.broken(err))
 		case f.Type == frame.TypeHeader:
+			if m.request {
+				m.began = time.Now()
+			}
 			return f.Payload, nil
 		case m.request:
 			return nil, errHeartbeat
 		}
 	}
+}
+
+// idle gives a wait for a request that ran out its name.
+func (m *incoming) idle(err error) error {
+	var timeout *TimeoutError
+	if m.request && errors.As(err, &timeout) && timeout != &m.w.until && !m.w.inFrame {
+		return &TimeoutError{Doing: "no request came", Limit: timeout.Limit}
+	}
+	return err
 }
 
 // errHeartbeat: a client that has nothing to say yet must not begin a request;
@@ -73,12 +92,17 @@ var errHeartbeat = &ProtocolError{Err: errors.New("a heartbeat in a request")}
 // trailer. The data is valid until the next call.
 func (m *incoming) next() ([]byte, error) {
 	for !m.ended {
-		m.w.expect(m.limits.Silence, m.limits.Start)
+		silence, err := m.patience()
+		if err != nil {
+			return nil, err
+		}
+		m.w.expect(silence, m.limits.Start)
 		f, err := m.fr.Next()
 		switch {
 		case err != nil:
 			return nil, m.w.broken(err)
 		case f.Type == frame.TypeData:
+			m.read += len(f.Payload)
 			return f.Payload, nil
 		case f.Type == frame.TypeHeartbeat && m.request:
 			return nil, errHeartbeat
@@ -91,6 +115,25 @@ func (m *incoming) next() ([]byte, error) {
 		}
 	}
 	return nil, io.EOF
+}
+
+// patience is how long the next frame may let us wait. A message that comes
+// frame by frame, or a reply of which only heartbeats come, could otherwise
+// take for ever.
+func (m *incoming) patience() (time.Duration, error) {
+	most, doing := m.limits.Slowest, "%d bytes of a request came"
+	if !m.request {
+		most, doing = m.limits.Reply, "%d bytes of a reply came"
+	}
+	if most == 0 || m.patient {
+		return m.limits.Silence, nil
+	}
+	limit := most + time.Duration(m.read)*time.Second/minRate
+	left := limit - time.Since(m.began)
+	if left <= 0 {
+		return 0, &TimeoutError{Doing: fmt.Sprintf(doing, m.read), Limit: limit.Round(time.Millisecond)}
+	}
+	return min(left, m.limits.Silence), nil
 }
 
 // parseReason reads what outgoing.stream wrote.
@@ -143,8 +186,8 @@ func (m *incoming) skip() error {
 		case err != nil:
 			return err
 		}
-		if n += len(data); n > m.limits.JSON {
-			return &ProtocolError{Err: fmt.Errorf("a body %w", errTooMuch)}
+		if n += len(data); n > m.most {
+			return &ProtocolError{Err: tooLong("a body", m.most, "bytes")}
 		}
 	}
 }
@@ -152,11 +195,8 @@ func (m *incoming) skip() error {
 // json reads a json body into the value that to points to. A body that is no
 // such value is a *badBody, and read to its end.
 func (m *incoming) json(to any) error {
-	data, err := m.next()
-	if err == nil {
-		data, err = m.join(data)
-	}
-	if err != nil && err != io.EOF {
+	data, err := m.join(newScale(reflect.TypeOf(to).Elem(), m.limits.Decoded))
+	if err != nil {
 		return err
 	}
 	if err := unmarshal(data, to, m.request); err != nil {
@@ -166,26 +206,39 @@ func (m *incoming) json(to any) error {
 }
 
 // join reads to the end of the message and returns all of its data, which is
-// valid until the next message.
-func (m *incoming) join(first []byte) ([]byte, error) {
+// valid until the next message. It stops at the first byte too many.
+func (m *incoming) join(weigh *scale) ([]byte, error) {
 	all := m.buf[:0]
-	data, err := first, error(nil)
 	for {
+		data, err := m.next()
 		switch {
 		case err == io.EOF:
+			m.buf = nil
 			if cap(all) <= chunk {
 				m.buf = all
 			}
 			return all, nil
 		case err != nil:
 			return nil, err
+		case len(all)+len(data) > m.most:
+			err = tooLong("a body", m.most, "bytes")
+		default:
+			err = weigh.add(data)
 		}
-		if len(all)+len(data) > m.limits.JSON {
-			return nil, &ProtocolError{Err: fmt.Errorf("a json body %w: %d bytes", errTooMuch, m.limits.JSON)}
+		if err != nil {
+			return nil, &ProtocolError{Err: err}
 		}
-		all = append(all, data...)
-		data, err = m.next()
+		all = append(grown(all, len(data), m.most), data...)
 	}
+}
+
+// grown makes room in b for n bytes more, twice what it had but no more than
+// it can need.
+func grown(b []byte, n, most int) []byte {
+	if len(b)+n <= cap(b) {
+		return b
+	}
+	return append(make([]byte, 0, min(most, max(2*cap(b), len(b)+n))), b...)
 }
 
 // badBody says that a body is not what it should be; the message was read.
@@ -197,6 +250,9 @@ func (e *badBody) Unwrap() error { return e.err }
 func unmarshal(data []byte, to any, strict bool) error {
 	if !strict {
 		return json.Unmarshal(data, to)
+	}
+	if !utf8.Valid(data) { // decoding would make three bytes of a wrong one
+		return errors.New("not valid UTF-8")
 	}
 	dec := json.NewDecoder(bytes.NewReader(data))
 	dec.DisallowUnknownFields()
@@ -212,6 +268,7 @@ func unmarshal(data []byte, to any, strict bool) error {
 // lines reads a jsonl body, giving each value to yield until that says false.
 func (m *incoming) lines(elem reflect.Type, yield func(v reflect.Value) bool) error {
 	var part []byte // of a line that goes on in the next frame
+	price := priceOf(elem)
 	for n := 0; ; {
 		data, err := m.next()
 		switch {
@@ -226,7 +283,7 @@ func (m *incoming) lines(elem reflect.Type, yield func(v reflect.Value) bool) er
 			line, rest, whole := bytes.Cut(data, []byte{'\n'})
 			data = rest
 			if len(part)+len(line) > m.limits.Line {
-				return &ProtocolError{Err: fmt.Errorf("a line %w: %d bytes", errTooMuch, m.limits.Line)}
+				return &ProtocolError{Err: tooLong("a line", m.limits.Line, "bytes")}
 			}
 			if !whole {
 				part = append(part, line...)
@@ -237,7 +294,7 @@ func (m *incoming) lines(elem reflect.Type, yield func(v reflect.Value) bool) er
 				part = part[:0]
 			}
 			n++
-			v, err := m.line(n, line, elem)
+			v, err := m.line(n, line, elem, price)
 			if err != nil {
 				return err
 			}
@@ -249,10 +306,14 @@ func (m *incoming) lines(elem reflect.Type, yield func(v reflect.Value) bool) er
 }
 
 // line makes a value of the n-th line.
-func (m *incoming) line(n int, text []byte, elem reflect.Type) (reflect.Value, error) {
+func (m *incoming) line(n int, text []byte, elem reflect.Type, price price) (reflect.Value, error) {
 	v := reflect.New(elem)
 	if n > m.limits.Lines {
-		return v, &ProtocolError{Err: fmt.Errorf("a list %w: %d lines", errTooMuch, m.limits.Lines)}
+		return v, &ProtocolError{Err: tooLong("a list", m.limits.Lines, "lines")}
+	}
+	weigh := scale{price: price, limit: m.limits.Decoded}
+	if err := weigh.add(text); err != nil {
+		return v, &ProtocolError{Err: fmt.Errorf("line %d: %w", n, err)}
 	}
 	if err := unmarshal(text, v.Interface(), m.request); err != nil {
 		return v, &ProtocolError{Err: fmt.Errorf("line %d: %w", n, err)}

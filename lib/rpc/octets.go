@@ -60,6 +60,7 @@ func (c *Conn) CallSend(ctx context.Context, name string, in any, send Sender, o
 	}
 	sending, cancel := context.WithCancel(ctx)
 	defer cancel()
+	x.c.in.patient = true
 	replied := make(chan error, 1)
 	go func() { replied <- x.replyMeanwhile(cancel) }()
 	sendErr := send(sending, c.w.outFile)

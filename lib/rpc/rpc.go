@@ -63,19 +63,24 @@ type Limits struct {
 	Start     time.Duration // for a frame, from its first byte on; 10 s. A longer frame may take longer, at 4 KiB a second
 	Silence   time.Duration // without a byte inside a message, or before a reply; 60 s. Heartbeats are bytes
 	Idle      time.Duration // a server's, between two calls; 0 means no limit
+	Reply     time.Duration // a client's, from a call to the end of its reply, and a second more for each 4 KiB of it; octets are not in it; 0 means no limit
+	Slowest   time.Duration // a server's, for the body of a request, and a second more for each 4 KiB of it; 60 s
 	Heartbeat time.Duration // a server's, while a reply takes long; 10 s
 	JSON      int           // bytes of a json body; 16 MiB
 	Line      int           // bytes of a line of jsonl; 1 MiB
 	Lines     int           // lines of a jsonl body; 100 million
+	Decoded   int           // bytes that the values of a json body, or a line, take besides their text; 64 MiB
 }
 
 func (l Limits) withDefaults() Limits {
 	set(&l.Start, 10*time.Second)
 	set(&l.Silence, time.Minute)
+	set(&l.Slowest, time.Minute)
 	set(&l.Heartbeat, 10*time.Second)
 	set(&l.JSON, 16<<20)
 	set(&l.Line, 1<<20)
 	set(&l.Lines, 100_000_000)
+	set(&l.Decoded, 64<<20)
 	return l
 }
 
@@ -83,6 +88,21 @@ func set[T int | time.Duration](field *T, value T) {
 	if *field == 0 {
 		*field = value
 	}
+}
+
+// Greeting bounds what a stranger can make a server do. Until the call named
+// Call was answered well no other is served, and neither its body is read for
+// longer nor waited for longer than this says.
+type Greeting struct {
+	Call   string        // empty: every call is served from the start
+	JSON   int           // bytes of a body; 64 KiB
+	Within time.Duration // from the start of Serve to the end of the request; 10 s
+}
+
+func (g Greeting) withDefaults() Greeting {
+	set(&g.JSON, 64<<10)
+	set(&g.Within, 10*time.Second)
+	return g
 }
 
 // Event tells a trace hook of one call that has ended.

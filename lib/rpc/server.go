@@ -13,8 +13,9 @@ import (
 
 // Server has the functions that can be called. The zero value has none.
 type Server struct {
-	Limits Limits
-	Trace  func(Event) // called once after each call, on the goroutine that served it; nil: nothing is measured
+	Limits   Limits
+	Greeting Greeting
+	Trace    func(Event) // called once after each call, on the goroutine that served it; nil: nothing is measured
 
 	handlers map[string]*handler
 	wrong    error // of Handle
@@ -67,14 +68,43 @@ func (s *Server) Serve(ctx context.Context, in, out *os.File) error {
 	c.in, c.out = newIncoming(w, &c.limits, true), newOutgoing(w, &c.limits)
 	c.attend.init(&c.limits, w)
 	defer c.attend.close()
+	c.await(s.Greeting.withDefaults())
 	for {
 		if err := c.call(ctx); err != nil {
 			if err == io.EOF {
 				err = nil
 			}
-			return err
+			return c.farewell(err)
 		}
 	}
+}
+
+// await begins with the limits for one who has not greeted.
+func (c *session) await(g Greeting) {
+	if g.Call == "" {
+		return
+	}
+	c.stranger, c.in.most = g.Call, g.JSON
+	c.w.deadline = time.Now().Add(g.Within)
+	c.w.until = TimeoutError{Doing: fmt.Sprintf("no %q came", g.Call), Limit: g.Within}
+}
+
+// greeted ends that.
+func (c *session) greeted(call string) {
+	if call == c.stranger {
+		c.stranger, c.in.most, c.w.deadline = "", c.limits.JSON, time.Time{}
+	}
+}
+
+// farewell tells the client, if it has room for that, of the limit that ends
+// its connection: the connection would only be gone otherwise. A client reads
+// it as the reply to its next request.
+func (c *session) farewell(err error) error {
+	if told := limitReached(err); told != nil && !c.replying && c.w.canWrite() {
+		c.out.begin()
+		c.replyError(c.out, told)
+	}
+	return err
 }
 
 // session is one connection of a server.
@@ -85,6 +115,9 @@ type session struct {
 	in     *incoming
 	out    *outgoing
 	attend attendant
+
+	stranger string // the call that must come first; empty once it has
+	replying bool   // a reply was begun that is not finished
 }
 
 // call serves one call. io.EOF is the proper end.
@@ -116,6 +149,8 @@ func (c *session) serve(ctx context.Context, request requestHeader, m *incoming)
 	h := c.server.handlers[request.call]
 	var refusal *RemoteError
 	switch {
+	case c.stranger != "" && request.call != c.stranger:
+		refusal = &RemoteError{CodeBadRequest, fmt.Sprintf("the first call must be %q", c.stranger)}
 	case h == nil:
 		refusal = &RemoteError{CodeUnknownCall, fmt.Sprintf("there is no call %q", request.call)}
 	case request.body != h.requestBody():
@@ -185,11 +220,13 @@ func (c *session) input(h *handler, m *incoming) (reflect.Value, error) {
 
 // answer calls the function and replies. It returns an error where the
 // connection cannot go on.
-func (c *session) answer(ctx context.Context, h *handler, m *incoming, in reflect.Value) error {
+func (c *session) answer(ctx context.Context, h *handler, m *incoming, in reflect.Value) (done error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	o := c.out
 	o.begin()
+	c.replying = true
+	defer func() { c.replying = done != nil }()
 	c.attend.begin(o, cancel)
 	defer c.attend.end()
 	var octets *Octets
@@ -214,6 +251,7 @@ func (c *session) answer(ctx context.Context, h *handler, m *incoming, in reflec
 	if err := o.whole(c.header(h.replyBody()), data); err != nil {
 		return err
 	}
+	c.greeted(h.name)
 	if send != nil {
 		if err := send(ctx, c.w.outFile); err != nil {
 			return fmt.Errorf("call %q: cannot send: %w", h.name, err)

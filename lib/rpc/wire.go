@@ -43,9 +43,10 @@ type wire struct {
 	start    time.Duration // from then on
 	began    time.Time     // when the first byte came
 	inFrame  bool
-	more     bool          // of a message of which something has come
-	got      int           // bytes of this frame
-	waited   time.Duration // the limit that ran out
+	more     bool         // of a message of which something has come
+	got      int          // bytes of this frame
+	deadline time.Time    // of everything that is waited for; zero: none
+	until    TimeoutError // what to say when it has passed
 	received int64
 	sent     int64
 	head     []byte // the first bytes of all; nil once a message was good
@@ -154,8 +155,21 @@ func (w *wire) awaitInput() error {
 	if w.inFrame {
 		limit, since = w.start+time.Duration(w.got)*time.Second/minRate, w.began
 	}
+	last := false
+	if !w.deadline.IsZero() {
+		now := time.Now()
+		if since.IsZero() {
+			since = now
+		}
+		if all := max(w.deadline.Sub(since), time.Nanosecond); limit == 0 || all < limit {
+			limit, last = all, true
+		}
+	}
 	if err := w.poll(fds[:], since, limit); err != nil {
 		return err
+	}
+	if fds[0].Revents == 0 && last {
+		return &w.until
 	}
 	if fds[0].Revents == 0 {
 		return &TimeoutError{Doing: w.doing(), Limit: limit.Round(time.Millisecond)}

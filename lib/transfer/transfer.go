@@ -48,10 +48,16 @@ type Dataset struct {
 	Encrypted bool              `json:"encrypted,omitempty"`
 	KeyRoot   string            `json:"keyRoot,omitempty"` // its encryption root, if that is one of the job's datasets
 	Versions  []dataset.Version `json:"versions,omitempty"`
+	// Illegal says why the far side's word on this dataset cannot be true;
+	// nothing else of it is to be used then. It is never sent.
+	Illegal string `json:"-"`
 
 	// Of a sender.
 	Send Options  `json:"send,omitzero"`  // how it would be sent
 	Held []string `json:"held,omitempty"` // snapshots under the client's hold (thorough only)
+	// Told are the properties that were set at the dataset or received by it;
+	// nil: the sender's job tells none.
+	Told Properties `json:"told,omitzero"`
 	// Mark is how long the name of a cursor bookmark is (without dataset and
 	// #) where the sender's job has the cursor be one; 0: it is a hold.
 	Mark  int      `json:"mark,omitempty"`
@@ -65,6 +71,27 @@ type Dataset struct {
 	Recorded    string   `json:"recorded,omitempty"` // Options.Record of the chain; "" unknown
 	KeyLoaded   bool     `json:"keyLoaded,omitempty"`
 	Above       bool     `json:"above,omitempty"` // not the job's own: it only stands above
+	// Marked: it still bears a placeholder's mark, whatever it is now.
+	Marked bool `json:"marked,omitempty"`
+	// Copy: the receiver made it and noted so; only then properties are set.
+	Copy bool `json:"copy,omitempty"`
+	// Settled is the sum of the Properties that were last dealt with; empty:
+	// what the sender tells is to be looked at.
+	Settled string `json:"settled,omitempty"`
+}
+
+// NothingTaken stands for Settled where the receiver takes no properties and
+// has nothing to take back.
+const NothingTaken = "-"
+
+// Properties are those that a sender tells of a dataset.
+type Properties struct {
+	Set map[string]string `json:"set,omitempty"`
+	// Untold names properties that are set, but whose values cannot be told: a
+	// receiver leaves them as they are.
+	Untold []string `json:"untold,omitempty"`
+	// Sum stands for all of them: the same, the same sum.
+	Sum string `json:"sum,omitempty"`
 }
 
 // Partial is a receive that was cut and may be resumed.
@@ -90,7 +117,6 @@ type Options struct {
 	LargeBlocks bool `json:"large_blocks,omitempty"` // -L
 	Compressed  bool `json:"compressed,omitempty"`   // -c
 	Embedded    bool `json:"embedded,omitempty"`     // -e
-	Properties  bool `json:"properties,omitempty"`   // -p
 }
 
 // Record writes the options that change what a stream holds as their letters,
@@ -158,6 +184,9 @@ type ReceiveRequest struct {
 	Resume  bool         `json:"resume,omitempty"`
 	Over    bool         `json:"over,omitempty"` // onto a placeholder
 	Send    Options      `json:"send,omitzero"`
+	// Told are the properties of the source, of which the receiver takes what
+	// its own configuration names; for a full stream only.
+	Told Properties `json:"told,omitzero"`
 }
 
 // Received tells what became of a stream. What counts is the guid that the
@@ -229,8 +258,23 @@ type Takes struct {
 	// Lacks names, by pool, the features (zpool-features(7)) that a stream may
 	// need and that are not enabled there. A pool that is not known is left out.
 	Lacks map[string][]string `json:"lacks,omitempty"`
-	// Properties: streams with properties are taken.
+	// Properties: some of what a sender tells is taken.
 	Properties bool `json:"properties,omitempty"`
+}
+
+// Settings asks a receiver to deal with what a sender tells of the source of
+// one dataset.
+type Settings struct {
+	Dataset string     `json:"dataset"`
+	Told    Properties `json:"told"`
+}
+
+// Applied says what became of Settings.
+type Applied struct {
+	// Problems: not everything could be set or taken back.
+	Problems Problems `json:"problems,omitempty"`
+	// Left names, by dataset, what was left as somebody set it there.
+	Left map[string]string `json:"left,omitempty"`
 }
 
 // UsesRequest asks a sender which of these features streams of datasets need.

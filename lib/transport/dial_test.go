@@ -116,12 +116,18 @@ func TestExplain(t *testing.T) {
 		"quiet":            {sh("exit 0"), hungUp{}, "/bin/sh: the far side hung up", 75},
 		"nonsense":         {sh("exit 0"), errors.New("it says hello"), "/bin/sh: it says hello", 1},
 		"alive":            {sh("exec cat"), errors.New("it says hello"), "/bin/sh: it says hello", 1},
+		"banner":           {sh("echo Welcome to prod1 >&2; exit 0"), errors.New("it says hello"), "/bin/sh: it says hello (standard error: Welcome to prod1)", 1},
+		"banner and shell": {sh("echo Welcome to prod1 >&2; exit 127"), errors.New("it says hello"), "/bin/sh: it says hello (exit status 127, standard error: Welcome to prod1)", 1},
+		"long banner":      {sh("i=0; while [ $((i+=1)) -lt 99 ]; do echo Welcome to prod1 >&2; done; echo it broke >&2; exit 1"), hungUp{}, "", 1},
 		"alive and silent": {sh("exec sleep 60"), hungUp{}, "/bin/sh: the far side hung up", 75},
 	} {
 		t.Run(name, func(t *testing.T) {
 			conn := dial(t, c.to)
 			err := conn.Explain(c.err)
 			var status interface{ ExitStatus() int }
+			if c.want == "" && strings.HasSuffix(err.Error(), "; it broke (exit status 1)") {
+				c.want = err.Error()
+			}
 			if !errors.As(err, &status) || err.Error() != c.want || status.ExitStatus() != c.status {
 				t.Errorf("%v, want %s", err, c.want)
 			}
@@ -129,7 +135,7 @@ func TestExplain(t *testing.T) {
 				t.Error("the cause is lost")
 			}
 			var hint interface{ Hint() string }
-			if knows := name == "not found"; !errors.As(err, &hint) || (hint.Hint() != "") != knows {
+			if knows := name == "not found" || name == "banner and shell"; !errors.As(err, &hint) || (hint.Hint() != "") != knows {
 				t.Errorf("the hint is %q", hint.Hint())
 			}
 		})
@@ -150,6 +156,16 @@ func TestRefused(t *testing.T) {
 		if !errors.As(err, &refused) || refused.ExitStatus() != 1 || refused.Hint() == "" || !strings.Contains(err.Error(), said) {
 			t.Errorf("%v, want %q and a hint", err, said)
 		}
+	}
+}
+
+// TestChangedHost: a host's key that changed is no host that nobody knows.
+func TestChangedHost(t *testing.T) {
+	err := dial(t, fakeSSH(t, `echo "@ WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED! @
+Host key verification failed." >&2; exit 255`)).Explain(hungUp{})
+	var refused *Error
+	if !errors.As(err, &refused) || refused.ExitStatus() != 1 || !strings.Contains(refused.Hint(), "ssh-keygen -R") || strings.Contains(refused.Hint(), "log in") {
+		t.Errorf("%v; %s", err, refused.Hint())
 	}
 }
 

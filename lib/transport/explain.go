@@ -1,11 +1,13 @@
 package transport
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"time"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/child"
+	"github.com/zrepl-tools/zrepl-tools/lib/clean"
 )
 
 // explainGrace is how long Explain waits for a program that may be about to
@@ -20,10 +22,20 @@ type Error struct {
 	Later  bool         // it may work later: the link, not the far side's answer
 }
 
-// Error prefers the program's own last words.
+// Error prefers the program's own last words where all that its user saw is
+// that it hung up. Otherwise these may be a banner or a message of the day,
+// and what its user saw comes first.
 func (e *Error) Error() string {
-	said := child.Clean(e.Status.Stderr, 500)
+	said := clean.Tail(e.Status.Stderr, 500)
+	how := e.Status.String()
+	if e.Status.OK() {
+		how = "" // it says nothing
+	}
 	switch {
+	case said != "" && e.Cause != nil && !lost(e.Cause):
+		return fmt.Sprintf("%s: %v (%s)", e.Name, e.Cause, and(how, "standard error: "+said))
+	case said != "" && e.Cause != nil && how == "":
+		return fmt.Sprintf("%s: %v (standard error: %s)", e.Name, e.Cause, said)
 	case said != "":
 		return fmt.Sprintf("%s: %s (%s)", e.Name, said, e.Status)
 	case e.Cause != nil && e.Status.OK():
@@ -34,12 +46,28 @@ func (e *Error) Error() string {
 	return fmt.Sprintf("%s: %s", e.Name, e.Status)
 }
 
+// lost reports whether an error says no more than that the link is gone.
+func lost(err error) bool {
+	later, ok := errors.AsType[interface {
+		error
+		ExitStatus() int
+	}](err)
+	return ok && later.ExitStatus() == 75
+}
+
+func and(a, b string) string {
+	if a == "" {
+		return b
+	}
+	return a + ", " + b
+}
+
 func (e *Error) Unwrap() error { return e.Cause }
 
 // ExitStatus is 75, try again later, where that may help.
 func (e *Error) ExitStatus() int {
 	if e.Later {
-		return 75 // EX_TEMPFAIL of sysexits(3)
+		return tryLater
 	}
 	return 1
 }
@@ -47,6 +75,7 @@ func (e *Error) ExitStatus() int {
 // What ssh says with exit status 255 where trying again is of no use, and what
 // to do about it.
 const (
+	changedHost = "REMOTE HOST IDENTIFICATION HAS CHANGED"
 	unknownHost = "Host key verification failed"
 	deniedKey   = "Permission denied ("
 )
@@ -58,6 +87,8 @@ func refused(stderr string) bool {
 // Hint is what a person can do about it.
 func (e *Error) Hint() string {
 	switch said := e.Status.Stderr; {
+	case strings.Contains(said, changedHost):
+		return "the host has another key than before: if it was set up anew, remove the old one with ssh-keygen -R; if not, somebody may be in between"
 	case strings.Contains(said, unknownHost):
 		return "log in once by hand as this user, with the same host name and port, so that ssh knows the host's key"
 	case strings.Contains(said, deniedKey):

@@ -20,6 +20,9 @@ import (
 // passLimit is how long a client has to pass its descriptors.
 const passLimit = 5 * time.Second
 
+// tryLater is EX_TEMPFAIL of sysexits(3).
+const tryLater = 75
+
 // ErrInUse says that another process listens at a socket.
 var ErrInUse = errors.New("another process listens there")
 
@@ -122,6 +125,21 @@ func (l *Listener) Accept(ctx context.Context) (*Passed, error) {
 	return &Passed{conn: conn}, nil
 }
 
+// TurnAway takes a connection that waits, if there is one, and refuses it.
+func (l *Listener) TurnAway(status int, reason string) error {
+	const moment = 50 * time.Millisecond
+	if err := l.l.SetDeadline(time.Now().Add(moment)); err != nil {
+		return err
+	}
+	defer l.l.SetDeadline(time.Time{})
+	conn, err := l.l.AcceptUnix()
+	if err != nil {
+		return err
+	}
+	(&Passed{conn: conn}).Refuse(status, reason)
+	return nil
+}
+
 // Passed is a client's connection. It is told there how things ended.
 type Passed struct {
 	In, Out *os.File // once Receive has returned
@@ -134,7 +152,11 @@ type Passed struct {
 // After an error everything is closed and the client has been told.
 func (p *Passed) Receive() error {
 	in, out, err := fdpass.Receive(p.conn, passLimit)
-	if err != nil {
+	switch {
+	case errors.Is(err, fdpass.ErrNoRoom):
+		p.Refuse(tryLater, "the daemon has no descriptors left")
+		return err
+	case err != nil:
 		p.Refuse(1, "bad descriptors: "+err.Error())
 		return err
 	}

@@ -104,6 +104,8 @@ func dialPrivate(path string) (*net.UnixConn, error) {
 		return nil, &AwayError{path, errors.New("no such socket")}
 	case errors.Is(err, syscall.EAGAIN):
 		return nil, &AwayError{path, errors.New("too many connections wait there")}
+	case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE), errors.Is(err, syscall.ENOMEM), errors.Is(err, syscall.ENOBUFS):
+		return nil, &AwayError{path, cause(err)}
 	case err != nil:
 		return nil, fmt.Errorf("cannot connect to %q: %w", path, cause(err))
 	}

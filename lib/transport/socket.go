@@ -44,13 +44,24 @@ func ListenUnix(path string) (*Socket, error) {
 }
 
 // lockBeside takes the lock of a socket. No client's identity has such a name.
+// In another user's directory it may be anything: it is only locked, and only
+// if it is a file with one name.
 func lockBeside(path string) (*os.File, error) {
 	name := filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+".lock")
-	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE|syscall.O_NOFOLLOW, 0o600)
+	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0o600)
 	if err != nil {
 		return nil, err
 	}
-	err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+	info, err := f.Stat()
+	if err == nil {
+		stat, ok := info.Sys().(*syscall.Stat_t)
+		if !ok || !info.Mode().IsRegular() || stat.Nlink != 1 {
+			err = fmt.Errorf("%q is no file of its own", name)
+		}
+	}
+	if err == nil {
+		err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+	}
 	if errors.Is(err, syscall.EWOULDBLOCK) {
 		err = ErrInUse
 	}
@@ -65,14 +76,15 @@ func (s *Socket) bind(owner int) (err error) {
 	if err := removeStale(s.path); err != nil {
 		return err
 	}
+	if owner != os.Geteuid() {
+		s.UnixListener, s.made, err = bindFor(owner, s.path)
+		return err
+	}
 	if s.UnixListener, err = net.ListenUnix("unix", &net.UnixAddr{Name: s.path, Net: "unix"}); err != nil {
 		return err
 	}
 	s.SetUnlinkOnClose(false) // it may be another's by then
-	if s.made, err = os.Lstat(s.path); err == nil && owner != os.Geteuid() {
-		err = os.Lchown(s.path, owner, -1)
-	}
-	if err != nil {
+	if s.made, err = os.Lstat(s.path); err != nil {
 		return errors.Join(err, s.UnixListener.Close(), os.Remove(s.path))
 	}
 	return nil

@@ -50,7 +50,7 @@ func checkVersions(kind dataset.Kind, names ...string) error {
 }
 
 // checkProperty accepts the name of a native or a user property
-// (zfsprops(7): letters, digits and : - . _, at most 256 bytes).
+// (zfsprops(7): letters, digits and : + - . _, at most 256 bytes).
 func checkProperty(name string) error {
 	if name == "" || len(name) > 256 {
 		return fmt.Errorf("bad property name %q: from 1 to 256 bytes", name)
@@ -58,7 +58,7 @@ func checkProperty(name string) error {
 	for i := range len(name) {
 		c := name[i]
 		ok := 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' ||
-			strings.IndexByte(":._@", c) >= 0 || c == '-' && i > 0
+			strings.IndexByte(":+._@", c) >= 0 || c == '-' && i > 0
 		if !ok {
 			return fmt.Errorf("bad property name %q: character %q at byte %d", name, c, i+1)
 		}

@@ -116,16 +116,16 @@ func (z *ZFS) Datasets(ctx context.Context, roots []string, recursive bool, prop
 	return all, err
 }
 
-// Inherit clears a local property of one object, so that its parent's or the
+// Inherit clears a local property of objects, so that its parent's or the
 // default holds again.
-func (z *ZFS) Inherit(ctx context.Context, property, name string) error {
+func (z *ZFS) Inherit(ctx context.Context, property string, names ...string) error {
 	if err := checkProperty(property); err != nil {
 		return err
 	}
-	if err := checkAny(name); err != nil {
+	if err := checkAny(names...); err != nil {
 		return err
 	}
-	_, err := z.output(ctx, "inherit", property, name)
+	_, err := z.output(ctx, append([]string{"inherit", property}, names...)...)
 	return err
 }
 

@@ -162,21 +162,18 @@ func TestManyHoldsFail(t *testing.T) {
 // -x is there where the stream could say something, and only there.
 func TestExcluded(t *testing.T) {
 	z := &ZFS{Path: "zfs"}
-	always := "-x canmount -x compression -x mountpoint -x sharenfs -x sharesmb"
+	always := "-x canmount -x mountpoint -x sharenfs -x sharesmb"
 	for _, c := range []struct {
 		o    ReceiveOptions
 		want string
 	}{
-		{ReceiveOptions{}, always},
-		{ReceiveOptions{Properties: true}, "-x canmount -x compression -x encryption -x mountpoint -x sharenfs -x sharesmb"},
-		{ReceiveOptions{Properties: true, Raw: true}, always},
+		{ReceiveOptions{}, "-x canmount -x encryption -x mountpoint -x sharenfs -x sharesmb"},
+		{ReceiveOptions{Raw: true}, always},
 		{ReceiveOptions{Increment: true}, ""},
 		{ReceiveOptions{Increment: true, Raw: true, Volume: true}, ""},
-		{ReceiveOptions{Increment: true, Properties: true, Raw: true}, always},
-		{ReceiveOptions{Increment: true, Properties: true, Volume: true}, "-x compression -x encryption"},
-		{ReceiveOptions{Volume: true}, "-x compression"},
+		{ReceiveOptions{Volume: true}, "-x encryption"},
+		{ReceiveOptions{Volume: true, Raw: true}, ""},
 	} {
-		c.o.Exclude = []string{"compression"}
 		args, err := z.ReceiveArgs("p/a", c.o)
 		want := strings.Join(strings.Fields("zfs receive -u -s "+c.want+" p/a"), " ")
 		if got := strings.Join(args, " "); err != nil || got != want {

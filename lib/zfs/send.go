@@ -16,7 +16,7 @@ type SendOptions struct {
 	Chained bool   // -I: all snapshots from From to To
 	Token   string // -t: instead of From and To
 
-	Raw, LargeBlocks, Compressed, Embedded, Properties bool // -w -L -c -e -p
+	Raw, LargeBlocks, Compressed, Embedded bool // -w -L -c -e
 }
 
 // SendArgs is the command, the program first, that writes a stream of ds to
@@ -27,7 +27,7 @@ func (z *ZFS) SendArgs(ds string, o SendOptions) ([]string, error) {
 	for _, f := range []struct {
 		on   bool
 		flag string
-	}{{o.Raw, "-w"}, {o.LargeBlocks, "-L"}, {o.Compressed, "-c"}, {o.Embedded, "-e"}, {o.Properties && o.Token == "", "-p"}} {
+	}{{o.Raw, "-w"}, {o.LargeBlocks, "-L"}, {o.Compressed, "-c"}, {o.Embedded, "-e"}} {
 		if f.on {
 			args = append(args, f.flag)
 		}
@@ -59,22 +59,21 @@ func (z *ZFS) SendArgs(ds string, o SendOptions) ([]string, error) {
 
 // ReceiveOptions describe one zfs receive (zfs-receive(8)).
 type ReceiveOptions struct {
-	Snapshot   string // the name to receive as, without the dataset; empty: the stream's
-	Volume     bool
-	Over       bool              // -F: onto a placeholder
-	Increment  bool              // the dataset is there already, and has what the stream starts from
-	Set        map[string]string // -o
-	Exclude    []string          // -x, besides what is always excluded
-	Properties bool              // the stream carries properties
-	Raw        bool              // the stream is raw
+	Snapshot  string // the name to receive as, without the dataset; empty: the stream's
+	Volume    bool
+	Over      bool              // -F: onto a placeholder
+	Increment bool              // the dataset is there already, and has what the stream starts from
+	Set       map[string]string // -o
+	// Raw is what the stream is to be. zfs receive fails if a stream that is to
+	// be plain is raw; who says raw of a plain one has to be found out before.
+	Raw bool
 }
 
 // ReceiveArgs is the command, the program first, that receives a stream from
 // its stdin as ds. What arrives is not mounted, a cut stream can be resumed,
 // and nothing in the stream decides where the dataset would be mounted or
-// shared. An increment that carries no properties has nothing that would have
-// to be excluded; -x does nothing then (zfs-receive(8)), but costs a third of
-// the time of a small one.
+// shared. An increment has nothing that would have to be excluded; -x does
+// nothing then (zfs-receive(8)), but costs a third of the time of a small one.
 func (z *ZFS) ReceiveArgs(ds string, o ReceiveOptions) ([]string, error) {
 	if err := checkDatasets(ds); err != nil {
 		return nil, err
@@ -108,18 +107,19 @@ func (z *ZFS) ReceiveArgs(ds string, o ReceiveOptions) ([]string, error) {
 	return append(args, ds), nil
 }
 
-// excluded are the properties for -x.
+// excluded are the properties for -x. What is new and not raw is encrypted as
+// its parent is, whatever a stream might say.
 func (o ReceiveOptions) excluded() []string {
-	if o.Increment && !o.Properties {
+	if o.Increment {
 		return nil
 	}
-	all := slices.Clone(o.Exclude)
+	var all []string
 	if !o.Volume {
-		all = append(all, "mountpoint", "canmount", "sharenfs", "sharesmb")
+		all = append(all, "canmount", "mountpoint", "sharenfs", "sharesmb")
 	}
-	if o.Properties && !o.Raw {
+	if !o.Raw {
 		all = append(all, "encryption")
 	}
 	slices.Sort(all)
-	return slices.Compact(all)
+	return all
 }

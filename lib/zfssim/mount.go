@@ -161,16 +161,26 @@ func (t *tx) leave(sets []*ds) []*ds {
 	return was
 }
 
-// volumeLink makes or removes a volume's file below ROOT/dev/zvol.
+// volumeLink makes or removes a volume's file below ROOT/dev/zvol. With
+// volmode=none it has none.
 func (t *tx) volumeLink(d *ds, exists bool) {
 	link := "dev/zvol/" + d.name
-	if !exists {
+	if mode, _ := t.inherited(d, "volmode", false); !exists || mode.text == "none" {
 		t.do(opRemove, link, "")
 		return
 	}
 	target, err := filepath.Rel(filepath.Dir(t.path(link)), t.dir(d.name, "@live", "vol"))
 	if err == nil {
 		t.do(opLink, link, target)
+	}
+}
+
+// relinkVolumes follows a change of volmode.
+func (t *tx) relinkVolumes(sets []*ds) {
+	for _, d := range sets {
+		if d.Volume {
+			t.volumeLink(d, true)
+		}
 	}
 }
 

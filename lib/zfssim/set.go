@@ -119,6 +119,9 @@ func (z *cmd) applySet(t *tx, d *ds, props map[string]string, keep bool) int {
 		}
 		d.Props[name] = text
 	}
+	if _, ok := props["volmode"]; ok {
+		t.relinkVolumes(t.tree(d.name, -1))
+	}
 	if size, ok := props["volsize"]; ok && d.Volume {
 		if code := z.resize(t, d, size); code != 0 {
 			return code
@@ -222,6 +225,9 @@ func (z *cmd) inheritOne(t *tx, name, prop string, o *options) int {
 			d.Hidden[prop] = !o.has('S')
 		}
 		d.dirty = true
+	}
+	if prop == "volmode" {
+		t.relinkVolumes(t.tree(name, -1))
 	}
 	return z.remount(t, target.d, was, prop == "mountpoint")
 }

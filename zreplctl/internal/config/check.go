@@ -71,6 +71,9 @@ func (j *Job) key(name string) place {
 }
 
 func (d *decoder) checkJob(j *Job) {
+	if most := DefaultLimits().ClientConnections; j.Connect != nil && j.Parallel > most {
+		d.warnAt(j.at["parallel"], "job %q: parallel: the other host allows a client %d connections unless its client_connections says more", j.Name, most)
+	}
 	what := fmt.Sprintf("job %q", j.Name)
 	if j.Type == PushSink {
 		d.checkSink(j, what)

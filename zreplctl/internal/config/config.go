@@ -31,6 +31,15 @@ type Global struct {
 	RunDir  string // locks and state
 	Control string // the daemon's control socket
 	SockDir string // the sockets that zstdinserver connects to
+	Limits  Limits // of what clients can make this host do
+}
+
+// Limits bound what the clients of serving jobs can use of this host.
+type Limits struct {
+	Connections       int           // that the daemon serves at once, of all clients
+	ClientConnections int           // of one client, with a daemon or without
+	Idle              time.Duration // between two requests of a connection
+	Silence           time.Duration // without a byte, inside a request or a reply
 }
 
 // Type is what a job does.
@@ -110,21 +119,21 @@ type Send struct {
 	LargeBlocks bool // -L
 	Compressed  bool // -c
 	Embedded    bool // -e
-	Properties  bool // -p
+	Properties  bool // tells the receiver what each dataset has set or received
 }
 
-// Recv says how zfs receive is called.
+// Recv says how copies are made.
 type Recv struct {
-	Override map[string]string // -o
-	Exclude  []string          // -x
+	Override map[string]string // what every new copy gets
+	// Properties are the properties that are taken from the sender, and Exclude
+	// those of them that are not: see property.Rules.
+	Properties []string
+	Exclude    []string
 	// PlainPlaceholders creates placeholders below an encrypted dataset whose
 	// key is not loaded with encryption=off.
 	PlainPlaceholders bool
 	// PlainCopies stores what is sent as plain text without encryption.
 	PlainCopies bool
-	// Properties lets a push-sink's client send properties; the other types
-	// of job receive what they asked for themselves.
-	Properties bool
 }
 
 // Job returns the job of this name.

@@ -31,9 +31,33 @@ func SystemDefaults() Global {
 	return Global{RunDir: filepath.Join(base, "zreplctl")}
 }
 
-// within fills in the paths that stand below the run directory. Only the owner
+// DefaultLimits are the limits where the file names none.
+func DefaultLimits() Limits {
+	return Limits{Connections: 128, ClientConnections: 16, Idle: 10 * time.Minute, Silence: time.Minute}
+}
+
+// OrDefaults fills in what is not set.
+func (l Limits) OrDefaults() Limits {
+	d := DefaultLimits()
+	if l.Connections == 0 {
+		l.Connections = d.Connections
+	}
+	if l.ClientConnections == 0 {
+		l.ClientConnections = d.ClientConnections
+	}
+	if l.Idle == 0 {
+		l.Idle = d.Idle
+	}
+	if l.Silence == 0 {
+		l.Silence = d.Silence
+	}
+	return l
+}
+
+// within fills in the limits, and the paths that stand below the run directory. Only the owner
 // of the sockets may enter their directories, which can be different users.
 func (g *Global) within() {
+	g.Limits = g.Limits.OrDefaults()
 	if g.Control == "" {
 		g.Control = filepath.Join(g.RunDir, "daemon", "control")
 	}

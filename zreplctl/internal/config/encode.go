@@ -62,9 +62,19 @@ func (g *Global) encode() *dict {
 	control.put("sockpath", text(g.Control))
 	sockets.put("sockdir", text(g.SockDir))
 	serve.put("stdinserver", sockets)
+	serve.put("limits", g.Limits.encode())
 	m.put("rundir", text(g.RunDir))
 	m.put("control", control)
 	m.put("serve", serve)
+	return m
+}
+
+func (l Limits) encode() *dict {
+	m := dictionary()
+	m.put("connections", l.Connections)
+	m.put("client_connections", l.ClientConnections)
+	m.put("idle", text(FormatDuration(l.Idle)))
+	m.put("silence", text(FormatDuration(l.Silence)))
 	return m
 }
 
@@ -142,7 +152,7 @@ func (j *Job) setting(key string) any {
 	case "send":
 		return j.Send.encode()
 	case "recv":
-		return j.Recv.encode(j.Type)
+		return j.Recv.encode()
 	}
 	return nil
 }
@@ -191,7 +201,7 @@ func (s *Send) encode() *dict {
 	return m
 }
 
-func (r *Recv) encode(t Type) *dict {
+func (r *Recv) encode() *dict {
 	m, override := dictionary(), dictionary()
 	var names []string
 	for name := range r.Override {
@@ -211,12 +221,11 @@ func (r *Recv) encode(t Type) *dict {
 	m.put("exclude", list(r.Exclude))
 	m.put("placeholder_encryption", text(encryption(r.PlainPlaceholders)))
 	m.put("plain_encryption", text(encryption(r.PlainCopies)))
-	if t == PushSink {
-		properties := "refuse"
-		if r.Properties {
-			properties = "allow"
-		}
-		m.put("properties", text(properties))
+	switch {
+	case len(r.Properties) == 0:
+		m.put("properties", text("none"))
+	default:
+		m.put("properties", list(r.Properties))
 	}
 	return m
 }

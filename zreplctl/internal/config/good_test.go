@@ -3,6 +3,7 @@ package config
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -57,7 +58,8 @@ func TestDefaults(t *testing.T) {
 	c := parseText(t, `jobs:
 - {name: a, type: pull, connect: {type: ssh+stdinserver, host: h}, mapping: {"<": t/a}}
 - {name: b, type: source, serve: {type: stdinserver, client_identity: c}, datasets: {"<": ok}}`)
-	if want := (Global{"/var/run/zreplctl", "/var/run/zreplctl/daemon/control", "/var/run/zreplctl/stdinserver"}); c.Global != want {
+	if want := (Global{"/var/run/zreplctl", "/var/run/zreplctl/daemon/control", "/var/run/zreplctl/stdinserver",
+		Limits{128, 16, 10 * time.Minute, time.Minute}}); c.Global != want {
 		t.Errorf("global: %+v", c.Global)
 	}
 	a, b := c.Jobs[0], c.Jobs[1]
@@ -183,4 +185,25 @@ func FuzzParse(f *testing.F) {
 			j.Summary()
 		}
 	})
+}
+
+func TestLimits(t *testing.T) {
+	c := parseText(t, `global: {serve: {limits: {connections: 40, client_connections: 3, idle: 30s}}}
+jobs:
+- {name: a, type: pull, parallel: 17, connect: {type: ssh+stdinserver, host: h}, mapping: {"<": t/a}}`)
+	if want := (Limits{40, 3, 30 * time.Second, time.Minute}); c.Global.Limits != want {
+		t.Errorf("%+v", c.Global.Limits)
+	}
+	if len(c.Warnings) != 1 || !strings.Contains(c.Warnings[0].Message, "the other host allows a client 16 connections") {
+		t.Errorf("%v", c.Warnings)
+	}
+	for text, want := range map[string]string{
+		"connections: 0": "out of range: 1 to 10000", "client_connections: many": "a whole number", "idle: 1s": "too short: at least 5s",
+		"silence: 60": "no unit", "other: 1": "unknown key",
+	} {
+		_, err := Parse([]byte("global: {serve: {limits: {"+text+"}}}\njobs: [{name: p, type: prune, datasets: {a: ok}, keep: [{type: last_n, count: 2}]}]"), "f", testDefaults)
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
 }

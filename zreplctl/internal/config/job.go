@@ -171,7 +171,7 @@ func (d *decoder) field(j *Job, key, what string, v *yaml.Node) {
 	case "send":
 		d.send(v, what, &j.Send)
 	case "recv":
-		d.recv(v, what, j.Type, &j.Recv)
+		d.recv(v, what, &j.Recv)
 	case "prune", "keep":
 		d.ownPolicy(j, key, what, v)
 	case "prune_lhs":

@@ -2,6 +2,7 @@ package config
 
 import (
 	"path/filepath"
+	"time"
 
 	"gopkg.in/yaml.v3"
 
@@ -21,7 +22,11 @@ func (d *decoder) global(n *yaml.Node, g *Global) {
 				g.Control = d.path(v, "global: control: sockpath")
 			})
 		case "serve":
-			d.dict(v, "global: serve", []string{"stdinserver"}, func(_ string, _, v *yaml.Node) {
+			d.dict(v, "global: serve", []string{"stdinserver", "limits"}, func(key string, _, v *yaml.Node) {
+				if key == "limits" {
+					d.limits(v, "global: serve: limits", &g.Limits)
+					return
+				}
 				d.dict(v, "global: serve: stdinserver", []string{"sockdir"}, func(_ string, _, v *yaml.Node) {
 					d.at["sockdir"] = place{v.Line, v.Column}
 					g.SockDir = d.path(v, "global: serve: stdinserver: sockdir")
@@ -29,6 +34,37 @@ func (d *decoder) global(n *yaml.Node, g *Global) {
 			})
 		}
 	})
+}
+
+// limits: a client must be able to make a connection, and to be slow.
+func (d *decoder) limits(n *yaml.Node, what string, l *Limits) {
+	const most = 10_000
+	d.dict(n, what, []string{"connections", "client_connections", "idle", "silence"}, func(key string, _, v *yaml.Node) {
+		part := what + ": " + key
+		switch key {
+		case "connections":
+			l.Connections = d.integer(v, part, 1, most)
+		case "client_connections":
+			l.ClientConnections = d.integer(v, part, 1, most)
+		case "idle":
+			l.Idle = d.wait(v, part)
+		case "silence":
+			l.Silence = d.wait(v, part)
+		}
+	})
+	if all := l.OrDefaults(); all.Connections < all.ClientConnections {
+		d.warnAt(place{n.Line, n.Column}, "%s: one client can have all %d connections: client_connections is %d", what, all.Connections, all.ClientConnections)
+	}
+}
+
+// wait reads for how long a client is waited for: 5 seconds at least.
+func (d *decoder) wait(n *yaml.Node, what string) time.Duration {
+	const least = 5 * time.Second
+	wait := d.duration(n, what, "")
+	if wait != 0 && wait < least {
+		d.wrong(n, "%s: %s is too short: at least %s", what, FormatDuration(wait), FormatDuration(least))
+	}
+	return wait
 }
 
 // path reads the path of a file or a directory, which must be absolute: a
@@ -136,7 +172,7 @@ func (d *decoder) send(n *yaml.Node, what string, s *Send) {
 	})
 }
 
-func (d *decoder) recv(n *yaml.Node, what string, t Type, r *Recv) {
+func (d *decoder) recv(n *yaml.Node, what string, r *Recv) {
 	keys := []string{"override", "exclude", "placeholder_encryption", "plain_encryption", "properties"}
 	d.dict(n, what, keys, func(key string, _, v *yaml.Node) {
 		part := what + ": " + key
@@ -144,25 +180,13 @@ func (d *decoder) recv(n *yaml.Node, what string, t Type, r *Recv) {
 		case "override":
 			r.Override = d.properties(v, part)
 		case "exclude":
-			d.list(v, part, func(v *yaml.Node) {
-				if name, ok := d.str(v, part); ok && d.property(v, part, name) {
-					r.Exclude = append(r.Exclude, name)
-				}
-			})
+			r.Exclude = d.patterns(v, part)
 		case "placeholder_encryption":
 			r.PlainPlaceholders = d.word(v, part, "inherit", "off") == "off"
 		case "plain_encryption":
 			r.PlainCopies = d.word(v, part, "inherit", "off") == "off"
 		case "properties":
-			if t != PushSink {
-				d.wrong(v, "%s: only a push-sink job has this key: what %s job receives was asked for", part, withArticle(t))
-			}
-			r.Properties = d.word(v, part, "refuse", "allow") == "allow"
+			r.Properties = d.takes(v, part)
 		}
 	})
-	for _, name := range r.Exclude {
-		if _, both := r.Override[name]; both {
-			d.wrong(n, "%s: property %q is both overridden and excluded", what, name)
-		}
-	}
 }

@@ -1,25 +1,26 @@
 package config
 
 import (
+	"slices"
 	"strings"
 
 	"gopkg.in/yaml.v3"
+
+	"github.com/zrepl-tools/zrepl-tools/lib/property"
 )
 
-// fixed are the properties that are always set or excluded on receiving, so
-// that what arrives is not mounted, not shared and not written to, and those
-// that only a creation can set.
+// fixed are the properties that no override sets, and why: what shares a copy,
+// and what only a creation can set.
 var fixed = map[string]string{
-	"mountpoint": "a received dataset never takes one",
-	"canmount":   "a received dataset is never mounted",
-	"sharenfs":   "a received dataset is never shared",
-	"sharesmb":   "a received dataset is never shared",
-	"readonly":   "a received dataset is always read-only",
-	"encryption": "the stream and the parent decide it",
-	"keyformat":  "the stream and the parent decide it",
-	"origin":     "it is no setting",
-	"volsize":    "the stream decides it",
-	"type":       "it is no setting",
+	"sharenfs":    "a received dataset is never shared",
+	"sharesmb":    "a received dataset is never shared",
+	"encryption":  "the stream and the parent decide it",
+	"keyformat":   "the stream and the parent decide it",
+	"keylocation": "the stream and the parent decide it",
+	"pbkdf2iters": "the stream and the parent decide it",
+	"origin":      "it is no setting",
+	"volsize":     "the stream decides it",
+	"type":        "it is no setting",
 }
 
 // properties reads a dictionary of property names and values.
@@ -40,6 +41,9 @@ func (d *decoder) properties(n *yaml.Node, what string) map[string]string {
 			d.wrong(k, "%s: property %q is written twice", what, name)
 		}
 		set[name] = d.propertyValue(v, what+": "+name)
+		if name == "mountpoint" && set[name] != "none" {
+			d.wrong(v, "%s: mountpoint: only none makes sense: every dataset would have the same", what)
+		}
 	}
 	return set
 }
@@ -54,6 +58,10 @@ func (d *decoder) property(n *yaml.Node, what, name string) bool {
 		d.wrong(n, "%s: property %q belongs to zreplctl itself", what, name)
 		return false
 	}
+	if full, short := alias[name]; short {
+		d.wrong(n, "%s: property %q: write %q", what, name, full)
+		return false
+	}
 	bad := func(r rune) bool {
 		return !(r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || strings.ContainsRune(":+._-@", r))
 	}
@@ -62,6 +70,49 @@ func (d *decoder) property(n *yaml.Node, what, name string) bool {
 		return false
 	}
 	return true
+}
+
+// alias are other names under which zfs(8) takes properties. A name stands
+// here for one thing only.
+var alias = map[string]string{"compress": "compression", "rdonly": "readonly", "recsize": "recordsize", "refreserv": "refreservation",
+	"reserv": "reservation", "volblock": "volblocksize", "enc": "encryption"}
+
+// takes reads which of a sender's properties are taken.
+func (d *decoder) takes(n *yaml.Node, what string) []string {
+	n, ok := d.resolve(n)
+	if !ok {
+		return nil
+	}
+	if n.Kind != yaml.SequenceNode {
+		switch d.word(n, what, "none", "safe", "all", "refuse", "allow") {
+		case "safe":
+			return slices.Clone(property.Safe)
+		case "all", "allow":
+			return []string{"*"}
+		}
+		return nil
+	}
+	return d.patterns(n, what)
+}
+
+// patterns reads a list of names of properties; one may end in *.
+func (d *decoder) patterns(n *yaml.Node, what string) (all []string) {
+	d.list(n, what, func(v *yaml.Node) {
+		p, ok := d.str(v, what)
+		if !ok {
+			return
+		}
+		if full, short := alias[p]; short {
+			d.wrong(v, "%s: property %q: write %q", what, p, full)
+		} else if err := property.CheckPattern(p); err != nil {
+			d.wrong(v, "%s: %v", what, err)
+		} else if slices.Contains(all, p) {
+			d.wrong(v, "%s: property %q is written twice", what, p)
+		} else {
+			all = append(all, p)
+		}
+	})
+	return all
 }
 
 // propertyValue reads a value: zfs takes all of them as text, so that numbers

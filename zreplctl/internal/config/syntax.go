@@ -47,6 +47,11 @@ func (d *decoder) syntax(text []byte, err error) {
 	if d.usualSlip(lines, max(line-2, 0)) {
 		return
 	}
+	if at, ok := misindented(lines); ok && strings.HasPrefix(message, "did not find expected ") {
+		n := len(lines[at]) - len(strings.TrimLeft(lines[at], " "))
+		d.wrongAt(place{at + 1, n + 1}, "no YAML: this line's indentation (%d) is that of no line above", n)
+		return
+	}
 	column := len(lines[line-1]) - len(strings.TrimLeft(lines[line-1], " ")) + 1
 	d.wrongAt(place{line, column}, "no YAML: %s", message)
 }

@@ -39,10 +39,10 @@ const (
 
 // Status is what the daemon knows.
 type Status struct {
-	PID     int       `json:"pid,omitempty"` // of the daemon; 0: there is none
-	Started time.Time `json:"started,omitzero"`
-	Config  string    `json:"config"`
-	Jobs    []Job     `json:"jobs"`
+	PID     int           `json:"pid,omitempty"` // of the daemon; 0: there is none
+	Started progress.Time `json:"started,omitzero"`
+	Config  string        `json:"config"`
+	Jobs    []Job         `json:"jobs"`
 }
 
 // The states of a job.
@@ -51,6 +51,7 @@ const (
 	Running = "running" // a run is on
 	Failed  = "failed"  // waits; the last run did not do all of it
 	Serving = "serving" // waits for its client, or has it
+	Broken  = "broken"  // its client cannot reach it: Problem says why
 )
 
 // Job is one job's state.
@@ -59,29 +60,35 @@ type Job struct {
 	Type     string             `json:"type"`
 	State    string             `json:"state"`
 	Step     string             `json:"step,omitempty"` // the subcommand that runs
-	Since    *time.Time         `json:"since,omitempty"`
-	Next     *time.Time         `json:"next,omitempty"`
+	Since    *progress.Time     `json:"since,omitempty"`
+	Next     *progress.Time     `json:"next,omitempty"`
 	Last     *Run               `json:"last,omitempty"`
-	Success  *time.Time         `json:"success,omitempty"`  // the end of the last run that did all of it
+	Success  *progress.Time     `json:"success,omitempty"`  // the end of the last run that did all of it
 	Progress *progress.Snapshot `json:"progress,omitempty"` // of this run, or the last one
 	Client   string             `json:"client,omitempty"`   // whom it serves
 	Clients  []Connection       `json:"connections,omitempty"`
+	Problem  string             `json:"problem,omitempty"` // why the client cannot be served
 }
 
 // Run is how one run of a job ended.
 type Run struct {
-	Started time.Time `json:"started"`
-	Ended   time.Time `json:"ended"`
-	Status  int       `json:"status"` // exit status
-	Error   string    `json:"error,omitempty"`
+	Started progress.Time `json:"started,omitzero"`
+	Ended   progress.Time `json:"ended,omitzero"`
+	Status  int           `json:"status"` // exit status
+	Error   string        `json:"error,omitempty"`
+	Stopped bool          `json:"stopped,omitempty"` // by a signal, which is no failure
 }
+
+// Failed reports whether the run did not do all of it, and was not told to
+// stop either.
+func (r *Run) Failed() bool { return r.Status != 0 && !r.Stopped }
 
 // Connection is one connection of a client.
 type Connection struct {
-	PID   int       `json:"pid"` // of what serves it
-	Since time.Time `json:"since"`
-	Run   string    `json:"run,omitempty"`  // the client's
-	Call  string    `json:"call,omitempty"` // that it made last
+	PID   int           `json:"pid"` // of what serves it
+	Since progress.Time `json:"since,omitzero"`
+	Run   string        `json:"run,omitempty"`  // the client's
+	Call  string        `json:"call,omitempty"` // that it made last
 }
 
 // Request asks for a run of a job.
@@ -135,6 +142,7 @@ type Listener interface {
 func Serve(ctx context.Context, l Listener, d Daemon) error {
 	var served sync.WaitGroup
 	defer served.Wait()
+	places := make(chan struct{}, maxCommands)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(ctx, func() { l.Close() })()
@@ -150,29 +158,38 @@ func Serve(ctx context.Context, l Listener, d Daemon) error {
 		case err != nil:
 			return err
 		}
-		served.Go(func() { serveOne(ctx, conn, d) })
+		select {
+		case places <- struct{}{}:
+			served.Go(func() { serveOne(ctx, conn, server(d)); <-places })
+		default:
+			conn.Close() // the command says that the far side hung up: try later
+		}
 	}
 }
 
+// maxCommands is how many commands are answered at once.
+const maxCommands = 64
+
 // serveOne serves one command. What is wrong with one concerns nobody else.
-func serveOne(ctx context.Context, conn *net.UnixConn, d Daemon) {
+func serveOne(ctx context.Context, conn *net.UnixConn, s *rpc.Server) {
 	f, err := conn.File()
 	conn.Close()
 	if err != nil {
 		return
 	}
 	defer f.Close()
-	server(d).Serve(ctx, f, f)
+	s.Serve(ctx, f, f)
 }
 
 // limits leave room for the status of half a million datasets.
-var limits = rpc.Limits{JSON: maxStatus, Line: maxStatus}
+var limits = rpc.Limits{JSON: maxStatus, Line: maxStatus, Decoded: 16 * maxStatus}
 
 const maxStatus = 128 << 20
 
 func server(d Daemon) *rpc.Server {
-	s := &rpc.Server{Limits: limits}
-	s.Limits.Idle, s.Limits.Heartbeat = time.Minute, time.Second
+	// What a command asks is short; what it is told may be long.
+	s := &rpc.Server{Limits: rpc.Limits{Idle: time.Minute, Heartbeat: time.Second, JSON: 64 << 10, Line: maxStatus}}
+	s.Greeting.Call = callHello
 	s.Handle(callHello, func(context.Context, struct{}) (int, error) { return Version, nil })
 	s.Handle(callStatus, func(context.Context, struct{}) (Status, error) { return d.Status(), nil })
 	s.Handle(callWatch, func(ctx context.Context, _ struct{}) (iter.Seq2[Status, error], error) {

@@ -14,30 +14,29 @@ import (
 
 	"github.com/zrepl-tools/zrepl-tools/lib/child"
 	"github.com/zrepl-tools/zrepl-tools/lib/cli"
+	"github.com/zrepl-tools/zrepl-tools/lib/progress"
 	"github.com/zrepl-tools/zrepl-tools/lib/transport"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/config"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/control"
 )
 
-const (
-	// maxConnections is how many connections one client may have: more than
-	// a job's parallel can be, and what an older run has left.
-	maxConnections = 128
-	// maxWaiting is how many may be about to pass their descriptors.
-	maxWaiting = 64
-)
+// maxWaiting is how many connections of one client may be about to pass their
+// descriptors.
+const maxWaiting = 32
 
 // client is one client identity: its socket and its connections.
 type client struct {
-	d        *daemon
-	job      *config.Job
-	listener *transport.Listener
-	log      *slog.Logger
-	waiting  chan struct{}
+	d       *daemon
+	job     *config.Job
+	log     *slog.Logger
+	refused rarely
+	waiting chan struct{}
 
 	mu          sync.Mutex
-	connections []*connection // in the order in which they came
-	runs        []string      // that were seen, the newest last
+	listener    *transport.Listener // nil: it cannot be listened for
+	problem     string              // why
+	connections []*connection       // in the order in which they came
+	runs        []string            // that were seen, the newest last
 }
 
 // connection is one served connection.
@@ -49,16 +48,58 @@ type connection struct {
 	call     string
 }
 
-func newClient(d *daemon, j *config.Job, l *transport.Listener) *client {
-	return &client{d: d, job: j, listener: l, log: d.Log.With("client", j.Serve.ClientIdentity),
+func newClient(d *daemon, j *config.Job) *client {
+	return &client{d: d, job: j, log: d.Log.With("job", j.Name, "client", j.Serve.ClientIdentity),
 		waiting: make(chan struct{}, maxWaiting)}
 }
 
-// accept lets connections in until ctx is cancelled.
-func (c *client) accept(ctx context.Context) {
-	defer c.listener.Close()
+// listen makes the client's socket, or notes why it cannot.
+func (c *client) listen() error {
+	l, err := transport.Listen(c.d.Config.Global.SockDir, c.job.Serve.ClientIdentity)
+	c.mu.Lock()
+	before := c.problem
+	c.listener, c.problem = l, ""
+	if err != nil {
+		c.listener, c.problem = nil, child.Clean(err.Error(), 1000)
+	}
+	now := c.problem
+	c.mu.Unlock()
+	c.d.changed.ring()
+	switch {
+	case now != "" && now != before:
+		c.log.Error("cannot serve this job's client", "error", err, "again in", c.d.Retry)
+	case now == "" && before != "":
+		c.log.Info("can serve this job's client now")
+	}
+	return err
+}
+
+// run lets connections in until ctx is cancelled. Without a socket it tries
+// again and again to make one.
+func (c *client) run(ctx context.Context) {
+	for ctx.Err() == nil {
+		c.mu.Lock()
+		l := c.listener
+		c.mu.Unlock()
+		if l == nil {
+			pause(ctx, c.d.Retry)
+			if ctx.Err() == nil {
+				c.listen()
+			}
+			continue
+		}
+		c.accept(ctx, l)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.listener != nil {
+		c.listener.Close()
+	}
+}
+
+func (c *client) accept(ctx context.Context, l *transport.Listener) {
 	for {
-		p, err := c.listener.Accept(ctx)
+		p, err := l.Accept(ctx)
 		switch {
 		case errors.Is(err, net.ErrClosed) || ctx.Err() != nil:
 			if err == nil {
@@ -66,19 +107,34 @@ func (c *client) accept(ctx context.Context) {
 			}
 			return
 		case err != nil: // out of descriptors, most likely
-			c.log.Error("cannot accept a connection", "error", err)
-			select {
-			case <-time.After(time.Second):
-			case <-ctx.Done():
+			if missed, speak := c.refused.now(); speak {
+				c.log.Error("cannot accept a connection", "error", err, "more", missed)
+			}
+			const noRoom = "the daemon has no descriptors left"
+			if c.d.room.withReserve(func() error { return l.TurnAway(cli.TryLater, noRoom) }) != nil {
+				pause(ctx, time.Second)
 			}
 			continue
 		}
-		select {
-		case c.waiting <- struct{}{}:
-			c.d.children.Go(func() { c.take(ctx, p) })
-		default:
-			go p.Refuse(cli.TryLater, "too many connections at once")
-		}
+		c.wait(ctx, p)
+	}
+}
+
+// wait lets a connection pass its descriptors, unless too many are about to.
+func (c *client) wait(ctx context.Context, p *transport.Passed) {
+	const tooMany = "too many connections at once"
+	select {
+	case c.waiting <- struct{}{}:
+	default:
+		p.Refuse(cli.TryLater, tooMany)
+		return
+	}
+	select {
+	case c.d.room.waiting <- struct{}{}:
+		c.d.children.Go(func() { c.take(ctx, p) })
+	default:
+		<-c.waiting
+		p.Refuse(cli.TryLater, tooMany)
 	}
 }
 
@@ -86,12 +142,15 @@ func (c *client) accept(ctx context.Context) {
 func (c *client) take(ctx context.Context, p *transport.Passed) {
 	err := p.Receive()
 	<-c.waiting
-	if err != nil {
-		c.log.Warn("refused a connection", "error", err)
+	<-c.d.room.waiting
+	if err == nil {
+		err = c.serve(ctx, p)
+	}
+	if err == nil {
 		return
 	}
-	if err := c.serve(ctx, p); err != nil {
-		c.log.Error("cannot serve a connection", "error", err)
+	if missed, speak := c.refused.now(); speak {
+		c.log.Warn("refused a connection", "error", err, "more", missed)
 	}
 }
 
@@ -106,10 +165,10 @@ func (c *client) serve(ctx context.Context, p *transport.Passed) error {
 		p.Refuse(cli.TryLater, "the daemon has no descriptors left")
 		return err
 	}
-	if !c.add(conn) {
+	if err := c.add(conn); err != nil {
 		status.started()
-		p.Refuse(cli.TryLater, "too many connections")
-		return nil
+		p.Refuse(cli.TryLater, err.Error())
+		return err
 	}
 	defer c.remove(conn)
 	gone := p.Gone()
@@ -147,21 +206,22 @@ func (c *client) serve(ctx context.Context, p *transport.Passed) error {
 	return nil
 }
 
-func (c *client) add(conn *connection) bool {
+func (c *client) add(conn *connection) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if len(c.connections) >= maxConnections {
-		return false
+	if err := c.d.room.enter(len(c.connections)); err != nil {
+		return err
 	}
 	c.connections = append(c.connections, conn)
 	c.d.changed.ring()
-	return true
+	return nil
 }
 
 func (c *client) remove(conn *connection) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.connections = slices.DeleteFunc(c.connections, func(o *connection) bool { return o == conn })
+	c.d.room.leave()
 	c.d.changed.ring()
 }
 
@@ -218,17 +278,16 @@ func (c *connection) end() {
 	}
 }
 
-// state is what there is to see.
-func (c *client) state() []control.Connection {
+// state is what there is to see: the connections, and why there can be none.
+func (c *client) state() (all []control.Connection, problem string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	var all []control.Connection
 	for _, o := range c.connections {
-		s := control.Connection{Since: o.since, Run: o.run, Call: o.call}
+		s := control.Connection{Since: progress.At(o.since), Run: o.run, Call: o.call}
 		if o.process != nil {
 			s.PID = o.process.PID()
 		}
 		all = append(all, s)
 	}
-	return all
+	return all, c.problem
 }

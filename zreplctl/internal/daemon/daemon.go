@@ -30,7 +30,8 @@ type Options struct {
 	Log     *slog.Logger // not nil
 	PID     int
 	Started time.Time
-	Ready   func() // called once everything listens; may be nil
+	Ready   func()        // called once everything listens that can; may be nil
+	Retry   time.Duration // how often what could not be begun is tried again; 30 s
 }
 
 // daemon is the whole of it.
@@ -40,33 +41,39 @@ type daemon struct {
 	jobs     []*job
 	children sync.WaitGroup // everything that must end before we do
 	changed  *bell
+	room     *room
 }
 
-// Run listens and runs jobs until ctx is cancelled. It returns an error only
-// if it could not begin.
+const defaultRetry = 30 * time.Second
+
+// Run listens and runs jobs until ctx is cancelled. What it cannot begin it
+// says, leaves out, and tries again later. It returns an error only if another
+// daemon is running or nothing is left to do.
 func Run(ctx context.Context, o Options) (err error) {
+	if o.Retry == 0 {
+		o.Retry = defaultRetry
+	}
 	d := &daemon{Options: o, changed: newBell()}
 	socket, err := d.listenControl()
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, closed(socket.Close())) }()
+	if d.room, err = newRoom(o.Config.Global.Limits.OrDefaults()); err != nil {
+		return errors.Join(err, end(socket))
+	}
+	defer d.room.close()
 	if err := d.build(); err != nil {
-		return err
+		return errors.Join(err, end(socket))
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	for _, c := range d.clients {
-		d.children.Go(func() { c.accept(ctx) })
+		d.children.Go(func() { c.run(ctx) })
 	}
 	for _, j := range d.jobs {
 		d.children.Go(func() { j.schedule(ctx) })
 	}
-	d.children.Go(func() {
-		if err := control.Serve(ctx, socket, d); err != nil {
-			d.Log.Error("the control socket is broken", "error", err)
-		}
-	})
+	d.children.Go(func() { d.answer(ctx, socket) })
 	d.Log.Info("started", "jobs", len(d.Config.Jobs), "config", d.Config.Path)
 	if d.Ready != nil {
 		d.Ready()
@@ -77,13 +84,42 @@ func Run(ctx context.Context, o Options) (err error) {
 	return nil
 }
 
-// listenControl comes first: it is what keeps two daemons apart.
+// listenControl comes first: it is what keeps two daemons apart. It returns
+// nil if the socket cannot be made for another reason.
 func (d *daemon) listenControl() (*transport.Socket, error) {
 	l, err := transport.ListenUnix(d.Config.Global.Control)
-	if errors.Is(err, transport.ErrInUse) {
-		err = &runsAlreadyError{err}
+	switch {
+	case errors.Is(err, transport.ErrInUse):
+		return nil, &runsAlreadyError{err}
+	case err != nil:
+		d.Log.Error("no command can reach the daemon: no control socket", "error", err)
+		return nil, nil
 	}
-	return l, err
+	return l, nil
+}
+
+// answer answers commands at the control socket until ctx is cancelled, and
+// makes it again if there is none or it breaks.
+func (d *daemon) answer(ctx context.Context, socket *transport.Socket) {
+	for ctx.Err() == nil {
+		if socket != nil {
+			if err := control.Serve(ctx, socket, d); err != nil {
+				d.Log.Error("the control socket is broken", "error", err)
+			}
+			socket.Close()
+		}
+		pause(ctx, d.Retry)
+		if ctx.Err() != nil {
+			return
+		}
+		var err error
+		if socket, err = transport.ListenUnix(d.Config.Global.Control); err != nil {
+			d.Log.Debug("still no control socket", "error", err)
+			socket = nil
+		} else {
+			d.Log.Info("the control socket is back")
+		}
+	}
 }
 
 type runsAlreadyError struct{ error }
@@ -92,23 +128,30 @@ func (e *runsAlreadyError) Unwrap() error   { return e.error }
 func (e *runsAlreadyError) ExitStatus() int { return cli.TryLater }
 func (e *runsAlreadyError) Hint() string    { return "a daemon is running already" }
 
-// build makes clients and jobs of the configuration. After an error nothing
-// listens.
+// build makes clients and jobs of the configuration. A job whose client cannot
+// be listened for does the rest of its work. It is an error if no job has any.
 func (d *daemon) build() error {
+	var errs []error
+	left := false
 	for _, j := range d.Config.Jobs {
+		one := newJob(d, j)
+		d.jobs = append(d.jobs, one)
+		works := len(one.steps) > 0
 		if j.Serve != nil {
-			l, err := transport.Listen(d.Config.Global.SockDir, j.Serve.ClientIdentity)
-			if err != nil {
-				for _, c := range d.clients {
-					c.listener.Close()
-				}
-				return fmt.Errorf("job %q: %w", j.Name, err)
+			c := newClient(d, j)
+			d.clients = append(d.clients, c)
+			if err := c.listen(); err != nil {
+				errs = append(errs, fmt.Errorf("job %q: %w", j.Name, err))
+			} else {
+				works = true
 			}
-			d.clients = append(d.clients, newClient(d, j, l))
 		}
-		d.jobs = append(d.jobs, newJob(d, j))
+		left = left || works
 	}
-	return nil
+	if left {
+		return nil
+	}
+	return errors.Join(errs...)
 }
 
 // closed forgives that something is closed.
@@ -117,6 +160,14 @@ func closed(err error) error {
 		return nil
 	}
 	return err
+}
+
+// end closes a socket, if there is one.
+func end(socket *transport.Socket) error {
+	if socket == nil {
+		return nil
+	}
+	return closed(socket.Close())
 }
 
 // common are the arguments that every child gets behind its own.

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/child"
@@ -33,7 +34,7 @@ type job struct {
 	step     string
 	since    time.Time
 	last     *control.Run
-	success  *time.Time
+	success  *progress.Time
 	progress *progress.Snapshot
 	follow   *followed
 }
@@ -67,7 +68,7 @@ func (j *job) run(ctx context.Context, f *followed) {
 	j.running, j.since, j.progress, j.follow = true, wall(), nil, f
 	j.clock.begun(j.since)
 	j.mu.Unlock()
-	result := control.Run{Started: j.since}
+	result := control.Run{Started: progress.At(j.since)}
 	for _, step := range j.steps {
 		j.mu.Lock()
 		j.step = step
@@ -81,20 +82,38 @@ func (j *job) run(ctx context.Context, f *followed) {
 			break
 		}
 	}
-	result.Ended = wall()
+	result.Ended = progress.At(wall())
+	if result.Stopped = stopped(ctx, result.Status); result.Stopped {
+		result.Error = ""
+	}
 	level := slog.LevelInfo
-	if result.Status != 0 {
+	if result.Failed() {
 		level = slog.LevelWarn
 	}
-	j.log.Log(ctx, level, "a run has ended", "status", result.Status, "took", result.Ended.Sub(result.Started).Round(time.Millisecond))
+	j.log.Log(ctx, level, "a run has ended", "status", result.Status, "stopped", result.Stopped, "took", result.Ended.Sub(result.Started.Time).Round(time.Millisecond))
 	j.mu.Lock()
 	j.running, j.step, j.follow, j.last = false, "", nil, &result
 	if result.Status == 0 {
 		j.success = &result.Ended
 	}
+	if j.progress != nil { // of a run that was killed they may say that something is under way
+		left := *j.progress
+		left.Datasets = progress.Ended(left.Datasets)
+		j.progress = &left
+	}
 	j.mu.Unlock()
 	f.add(control.Event{Exit: &result.Status})
 	j.d.changed.ring()
+}
+
+// stopped reports whether a run ended by a signal that asks politely, the
+// daemon's own or a person's.
+func stopped(ctx context.Context, status int) bool {
+	switch syscall.Signal(status - 128) {
+	case syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP:
+		return true
+	}
+	return status != 0 && ctx.Err() != nil
 }
 
 // runStep runs one subcommand as a child.
@@ -138,7 +157,10 @@ func (j *job) runStep(ctx context.Context, step string, f *followed) (status int
 		case <-time.After(time.Second):
 		}
 	}
-	return end.Code, errorsIn(end.Stderr)
+	if reason = errorsIn(end.Stderr); reason == "" && !end.OK() {
+		reason = end.String() // it was killed
+	}
+	return end.Code, reason
 }
 
 // level is how much a line that a program said matters.
@@ -192,15 +214,15 @@ func (j *job) state() control.Job {
 	switch {
 	case j.running:
 		s.State = control.Running
-		since := j.since
+		since := progress.At(j.since)
 		s.Since = &since
-	case j.last != nil && j.last.Status != 0:
+	case j.last != nil && j.last.Failed():
 		s.State = control.Failed
 	case len(j.steps) == 0:
 		s.State = control.Serving
 	}
 	if j.clock.interval > 0 {
-		next := j.clock.next
+		next := progress.At(j.clock.next)
 		s.Next = &next
 	}
 	return s
@@ -208,12 +230,15 @@ func (j *job) state() control.Job {
 
 // Status implements control.Daemon.
 func (d *daemon) Status() control.Status {
-	s := control.Status{PID: d.PID, Started: d.Started, Config: d.Config.Path}
+	s := control.Status{PID: d.PID, Started: progress.At(d.Started), Config: d.Config.Path, Jobs: []control.Job{}}
 	for _, j := range d.jobs {
 		one := j.state()
 		for _, c := range d.clients {
 			if c.job == j.c {
-				one.Client, one.Clients = c.job.Serve.ClientIdentity, c.state()
+				one.Client = c.job.Serve.ClientIdentity
+				if one.Clients, one.Problem = c.state(); one.Problem != "" && one.State != control.Running {
+					one.State = control.Broken
+				}
 			}
 		}
 		s.Jobs = append(s.Jobs, one)

@@ -2,11 +2,13 @@ package daemon
 
 import (
 	"context"
+	"io"
 	"log/slog"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/zrepl-tools/zrepl-tools/lib/progress"
 	"github.com/zrepl-tools/zrepl-tools/lib/retention"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/config"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/control"
@@ -47,6 +49,37 @@ func TestRunJob(t *testing.T) {
 	t.Setenv(control.ChildEnv, "1")
 	if _, handled, err := control.RunJob(context.Background(), c.Global.Control, control.Request{Job: "good", Config: c.Path}, control.Follower{}); handled || err != nil {
 		t.Errorf("a child of the daemon asks it: %v, %v", handled, err)
+	}
+}
+
+// TestEnded: what a run was doing that was killed is not under way, and one
+// that was asked to stop has not failed.
+func TestEnded(t *testing.T) {
+	c, _ := start(t, "killed", "stopped")
+	for i, want := range []struct {
+		state, reason string
+		stopped       bool
+	}{{control.Failed, "killed by signal 9", false}, {control.Idle, "", true}} {
+		request := control.Request{Job: c.Jobs[i].Name, Config: c.Path}
+		if _, handled, err := control.RunJob(t.Context(), c.Global.Control, request, control.Follower{Stdout: io.Discard, Stderr: io.Discard}); !handled || err != nil {
+			t.Fatal(handled, err)
+		}
+		s, err := control.Get(t.Context(), c.Global.Control)
+		if err != nil {
+			t.Fatal(err)
+		}
+		j := s.Jobs[i]
+		if j.Last == nil || j.State != want.state || j.Last.Stopped != want.stopped || !strings.HasPrefix(j.Last.Error, want.reason) || (want.reason == "") != (j.Last.Error == "") {
+			t.Errorf("%s: %s, %+v", j.Name, j.State, j.Last)
+		}
+		if j.Progress == nil || len(j.Progress.Datasets) != 3 {
+			t.Fatalf("%s: %+v", j.Name, j.Progress)
+		}
+		for n, state := range []progress.State{progress.Interrupted, progress.Interrupted, progress.Done} {
+			if got := j.Progress.Datasets[n]; got.State != state {
+				t.Errorf("%s: %+v", j.Name, got)
+			}
+		}
 	}
 }
 
@@ -116,7 +149,7 @@ func TestSchedule(t *testing.T) {
 			t.Fatal(err)
 		}
 		if r := s.Jobs[0].Last; r != nil && r.Started.After(last) {
-			last = r.Started
+			last = r.Started.Time
 			runs++
 		}
 		time.Sleep(5 * time.Millisecond)

@@ -90,6 +90,12 @@ func fakeRun(step, job string) int {
 	case "bad":
 		fmt.Fprintln(os.Stderr, "zreplctl: cannot pull \"bad\": it broke\nzreplctl: hint: mend it")
 		return 1
+	case "killed", "stopped":
+		io.WriteString(os.NewFile(3, "progress"), `{"bytes":7,"datasets":[{"target":"p/a","state":"sending"},{"target":"p/b","state":"waiting"},{"target":"p/c","state":"done"}]}`+"\n")
+		time.Sleep(50 * time.Millisecond) // the progress is read
+		signal := map[string]syscall.Signal{"killed": syscall.SIGKILL, "stopped": syscall.SIGTERM}[job]
+		syscall.Kill(os.Getpid(), signal)
+		select {}
 	case "long":
 		term := make(chan os.Signal, 1)
 		signal.Notify(term, syscall.SIGTERM)
@@ -103,7 +109,10 @@ func fakeRun(step, job string) int {
 // asDaemon runs a daemon in a process of its own, with a source job.
 func asDaemon(dir string) int {
 	self, _ := os.Executable()
-	err := Run(context.Background(), Options{Config: conf(dir, "source"), Program: self, PID: os.Getpid(),
+	c := conf(dir, "source")
+	c.Global.Limits.ClientConnections = 1000
+	c.Global.Limits.Connections = 1000
+	err := Run(context.Background(), Options{Config: c, Program: self, PID: os.Getpid(),
 		Log: slog.New(slog.NewTextHandler(os.Stderr, nil)), Ready: func() { fmt.Println("ready") }})
 	fmt.Fprintln(os.Stderr, err)
 	return 1
@@ -115,8 +124,8 @@ func conf(dir string, jobs ...string) *config.Config {
 		Control: filepath.Join(dir, "c", "control"), SockDir: filepath.Join(dir, "s")}}
 	for _, name := range jobs {
 		j := &config.Job{Name: name, Type: config.Pull}
-		if name == "source" {
-			j.Type, j.Serve = config.Source, &config.Serve{Type: "stdinserver", ClientIdentity: "client"}
+		if id, ok := map[string]string{"source": "client", "source2": "client2"}[name]; ok {
+			j.Type, j.Serve = config.Source, &config.Serve{Type: "stdinserver", ClientIdentity: id}
 		}
 		c.Jobs = append(c.Jobs, j)
 	}
@@ -139,7 +148,7 @@ func startConfig(t *testing.T, c *config.Config) (*config.Config, func() error) 
 	ready, ended := make(chan struct{}), make(chan error, 1)
 	go func() {
 		ended <- Run(ctx, Options{Config: c, Program: self, Log: slog.New(slog.DiscardHandler), Started: time.Now(),
-			Ready: func() { close(ready) }})
+			Retry: 50 * time.Millisecond, Ready: func() { close(ready) }})
 	}()
 	select {
 	case <-ready:
@@ -207,9 +216,11 @@ type session struct {
 	ended chan struct{}
 }
 
-func connect(t *testing.T, c *config.Config) *session {
+func connect(t *testing.T, c *config.Config) *session { t.Helper(); return connectAs(t, c, "client") }
+
+func connectAs(t *testing.T, c *config.Config, id string) *session {
 	t.Helper()
-	s := &session{cmd: exec.Command(zstdinserver, "-sockdir", c.Global.SockDir, "client"), errs: &strings.Builder{}, ended: make(chan struct{})}
+	s := &session{cmd: exec.Command(zstdinserver, "-sockdir", c.Global.SockDir, id), errs: &strings.Builder{}, ended: make(chan struct{})}
 	s.cmd.Stderr = s.errs
 	in, err := s.cmd.StdinPipe()
 	if err != nil {

@@ -37,8 +37,9 @@ type clientRun struct {
 }
 
 const (
-	serving  = 0 // the byte of those who serve
-	arriving = 1 // and of the one who comes
+	serving    = 0       // the byte of those who serve
+	arriving   = 1       // and of the one who comes
+	firstPlace = 1 << 20 // the bytes of the connections, behind the text
 )
 
 const (
@@ -47,6 +48,35 @@ const (
 	turnGrace      = 30 * time.Second // for others who come
 	lockTick       = 20 * time.Millisecond
 )
+
+// takePlace takes one of the places for connections of this client, a byte of
+// the file each, which is free again when this process has ended, however that
+// was. It has nothing to do with runs: one who only looks needs one, too.
+func (c *clientLock) takePlace(places int) error {
+	if err := c.open(); err != nil {
+		return fmt.Errorf("cannot lock client %q: %w", c.client, err)
+	}
+	for i := range places {
+		ok, err := c.lock(unix.F_WRLCK, firstPlace+int64(i))
+		if err != nil {
+			return fmt.Errorf("cannot lock client %q: %w", c.client, err)
+		}
+		if ok {
+			return nil
+		}
+	}
+	return &fullError{places}
+}
+
+// fullError says that a client has as many connections as it may have.
+type fullError struct{ places int }
+
+func (e *fullError) Error() string {
+	return fmt.Sprintf("this client has %d connections already, and client_connections allows no more", e.places)
+}
+
+// ExitStatus is 75: one of them will end.
+func (e *fullError) ExitStatus() int { return 75 }
 
 // take lets the server of a job's run in. The error is a *transfer.LinkError
 // where another run stands in the way.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
+	"time"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/endpoint"
 	"github.com/zrepl-tools/zrepl-tools/lib/rpc"
@@ -18,8 +19,13 @@ func runID() string {
 	return hex.EncodeToString(b[:])
 }
 
+// leastReply is how long a reply may take at least: the list of a big pool
+// takes minutes on a slow disk, whatever the job says about streams.
+const leastReply = 15 * time.Minute
+
 // dial makes one connection of a job.
-func dial(ctx context.Context, c *config.Connect, daemon bool) (*endpoint.Link, error) {
+func dial(ctx context.Context, j *config.Job, daemon bool) (*endpoint.Link, error) {
+	c := j.Connect
 	conn, err := transport.Dial(ctx, transport.Connect{Type: c.Type, Host: c.Host, User: c.User, Port: c.Port,
 		IdentityFile: c.IdentityFile, Options: c.Options, Command: c.Command, Daemon: daemon})
 	if err != nil {
@@ -30,6 +36,7 @@ func dial(ctx context.Context, c *config.Connect, daemon bool) (*endpoint.Link, 
 		conn.Close()
 		return nil, err
 	}
+	client.Limits.Reply = max(leastReply, patience*j.Stall)
 	return &endpoint.Link{Client: client, Explain: func(err error) error {
 		client.Close()
 		if err == nil {

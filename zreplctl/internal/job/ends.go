@@ -7,6 +7,7 @@ import (
 
 	"github.com/zrepl-tools/zrepl-tools/lib/endpoint"
 	"github.com/zrepl-tools/zrepl-tools/lib/plan"
+	"github.com/zrepl-tools/zrepl-tools/lib/property"
 	"github.com/zrepl-tools/zrepl-tools/lib/replicate"
 	"github.com/zrepl-tools/zrepl-tools/lib/transfer"
 	"github.com/zrepl-tools/zrepl-tools/lib/zfs"
@@ -25,7 +26,7 @@ type Programs struct {
 func (p Programs) sender(j *config.Job) *endpoint.Sender {
 	s := &endpoint.Sender{Stall: j.Stall, ZFS: p.ZFS, Datasets: j.Datasets, Plain: j.Send.Decrypt,
 		Options: transfer.Options{LargeBlocks: j.Send.LargeBlocks, Compressed: j.Send.Compressed,
-			Embedded: j.Send.Embedded, Properties: j.Send.Properties}}
+			Embedded: j.Send.Embedded}, Tell: j.Send.Properties}
 	if j.Type == config.Local {
 		s.Datasets = j.Mapping
 	}
@@ -37,8 +38,8 @@ func (p Programs) sender(j *config.Job) *endpoint.Sender {
 // receiver is the receiving end of a job whose targets are here.
 func (p Programs) receiver(j *config.Job, inherit ...*os.File) *endpoint.Receiver {
 	r := &endpoint.Receiver{ZFS: p.ZFS, Tag: endpoint.LastTag(j.Name), Inherit: inherit,
-		Stall: j.Stall, Set: j.Recv.Override, Exclude: j.Recv.Exclude, PlainCopies: j.Recv.PlainCopies, RecvFrame: []string{p.RecvFrame}}
-	r.Properties = j.Type != config.PushSink || j.Recv.Properties
+		Stall: j.Stall, Set: j.Recv.Override, RecvFrame: []string{p.RecvFrame}, PlainPlaceholders: j.Recv.PlainPlaceholders,
+		PlainCopies: j.Recv.PlainCopies, Take: property.Rules{Take: j.Recv.Properties, Exclude: j.Recv.Exclude}}
 	if j.Mapping != nil {
 		r.Map, r.Roots = j.Mapping.Map, j.Mapping.Targets()
 		return r
@@ -58,7 +59,7 @@ func (p Programs) sendFrame(j *config.Job) []string {
 
 // ends makes both ends of an active job. Close ends its connections.
 func (p Programs) ends(j *config.Job, run string, inherit ...*os.File) (s replicate.Sender, r replicate.Receiver, closeAll func(), err error) {
-	pool := &endpoint.Pool{Job: j.Name, Run: run, Dial: func(ctx context.Context) (*endpoint.Link, error) { return dial(ctx, j.Connect, p.Daemon) }}
+	pool := &endpoint.Pool{Job: j.Name, Run: run, Dial: func(ctx context.Context) (*endpoint.Link, error) { return dial(ctx, j, p.Daemon) }}
 	switch j.Type {
 	case config.Pull:
 		pool.Role = endpoint.SourceRole

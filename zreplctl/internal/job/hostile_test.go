@@ -27,11 +27,18 @@ import (
 type hostile struct {
 	*rpc.Conn
 	server *exec.Cmd
-	end    func()
+	end    func() // kills the server
+	leave  func() // waits for its end
 }
 
 // attack connects to a server of this world as one of its clients.
 func (w *world) attack(id string, greet bool) *hostile {
+	w.t.Helper()
+	return w.attackOn(w.command("zreplctl", "-config", w.path("c.yml"), "serve", id), greet)
+}
+
+// attackOn connects to this server.
+func (w *world) attackOn(c *exec.Cmd, greet bool) *hostile {
 	w.t.Helper()
 	theirIn, out, err := child.Pipe()
 	if err != nil {
@@ -41,7 +48,6 @@ func (w *world) attack(id string, greet bool) *hostile {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	c := w.command("zreplctl", "-config", w.path("c.yml"), "serve", id)
 	c.Stdin, c.Stdout = theirIn, theirOut
 	if err := c.Start(); err != nil {
 		w.t.Fatal(err)
@@ -53,6 +59,7 @@ func (w *world) attack(id string, greet bool) *hostile {
 		w.t.Fatal(err)
 	}
 	h := &hostile{Conn: conn, server: c, end: func() { conn.Close(); in.Close(); out.Close(); c.Process.Kill(); c.Wait() }}
+	h.leave = func() { conn.Close(); in.Close(); out.Close(); c.Wait() }
 	if greet {
 		if err := conn.Call(w.t.Context(), "hello", transfer.Hello{Protocol: transfer.Protocol, Run: "evil"}, new(transfer.Welcome)); err != nil {
 			w.t.Fatal(err)
@@ -86,6 +93,9 @@ func (h *hostile) ask(ctx context.Context, name string, in any) error {
 			_, err := out.WriteString("garbage that is no framed stream at all")
 			return err
 		}, new(transfer.Received))
+	}
+	if name == "placeholder" || name == "abort" {
+		return h.Call(ctx, name, in, nil)
 	}
 	return h.Call(ctx, name, in, new(any))
 }
@@ -200,7 +210,7 @@ func TestHostileClient(t *testing.T) {
 		}
 	}
 	add("me", "send", transfer.SendRequest{Dataset: "a/x", To: to, Send: transfer.Options{}})
-	add("me", "send", transfer.SendRequest{Dataset: "a/x", To: to, Send: transfer.Options{LargeBlocks: true, Properties: true}})
+	add("me", "send", transfer.SendRequest{Dataset: "a/x", To: to, Send: transfer.Options{LargeBlocks: true, Embedded: true}})
 	add("me", "send", transfer.SendRequest{Dataset: "a/x", To: dataset.Version{Kind: dataset.Bookmark, Name: "s1", GUID: x1}, Send: large})
 	add("me", "send", transfer.SendRequest{Dataset: "a/x", From: dataset.Version{Kind: '-', Name: "s1", GUID: x1}, To: to, Send: large})
 	add("me", "send", transfer.SendRequest{Dataset: "a/x", From: dataset.Version{Kind: dataset.Bookmark, Name: "s1", GUID: x1}, To: to, Via: []transfer.Brought{{Name: "s0", GUID: 7}}, Send: large})
@@ -218,9 +228,13 @@ func TestHostileClient(t *testing.T) {
 	add("pusher", "send", transfer.SendRequest{Dataset: "a/x", To: to, Send: large})
 	add("pusher", "receive", transfer.ReceiveRequest{Dataset: "b/sink/other/x", To: x1, Name: "s1", Send: large})
 	add("pusher", "receive", transfer.ReceiveRequest{Dataset: "b/sink/pusher/full", To: x1, Name: "s1", Over: true, Send: large})
-	add("pusher", "receive", transfer.ReceiveRequest{Dataset: "b/sink/pusher/new", To: x1, Name: "s1", Send: transfer.Options{Properties: true}})
+	add("pusher", "receive", transfer.ReceiveRequest{Dataset: "b/sink/pusher/new", To: x1, Name: "s1", Send: large, Told: transfer.Properties{Set: map[string]string{"user:x": "a\nb"}}})
 	add("pusher", "receive", transfer.ReceiveRequest{Dataset: "b/sink/pusher/new", To: x1, Name: "s1", Send: large})
 	add("pusher", "placeholder", transfer.Placeholder{Dataset: "b/sink/other/new"})
+	add("pusher", "apply", []transfer.Settings{{Dataset: "b/sink/other"}})
+	add("pusher", "apply", []transfer.Settings{{Dataset: "b/sink/pusher/full"}, {Dataset: "-o"}})
+	add("pusher", "apply", make([]transfer.Settings, 501))
+	add("me", "apply", []transfer.Settings{{Dataset: "a/x"}})
 	add("pusher", "protect", transfer.Holds{Bookmark: []transfer.Snap{{Dataset: "b/sink/pusher/full", Name: "mine"}}})
 	add("pusher", "protect", transfer.Holds{Hold: []transfer.Snap{{Dataset: "b/sink/other", Name: "mine"}}})
 

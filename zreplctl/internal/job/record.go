@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/zrepl-tools/zrepl-tools/lib/clean"
 	"github.com/zrepl-tools/zrepl-tools/lib/progress"
 )
 
@@ -17,10 +18,11 @@ import (
 type Record struct {
 	Job      string             `json:"job"`
 	Type     string             `json:"type"`
-	Started  time.Time          `json:"started"`
-	Ended    time.Time          `json:"ended"`
+	Started  progress.Time      `json:"started,omitzero"`
+	Ended    progress.Time      `json:"ended,omitzero"`
 	OK       bool               `json:"ok"`
-	Success  *time.Time         `json:"success,omitempty"` // the end of the last run that was OK
+	Stopped  bool               `json:"stopped,omitempty"` // by a signal: it is not OK, and Error is of the run before
+	Success  *progress.Time     `json:"success,omitempty"` // the end of the last run that was OK
 	Error    string             `json:"error,omitempty"`
 	Bytes    uint64             `json:"bytes"`
 	Datasets []progress.Dataset `json:"datasets"`
@@ -80,10 +82,13 @@ func (r *Run) partly(rec *Record) *Record {
 	return rec
 }
 
-// outcome notes how a part ended.
-func (rec *Record) outcome(part string, err error) {
-	delete(rec.Failed, part)
-	if err != nil {
+// outcome notes how a part ended. A signal says nothing of what it would have
+// come to: what is known of the part is what the run before it said.
+func (rec *Record) outcome(part string, err error, stopped bool) {
+	if rec.Stopped = stopped; !stopped {
+		delete(rec.Failed, part)
+	}
+	if err != nil && !stopped {
 		if rec.Failed == nil {
 			rec.Failed = map[string]string{}
 		}
@@ -93,24 +98,46 @@ func (rec *Record) outcome(part string, err error) {
 	for _, part := range slices.Sorted(maps.Keys(rec.Failed)) {
 		all = append(all, rec.Failed[part])
 	}
-	rec.OK, rec.Error = len(all) == 0, strings.Join(all, "; ")
+	rec.OK, rec.Error = len(all) == 0 && !stopped, strings.Join(all, "; ")
 }
 
-func (r *Run) record(started time.Time, err error) error {
+// rows are the datasets of a run that has ended. A run that did not get to see
+// any leaves those of the run before, with the time of that.
+func rows(seen []progress.Dataset, old *Record) []progress.Dataset {
+	if len(seen) > 0 || old == nil {
+		return progress.Ended(seen)
+	}
+	rows := progress.Ended(old.Datasets)
+	for i := range rows {
+		if rows[i].Seen == nil {
+			rows[i].Seen = &old.Ended
+		}
+	}
+	return rows
+}
+
+func (r *Run) record(started time.Time, err error, stopped bool) error {
 	s := r.Tracker.Snapshot()
-	rec := &Record{Job: r.Job.Name, Type: string(r.Job.Type), Started: started, Ended: time.Now(),
-		Bytes: s.Bytes, Datasets: s.Datasets}
-	if old, err := ReadRecord(r.Global.RunDir, r.Job.Name); err == nil {
+	old, oldErr := ReadRecord(r.Global.RunDir, r.Job.Name)
+	if oldErr != nil || old.Type != string(r.Job.Type) {
+		old = nil
+	}
+	rec := &Record{Job: r.Job.Name, Type: string(r.Job.Type), Started: progress.At(started), Ended: progress.At(time.Now()),
+		Bytes: s.Bytes, Datasets: rows(s.Datasets, old)}
+	if old != nil {
 		rec.Success = old.Success
+		if stopped {
+			rec.Failed = old.Failed
+		}
 	}
 	if r.Part != "" {
 		rec = r.partly(rec)
 	}
-	rec.outcome(r.Part, err)
+	rec.outcome(r.Part, err, stopped)
 	if rec.OK {
 		rec.Success = &rec.Ended
 	}
-	b, err := json.Marshal(rec)
+	b, err := clean.JSON(rec)
 	if err != nil {
 		return err
 	}

@@ -53,10 +53,12 @@ func (r *Run) Do(ctx context.Context) (err error) {
 		r.Tracker = &progress.Tracker{}
 	}
 	started := time.Now()
+	begin(r.Global.RunDir, r.Job.Name)
 	defer func() {
-		if werr := r.record(started, err); werr != nil && err == nil {
+		if werr := r.record(started, err, ctx.Err() != nil); werr != nil && err == nil {
 			err = fmt.Errorf("cannot write the record of the run: %w", werr)
 		}
+		end(r.Global.RunDir, r.Job.Name)
 	}()
 	var errs []error
 	if r.Before != nil {
@@ -137,45 +139,6 @@ func (r *Run) failures() (failed []progress.Dataset) {
 		}
 	}
 	return failed
-}
-
-// DatasetsError says which datasets were not replicated.
-type DatasetsError struct{ Failed []progress.Dataset }
-
-func (e *DatasetsError) Error() string {
-	return fmt.Sprintf("%d datasets were not replicated", len(e.Failed))
-}
-
-// DatasetError says why one dataset was not replicated.
-type DatasetError struct {
-	Reason plan.Reason // empty: it was begun and failed
-	text   string
-}
-
-func (e *DatasetError) Error() string { return e.text }
-
-// Each returns one error, a *DatasetError, for each dataset, save for those
-// that only wait for another one.
-func (e *DatasetsError) Each() []error {
-	var all []error
-	for _, d := range e.Failed {
-		if d.Reason == string(plan.ParentFailed) && len(e.Failed) > 1 {
-			continue
-		}
-		text := d.Error
-		if d.Reason != "" {
-			text = d.Reason + ": " + text
-		}
-		to := fmt.Sprintf("cannot replicate %q to %q", d.Source, d.Target)
-		if d.Source == "" {
-			to = fmt.Sprintf("cannot replicate to %q", d.Target)
-		}
-		all = append(all, &DatasetError{plan.Reason(d.Reason), to + ": " + text})
-	}
-	if len(all) == 0 {
-		all = append(all, e)
-	}
-	return all
 }
 
 // Abandon lets go of all that the job protects on both sides. See

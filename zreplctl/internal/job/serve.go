@@ -2,12 +2,12 @@ package job
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"os"
 	"sync"
 
+	"github.com/zrepl-tools/zrepl-tools/lib/clean"
 	"github.com/zrepl-tools/zrepl-tools/lib/endpoint"
 	"github.com/zrepl-tools/zrepl-tools/lib/rpc"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/config"
@@ -21,8 +21,13 @@ type Event struct {
 }
 
 // patience is how many times as long as its job says a server lets a stream
-// stall: the client, who can say what happened, is to notice first.
+// stall: the client, who can say what happened, is to notice first. A client
+// waits as long for a reply that is no stream, or longer.
 const patience = 2
+
+// maxBody is how long a request's body may be, and what its values may take
+// besides, in bytes: what a client asks at once fits several times.
+const maxBody = 8 << 20
 
 // Serve serves one connection of a client on in and out, until the client
 // hangs up. Events go to status, where it is not nil.
@@ -35,11 +40,15 @@ func (p Programs) Serve(ctx context.Context, c *config.Config, client string, in
 	tell := func(e Event) {
 		mu.Lock()
 		defer mu.Unlock()
-		if status != nil {
-			json.NewEncoder(status).Encode(e)
+		if text, err := clean.JSON(e); status != nil && err == nil {
+			status.Write(append(text, '\n'))
 		}
 	}
+	limits := c.Global.Limits.OrDefaults()
 	lock := clientLock{rundir: c.Global.RunDir, client: client}
+	if err := lock.takePlace(limits.ClientConnections); err != nil {
+		return err
+	}
 	service := &endpoint.Service{Client: client,
 		Hello: func(ctx context.Context, job, run string) error {
 			if err := lock.take(ctx, job, run); err != nil {
@@ -54,7 +63,7 @@ func (p Programs) Serve(ctx context.Context, c *config.Config, client string, in
 			}
 			tell(Event{Call: what, Dataset: dataset})
 		}}
-	server := &rpc.Server{}
+	server := &rpc.Server{Limits: rpc.Limits{Idle: limits.Idle, Silence: limits.Silence, JSON: maxBody, Decoded: maxBody}}
 	switch j.Type {
 	case config.Source:
 		s := p.sender(j)

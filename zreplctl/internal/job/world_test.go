@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -19,7 +20,23 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, asUser(os.Args[2], os.Args[3:]...))
 		os.Exit(1)
 	}
+	if len(os.Args) > 3 && os.Args[1] == "measure" {
+		os.Exit(measure(os.Args[2], os.Args[3:]...))
+	}
 	os.Exit(build(m))
+}
+
+// measure runs a program and writes into a file how much memory it had at
+// most, in KiB.
+func measure(file string, args ...string) int {
+	c := exec.Command(args[0], args[1:]...)
+	c.Stdin, c.Stdout, c.Stderr = os.Stdin, os.Stdout, os.Stderr
+	c.Run()
+	usage, ok := c.ProcessState.SysUsage().(*syscall.Rusage)
+	if !ok || os.WriteFile(file, fmt.Append(nil, usage.Maxrss), 0o600) != nil {
+		return 1
+	}
+	return c.ProcessState.ExitCode()
 }
 
 // realZFS is the real zfs(8) where it is to be used, and not the simulator:

@@ -1,0 +1,128 @@
+package endpoint
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"reflect"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
+	"github.com/zrepl-tools/zrepl-tools/lib/rpc"
+	"github.com/zrepl-tools/zrepl-tools/lib/transfer"
+)
+
+// TestIdlePool: a connection that the server has closed meanwhile, for it was
+// idle, is not used again, and another one is made without a word.
+func TestIdlePool(t *testing.T) {
+	server := &rpc.Server{Limits: rpc.Limits{Idle: 50 * time.Millisecond}}
+	server.Handle("since", func(_ context.Context, in []transfer.Snap) (map[string]uint64, error) { return nil, nil })
+	p := serving(t, server)
+	dialled := 0
+	dial := p.Dial
+	p.Dial = func(ctx context.Context) (*Link, error) { dialled++; return dial(ctx) }
+	for range 3 {
+		if _, err := (RemoteReceiver{Pool: p}).Since(t.Context(), []transfer.Snap{{}}); err != nil {
+			t.Error(err)
+		}
+		time.Sleep(200 * time.Millisecond)
+	}
+	if dialled != 3 {
+		t.Errorf("%d connections", dialled)
+	}
+}
+
+// TestAnswers: what an answer says may pass by itself is a fault of the link,
+// and other answers are not.
+func TestAnswers(t *testing.T) {
+	for code, passes := range map[string]bool{rpc.CodeLater: true, rpc.CodeTimeout: true, rpc.CodeLimit: false, rpc.CodeFailed: false, "other": false} {
+		server := &rpc.Server{}
+		server.Handle("protect", func(context.Context, transfer.Holds) (transfer.Problems, error) {
+			return nil, &rpc.RemoteError{Code: code, Message: "no"}
+		})
+		_, err := RemoteSender{serving(t, server)}.Protect(t.Context(), transfer.Holds{})
+		if link := (*transfer.LinkError)(nil); errors.As(err, &link) != passes || err == nil {
+			t.Errorf("%s: %v", code, err)
+		}
+	}
+}
+
+// TestBehind counts what a map holds, for fields that a list may come to have.
+func TestBehind(t *testing.T) {
+	type properties struct {
+		Of map[string]struct{ Value, Source string }
+	}
+	all := make([]properties, 2000)
+	var before, after runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	counted := 0
+	for i := range all {
+		all[i].Of = map[string]struct{ Value, Source string }{}
+		for k := range i % 40 {
+			all[i].Of[fmt.Sprintf("org.acme:property%d", k)] = struct{ Value, Source string }{fmt.Sprintf("some value of %d", k), ""}
+		}
+		counted += behind(reflect.ValueOf(all[i]))
+	}
+	runtime.GC()
+	runtime.ReadMemStats(&after)
+	if took := int(after.HeapAlloc) - int(before.HeapAlloc); took > counted*5/4 {
+		t.Errorf("%d bytes, counted as %d", took, counted)
+	}
+	runtime.KeepAlive(all)
+}
+
+// TestListSize: what gather counts of a list is at least what the list takes,
+// whatever is in it, so that a far side cannot make this one use much more
+// than the limit.
+func TestListSize(t *testing.T) {
+	strings40 := make([]string, 40)
+	for name, one := range map[string]func(i int) transfer.Dataset{
+		"empty": func(i int) transfer.Dataset { return transfer.Dataset{Name: fmt.Sprint(i)} },
+		"versions": func(i int) transfer.Dataset {
+			return transfer.Dataset{Name: fmt.Sprint(i), Versions: make([]dataset.Version, 50)}
+		},
+		"held": func(i int) transfer.Dataset {
+			return transfer.Dataset{Name: fmt.Sprint(i), Held: append([]string(nil), strings40...)}
+		},
+		"marks": func(i int) transfer.Dataset {
+			return transfer.Dataset{Name: fmt.Sprint(i), Marks: append([]string(nil), strings40...)}
+		},
+		"partial": func(i int) transfer.Dataset {
+			return transfer.Dataset{Name: fmt.Sprint(i), Recorded: strings.Repeat("r", 300), Partial: &transfer.Partial{Token: strings.Repeat("t", 500), Bad: strings.Repeat("b", 90)}}
+		},
+		"one": func(i int) transfer.Dataset {
+			return transfer.Dataset{Name: "one", Versions: make([]dataset.Version, 100)}
+		},
+	} {
+		counted := 0
+		seq := iter.Seq2[entry, error](func(yield func(entry, error) bool) {
+			for i := range 5000 {
+				d := one(i)
+				counted += sizeOf(&d)
+				if !yield(entry{d}, nil) {
+					return
+				}
+			}
+		})
+		var before, after runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&before)
+		list, err := gather(seq)
+		if err != nil {
+			t.Fatal(err)
+		}
+		runtime.GC()
+		runtime.ReadMemStats(&after)
+		took := int(after.HeapAlloc) - int(before.HeapAlloc)
+		runtime.KeepAlive(list)
+		if took > counted*5/4 {
+			t.Errorf("%s: %d bytes, counted as %d", name, took, counted)
+		}
+		t.Logf("%s: %d KiB, counted as %d KiB", name, took>>10, counted>>10)
+	}
+}

@@ -1,0 +1,326 @@
+package main
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"github.com/zrepl-tools/zrepl-tools/lib/clean"
+	"github.com/zrepl-tools/zrepl-tools/lib/cli"
+)
+
+// TestMain lets the test's own program be zreplctl, and the peers that it
+// talks to.
+func TestMain(m *testing.M) {
+	switch {
+	case len(os.Args) > 2 && os.Args[1] == "hostile-peer":
+		peer(os.Args[2])
+	case os.Getenv("ZT_ZREPLCTL") != "":
+		os.Exit(run(cli.Context(), os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+	}
+	os.Exit(m.Run())
+}
+
+// evil is what every text of a hostile peer is made of. The word is looked for
+// in what is printed, so that a test sees that its text got there.
+const evil = "evil\x1b[2J\x1b]0;x\a\b\r\v\f\x7f\u0085\u009b31m\u00ad\u061c\u200b\u200d\u200e\u200f\u2028\u2029\u202a\u202e\u2066\u2069\ufe0f\ufeff\U000e0041\U000e007f\tcolumn\nline"
+
+// world is a configuration with all types of jobs, whose peers are hostile,
+// and a simulated ZFS.
+type hostileWorld struct {
+	t        *testing.T
+	bin, dir string
+	env      []string
+}
+
+func newHostileWorld(t *testing.T, bin string) *hostileWorld {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "h") // short: it holds sockets
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	w := &hostileWorld{t: t, bin: bin, dir: dir}
+	w.env = append(os.Environ(), "ZT_ZREPLCTL=1", "PATH="+bin+":"+os.Getenv("PATH"), "ZFS_SIM_ROOT="+filepath.Join(dir, "sim"),
+		"ZREPL_ZFS="+filepath.Join(bin, "zfs"), "ZREPLCTL_CONFIG="+filepath.Join(dir, "c.yml"))
+	if err := os.MkdirAll(filepath.Join(dir, "sim"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	w.zfs("zpool", "create", "a")
+	w.zfs("zpool", "create", "b")
+	w.zfs("zfs", "create", "a/x")
+	w.zfs("zfs", "snapshot", "a/x@s1")
+	w.configure("list")
+	return w
+}
+
+func (w *hostileWorld) zfs(args ...string) {
+	w.t.Helper()
+	if args[0] == "zpool" && args[1] == "create" {
+		img := filepath.Join(w.dir, args[2]+".img")
+		if err := os.WriteFile(img, nil, 0o600); err != nil {
+			w.t.Fatal(err)
+		}
+		if err := os.Truncate(img, 1<<30); err != nil {
+			w.t.Fatal(err)
+		}
+		args = append(args, img)
+	}
+	c := exec.Command(filepath.Join(w.bin, args[0]), args[1:]...)
+	c.Env = w.env
+	if out, err := c.CombinedOutput(); err != nil {
+		w.t.Fatalf("%q: %v: %s", args, err, out)
+	}
+}
+
+// configure writes the configuration with the hostile peers' way.
+func (w *hostileWorld) configure(mode string) {
+	w.t.Helper()
+	text := strings.NewReplacer("DIR", w.dir, "SELF", os.Args[0], "MODE", mode).Replace(`
+global: {rundir: DIR/run}
+jobs:
+- {name: fetch, type: pull, interval: 1h, connect: {type: exec, command: [SELF, hostile-peer, MODE]}, mapping: {"a<": b/back/a}}
+- {name: bring, type: push, connect: {type: exec, command: [SELF, hostile-peer, MODE]}, datasets: {"a/x<": ok}, snapshot_prefix: s}
+- {name: mirror, type: local, mapping: {"a/x<": b/mirror}, snapshot_prefix: s, prune_lhs: {keep: [{type: last_n, count: 1}]}, prune_rhs: {keep: [{type: last_n, count: 1}]}}
+- {name: offer, type: source, serve: {type: stdinserver, client_identity: me}, datasets: {"a<": ok}, snapshot_prefix: s, prune: {keep: [{type: last_n, count: 1}]}}
+`)
+	w.write("c.yml", text)
+}
+
+func (w *hostileWorld) write(name, text string) string {
+	w.t.Helper()
+	path := filepath.Join(w.dir, name)
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		w.t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		w.t.Fatal(err)
+	}
+	return path
+}
+
+// records writes records of runs as hostile as JSON can be.
+func (w *hostileWorld) records() {
+	for _, job := range []string{"fetch", "bring", "mirror", "offer"} {
+		rows := []map[string]any{{"source": evil, "target": evil, "state": evil, "to": evil, "reason": evil, "error": evil}}
+		text, err := json.Marshal(map[string]any{"job": evil, "type": evil, "started": "2026-01-01T00:00:00.123456789+01:00",
+			"ended": "2026-01-01T00:00:00Z", "ok": false, "error": evil, "datasets": rows, "failed": map[string]string{evil: evil}})
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		w.write("run/"+job+".json", string(text))
+	}
+}
+
+// result is what a command printed.
+type result struct{ stdout, stderr, progress string }
+
+// ctl runs zreplctl with a file for progress, until a limit.
+func (w *hostileWorld) ctl(limit time.Duration, stdin string, env []string, args ...string) (r result) {
+	w.t.Helper()
+	ctx, cancel := context.WithTimeout(w.t.Context(), limit)
+	defer cancel()
+	c := exec.CommandContext(ctx, os.Args[0], args...)
+	c.Env = append(slices.Clone(w.env), env...)
+	c.Cancel = func() error { return c.Process.Signal(syscall.SIGTERM) }
+	progress, err := os.Create(filepath.Join(w.t.TempDir(), "progress"))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	defer progress.Close()
+	var out, errs bytes.Buffer
+	c.Stdin, c.Stdout, c.Stderr, c.ExtraFiles = strings.NewReader(stdin), &out, &errs, []*os.File{progress}
+	c.Run()
+	text, err := os.ReadFile(progress.Name())
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return result{out.String(), errs.String(), string(text)}
+}
+
+// harmless fails the test where text holds what no terminal may get.
+func harmless(t *testing.T, what, text string, erases bool) {
+	t.Helper()
+	if erases { // our own progress writes over its line
+		text = strings.ReplaceAll(text, "\r\x1b[K", "")
+	}
+	for line := range strings.Lines(text) {
+		if line = strings.ReplaceAll(strings.TrimSuffix(line, "\n"), "\t", ""); !clean.Plain(line) || !utf8.ValidString(line) {
+			t.Errorf("%s has %q", what, line)
+		}
+	}
+}
+
+// attack is a way in which a command meets hostile text.
+type attack struct {
+	mode    string   // of the peer
+	args    []string // of zreplctl
+	env     []string
+	stdin   string
+	silent  bool // nothing of the hostile text need be printed
+	prepare func(*hostileWorld)
+	binary  bool // standard output is no text
+}
+
+func args(words ...string) []string { return words }
+
+// attacks has every subcommand: one that is missing fails the test.
+func attacks() map[string][]attack {
+	modes := []string{"hello", "role", "list", "trailer", "send", "protect", "banner", "garbage", "sink", "receive"}
+	var pulls, pushes, plans, abandons []attack
+	for _, mode := range modes {
+		quiet := mode == "protect"
+		pulls = append(pulls, attack{mode: mode, args: args("pull", "fetch", "-progress-fd", "3", "-progress", "-retries", "0"), silent: quiet || mode == "sink" || mode == "receive"})
+		pushes = append(pushes, attack{mode: mode, args: args("push", "bring", "-progress-fd", "3", "-retries", "0"), silent: true})
+		plans = append(plans, attack{mode: mode, args: args("plan", "fetch"), silent: true}, attack{mode: mode, args: args("plan", "fetch", "-json"), silent: true},
+			attack{mode: mode, args: args("plan", "bring"), silent: true})
+		abandons = append(abandons, attack{mode: mode, args: args("abandon", "fetch"), silent: true}, attack{mode: mode, args: args("abandon", "bring", "-n"), silent: true})
+	}
+	badConfig := []string{"ZREPLCTL_CONFIG=/nonexistent/" + strings.ReplaceAll(evil, "\n", "")}
+	wrongFile := func(w *hostileWorld) {
+		w.write("c.yml", "jobs:\n- {name: \""+yamlText(evil)+"\", type: \""+yamlText(evil)+"\"}\n")
+	}
+	records := func(w *hostileWorld) { w.records() }
+	fakeZFS := func(w *hostileWorld) { w.fakeZFS() }
+	all := map[string][]attack{
+		"check":      {{args: args("check"), prepare: wrongFile}, {args: args("check", "-json"), prepare: wrongFile}, {args: args("check", evil)}, {args: args("check"), env: badConfig}},
+		"list":       {{args: args("list", evil)}, {args: args("list"), prepare: wrongFile}},
+		"config":     {{args: args("config", evil)}, {args: args("config"), prepare: wrongFile}},
+		"show":       {{args: args("show", evil, "rules")}, {args: args("show", "fetch", "rules", "-side", evil), silent: true}},
+		"steps":      stepsAttacks(),
+		"plan":       append(plans, attack{args: args("plan", evil)}),
+		"pull":       append(pulls, attack{args: args("pull", evil)}, attack{args: args("pull", "fetch"), prepare: func(w *hostileWorld) { w.daemon() }}),
+		"push":       append(pushes, attack{args: args("push", evil)}),
+		"local":      {{args: args("local", evil)}, {args: args("local", "mirror", "-skip", evil)}, {args: args("local", "mirror"), prepare: fakeZFS}, {args: args("local", "mirror"), silent: true}},
+		"autosnap":   {{args: args("autosnap", evil)}, {args: args("autosnap", "offer"), prepare: fakeZFS}},
+		"prune":      {{args: args("prune", evil)}, {args: args("prune", "offer"), prepare: fakeZFS, silent: true}},
+		"serve":      {{args: args("serve", evil), binary: true}, {args: args("serve", "me", "-status-fd", "3"), stdin: "GET /" + evil, binary: true, silent: true}, {args: args("serve", "me"), stdin: evil + evil, binary: true, silent: true}},
+		"holds":      {{args: args("holds", evil), silent: true}, {args: args("holds"), prepare: fakeZFS}, {args: args("holds", "-release"), prepare: fakeZFS}},
+		"abandon":    append(abandons, attack{args: args("abandon", evil)}),
+		"daemon":     {{args: args("daemon", evil)}, {args: args("daemon"), mode: "list"}, {args: args("daemon"), mode: "banner"}, {args: args("daemon"), mode: "hello"}},
+		"status":     {{args: args("status"), prepare: records}, {args: args("status", "-json"), prepare: records}, {args: args("status"), prepare: func(w *hostileWorld) { w.daemon() }}, {args: args("status", "-json"), prepare: func(w *hostileWorld) { w.daemon() }}, {args: args("status", "-watch"), prepare: func(w *hostileWorld) { w.daemon() }}, {args: args("status", evil)}},
+		"init":       {{args: args("init", evil), silent: true}, {args: args("init", "-n", "-host", evil)}, {args: args("init", "-client", evil)}},
+		"completion": {{args: args("completion", evil), silent: true}, {args: args("completion", "words", "--", "pull", evil), silent: true}},
+	}
+	return all
+}
+
+// yamlText is text inside a quoted scalar.
+func yamlText(s string) string {
+	var b strings.Builder
+	for _, r := range s {
+		if clean.Forbidden(r) {
+			fmt.Fprintf(&b, `\U%08x`, r)
+		} else {
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
+}
+
+func stepsAttacks() []attack {
+	list := func(line string) func(*hostileWorld) {
+		return func(w *hostileWorld) { w.write("list", line) }
+	}
+	name := strings.NewReplacer("\n", "", "\t", "").Replace(evil)
+	return []attack{
+		{args: args("steps", "LIST", "LIST"), prepare: list("a/" + name + "\t1\t1\n")},
+		{args: args("steps", "LIST", "LIST"), prepare: list("a@" + name + "\t1\t1\n")},
+		{args: args("steps", "LIST", "LIST"), prepare: list("a@s\t" + name + "\t1\n")},
+		{args: args("steps", "-r", evil, "LIST", "LIST"), prepare: list("a@s\t1\t1\n")},
+		{args: args("steps", "-r", "a="+evil, "LIST", "LIST"), prepare: list("a@s\t1\t1\n")},
+		{args: args("steps", evil, "LIST"), prepare: list("")},
+		{args: args("steps", "-state", "LIST", "LIST", "LIST"), prepare: list("a@s\t1\t" + name + "\n")},
+		{args: args("steps", "LIST", "LIST"), prepare: list("evil\xff\xfe@s\t1\t1\n")},
+	}
+}
+
+// TestHostileText runs every command against peers, daemons, records, lists
+// and zfs programs whose texts are made to do something to a terminal.
+func TestHostileText(t *testing.T) {
+	bin := hostileBin(t)
+	root, _ := newRoot(&globals{})
+	all := attacks()
+	for _, command := range root.Subcommands {
+		list := all[command.Name]
+		if len(list) == 0 {
+			t.Errorf("no attack on subcommand %q: add one to attacks", command.Name)
+		}
+		delete(all, command.Name)
+		t.Run(command.Name, func(t *testing.T) {
+			t.Parallel()
+			for i, a := range list {
+				t.Run(fmt.Sprintf("%d%s", i, a.mode), func(t *testing.T) { a.run(t, bin) })
+			}
+		})
+	}
+	for name := range all {
+		t.Errorf("there is no subcommand %q", name)
+	}
+}
+
+// hostileBin builds the programs that zreplctl starts.
+func hostileBin(t *testing.T) string {
+	t.Helper()
+	bin := t.TempDir()
+	build := exec.Command("go", "build", "-buildvcs=false", "-o", bin+"/", "work")
+	build.Dir = ".."
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	for _, name := range []string{"zfs", "zpool"} {
+		if err := os.Symlink("zfs-sim", filepath.Join(bin, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return bin
+}
+
+func (a attack) run(t *testing.T, bin string) {
+	w := newHostileWorld(t, bin)
+	w.configure(cmp.Or(a.mode, "list"))
+	if a.prepare != nil {
+		a.prepare(w)
+	}
+	words := slices.Clone(a.args)
+	for i, word := range words {
+		words[i] = strings.ReplaceAll(word, "LIST", filepath.Join(w.dir, "list"))
+	}
+	limit := 10 * time.Second
+	if words[0] == "daemon" {
+		limit = 4 * time.Second // time for a first run
+	}
+	r := w.ctl(limit, a.stdin, a.env, words...)
+	if !a.binary {
+		harmless(t, "standard output", r.stdout, false)
+	}
+	harmless(t, "standard error", r.stderr, slices.Contains(a.args, "-progress"))
+	harmless(t, "progress", r.progress, false)
+	if !a.silent && !strings.Contains(r.stdout+r.stderr, "evil") {
+		t.Errorf("%q: the hostile text did not arrive: %s%s", a.args, r.stdout, r.stderr)
+	}
+	if slices.Contains(a.args, "-json") {
+		for line := range strings.Lines(r.stdout) {
+			if a.args[0] != "check" && !json.Valid([]byte(line)) {
+				t.Errorf("no JSON: %s", line)
+			}
+			if strings.Contains(line, "null") || strings.Contains(line, "0001-01-01") || strings.Contains(line, ".123456789") {
+				t.Errorf("for programs: %s", line)
+			}
+		}
+	}
+	if testing.Verbose() {
+		t.Logf("%q:\n%s%s", words, r.stdout, r.stderr)
+	}
+}

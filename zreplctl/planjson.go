@@ -1,0 +1,66 @@
+package main
+
+import (
+	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
+	"github.com/zrepl-tools/zrepl-tools/lib/plan"
+)
+
+// planned is a plan.Result for programs that read JSON: many of them keep
+// numbers as floating point, which a guid does not fit into.
+type planned struct {
+	Source   string         `json:"source,omitempty"`
+	Target   string         `json:"target,omitempty"`
+	Base     *plannedBase   `json:"base,omitempty"`
+	Steps    []plannedStep  `json:"steps"`
+	Conflict *plan.Conflict `json:"conflict,omitempty"`
+	Discard  string         `json:"discard,omitempty"`
+}
+
+type plannedBase struct {
+	Sender   *plannedVersion `json:"sender"`
+	Receiver *plannedVersion `json:"receiver"`
+}
+
+type plannedStep struct {
+	Kind          plan.StepKind    `json:"kind"`
+	From          *plannedVersion  `json:"from,omitempty"`
+	To            *plannedVersion  `json:"to,omitempty"`
+	Brings        []plannedVersion `json:"brings"`
+	Force         bool             `json:"force,omitempty"`
+	EncryptionOff bool             `json:"encryption_off,omitempty"`
+	Reason        string           `json:"reason"`
+}
+
+type plannedVersion struct {
+	Kind      string `json:"kind"` // snapshot or bookmark
+	Name      string `json:"name"`
+	GUID      string `json:"guid"`
+	CreateTXG uint64 `json:"createtxg"`
+}
+
+func plannedOf(r *plan.Result) planned {
+	p := planned{Source: r.Source, Target: r.Target, Steps: []plannedStep{}, Conflict: r.Conflict, Discard: r.Discard}
+	if r.Base != nil {
+		p.Base = &plannedBase{versionOf(&r.Base.Sender), versionOf(&r.Base.Receiver)}
+	}
+	for _, s := range r.Steps {
+		step := plannedStep{Kind: s.Kind, From: versionOf(s.From), To: versionOf(s.To), Brings: []plannedVersion{},
+			Force: s.Force, EncryptionOff: s.EncryptionOff, Reason: s.Reason}
+		for i := range s.Brings {
+			step.Brings = append(step.Brings, *versionOf(&s.Brings[i]))
+		}
+		p.Steps = append(p.Steps, step)
+	}
+	return p
+}
+
+func versionOf(v *dataset.Version) *plannedVersion {
+	if v == nil {
+		return nil
+	}
+	kind := "snapshot"
+	if v.Kind == dataset.Bookmark {
+		kind = "bookmark"
+	}
+	return &plannedVersion{Kind: kind, Name: v.Name, GUID: v.GUID.String(), CreateTXG: v.CreateTXG}
+}
