@@ -146,6 +146,8 @@ func wordsFor(command string, j *config.Job) []string {
 		fits = true
 	case "plan", "abandon":
 		fits = j.Replicates()
+	case "forget":
+		fits = j.Replicates() || j.Serve != nil
 	case "autosnap":
 		fits = j.Snapshots()
 	case "prune":

@@ -49,13 +49,10 @@ func (g *globals) holds(ctx context.Context, c *config.Config, name string, rele
 	if err != nil {
 		return cli.Cannot("list", "holds", err)
 	}
-	if release && !dry && slices.ContainsFunc(c.Jobs, func(j *config.Job) bool { return j.Name == name }) {
-		done, err := job.Meddle(ctx, c.Global.RunDir, name)
-		if errors.Is(err, job.ErrRunning) {
-			return cli.WithStatus(cli.TryLater, cli.Cannot("release the holds of", name, err))
-		}
+	if at := slices.IndexFunc(c.Jobs, func(j *config.Job) bool { return j.Name == name }); release && !dry && at >= 0 {
+		done, err := keepAway(ctx, c, c.Jobs[at])
 		if err != nil {
-			return cli.Cannot("release the holds of", name, err)
+			return err
 		}
 		defer done()
 	}
@@ -83,6 +80,23 @@ func (g *globals) holds(ctx context.Context, c *config.Config, name string, rele
 		}
 	}
 	return bad
+}
+
+// keepAway keeps runs of a job, or of its client, away until done is called.
+func keepAway(ctx context.Context, c *config.Config, j *config.Job) (done func(), err error) {
+	if j.Serve != nil {
+		done, err = job.KeepClientAway(ctx, c.Global.RunDir, j.Serve.ClientIdentity)
+	} else {
+		done, err = job.KeepAway(ctx, c.Global.RunDir, j.Name)
+	}
+	if err == nil {
+		return done, nil
+	}
+	err = cli.Cannot("release the holds of", j.Name, err)
+	if errors.Is(err, job.ErrRunning) || errors.Is(err, job.ErrServed) {
+		err = cli.WithStatus(cli.TryLater, err)
+	}
+	return nil, err
 }
 
 // tagOf reports whether a job of this name, which is not configured any more,

@@ -42,6 +42,7 @@ func subcommands() []func(*globals) *ffcli.Command {
 		serveCommand,
 		holdsCommand,
 		abandonCommand,
+		forgetCommand,
 		activateCommand,
 		daemonCommand,
 		statusCommand,

@@ -168,13 +168,19 @@ func runError(j *config.Job, err error) error {
 
 // hints say what a person can do about a dataset that does not move.
 var hints = map[plan.Reason]string{
-	plan.KeyNotLoaded:   "load the key on the receiver: zfs load-key",
+	plan.KeyNotLoaded:   "load the key on the receiver (zfs load-key), or have what is sent as plain text stored so: recv: {plain_encryption: off}",
+	plan.KeyChanged:     "give the copy a key of its own again, the source's comes with the next stream: zfs change-key -o keyformat=passphrase -o keylocation=prompt TARGET",
 	plan.FeatureMissing: "enable it in the receiving pool: zpool set feature@NAME=enabled POOL",
 	plan.Modified:       whatToLose,
 	plan.Diverged:       whatToLose,
+	plan.NotOffered:     "if its source is gone for good: zreplctl forget JOB TARGET",
+	plan.SourceEmpty:    "if its source stays empty for good: zreplctl forget JOB TARGET",
+	plan.NoneWanted:     "snapshot_prefix says which snapshots a job sends; a dataset without such is left out by the job's rules",
+	plan.NoSpace:        "make room on the receiver, or leave the dataset out; the others went first",
+	plan.ForeignPartial: "finish that receive, or throw what has arrived away: zfs receive -A TARGET",
 	plan.NameTaken:      "rename the target's snapshot out of the way, zfs rename TARGET@NAME TARGET@NAME.old, or destroy it if nobody needs it",
 	plan.Illegal:        "the other host lists what no pool can hold, by mistake or on purpose: ask its administrator",
-	plan.Unrelated:      "to begin anew, keep the old one under another name: zfs rename TARGET TARGET.old",
+	plan.Unrelated:      "to begin anew, keep the old copy under another name; zfs rename takes all that is below with it: zrepl-recovery(7) has a way for the one dataset",
 }
 
 const whatToLose = "zrepl-recovery(7) says how to go on from the common snapshot, and what is lost then"

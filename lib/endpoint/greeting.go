@@ -18,9 +18,9 @@ import (
 // connection has one run.
 type Service struct {
 	Client string // the client's identity
-	// Hello is told which run the client says it belongs to. An error that is
-	// a *transfer.LinkError is one for the client, too.
-	Hello func(ctx context.Context, run string) error
+	// Hello is told which job, and which run of it, the client says it belongs
+	// to. An error that is a *transfer.LinkError is one for the client, too.
+	Hello func(ctx context.Context, job, run string) error
 	// Doing is told what the client has begun, and "" when that has ended.
 	Doing func(what, dataset string)
 
@@ -37,7 +37,10 @@ func (v *Service) register(s *rpc.Server, role string) {
 		if err := identity.Check(in.Run); err != nil && in.Run != "" {
 			return transfer.Welcome{}, fmt.Errorf("bad run id: %w", err)
 		}
-		if err := v.enter(ctx, in.Run); err != nil {
+		if err := identity.Check(in.Job); err != nil && in.Job != "" {
+			return transfer.Welcome{}, fmt.Errorf("bad job name: %w", err)
+		}
+		if err := v.enter(ctx, in.Job, in.Run); err != nil {
 			return transfer.Welcome{}, later(err)
 		}
 		return transfer.Welcome{Protocol: transfer.Protocol, Client: v.Client, Role: role}, nil
@@ -45,12 +48,12 @@ func (v *Service) register(s *rpc.Server, role string) {
 }
 
 // enter lets a run in, once on a connection.
-func (v *Service) enter(ctx context.Context, run string) error {
+func (v *Service) enter(ctx context.Context, job, run string) error {
 	switch {
 	case v.run != "" && run != v.run:
 		return errors.New("this connection belongs to a run already: a connection has one run")
 	case run != "" && v.run == "" && v.Hello != nil:
-		if err := v.Hello(ctx, run); err != nil {
+		if err := v.Hello(ctx, job, run); err != nil {
 			return err
 		}
 	}

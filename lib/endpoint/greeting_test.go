@@ -23,7 +23,7 @@ func TestLooker(t *testing.T) {
 	let := []string{}
 	refuse := true
 	service := func() *Service {
-		return &Service{Hello: func(_ context.Context, run string) error {
+		return &Service{Hello: func(_ context.Context, _, run string) error {
 			if refuse {
 				return fmt.Errorf("busy")
 			}

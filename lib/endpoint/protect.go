@@ -103,7 +103,7 @@ func confirm(ctx context.Context, z *zfs.ZFS, snaps []transfer.Snap, bad transfe
 	for _, s := range snaps {
 		switch g, ok := guids[s.Full()]; {
 		case !ok:
-			bad[s.Dataset] = fmt.Sprintf("snapshot %q is not there", s.Full())
+			bad[s.Dataset] = transfer.NotThere(s.Full())
 		case g != s.GUID:
 			bad[s.Dataset] = fmt.Sprintf("snapshot %q has guid %s, not %s", s.Full(), g, s.GUID)
 		}

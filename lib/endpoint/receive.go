@@ -53,6 +53,9 @@ func (r *Receiver) receiveArgs(in transfer.ReceiveRequest) ([]string, error) {
 	o := zfs.ReceiveOptions{Volume: in.Volume, Over: in.Over, Increment: in.From != 0, Raw: in.Send.Raw}
 	if in.From == 0 {
 		o.Set = r.firstSettings(in)
+		if r.PlainCopies && !in.Send.Raw { // a raw one brings its encryption along
+			o.Set["encryption"] = "off"
+		}
 		o.Set[SendProperty] = in.Send.Record()
 	}
 	return r.ZFS.ReceiveArgs(in.Dataset, o)

@@ -35,6 +35,9 @@ type Receiver struct {
 	// PlainPlaceholders allows placeholders without encryption below an
 	// encrypted dataset whose key is not loaded.
 	PlainPlaceholders bool
+	// PlainCopies stores what is sent as plain text without encryption, also
+	// below a dataset that is encrypted.
+	PlainCopies bool
 	// Stall is for how long nothing of a stream may move; 0: for ever.
 	Stall time.Duration
 	// RecvFrame is the zrecv-frame program with options, for framed streams.
@@ -68,7 +71,7 @@ func (r *Receiver) Targets(_ context.Context, sources []string) (map[string]stri
 	return targets, nil
 }
 
-var receiverProperties = []string{"canmount", "mountpoint", "encryption", "keystatus", "receive_resume_token", "written",
+var receiverProperties = []string{"canmount", "mountpoint", "encryption", "encryptionroot", "keystatus", "receive_resume_token", "written", "available",
 	PlaceholderProperty, SendProperty, SettingsProperty, ZreplPlaceholder}
 
 // List returns the datasets below the job's roots, and what stands above a
@@ -109,7 +112,7 @@ func (r *Receiver) List(ctx context.Context, in transfer.ListRequest) ([]transfe
 
 func received(d zfs.Dataset) transfer.Dataset {
 	p := d.Properties
-	t := transfer.Dataset{Name: d.Name, Volume: d.Type == "volume", Encrypted: encrypted(d),
+	t := transfer.Dataset{Name: d.Name, Volume: d.Type == "volume", Encrypted: encrypted(d), KeyRoot: keyRoot(d),
 		KeyLoaded: p["keystatus"].Value == "available",
 		Partial:   partial(p["receive_resume_token"].Value),
 		Recorded:  p[SendProperty].Value}
@@ -121,6 +124,7 @@ func received(d zfs.Dataset) transfer.Dataset {
 	if t.Copy = p[SendProperty].Source == "local"; !t.Copy {
 		t.Recorded = "" // of the dataset above
 	}
+	t.Available, _ = strconv.ParseUint(p["available"].Value, 10, 64)
 	t.Written, _ = strconv.ParseUint(p["written"].Value, 10, 64)
 	return t
 }
@@ -134,8 +138,19 @@ func partial(text string) *transfer.Partial {
 	if err != nil {
 		return &transfer.Partial{Bad: err.Error()}
 	}
-	of, _, _ := dataset.Split(t.ToName)
-	return &transfer.Partial{Of: of, Token: text, To: t.ToGUID, From: t.FromGUID, Raw: t.Raw, Bytes: t.Bytes}
+	p := partialOf(t)
+	p.Token = text
+	if t.Saved || t.Redacted {
+		p.Bad = "it is of a redacted or a saved stream"
+	}
+	return &p
+}
+
+// partialOf is what a token says, for both ends.
+func partialOf(t stream.Token) transfer.Partial {
+	of, _, name := dataset.Split(t.ToName)
+	return transfer.Partial{Of: of, Name: name, To: t.ToGUID, From: t.FromGUID, Bytes: t.Bytes,
+		Raw: t.Raw, Large: t.Large, Embedded: t.Embedded, Compressed: t.Compressed}
 }
 
 // above reads what stands above the roots that are missing.

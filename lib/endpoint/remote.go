@@ -32,6 +32,7 @@ type Link struct {
 // user makes calls. A connection with any fault is ended and not used again.
 type Pool struct {
 	Dial func(ctx context.Context) (*Link, error)
+	Job  string
 	Run  string // the same for all connections of a run
 	Role string // what the server must be
 
@@ -62,7 +63,7 @@ func (p *Pool) get(ctx context.Context) (*Link, error) {
 		return nil, err
 	}
 	var w transfer.Welcome
-	if err := l.Call(ctx, "hello", transfer.Hello{Protocol: transfer.Protocol, Run: p.Run}, &w); err != nil {
+	if err := l.Call(ctx, "hello", transfer.Hello{Protocol: transfer.Protocol, Job: p.Job, Run: p.Run}, &w); err != nil {
 		return nil, p.unreachable(ctx, l, err)
 	}
 	if w.Role != p.Role {
@@ -216,19 +217,41 @@ func collect[T, V any](ctx context.Context, p *Pool, call string, names []T, req
 	return all, nil
 }
 
+// Held is Sender.Held over there.
+func (s RemoteSender) Held(ctx context.Context, in []transfer.Snap) ([]transfer.Snap, error) {
+	return s.some(ctx, "held", in)
+}
+
+// Size is Sender.Size over there.
+func (s RemoteSender) Size(ctx context.Context, in transfer.SendRequest) (n uint64, err error) {
+	err = s.call(ctx, "size", in, &n)
+	return n, err
+}
+
+// Strays is Sender.Strays over there.
+func (s RemoteSender) Strays(ctx context.Context, in transfer.StraysRequest) (out transfer.Strays, err error) {
+	err = s.call(ctx, "strays", in, &out)
+	return out, err
+}
+
 // Protect is Sender.Protect over there.
 func (s RemoteSender) Protect(ctx context.Context, in transfer.Holds) (transfer.Problems, error) {
 	return s.protect(ctx, in)
 }
 
 // Deferred is Sender.Deferred over there.
-func (s RemoteSender) Deferred(ctx context.Context, in []transfer.Snap) (all []transfer.Snap, err error) {
+func (s RemoteSender) Deferred(ctx context.Context, in []transfer.Snap) ([]transfer.Snap, error) {
+	return s.some(ctx, "deferred", in)
+}
+
+// some makes a call that answers with some of the snapshots that it was given.
+func (p *Pool) some(ctx context.Context, name string, in []transfer.Snap) (all []transfer.Snap, err error) {
 	for part := range slices.Chunk(in, perCall) {
-		var marked []transfer.Snap
-		if err := s.call(ctx, "deferred", part, &marked); err != nil {
+		var some []transfer.Snap
+		if err := p.call(ctx, name, part, &some); err != nil {
 			return nil, err
 		}
-		all = append(all, marked...)
+		all = append(all, some...)
 	}
 	return all, nil
 }
@@ -279,6 +302,11 @@ func (r RemoteReceiver) List(ctx context.Context, in transfer.ListRequest) ([]tr
 // Protect is Receiver.Protect over there.
 func (r RemoteReceiver) Protect(ctx context.Context, in transfer.Holds) (transfer.Problems, error) {
 	return r.protect(ctx, in)
+}
+
+// Held is Receiver.Held over there.
+func (r RemoteReceiver) Held(ctx context.Context, in []transfer.Snap) ([]transfer.Snap, error) {
+	return r.some(ctx, "held", in)
 }
 
 // Since is Receiver.Since over there.

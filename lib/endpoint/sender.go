@@ -48,7 +48,7 @@ func (s *Sender) List(ctx context.Context, in transfer.ListRequest) ([]transfer.
 	if none {
 		return nil, nil
 	}
-	l := listing{zfs: s.ZFS, roots: roots, recursive: recursive, properties: []string{"encryption"}, inOrder: !s.Plain && !s.sealed()}
+	l := listing{zfs: s.ZFS, roots: roots, recursive: recursive, properties: []string{"encryption", "encryptionroot"}, inOrder: !s.Plain && !s.sealed()}
 	if in.Thorough {
 		l.tag = s.Tag
 	}
@@ -70,6 +70,9 @@ func (s *Sender) List(ctx context.Context, in transfer.ListRequest) ([]transfer.
 		}
 		t := transfer.Dataset{Name: d.Name, Volume: d.Type == "volume", Encrypted: enc,
 			Versions: l.versions[d.Name], Held: l.held[d.Name], Send: s.options(enc)}
+		if root := keyRoot(d); s.Datasets.Pass(root) { // no other name is the client's to know
+			t.KeyRoot = root
+		}
 		if s.Tell {
 			t.Told = l.settings.of(d.Name)
 		}
@@ -103,6 +106,14 @@ func (s *Sender) roots(asked []string) (roots []string, recursive, none bool) {
 func encrypted(d zfs.Dataset) bool {
 	e := d.Properties["encryption"].Value
 	return e != "off" && e != "-" && e != ""
+}
+
+// keyRoot is the dataset whose key encrypts d; empty: none.
+func keyRoot(d zfs.Dataset) string {
+	if root := d.Properties["encryptionroot"].Value; root != "-" {
+		return root
+	}
+	return ""
 }
 
 func (s *Sender) options(encrypted bool) transfer.Options {
@@ -171,17 +182,25 @@ func tokenFor(ds, text string) (stream.Token, error) {
 	return t, nil
 }
 
+// Size is about how many bytes a stream would have. It is asked for as Send's.
+func (s *Sender) Size(ctx context.Context, in transfer.SendRequest) (uint64, error) {
+	made, err := s.Send(ctx, in)
+	if err != nil {
+		return 0, err
+	}
+	return s.ZFS.SendSize(ctx, made.Args)
+}
+
 // checkToken holds a resume token against ds. zfs send -t looks for the token's
 // guids all over the pool, beginning at the name in the token, so that name
 // and guid must be of one snapshot of ds, and the flags the job's.
 func (s *Sender) checkToken(ctx context.Context, ds string, t stream.Token, opts transfer.Options) error {
 	_, _, short := dataset.Split(t.ToName)
-	switch {
-	case t.Saved || t.Redacted:
+	if t.Saved || t.Redacted {
 		return errors.New("resume token: streams of that kind are not sent here")
-	case t.Raw != opts.Raw,
-		!opts.Raw && (t.Large && !opts.LargeBlocks || t.Embedded && !opts.Embedded || t.Compressed && !opts.Compressed):
-		return fmt.Errorf("resume token: dataset %q is sent with options %s, not with the token's", ds, opts.Record())
+	}
+	if why := opts.Resumes(partialOf(t)); why != "" {
+		return fmt.Errorf("resume token: dataset %q: %s", ds, why)
 	}
 	var to, from bool
 	err := s.ZFS.Histories(ctx, []string{ds}, false, func(of string, v dataset.Version) error {

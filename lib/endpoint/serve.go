@@ -35,6 +35,12 @@ func ServeSender(server *rpc.Server, v *Service, s *Sender, sendFrame []string) 
 		return spread(s.mask(list)), err
 	}))
 	server.Handle("protect", inRun(v, s.Protect))
+	server.Handle("held", after(v, s.Held))
+	server.Handle("size", inRun(v, s.Size))
+	server.Handle("strays", inRun(v, func(ctx context.Context, in transfer.StraysRequest) (transfer.Strays, error) {
+		out, err := s.Strays(ctx, in)
+		return transfer.Strays{Count: out.Count}, err
+	}))
 	server.Handle("deferred", after(v, s.Deferred))
 	server.Handle("uses", after(v, s.Uses))
 	server.Handle("send", func(ctx context.Context, in transfer.SendRequest) (transfer.SendReply, rpc.Sender, error) {
@@ -65,6 +71,7 @@ func ServeReceiver(server *rpc.Server, v *Service, r *Receiver) {
 		return spread(list), err
 	}))
 	server.Handle("protect", inRun(v, r.Protect))
+	server.Handle("held", after(v, r.Held))
 	server.Handle("since", after(v, r.Since))
 	server.Handle("targets", after(v, r.Targets))
 	server.Handle("takes", after(v, r.Takes))

@@ -76,7 +76,7 @@ func (f *forest) place(i int) {
 // inherits reports whether r would come plain and inherit an encryption whose
 // key is not there.
 func (f *forest) inherits(r *Result) *Conflict {
-	if r.sealed {
+	if r.sealed || f.p.PlainCopies {
 		return nil
 	}
 	host, where := f.host(r.Target)
@@ -98,7 +98,7 @@ func (f *forest) above(target string) *Conflict {
 		switch {
 		case !r.missing, r.Conflict == nil:
 			return nil
-		case r.Conflict.Reason != NoSnapshots || r.partial:
+		case !r.Conflict.Reason.nothing() || r.partial:
 			return conflict(ParentFailed, "%q is missing or not whole: %s", parent, r.Conflict.Reason)
 		}
 		// The parent has nothing to send yet: a placeholder holds its place.

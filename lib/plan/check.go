@@ -37,7 +37,20 @@ func (o *one) checkOptions() *Conflict {
 		return conflict(BadOptions, "the source would be sent raw, and the target is not encrypted; the source has %s, the target has %s",
 			o.senderHistory(), history(o.receiver))
 	}
-	return nil
+	return o.checkKey()
+}
+
+// checkKey refuses a raw copy that has come under the key of another dataset
+// (zfs change-key -i): the next raw increment would bring the source's key
+// with it, and nothing of the copy could be read any more (openzfs#12614). A
+// copy whose key is that of its source's root's copy was sent with it.
+func (o *one) checkKey() *Conflict {
+	root := o.in.Receiver.KeyRoot
+	if !o.r.sealed || len(o.receiver) == 0 || root == "" || root == o.in.Target || root == o.in.KeyTarget {
+		return nil
+	}
+	return conflict(KeyChanged, "the target's encryption root is %q, and a raw stream onto it would make it unreadable; the source has %s, the target has %s",
+		root, o.senderHistory(), history(o.receiver))
 }
 
 // checkTakes decides whether the receiver can take the streams at all.
@@ -64,6 +77,9 @@ func (o *one) checkChanged(newer []dataset.Version) *Conflict {
 		since = rcv.WrittenBase
 	}
 	switch {
+	case len(newer) > 0 && o.r.sealed: // openzfs#15314
+		return conflict(Diverged, "since the base %s the target has %s, and a raw stream can only come onto the newest snapshot; the source has %s",
+			base.Receiver, named(newer), o.laterHistory())
 	case len(newer) == 0 && since.Known && since.Bytes > 0:
 		return conflict(Modified, "%d bytes of the target changed since %s; the source has %s since %s",
 			since.Bytes, base.Receiver, o.laterHistory(), base.Sender)
@@ -131,6 +147,14 @@ func (o *one) encryptedSide() string {
 	return "it is encrypted"
 }
 
+// below says that a rename of the target would take others with it.
+func (o *one) below() string {
+	if o.in.Receiver.Children {
+		return "; other datasets stand below the target"
+	}
+	return ""
+}
+
 func (o *one) nothingToSend() string {
 	have := snapshots(o.sender)
 	switch {
@@ -139,5 +163,5 @@ func (o *one) nothingToSend() string {
 	case len(have) == 0:
 		return "the source has no snapshot; the target has " + history(o.receiver)
 	}
-	return "the source has " + history(have) + ", none of them wanted"
+	return "the source has " + history(have) + ", none of them wanted: they are marked for destruction, or their names are others"
 }

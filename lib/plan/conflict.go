@@ -13,7 +13,10 @@ type Reason string
 // The reasons.
 const (
 	UpToDate             Reason = "uptodate"              // not a conflict: the receiver has all
-	NoSnapshots          Reason = "no-snapshots"          // the sender has nothing to send
+	NoSnapshots          Reason = "no-snapshots"          // the sender has nothing to send, and the receiver has nothing of it
+	NotOffered           Reason = "not-offered"           // the job received it once, and the sender does not offer it any more
+	SourceEmpty          Reason = "source-empty"          // the job received it once, and the sender has no snapshot of it any more
+	NoneWanted           Reason = "none-wanted"           // the sender has snapshots, and the job wants none of them
 	InitialRefused       Reason = "initial-refused"       // initial policy fail, and the receiver has nothing
 	Unrelated            Reason = "unrelated"             // no common guid
 	Diverged             Reason = "diverged"              // the receiver went its own way since the base
@@ -21,17 +24,39 @@ const (
 	NameTaken            Reason = "name-taken"            // a snapshot to come has the name of another
 	NameTooLong          Reason = "name-too-long"         // a name that ZFS would refuse
 	BadOptions           Reason = "options"               // the chain does not allow these send options
+	KeyChanged           Reason = "key-changed"           // a raw copy whose encryption root is another dataset by now
 	FeatureMissing       Reason = "feature-missing"       // the target's pool cannot take what the streams hold
 	KeyNotLoaded         Reason = "key-not-loaded"        // plain data would be encrypted with a key that is not there
 	PlaceholderEncrypted Reason = "placeholder-encrypted" // encryption stands in the way of a placeholder
 	PartialParent        Reason = "partial-parent"        // a useless partial receive that has children
+	NoSpace              Reason = "no-space"              // the target has no room for the stream
+	ForeignPartial       Reason = "foreign-partial"       // a partial receive that is not this job's
 	ParentFailed         Reason = "parent-failed"         // the dataset above is missing or not whole
 	Illegal              Reason = "illegal"               // an end lists what no pool can hold
 )
 
 // Failure reports whether the reason means that something is left undone. A
-// dataset without snapshots has nothing that could be done.
+// dataset that never had a snapshot has nothing that could be done.
 func (r Reason) Failure() bool { return r != UpToDate && r != NoSnapshots }
+
+// nothing reports whether the reason means that the dataset has nothing to
+// send: a placeholder can hold its place.
+func (r Reason) nothing() bool { return r == NoSnapshots || r == NoneWanted }
+
+// Gone is the result for a target that a job has received, and that nothing on
+// the sender maps to any more.
+func Gone(target string, newest dataset.Version) Result {
+	return Result{Target: target, Conflict: conflict(NotOffered,
+		"the job received it up to %s, and the sender offers nothing for it any more", newest)}
+}
+
+// Emptied makes a result whose source has no snapshot the failure that it is
+// where the job has received it before.
+func (r *Result) Emptied() {
+	if r.Conflict != nil && r.Conflict.Reason == NoSnapshots {
+		r.Conflict.Reason = SourceEmpty
+	}
+}
 
 // Conflict is why a dataset cannot go on, with both histories in words.
 type Conflict struct {

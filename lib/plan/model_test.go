@@ -188,6 +188,8 @@ func receivable(recv *model, s mstream, resume, force bool) error {
 	switch {
 	case at < 0:
 		return errors.New("most recent snapshot does not match incremental source")
+	case s.raw && at < len(recv.snaps)-1: // openzfs#15314
+		return errors.New("not the newest")
 	case recv.writtenSince(at) > 0:
 		return errors.New("destination has been modified since most recent snapshot")
 	case recv.head != recv.snaps[at].content:

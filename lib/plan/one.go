@@ -60,24 +60,24 @@ func (o *one) plan() {
 		o.r.Conflict = conflict(Illegal, "%s", o.in.Illegal)
 		return
 	}
+	base, at := findBase(o.sender, o.receiver)
+	o.r.Base = base // to be protected also where nothing can be sent onto it
 	if o.refuse(o.checkTarget()) || o.refuse(o.checkOptions()) {
 		return
 	}
-	base, at := findBase(o.sender, o.receiver)
-	o.r.Base = base
 	switch {
 	case len(snapshots(o.sender)) == 0:
 		o.r.Conflict = conflict(NoSnapshots, "%s", o.nothingToSend())
 	case base != nil:
 		o.incremental(at)
 	case len(o.receiver) > 0:
-		o.r.Conflict = conflict(Unrelated, "nothing in common: the source has %s, the target has %s%s",
-			o.senderHistory(), history(o.receiver), o.sameName())
+		o.r.Conflict = conflict(Unrelated, "nothing in common: the source has %s, the target has %s%s%s",
+			o.senderHistory(), history(o.receiver), o.sameName(), o.below())
 	case o.r.missing, o.placeholder():
 		o.initial()
 	default:
-		o.r.Conflict = conflict(Unrelated, "the target exists and has no snapshot, and is no placeholder; the source has %s",
-			o.senderHistory())
+		o.r.Conflict = conflict(Unrelated, "the target exists and has no snapshot, and is no placeholder; the source has %s%s",
+			o.senderHistory(), o.below())
 	}
 }
 
@@ -102,7 +102,7 @@ func (o *one) initial() {
 	wanted := o.wantedAfter(0)
 	switch {
 	case len(wanted) == 0:
-		o.r.Conflict = conflict(NoSnapshots, "%s", o.nothingToSend())
+		o.r.Conflict = conflict(NoneWanted, "%s", o.nothingToSend())
 	case o.p.Initial == Refuse:
 		o.r.Conflict = conflict(InitialRefused, "the target has nothing yet, the source has %s, and the initial policy is fail",
 			o.senderHistory())
@@ -115,15 +115,14 @@ func (o *one) initial() {
 }
 
 func (o *one) startInitial(wanted []dataset.Version) {
+	if o.refuse(o.checkPartial()) {
+		return
+	}
 	at := o.resumeAt(wanted, 0)
 	if at < 0 {
 		if o.r.Discard != "" && o.r.missing && o.in.Receiver.Children {
 			o.r.Conflict = conflict(PartialParent, "%s, and it cannot be thrown away because of the datasets below it: destroy the target by hand",
 				o.r.Discard)
-			return
-		}
-		if part := o.in.Receiver; o.r.Discard != "" && o.r.missing && part.Partial.Of != "" && part.Partial.Of != o.in.Source {
-			o.r.Conflict = conflict(Unrelated, "the target is what a cut stream of %q left, which is not the source", part.Partial.Of)
 			return
 		}
 		at = len(wanted) - 1
@@ -161,8 +160,17 @@ func (o *one) incremental(at int) {
 	if len(wanted)+len(newer) > 0 && o.refuse(o.checkChanged(newer)) {
 		return
 	}
-	if len(wanted) == 0 {
+	foreign := o.checkPartial()
+	switch {
+	case from.Kind == dataset.Snapshot && !slices.ContainsFunc(o.sender, o.prefixed):
+		o.r.Conflict = conflict(NoneWanted, "the source has %s, and the name of none starts with %q", o.senderHistory(), o.p.Prefix)
+		return
+	case len(wanted) == 0 && foreign != nil:
+		return // a person's seed, perhaps, which is in nobody's way
+	case len(wanted) == 0:
 		o.resumeAt(nil, from.GUID) // what a cut stream left is of no use any more
+		return
+	case o.refuse(foreign):
 		return
 	}
 	reason := "newer than the base " + from.String()
@@ -244,36 +252,8 @@ func (o *one) after(txg uint64) []dataset.Version {
 	return o.sender[i:]
 }
 
-func (o *one) wanted(v dataset.Version) bool {
-	return strings.HasPrefix(v.Name, o.p.Prefix) && !o.in.Deferred[v.GUID]
-}
+func (o *one) wanted(v dataset.Version) bool { return o.prefixed(v) && !o.in.Deferred[v.GUID] }
 
-// resumeAt returns which of wanted the partial receive on the target brings,
-// or -1; then Discard says why where there is one. A full stream goes on
-// wherever the policy of today would start: too much may have come already.
-func (o *one) resumeAt(wanted []dataset.Version, base dataset.GUID) int {
-	if o.in.Receiver == nil || o.in.Receiver.Partial == nil {
-		return -1
-	}
-	part := o.in.Receiver.Partial
-	switch {
-	case part.Unusable != "":
-		o.r.Discard = "its token cannot be used: " + part.Unusable
-		return -1
-	case part.From != base:
-		o.r.Discard = fmt.Sprintf("it is a stream from guid %s, which is not the base", part.From)
-		return -1
-	}
-	for i, v := range wanted {
-		switch {
-		case v.GUID != part.To:
-		case i > 0 && base != 0:
-			o.r.Discard = fmt.Sprintf("it would leave out %s, which is wanted by now", named(wanted[:i]))
-			return -1
-		default:
-			return i
-		}
-	}
-	o.r.Discard = fmt.Sprintf("the source has no snapshot with guid %s to send any more", part.To)
-	return -1
+func (o *one) prefixed(v dataset.Version) bool {
+	return v.Kind == dataset.Snapshot && strings.HasPrefix(v.Name, o.p.Prefix)
 }

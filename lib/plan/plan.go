@@ -46,6 +46,8 @@ type Policy struct {
 	Decrypt           bool // an encrypted dataset may be sent as plain text
 	PlainPlaceholders bool // placeholders below an encrypted parent without a key get encryption=off
 
+	PlainCopies bool // what is sent plain is received with encryption=off
+
 	// BookmarkLen is the length in bytes of the longest name, without dataset
 	// and #, of a bookmark that protection will make on the sender; 0: none.
 	BookmarkLen int
@@ -57,6 +59,7 @@ type Input struct {
 	Target    string // where it goes
 	Sender    []dataset.Version
 	Encrypted bool                  // the source is encrypted
+	KeyTarget string                // where the source's encryption root goes; empty: the source is one, or it goes nowhere
 	Deferred  map[dataset.GUID]bool // sender snapshots marked by destroy -d (defer_destroy=on)
 	Send      Options               // how this dataset would be sent
 	Receiver  *Receiver             // nil: the target does not exist
@@ -73,6 +76,7 @@ type Receiver struct {
 	Versions    []dataset.Version // its snapshots; bookmarks are ignored
 	Placeholder bool              // zreplctl:placeholder=on with source local; counts only without snapshots
 	Encrypted   bool
+	KeyRoot     string   // its encryption root; empty: unknown
 	Locked      bool     // it is encrypted and its key is not loaded
 	Children    bool     // datasets stand below it
 	Partial     *Partial // receive_resume_token is set
@@ -95,10 +99,13 @@ type Partial struct {
 	To   dataset.GUID
 	From dataset.GUID // 0: a full stream
 	Of   string       // the dataset that it is of; empty: unknown
+	Name string       // the snapshot's, without the dataset; empty: unknown
 	// Unusable says why the token must not be used, where the caller knows:
-	// unreadable, refused by the sender, other send options. Empty: usable as
-	// far as known.
+	// refused by the sender, other send options. Empty: usable as far as known.
 	Unusable string
+	// Foreign says why it cannot be this job's, where the caller knows:
+	// unreadable, or of a kind that is never sent.
+	Foreign string
 }
 
 // StepKind is the kind of a step.

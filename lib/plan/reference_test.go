@@ -91,13 +91,15 @@ func reference(in Input, p Policy) []string {
 	}
 	switch {
 	case initial && len(todo) == 0:
-		return []string{"no-snapshots"}
+		return []string{"none-wanted"}
 	case initial && p.Initial == Refuse:
 		return []string{"initial-refused"}
 	case initial && in.Receiver != nil && in.Receiver.Placeholder && (in.Encrypted || in.Receiver.Encrypted):
 		return []string{"placeholder-encrypted"}
-	case foreign > 0 && (!in.Receiver.WrittenBase.Known || in.Receiver.WrittenBase.Bytes > 0):
+	case foreign > 0 && (in.Encrypted && in.Send.Raw || !in.Receiver.WrittenBase.Known || in.Receiver.WrittenBase.Bytes > 0):
 		return []string{"diverged"}
+	case len(todo) == 0 && mine.Kind == dataset.Snapshot && !anyNamed(in.Sender, p.Prefix):
+		return []string{"none-wanted"}
 	case len(todo) == 0:
 		return []string{"uptodate"}
 	case !initial && foreign == 0 && in.Receiver.Written.Bytes > 0:
@@ -165,4 +167,13 @@ func lines(r Result) []string {
 		}
 	}
 	return out
+}
+
+func anyNamed(vs []dataset.Version, prefix string) bool {
+	for _, v := range vs {
+		if v.Kind == dataset.Snapshot && strings.Index(v.Name, prefix) == 0 {
+			return true
+		}
+	}
+	return false
 }

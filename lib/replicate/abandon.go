@@ -38,7 +38,17 @@ func (j *Job) Abandon(ctx context.Context, dry bool) ([]Left, error) {
 	}
 	here := protection(from, func(name string) { left = append(left, Left{Name: name}) })
 	there := protection(to, func(name string) { left = append(left, Left{Receiver: true, Name: name}) })
-	if dry || len(left) == 0 {
+	strays, err := j.Sender.Strays(ctx, transfer.StraysRequest{Release: !dry})
+	if err != nil {
+		return left, fmt.Errorf("cannot find what is held outside the sender's rules: %w", err)
+	}
+	for _, name := range strays.Names {
+		left = append(left, Left{Name: name})
+	}
+	if n := strays.Count - len(strays.Names); n > 0 {
+		left = append(left, Left{Name: fmt.Sprintf("%d more, of datasets outside the sender's rules", n)})
+	}
+	if dry || len(here.Release)+len(here.Forget)+len(there.Release)+len(there.Forget) == 0 {
 		return left, unsure
 	}
 	for _, end := range []struct {

@@ -21,16 +21,31 @@ const (
 	waveSnaps  = 128
 )
 
-// holder has the sender hold what is about to be sent, a wave of datasets at
-// a time, and the next wave while streams of the last one flow.
+// holder has the sender hold the end of what is sent next, one snapshot of a
+// dataset, a wave of datasets at a time, and the next wave while streams of
+// the last one flow. What lies between base and end is held by zfs send while
+// it runs.
 type holder struct {
 	r     *round
 	mu    sync.Mutex
-	wave  map[int]*wave // by dataset
+	ahead map[int]claim // by dataset, the newest
+	holds map[int][]dataset.Version
 	last  *wave
-	order []int // datasets that no wave has yet, in the order of the queue
-	most  int   // how many snapshots the next wave has, about
+	order []want // what no wave has yet, in the order of the queue
+	most  int    // how many snapshots the next wave has, about
 	under sync.WaitGroup
+}
+
+// want is the end of a step of dataset i.
+type want struct {
+	i int
+	v dataset.Version
+}
+
+// claim is a snapshot in a wave.
+type claim struct {
+	w    *wave
+	guid dataset.GUID
 }
 
 // wave is one batch. Done is closed when it is over.
@@ -39,18 +54,17 @@ type wave struct {
 	err  error
 	bad  transfer.Problems
 	in   transfer.Holds
-	held map[int]int // how many of a dataset's snapshots
 }
 
 func newHolder(r *round) *holder {
-	h := &holder{r: r, wave: map[int]*wave{}, most: firstSnaps}
+	h := &holder{r: r, ahead: map[int]claim{}, holds: map[int][]dataset.Version{}, most: firstSnaps}
 	for i, p := range r.results {
-		if len(p.Steps) > 0 && p.Source != "" {
-			h.order = append(h.order, i)
+		if len(p.Steps) > 0 && p.Steps[0].To != nil {
+			h.order = append(h.order, want{i, *p.Steps[0].To})
 		}
 	}
-	slices.SortStableFunc(h.order, func(a, b int) int {
-		return cmp.Compare(first(r.results[a].Steps), first(r.results[b].Steps))
+	slices.SortStableFunc(h.order, func(a, b want) int {
+		return cmp.Compare(first(r.results[a.i].Steps), first(r.results[b.i].Steps))
 	})
 	return h
 }
@@ -62,64 +76,57 @@ func first(steps []plan.Step) uint64 {
 	return steps[0].Brings[0].CreateTXG
 }
 
-// brings are all snapshots that steps bring, in order.
-func brings(steps []plan.Step) (all []dataset.Version) {
-	for _, s := range steps {
-		all = append(all, s.Brings...)
-	}
-	return all
-}
-
-// ensure returns when everything that step brings is held.
+// ensure returns when the end of step is held.
 func (h *holder) ensure(ctx context.Context, i int, step plan.Step) error {
-	all := brings(h.r.results[i].Steps)
-	end := slices.IndexFunc(all, func(v dataset.Version) bool { return v.GUID == step.To.GUID }) + 1
 	h.mu.Lock()
-	w := h.wave[i]
-	if w == nil || w.held[i] < end {
-		w = h.lead(ctx, i, end)
+	c, ok := h.ahead[i]
+	if !ok || c.guid != step.To.GUID {
+		h.order = slices.DeleteFunc(h.order, func(w want) bool { return w.i == i })
+		h.order = slices.Insert(h.order, 0, want{i, *step.To})
+		h.start(ctx)
+		c = h.ahead[i]
 	}
 	h.mu.Unlock()
 	select {
-	case <-w.done:
+	case <-c.w.done:
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	h.ahead(ctx, w)
-	switch problem := w.bad[h.r.results[i].Source]; {
-	case w.err != nil:
-		return w.err
+	switch problem := c.w.bad[h.r.results[i].Source]; {
+	case c.w.err != nil:
+		return c.w.err
 	case problem != "":
 		return errors.New(problem)
 	}
+	h.goOn(ctx, i, step, c.w)
 	return nil
 }
 
-// lead begins the wave of dataset i, up to its snapshot number end, and of
-// those that come next.
-func (h *holder) lead(ctx context.Context, i, end int) *wave {
-	w := &wave{done: make(chan struct{}), held: map[int]int{}}
-	h.add(w, i, end)
-	h.order = slices.DeleteFunc(h.order, func(o int) bool { return o == i })
-	h.start(ctx, w)
-	return w
-}
-
-// ahead begins the wave after w, if w is the last one.
-func (h *holder) ahead(ctx context.Context, w *wave) {
+// goOn has the end of the next step of i held while step flows, and begins the
+// wave after w, if w is the last one.
+func (h *holder) goOn(ctx context.Context, i int, step plan.Step, w *wave) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	steps := h.r.results[i].Steps
+	at := slices.IndexFunc(steps, func(s plan.Step) bool { return s.To != nil && s.To.GUID == step.To.GUID })
+	if at >= 0 && at+1 < len(steps) {
+		h.order = slices.Insert(h.order, 0, want{i, *steps[at+1].To})
+	}
 	if w == h.last && len(h.order) > 0 {
-		h.start(ctx, &wave{done: make(chan struct{}), held: map[int]int{}})
+		h.start(ctx)
 	}
 }
 
-// start fills a wave up and has it carried out.
-func (h *holder) start(ctx context.Context, w *wave) {
-	for len(h.order) > 0 && len(w.in.Hold) < h.most {
-		h.add(w, h.order[0], 1)
-		h.order = h.order[1:]
+// start begins a wave of what comes next, under mu.
+func (h *holder) start(ctx context.Context) {
+	w := &wave{done: make(chan struct{})}
+	n := min(len(h.order), h.most)
+	for _, o := range h.order[:n] {
+		w.in.Hold = append(w.in.Hold, h.r.source(o.i, o.v))
+		h.ahead[o.i] = claim{w, o.v.GUID}
+		h.holds[o.i] = append(h.holds[o.i], o.v)
 	}
+	h.order = h.order[n:]
 	h.last, h.most = w, min(waveGrowth*h.most, waveSnaps)
 	h.under.Go(func() {
 		defer close(w.done)
@@ -127,23 +134,41 @@ func (h *holder) start(ctx context.Context, w *wave) {
 	})
 }
 
-// finish returns when no wave is under way, which one that nobody needs any
-// more may be.
-func (h *holder) finish() { h.under.Wait() }
+// arrived says that the end of a step is the settler's from now on.
+func (h *holder) arrived(i int, v dataset.Version) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.holds[i] = slices.DeleteFunc(h.holds[i], func(held dataset.Version) bool { return held.GUID == v.GUID })
+}
 
-// add has a wave hold what dataset i starts from and its snapshots up to
-// number end, as far as no wave does.
-func (h *holder) add(w *wave, i, end int) {
-	from := 0
-	if old := h.wave[i]; old != nil {
-		from = old.held[i]
-	} else if base := h.r.results[i].Base; base != nil && base.Sender.Kind == dataset.Snapshot {
-		w.in.Hold = append(w.in.Hold, h.r.source(i, base.Sender))
+// finish lets go of what was held ahead of streams that did not come, and
+// holds what the receiver has a part of. Where the link is lost, the next look
+// finds what there is.
+func (h *holder) finish(ctx context.Context) {
+	h.under.Wait()
+	if ctx.Err() != nil || h.r.lost != nil {
+		return
 	}
-	all := brings(h.r.results[i].Steps)
-	end = max(end, min(len(all), from+maxChain))
-	for _, v := range all[from:end] {
-		w.in.Hold = append(w.in.Hold, h.r.source(i, v))
+	var in transfer.Holds
+	for i := range h.r.results {
+		part, broken := h.r.parts[i]
+		if broken {
+			in.Hold = append(in.Hold, h.r.source(i, part))
+		}
+		for _, v := range h.holds[i] {
+			if !broken || v.GUID != part.GUID {
+				in.Release = append(in.Release, h.r.source(i, v))
+			}
+		}
 	}
-	h.wave[i], w.held[i] = w, end
+	if len(in.Hold)+len(in.Release) == 0 {
+		return
+	}
+	bad, err := h.r.Sender.Protect(ctx, in)
+	switch {
+	case errors.As(err, new(*transfer.LinkError)):
+		h.r.lost = err
+	case err != nil || len(bad) > 0:
+		h.r.untidy = true // what failed is told of already
+	}
 }

@@ -26,7 +26,12 @@ import (
 type Sender interface {
 	List(context.Context, transfer.ListRequest) ([]transfer.Dataset, error)
 	Send(context.Context, transfer.SendRequest) (*transfer.Stream, error)
+	// Size is about how many bytes a stream would have.
+	Size(context.Context, transfer.SendRequest) (uint64, error)
 	Protect(context.Context, transfer.Holds) (transfer.Problems, error)
+	Held(context.Context, []transfer.Snap) ([]transfer.Snap, error)
+	// Strays finds what protects datasets that are outside the sender's rules.
+	Strays(context.Context, transfer.StraysRequest) (transfer.Strays, error)
 	Deferred(context.Context, []transfer.Snap) ([]transfer.Snap, error)
 	Uses(context.Context, transfer.UsesRequest) (map[string]transfer.Uses, error)
 }
@@ -37,6 +42,7 @@ type Receiver interface {
 	List(context.Context, transfer.ListRequest) ([]transfer.Dataset, error)
 	Receive(context.Context, transfer.ReceiveRequest, *transfer.Stream, func(bytes uint64)) (transfer.Received, error)
 	Protect(context.Context, transfer.Holds) (transfer.Problems, error)
+	Held(context.Context, []transfer.Snap) ([]transfer.Snap, error)
 	Since(context.Context, []transfer.Snap) (map[string]uint64, error)
 	Takes(context.Context, struct{}) (transfer.Takes, error)
 	Apply(context.Context, []transfer.Settings) (transfer.Applied, error)
@@ -60,6 +66,9 @@ type Job struct {
 	// Thorough looks for what an earlier run may have left behind, which
 	// takes long where there are many snapshots.
 	Thorough bool
+	// Cramped are the targets that had no room for a stream in the last run:
+	// others go first, and a stream that would not fit is not begun.
+	Cramped []string
 	// Retries is how often in a row the link may be lost without anything
 	// having been done in between. Delay is the wait before the first retry,
 	// doubled for each that follows, up to a minute; 0 means a second. What
@@ -74,8 +83,14 @@ type Job struct {
 	Say func(string)
 
 	scoped bool
+	tidy   bool
+	bases  bases
 	told   bool // what the sender cannot tell was said
 }
+
+// Tidy reports, behind Run, whether nothing is left held that need not be: the
+// next run need not be thorough.
+func (j *Job) Tidy() bool { return j.tidy }
 
 // ErrIncomplete is the end of a run in which something was left undone: the
 // tracker knows what.
@@ -95,11 +110,15 @@ func (j *Job) Run(ctx context.Context) error {
 		j.Delay = time.Second
 	}
 	delay, left, thorough, reached := j.Delay, 0, j.Thorough, false
-	looks, spoiled := 0, map[string]error{}
+	looks, spoiled, cramped := 0, map[string]error{}, map[string]bool{}
+	for _, target := range j.Cramped {
+		cramped[target] = true
+	}
 	var others error
 	for {
-		r := &round{Job: j, thorough: thorough, spoiled: spoiled, again: map[int]error{}}
+		r := &round{Job: j, thorough: thorough, spoiled: spoiled, cramped: cramped, again: map[int]error{}}
 		err := r.run(ctx)
+		j.tidy = err == nil && ctx.Err() == nil && r.lost == nil && !r.untidy
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
@@ -108,7 +127,7 @@ func (j *Job) Run(ctx context.Context) error {
 		}
 		others = cmp.Or(r.others, others)
 		if r.tidied {
-			reached, thorough = true, false
+			reached, thorough = true, r.untidy
 		}
 		lost := r.lost
 		if link := (*transfer.LinkError)(nil); errors.As(err, &link) {
@@ -130,7 +149,6 @@ func (j *Job) Run(ctx context.Context) error {
 			if looks++; r.moved {
 				looks = 0
 			}
-			thorough = true // what failed to be settled, or was held and is not wanted any more
 		case r.failed, len(r.again) > 0:
 			r.giveUp()
 			return ErrIncomplete

@@ -125,6 +125,17 @@ func (h *host) Protect(_ context.Context, in transfer.Holds) (transfer.Problems,
 	return bad, nil
 }
 
+func (h *host) Held(_ context.Context, in []transfer.Snap) (out []transfer.Snap, err error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, s := range in {
+		if v, ok := h.find(s.Dataset, s.Name); ok && v.GUID == s.GUID && h.datasets[s.Dataset].held[s.Name] {
+			out = append(out, s)
+		}
+	}
+	return out, h.fault()
+}
+
 func (h *host) Deferred(context.Context, []transfer.Snap) ([]transfer.Snap, error) { return nil, nil }
 
 func (h *host) Send(_ context.Context, in transfer.SendRequest) (*transfer.Stream, error) {
@@ -289,6 +300,13 @@ func (s sender) Send(ctx context.Context, in transfer.SendRequest) (*transfer.St
 }
 func (s sender) Protect(ctx context.Context, in transfer.Holds) (transfer.Problems, error) {
 	return s.h.Protect(ctx, in)
+}
+func (s sender) Held(ctx context.Context, in []transfer.Snap) ([]transfer.Snap, error) {
+	return s.h.Held(ctx, in)
+}
+func (s sender) Size(context.Context, transfer.SendRequest) (uint64, error) { return 0, nil }
+func (s sender) Strays(context.Context, transfer.StraysRequest) (transfer.Strays, error) {
+	return transfer.Strays{}, nil
 }
 func (s sender) Deferred(ctx context.Context, in []transfer.Snap) ([]transfer.Snap, error) {
 	return s.h.Deferred(ctx, in)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"sync"
 
+	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
 	"github.com/zrepl-tools/zrepl-tools/lib/plan"
 	"github.com/zrepl-tools/zrepl-tools/lib/progress"
 	"github.com/zrepl-tools/zrepl-tools/lib/transfer"
@@ -18,6 +19,8 @@ type round struct {
 	*Job
 	thorough bool
 	spoiled  map[string]error // by target: what went wrong in this run for good
+
+	cramped map[string]bool // targets that had no room
 
 	view    *view
 	results []plan.Result
@@ -33,27 +36,24 @@ type round struct {
 	again  map[int]error // what to look at again, at once, and why
 	failed bool          // something is left undone
 	blamed map[int]bool
-	lost   error // the link was lost
-	others error // what is no dataset's own fault, or of one that no longer takes part
+	parts  map[int]dataset.Version // of which the receiver has a part that can go on
+	untidy bool                    // something may be held that need not be
+	lost   error                   // the link was lost
+	others error                   // what is no dataset's own fault, or of one that no longer takes part
 }
 
 func (r *round) run(ctx context.Context) error {
-	var err error
-	if r.view, err = r.look(ctx, r.thorough); err != nil {
-		return err
-	}
-	if r.results, err = r.plan(ctx, r.view); err != nil {
+	if err := r.survey(ctx); err != nil {
 		return err
 	}
 	r.report()
 	r.others = r.scope(r.view)
-	if r.thorough {
-		if err := r.tidy(ctx); err != nil {
-			return err
-		}
+	if err := r.protect(ctx); err != nil {
+		return err
 	}
 	r.tidied = true
 	r.discard(ctx)
+	r.waitForOthers()
 	for i := range r.results {
 		r.results[i].Steps = split(r.results[i].Steps)
 	}
@@ -68,14 +68,32 @@ func (r *round) run(ctx context.Context) error {
 		wg.Go(func() { r.work(ctx) })
 	}
 	wg.Wait()
-	r.held.finish()
 	r.settled.finish()
+	r.held.finish(ctx)
 	r.apply(ctx)
 	return nil
 }
 
-// maxChain is how many snapshots one stream brings at most: each of them is
-// held while it is on its way.
+// survey looks at both ends and plans. A base that the sender does not hold
+// says that the cursor is elsewhere: then it looks at all that is held.
+func (r *round) survey(ctx context.Context) (err error) {
+	for {
+		if r.view, err = r.look(ctx, r.thorough); err != nil {
+			return err
+		}
+		if r.results, err = r.plan(ctx, r.view); err != nil {
+			return err
+		}
+		r.bases.plan(r.results)
+		if here, _ := r.missing(); r.thorough || len(here.Hold) == 0 {
+			return nil
+		}
+		r.thorough = true
+	}
+}
+
+// maxChain is how many snapshots one stream brings at most: the base does not
+// move before its end.
 const maxChain = 100
 
 // split cuts long chains of snapshots into several steps.
@@ -210,6 +228,7 @@ func (r *round) done(ctx context.Context, i int, step plan.Step, err error) {
 		r.again[i] = again.error
 	default:
 		r.blame(i, err)
+		r.noteSpace(i, err)
 		for _, below := range r.queue.Fail(i) {
 			r.blame(below, fmt.Errorf("%q above it failed", r.results[i].Target))
 			r.update(r.results[below].Target, func(d *progress.Dataset) { d.Reason = string(plan.ParentFailed) })
@@ -251,6 +270,14 @@ func (r *round) spoil(i int, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.spoiled[r.results[i].Target] = err
+	r.untidy = true
+}
+
+// leave notes that something may be left held.
+func (r *round) leave() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.untidy = true
 }
 
 // fail is blame for those who do not hold the lock.

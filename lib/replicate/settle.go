@@ -3,6 +3,7 @@ package replicate
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -111,18 +112,15 @@ type replaced struct {
 // releases, each of which waits for the disk, wait together.
 func (s *settler) settle(ctx context.Context, batch []arrival, old replaced) (next replaced) {
 	newest := map[int]dataset.Version{}
-	passed := map[int][]dataset.Version{}  // what need not be held any more
 	between := map[int][]dataset.Version{} // the last of a stream, but not the newest
 	var order []int
 	for _, a := range batch {
 		if v, ok := newest[a.i]; ok {
-			passed[a.i] = append(passed[a.i], v)
 			between[a.i] = append(between[a.i], v)
 		} else {
 			order = append(order, a.i)
 		}
 		n := len(a.step.Brings) - 1
-		passed[a.i] = append(passed[a.i], a.step.Brings[:n]...)
 		newest[a.i] = a.step.Brings[n]
 	}
 	for _, i := range s.hold(ctx, order, newest, old) {
@@ -130,12 +128,12 @@ func (s *settler) settle(ctx context.Context, batch []arrival, old replaced) (ne
 		for _, v := range between[i] { // held where its stream had failed and it was found there
 			next.there.Past = append(next.there.Past, s.r.target(i, v))
 		}
-		if last := s.last[i]; last != nil {
+		if last := s.last[i]; last != nil && last.Receiver.GUID != newest[i].GUID {
 			next.there.Past = append(next.there.Past, s.r.target(i, last.Receiver))
 		}
-		next.there.Past = append(next.there.Past, s.r.staleTarget(i)...)
-		s.letGo(&next.here, i, newest[i], passed[i])
+		s.letGo(&next.here, i, newest[i], between[i])
 		s.last[i] = &plan.Base{Sender: newest[i], Receiver: newest[i]}
+		s.r.bases.move(s.r.results[i], newest[i].GUID)
 	}
 	return next
 }
@@ -173,6 +171,7 @@ func (s *settler) judge(datasets []int, bad transfer.Problems, err error, name f
 	}
 	for _, i := range datasets {
 		if problem := bad[name(i)]; problem != "" {
+			s.r.leave()
 			s.r.fail(i, errors.New(problem))
 		} else {
 			good = append(good, i)
@@ -184,7 +183,11 @@ func (s *settler) judge(datasets []int, bad transfer.Problems, err error, name f
 // letGo adds to h what the sender need not hold any more of dataset i.
 func (s *settler) letGo(h *transfer.Holds, i int, to dataset.Version, passed []dataset.Version) {
 	steps := s.r.results[i].Steps
-	if s.r.bookmark(i) && steps[len(steps)-1].To.GUID == to.GUID { // until then the hold is the cursor
+	isEnd := func(step plan.Step) bool { return step.To != nil && step.To.GUID == to.GUID }
+	switch {
+	case !slices.ContainsFunc(steps, isEnd): // of a chain that was cut
+		h.Hold = append(h.Hold, s.r.source(i, to))
+	case s.r.bookmark(i) && isEnd(steps[len(steps)-1]): // until then the hold is the cursor
 		h.Bookmark = append(h.Bookmark, s.r.source(i, to))
 		h.Release = append(h.Release, s.r.source(i, to))
 	}
@@ -194,13 +197,13 @@ func (s *settler) letGo(h *transfer.Holds, i int, to dataset.Version, passed []d
 	for _, v := range passed {
 		h.Release = append(h.Release, s.r.source(i, v))
 	}
-	h.Release = append(h.Release, s.r.staleSource(i)...)
 	h.Forget = append(h.Forget, s.r.staleMarks(i, to)...)
 }
 
 // blame notes an error of a whole batch. A lost link is not the datasets'
 // fault: the next round finds what is there.
 func (s *settler) blame(datasets []int, err error) {
+	s.r.leave()
 	s.r.mu.Lock()
 	defer s.r.mu.Unlock()
 	var link *transfer.LinkError

@@ -27,10 +27,13 @@ func (r *round) step(ctx context.Context, i int, step plan.Step) error {
 	default:
 		return err
 	}
+	if err := r.checkRoom(ctx, i, step); err != nil {
+		return err
+	}
 	r.update(p.Target, func(d *progress.Dataset) { d.State = progress.Sending })
 	err := r.stream(ctx, i, step)
 	if err == nil {
-		r.settled.add(ctx, i, step)
+		r.settle(ctx, i, step)
 		return nil
 	}
 	if ctx.Err() != nil {
@@ -39,26 +42,96 @@ func (r *round) step(ctx context.Context, i int, step plan.Step) error {
 	return r.afterFailure(ctx, i, step, err)
 }
 
+// settle has the end of a step settled.
+func (r *round) settle(ctx context.Context, i int, step plan.Step) {
+	r.held.arrived(i, *step.To)
+	r.settled.add(ctx, i, step)
+}
+
 // afterFailure looks at what is there: zfs receive may have completed though
-// something else failed, and a partial receive may be of no use. Where there
-// was no more space it is of use, once there is.
+// something else failed, or a part of a chain.
 func (r *round) afterFailure(ctx context.Context, i int, step plan.Step, err error) error {
-	to := r.target(i, *step.To)
-	bad, cerr := r.Receiver.Protect(ctx, transfer.Holds{Hold: []transfer.Snap{to}, Confirm: true})
-	var link *transfer.LinkError
-	switch {
-	case cerr == nil && bad[to.Dataset] == "":
-		r.settled.add(ctx, i, step)
-		return nil
-	case errors.As(err, &link):
+	there, lerr := r.lookAt(ctx, r.results[i].Target)
+	if lerr != nil {
 		return err
-	case step.Kind == plan.Resume && !transfer.Full(err):
-		r.say(fmt.Sprintf("cannot resume the receive of %q, starting it again: %v", to.Dataset, err))
-		if aerr := r.Receiver.Abort(ctx, transfer.Name{Dataset: to.Dataset}); aerr == nil {
-			return againError{err}
-		}
+	}
+	if n := came(step, there); n == len(step.Brings) {
+		r.settle(ctx, i, step)
+		return nil
+	} else if n > 0 {
+		part := step
+		part.Brings, part.To = step.Brings[:n], &step.Brings[n-1]
+		r.settled.add(ctx, i, part)
+	}
+	part := there.Partial
+	if part != nil {
+		r.keepPart(i, step, part.To)
+	}
+	switch {
+	case errors.As(err, new(*transfer.LinkError)):
+		return err
+	case transfer.Full(err):
+		return r.noRoom(ctx, i, step, err, there)
+	case step.Kind == plan.Resume && part == nil:
+		return againError{err}
+	case step.Kind == plan.Resume && transfer.Dead(err):
+		return r.abort(ctx, i, err)
+	case part != nil:
+		return fmt.Errorf("%w (what has arrived is kept, and the next run goes on with it)", err)
 	}
 	return err
+}
+
+// abort throws a partial receive of this job's own away.
+func (r *round) abort(ctx context.Context, i int, why error) error {
+	target := r.results[i].Target
+	r.say(fmt.Sprintf("cannot resume the receive of %q, starting it again: %v", target, why))
+	if err := r.Receiver.Abort(ctx, transfer.Name{Dataset: target}); err != nil {
+		return fmt.Errorf("%w; and cannot throw the partial receive away: %w", why, err)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.parts, i)
+	return againError{why}
+}
+
+// lookAt reads one target.
+func (r *round) lookAt(ctx context.Context, target string) (transfer.Dataset, error) {
+	list, err := r.Receiver.List(ctx, transfer.ListRequest{Datasets: []string{target}})
+	if err != nil {
+		return transfer.Dataset{}, err
+	}
+	for _, d := range list {
+		if d.Name == target && !d.Above {
+			return d, nil
+		}
+	}
+	return transfer.Dataset{}, nil
+}
+
+// came counts how many snapshots of a step are there.
+func came(step plan.Step, there transfer.Dataset) int {
+	for n := len(step.Brings); n > 0; n-- {
+		if has(there.Versions, step.Brings[n-1].GUID) {
+			return n
+		}
+	}
+	return 0
+}
+
+// keepPart notes that the receiver has a part of a snapshot, which the sender
+// is to hold so that the part can go on.
+func (r *round) keepPart(i int, step plan.Step, to dataset.GUID) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, v := range step.Brings {
+		if v.GUID == to {
+			if r.parts == nil {
+				r.parts = map[int]dataset.Version{}
+			}
+			r.parts[i] = v
+		}
+	}
 }
 
 // worthwhile is how much of a stream that was cut counts as progress: a link
@@ -69,16 +142,7 @@ const worthwhile = 16 << 20
 func (r *round) stream(ctx context.Context, i int, step plan.Step) error {
 	p := &r.results[i]
 	source := r.view.sources[p.Source]
-	in := transfer.SendRequest{Dataset: p.Source, To: *step.To, Volume: source.Volume, Send: source.Send}
-	for _, v := range step.Brings[:max(len(step.Brings)-1, 0)] {
-		in.Via = append(in.Via, transfer.Brought{Name: v.Name, GUID: v.GUID})
-	}
-	if step.From != nil {
-		in.From = *step.From
-	}
-	if step.Kind == plan.Resume {
-		in.Token = r.view.targets[p.Target].Partial.Token
-	}
+	in := r.request(i, step)
 	stream, err := r.Sender.Send(ctx, in)
 	if err != nil {
 		return err
@@ -105,6 +169,23 @@ func (r *round) stream(ctx context.Context, i int, step plan.Step) error {
 		r.update(p.Target, func(d *progress.Dataset) { d.Bytes += got.Bytes - before })
 	}
 	return err
+}
+
+// request is what a step asks the sender for.
+func (r *round) request(i int, step plan.Step) transfer.SendRequest {
+	p := r.results[i]
+	source := r.view.sources[p.Source]
+	in := transfer.SendRequest{Dataset: p.Source, To: *step.To, Volume: source.Volume, Send: source.Send}
+	for _, v := range step.Brings[:max(len(step.Brings)-1, 0)] {
+		in.Via = append(in.Via, transfer.Brought{Name: v.Name, GUID: v.GUID})
+	}
+	if step.From != nil {
+		in.From = *step.From
+	}
+	if step.Kind == plan.Resume {
+		in.Token = r.view.targets[p.Target].Partial.Token
+	}
+	return in
 }
 
 func (r *round) target(i int, v dataset.Version) transfer.Snap {

@@ -13,14 +13,15 @@ import (
 
 // view is what both ends have at one moment.
 type view struct {
-	sources map[string]transfer.Dataset // what is mapped
-	others  []transfer.Dataset          // offered by the sender and not mapped
-	targets map[string]transfer.Dataset
-	inputs  []plan.Input
-	mark    int            // length of a cursor bookmark's name
-	takes   transfer.Takes // known where something is to be sent
-	outlaws outlaws
-	outside map[string]bool // sources that are mapped to where nothing can be
+	sources  map[string]transfer.Dataset // what is mapped
+	others   []transfer.Dataset          // offered by the sender and not mapped
+	targets  map[string]transfer.Dataset
+	inputs   []plan.Input
+	thorough bool           // all that is held is known
+	mark     int            // length of a cursor bookmark's name
+	takes    transfer.Takes // known where something is to be sent
+	outlaws  outlaws
+	outside  map[string]bool // sources that are mapped to where nothing can be
 }
 
 // look lists both ends at the same time.
@@ -40,7 +41,7 @@ func (j *Job) look(ctx context.Context, thorough bool) (*view, error) {
 	if len(from) == 0 { // a pool that is not imported, most likely
 		return nil, errors.New("the sender has none of the datasets that its job names")
 	}
-	v := &view{sources: map[string]transfer.Dataset{}, targets: map[string]transfer.Dataset{}, outside: map[string]bool{}}
+	v := &view{thorough: thorough, sources: map[string]transfer.Dataset{}, targets: map[string]transfer.Dataset{}, outside: map[string]bool{}}
 	v.receivers(to)
 	from = v.lawful(from)
 	var names []string
@@ -105,6 +106,9 @@ func (v *view) pair(from []transfer.Dataset, targets map[string]string) {
 		v.sources[d.Name] = d
 		v.mark = max(v.mark, d.Mark)
 		in := plan.Input{Source: d.Name, Target: target, Sender: d.Versions, Encrypted: d.Encrypted, Send: options(d.Send)}
+		if d.KeyRoot != d.Name {
+			in.KeyTarget = targets[d.KeyRoot]
+		}
 		t, ok := v.targets[target]
 		if ok {
 			in.Receiver = receiver(t, d.Send, children[target])
@@ -119,16 +123,13 @@ func options(o transfer.Options) plan.Options {
 }
 
 func receiver(t transfer.Dataset, send transfer.Options, children bool) *plan.Receiver {
-	r := &plan.Receiver{Versions: t.Versions, Placeholder: t.Placeholder, Encrypted: t.Encrypted,
+	r := &plan.Receiver{Versions: t.Versions, Placeholder: t.Placeholder, Encrypted: t.Encrypted, KeyRoot: t.KeyRoot,
 		Locked: t.Encrypted && !t.KeyLoaded, Children: children, Written: plan.WrittenBytes(t.Written)}
 	if sent, err := plan.ParseOptions(t.Recorded); err == nil {
 		r.Sent = &sent
 	}
 	if p := t.Partial; p != nil {
-		r.Partial = &plan.Partial{To: p.To, From: p.From, Of: p.Of, Unusable: p.Bad}
-		if p.Bad == "" && p.Raw != send.Raw {
-			r.Partial.Unusable = "it was sent with other options"
-		}
+		r.Partial = &plan.Partial{To: p.To, From: p.From, Of: p.Of, Name: p.Name, Foreign: p.Bad, Unusable: send.Resumes(*p)}
 	}
 	return r
 }
@@ -165,13 +166,20 @@ func (v *view) lookup(target string) (plan.Host, bool) {
 	return plan.Host{Encrypted: t.Encrypted, KeyLoaded: t.KeyLoaded}, ok
 }
 
-// plan decides what to do, and decides again where snapshots that would be
-// sent turn out to be marked for destruction, or more than the receiver takes.
+// plan decides what to do, and looks up what the bases are held by.
 func (j *Job) plan(ctx context.Context, v *view) ([]plan.Result, error) {
 	results, err := j.decide(ctx, v)
-	return append(results, v.outlaws.all()...), err
+	if err != nil {
+		return nil, err
+	}
+	if err := j.findHeld(ctx, v, results); err != nil {
+		return nil, err
+	}
+	return v.cover(append(results, v.outlaws.all()...)), nil
 }
 
+// decide plans, and plans again where snapshots that would be sent turn out to
+// be marked for destruction, or more than the receiver takes.
 func (j *Job) decide(ctx context.Context, v *view) ([]plan.Result, error) {
 	policy := j.Policy
 	policy.BookmarkLen = v.mark

@@ -32,5 +32,27 @@ func Full(err error) bool {
 }
 
 // Gone reports whether an error says that a snapshot was destroyed or renamed
-// since it was listed; in words, as Full (libzfs_util.c, EZFS_NOENT).
-func Gone(err error) bool { return strings.Contains(err.Error(), "dataset does not exist") }
+// since it was listed; in words, as Full (libzfs_util.c, EZFS_NOENT), or ours.
+func Gone(err error) bool {
+	text := err.Error()
+	return strings.Contains(text, "dataset does not exist") || strings.Contains(text, notThere)
+}
+
+// notThere is the end of what an end says of a snapshot that it looked up.
+const notThere = "is not there"
+
+// NotThere says that a snapshot that was looked up does not exist.
+func NotThere(snapshot string) string { return fmt.Sprintf("snapshot %q %s", snapshot, notThere) }
+
+// Dead reports whether an error says that a partial receive can never go on:
+// what it was of is gone from the sender, or its token is refused there. In
+// words, as Full (zfs_send_resume_impl in libzfs_sendrecv.c), or ours.
+func Dead(err error) bool {
+	text := err.Error()
+	for _, words := range []string{"resume token: ", "resume token is corrupt", "used in the initial send", "no longer exists"} {
+		if strings.Contains(text, words) {
+			return true
+		}
+	}
+	return false
+}

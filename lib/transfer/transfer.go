@@ -6,16 +6,22 @@
 // check nothing: an end that serves strangers checks every name itself.
 package transfer
 
-import "github.com/zrepl-tools/zrepl-tools/lib/dataset"
+import (
+	"fmt"
+
+	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
+)
 
 // Protocol is the version of the calls below; both ends say theirs in Hello.
 const Protocol = 1
 
 // Hello opens a connection. Run is the same on all connections of one run, and
-// empty for one who only looks, which does not end an older run.
+// empty for one who only looks, which does not end an older run. Job is the
+// client's: one identity is that of one job, whose cursor it moves.
 type Hello struct {
 	Protocol int    `json:"protocol"`
 	Run      string `json:"run"`
+	Job      string `json:"job,omitempty"`
 }
 
 // Welcome answers Hello.
@@ -40,6 +46,7 @@ type Dataset struct {
 	Name      string            `json:"name"`
 	Volume    bool              `json:"volume,omitempty"`
 	Encrypted bool              `json:"encrypted,omitempty"`
+	KeyRoot   string            `json:"keyRoot,omitempty"` // its encryption root, if that is one of the job's datasets
 	Versions  []dataset.Version `json:"versions,omitempty"`
 	// Illegal says why the far side's word on this dataset cannot be true;
 	// nothing else of it is to be used then. It is never sent.
@@ -59,7 +66,8 @@ type Dataset struct {
 	// Of a receiver.
 	Placeholder bool     `json:"placeholder,omitempty"`
 	Partial     *Partial `json:"partial,omitempty"`
-	Written     uint64   `json:"written,omitempty"`  // bytes since the newest snapshot
+	Written     uint64   `json:"written,omitempty"` // bytes since the newest snapshot
+	Available   uint64   `json:"available,omitempty"`
 	Recorded    string   `json:"recorded,omitempty"` // Options.Record of the chain; "" unknown
 	KeyLoaded   bool     `json:"keyLoaded,omitempty"`
 	Above       bool     `json:"above,omitempty"` // not the job's own: it only stands above
@@ -92,9 +100,15 @@ type Partial struct {
 	To    dataset.GUID `json:"to,omitempty"`
 	From  dataset.GUID `json:"from,omitempty"` // 0: a full stream
 	Of    string       `json:"of,omitempty"`   // the dataset that it is of
+	Name  string       `json:"name,omitempty"` // and the snapshot's name
 	Raw   bool         `json:"raw,omitempty"`
-	Bytes uint64       `json:"bytes,omitempty"` // received so far
-	Bad   string       `json:"bad,omitempty"`   // why the token can't be read
+
+	Large      bool `json:"large,omitempty"`
+	Embedded   bool `json:"embedded,omitempty"`
+	Compressed bool `json:"compressed,omitempty"`
+
+	Bytes uint64 `json:"bytes,omitempty"` // received so far
+	Bad   string `json:"bad,omitempty"`   // why the token is nothing that a sender here would take
 }
 
 // Options are the flags of zfs send that a job chose for a dataset.
@@ -121,6 +135,17 @@ func (o Options) Record() string {
 		return "-"
 	}
 	return s
+}
+
+// Resumes says why a sender with options o does not go on with a partial
+// receive; empty: it does. zfs send -t takes its flags from the token, so that
+// the token must not ask for more than the job does.
+func (o Options) Resumes(p Partial) string {
+	if p.Raw == o.Raw && (o.Raw || (o.LargeBlocks || !p.Large) && (o.Embedded || !p.Embedded) && (o.Compressed || !p.Compressed)) {
+		return ""
+	}
+	was := Options{Raw: p.Raw, LargeBlocks: p.Large, Embedded: p.Embedded, Compressed: p.Compressed}
+	return fmt.Sprintf("it was sent with options %s, and now they are %s", was.Record(), o.Record())
 }
 
 // SendRequest asks for one stream of one dataset.
@@ -199,6 +224,19 @@ type Holds struct {
 	Unmark []string `json:"unmark,omitempty"`
 	// Confirm has the guid of each snapshot to hold looked up first.
 	Confirm bool `json:"confirm,omitempty"`
+}
+
+// StraysRequest asks a sender for what protects datasets outside its rules.
+type StraysRequest struct {
+	Release bool `json:"release,omitempty"` // let go of the holds
+	Keep    bool `json:"keep,omitempty"`    // and leave bookmarks in their place
+}
+
+// Strays is the answer: how many there are, and between ends on one host their
+// names, which a client has no business to know.
+type Strays struct {
+	Count int      `json:"count"`
+	Names []string `json:"names,omitempty"`
 }
 
 // Problems maps a dataset to what went wrong with it.

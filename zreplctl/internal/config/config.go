@@ -137,6 +137,8 @@ type Recv struct {
 	// PlainPlaceholders creates placeholders below an encrypted dataset whose
 	// key is not loaded with encryption=off.
 	PlainPlaceholders bool
+	// PlainCopies stores what is sent as plain text without encryption.
+	PlainCopies bool
 }
 
 // Job returns the job of this name.

@@ -210,13 +210,16 @@ func (r *Recv) encode() *dict {
 	for _, name := range names {
 		override.put(name, text(r.Override[name]))
 	}
-	encryption := "inherit"
-	if r.PlainPlaceholders {
-		encryption = "off"
+	encryption := func(off bool) string {
+		if off {
+			return "off"
+		}
+		return "inherit"
 	}
 	m.put("override", override)
 	m.put("exclude", list(r.Exclude))
-	m.put("placeholder_encryption", text(encryption))
+	m.put("placeholder_encryption", text(encryption(r.PlainPlaceholders)))
+	m.put("plain_encryption", text(encryption(r.PlainCopies)))
 	switch {
 	case len(r.Properties) == 0:
 		m.put("properties", text("none"))

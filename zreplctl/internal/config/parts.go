@@ -147,7 +147,7 @@ func (d *decoder) send(n *yaml.Node, what string, s *Send) {
 }
 
 func (d *decoder) recv(n *yaml.Node, what string, r *Recv) {
-	keys := []string{"override", "exclude", "placeholder_encryption", "properties"}
+	keys := []string{"override", "exclude", "placeholder_encryption", "plain_encryption", "properties"}
 	d.dict(n, what, keys, func(key string, _, v *yaml.Node) {
 		part := what + ": " + key
 		switch key {
@@ -157,6 +157,8 @@ func (d *decoder) recv(n *yaml.Node, what string, r *Recv) {
 			r.Exclude = d.patterns(v, part)
 		case "placeholder_encryption":
 			r.PlainPlaceholders = d.word(v, part, "inherit", "off") == "off"
+		case "plain_encryption":
+			r.PlainCopies = d.word(v, part, "inherit", "off") == "off"
 		case "properties":
 			r.Properties = d.takes(v, part)
 		}

@@ -162,7 +162,9 @@ func (p *past) check(t *testing.T, seen map[string]int) {
 	for _, ds := range p.datasets {
 		before[ds] = p.snapshots(t, backOf(ds))
 	}
-	if live := p.zreplctl(t, "plan", "mirror"); live != p.steps(t, "-merge") {
+	live := p.zreplctl(t, "plan", "mirror")
+	live = strings.ReplaceAll(live, "source-empty\t", "no-snapshots\t") // lists do not say what was held
+	if live != p.steps(t, "-merge") {
 		t.Errorf("the job's plan is\n%s\nsteps prints\n%s", live, p.steps(t, "-merge"))
 	}
 	o := p.replicate(t)

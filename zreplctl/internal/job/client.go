@@ -33,6 +33,7 @@ type clientLock struct {
 type clientRun struct {
 	Run   string    `json:"run"`
 	Since time.Time `json:"since"`
+	Job   string    `json:"job,omitempty"`
 }
 
 const (
@@ -77,14 +78,14 @@ func (e *fullError) Error() string {
 // ExitStatus is 75: one of them will end.
 func (e *fullError) ExitStatus() int { return 75 }
 
-// take lets the server of a run in. The error is a *transfer.LinkError where
-// another run stands in the way.
-func (c *clientLock) take(ctx context.Context, run string) error {
+// take lets the server of a job's run in. The error is a *transfer.LinkError
+// where another run stands in the way.
+func (c *clientLock) take(ctx context.Context, job, run string) error {
 	if err := c.open(); err != nil {
 		return fmt.Errorf("cannot lock client %q: %w", c.client, err)
 	}
-	err := c.enter(ctx, run)
-	if link := (*transfer.LinkError)(nil); err == nil || errors.As(err, &link) {
+	err := c.enter(ctx, job, run)
+	if link := (*transfer.LinkError)(nil); err == nil || errors.As(err, &link) || errors.As(err, new(*secondJobError)) {
 		return err
 	}
 	return fmt.Errorf("cannot lock client %q: %w", c.client, err)
@@ -98,7 +99,7 @@ func (c *clientLock) open() (err error) {
 	return err
 }
 
-func (c *clientLock) enter(ctx context.Context, run string) error {
+func (c *clientLock) enter(ctx context.Context, job, run string) error {
 	err := poll(ctx, turnGrace, func() (bool, error) { return c.lock(unix.F_WRLCK, arriving) })
 	if err != nil {
 		return err
@@ -106,6 +107,9 @@ func (c *clientLock) enter(ctx context.Context, run string) error {
 	defer c.lock(unix.F_UNLCK, arriving)
 	runs, err := c.read()
 	if err != nil {
+		return err
+	}
+	if err := c.second(runs, job); err != nil {
 		return err
 	}
 	switch at := slices.IndexFunc(runs, func(r clientRun) bool { return r.Run == run }); {
@@ -119,13 +123,40 @@ func (c *clientLock) enter(ctx context.Context, run string) error {
 		if err != nil {
 			return err
 		}
-		runs = append(runs, clientRun{run, time.Now()})
+		runs = append(runs, clientRun{run, time.Now(), job})
 		if err := c.write(runs[max(0, len(runs)-rememberedRuns):]); err != nil {
 			return err
 		}
 	}
 	_, err = c.lock(unix.F_RDLCK, serving)
 	return err
+}
+
+// another is for how long after its last run a job keeps an identity to
+// itself.
+const another = 90 * 24 * time.Hour
+
+// second refuses a second job: both would move one cursor, and the chain of
+// the slower one would be cut.
+func (c *clientLock) second(runs []clientRun, job string) error {
+	if len(runs) == 0 || job == "" {
+		return nil
+	}
+	last := runs[len(runs)-1]
+	if last.Job == "" || last.Job == job || time.Since(last.Since) > another {
+		return nil
+	}
+	return &secondJobError{client: c.client, job: job, last: last}
+}
+
+type secondJobError struct {
+	client, job string
+	last        clientRun
+}
+
+func (e *secondJobError) Error() string {
+	return fmt.Sprintf("identity %q is that of job %q, which came last at %s: two jobs would move one cursor, so that job %q needs an identity of its own; "+
+		"if it has taken the place of %q, run zreplctl forget with the serving job's name there", e.client, e.last.Job, clock(e.last.Since), e.job, e.last.Job)
 }
 
 func clock(t time.Time) string { return t.Format("2006-01-02 15:04:05") }

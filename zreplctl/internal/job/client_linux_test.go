@@ -14,8 +14,34 @@ import (
 const clientJobs = `
 - {name: src, type: source, serve: {type: stdinserver, client_identity: one}, datasets: {"a/x": ok}, snapshot_prefix: s}
 - {name: first, type: pull, mapping: {"a<": b/first}, connect: {type: exec, command: [zreplctl, -config, DIR/c.yml, serve, one]}}
-- {name: second, type: pull, mapping: {"a<": b/second}, connect: {type: exec, command: [zreplctl, -config, DIR/c.yml, serve, one]}}
 `
+
+// elsewhere is the same job on another host, such as one that was restored.
+const elsewhere = `
+global: {rundir: DIR/run2}
+jobs:
+- {name: first, type: pull, mapping: {"a<": b/second}, connect: {type: exec, command: [zreplctl, -config, DIR/c.yml, serve, one]}}
+`
+
+// second runs a command about the job elsewhere.
+func (w *world) second(args ...string) (int, string) {
+	w.t.Helper()
+	w.write("c2.yml", strings.ReplaceAll(elsewhere, "DIR", w.dir))
+	c := w.command(append([]string{"zreplctl", "-config", w.path("c2.yml")}, args...)...)
+	out, err := c.CombinedOutput()
+	if c.ProcessState == nil {
+		w.t.Fatal(err)
+	}
+	return c.ProcessState.ExitCode(), string(out)
+}
+
+// secondPull has to succeed.
+func (w *world) secondPull() {
+	w.t.Helper()
+	if code, said := w.second("pull", "-skip", "prune", "first"); code != 0 {
+		w.t.Fatalf("exit status %d: %s", code, said)
+	}
+}
 
 // slowPull starts a pull and waits until its stream flows.
 func (w *world) slowPull(job string) (*exec.Cmd, *bytes.Buffer) {
@@ -46,7 +72,7 @@ func TestNewerRun(t *testing.T) {
 	t.Parallel()
 	w := oneClient(t)
 	older, said := w.slowPull("first")
-	w.done("pull", "second")
+	w.secondPull()
 	older.Wait()
 	if code := older.ProcessState.ExitCode(); code != 75 || !strings.Contains(said.String(), `a newer run of "one" has taken over since 20`) {
 		t.Errorf("exit status %d: %s", code, said)
@@ -64,17 +90,17 @@ func TestStuckRun(t *testing.T) {
 	older, _ := w.slowPull("first")
 	server := w.find("zreplctl", " serve one")
 	stop(t, server)
-	if code, said := w.ctl("plan", "second"); code != 0 {
+	if code, said := w.second("plan", "first"); code != 0 {
 		t.Errorf("plan: exit status %d: %s", code, said)
 	}
-	code, said := w.ctl("pull", "-skip", "prune", "second")
+	code, said := w.second("pull", "-skip", "prune", "first")
 	if code != 75 || !strings.Contains(said, `another run of "one" is going on since 20`) {
 		t.Errorf("exit status %d: %s", code, said)
 	}
 	syscall.Kill(server, syscall.SIGKILL)
 	older.Process.Kill()
 	older.Wait()
-	w.done("pull", "second")
+	w.secondPull()
 	w.same("a/x", "b/second/x")
 }
 

@@ -40,7 +40,7 @@ func (p Programs) sender(j *config.Job, id string) *endpoint.Sender {
 func (p Programs) receiver(j *config.Job, inherit ...*os.File) *endpoint.Receiver {
 	r := &endpoint.Receiver{ZFS: p.ZFS, Tag: endpoint.LastTag(j.Name), Inherit: inherit,
 		Stall: j.Stall, Set: j.Recv.Override, RecvFrame: []string{p.RecvFrame}, PlainPlaceholders: j.Recv.PlainPlaceholders,
-		Take: property.Rules{Take: j.Recv.Properties, Exclude: j.Recv.Exclude}}
+		PlainCopies: j.Recv.PlainCopies, Take: property.Rules{Take: j.Recv.Properties, Exclude: j.Recv.Exclude}}
 	if j.Mapping != nil {
 		r.Map, r.Roots = j.Mapping.Map, j.Mapping.Targets()
 		return r
@@ -60,7 +60,7 @@ func (p Programs) sendFrame(j *config.Job) []string {
 
 // ends makes both ends of an active job. Close ends its connections.
 func (p Programs) ends(j *config.Job, run string, inherit ...*os.File) (s replicate.Sender, r replicate.Receiver, closeAll func(), err error) {
-	pool := &endpoint.Pool{Run: run, Dial: func(ctx context.Context) (*endpoint.Link, error) { return dial(ctx, j, p.Daemon) }}
+	pool := &endpoint.Pool{Job: j.Name, Run: run, Dial: func(ctx context.Context) (*endpoint.Link, error) { return dial(ctx, j, p.Daemon) }}
 	switch j.Type {
 	case config.Pull:
 		pool.Role = endpoint.SourceRole
@@ -82,5 +82,6 @@ func policy(j *config.Job) plan.Policy {
 		// The sender decides that, and refuses if it does not want to.
 		Decrypt:           true,
 		PlainPlaceholders: j.Recv.PlainPlaceholders,
+		PlainCopies:       j.Recv.PlainCopies,
 	}
 }

@@ -29,9 +29,9 @@ func TestParentIncremental(t *testing.T) {
 // partialOfNoUse leaves a partial receive on b/mirror/x/y that is of no use.
 func (w *world) partialOfNoUse() {
 	w.fill("a/x/y", 1<<20)
-	w.must("zfs", "snapshot", "a/x/y@gone")
-	w.must("sh", "-c", "zfs send -L -i @s1 a/x/y@gone | head -c 400000 | zfs receive -s -u b/mirror/x/y 2>/dev/null; :")
-	w.must("zfs", "destroy", "a/x/y@gone")
+	w.must("zfs", "snapshot", "a/x/y@s_gone")
+	w.must("sh", "-c", "zfs send -L -i @s1 a/x/y@s_gone | head -c 400000 | zfs receive -s -u b/mirror/x/y 2>/dev/null; :")
+	w.must("zfs", "destroy", "a/x/y@s_gone")
 }
 
 // A hold that fails in a round after which the run looks again.

@@ -13,6 +13,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
 	"github.com/zrepl-tools/zrepl-tools/lib/mapfilter"
 	"github.com/zrepl-tools/zrepl-tools/lib/plan"
 	"github.com/zrepl-tools/zrepl-tools/lib/progress"
@@ -34,6 +35,7 @@ type Run struct {
 	Before, After func(context.Context) error
 	// NoReplication leaves the replication out.
 	NoReplication bool
+	engine        *replicate.Job
 	// Part names what is done where that is not the whole job, but a command
 	// of its own.
 	Part string
@@ -80,10 +82,11 @@ func (r *Run) replicate(ctx context.Context, lock *os.File) error {
 	mark, began := markPath(r.Global.RunDir, r.Job.Name), time.Now()
 	looked := takeMark(mark)
 	j := &replicate.Job{Sender: sender, Receiver: receiver, Policy: policy(r.Job), Parallel: r.Job.Parallel,
-		Thorough: looked.IsZero(), Retries: r.Retries,
+		Thorough: looked.IsZero(), Cramped: r.cramped(), Retries: r.Retries,
 		Tracker: r.Tracker, Say: r.Say, Named: named(r.Job)}
+	r.engine = j
 	err = j.Run(ctx)
-	if err == nil {
+	if j.Tidy() {
 		if looked.IsZero() {
 			looked = began
 		}
@@ -93,6 +96,29 @@ func (r *Run) replicate(ctx context.Context, lock *os.File) error {
 		return &DatasetsError{r.failures()}
 	}
 	return err
+}
+
+// cramped are the targets that had no room in the last run.
+func (r *Run) cramped() (targets []string) {
+	old, err := ReadRecord(r.Global.RunDir, r.Job.Name)
+	if err != nil {
+		return nil
+	}
+	for _, d := range old.Datasets {
+		if d.Reason == string(plan.NoSpace) {
+			targets = append(targets, d.Target)
+		}
+	}
+	return targets
+}
+
+// Bases returns what the replication has found to be the newest common version
+// of each dataset; see replicate.Job.Bases.
+func (r *Run) Bases() (source, target map[string][]dataset.GUID, looked bool) {
+	if r.engine == nil {
+		return nil, nil, false
+	}
+	return r.engine.Bases()
 }
 
 // named returns the datasets that the job itself names. What a source offers
@@ -118,7 +144,7 @@ func (r *Run) failures() (failed []progress.Dataset) {
 // Abandon lets go of all that the job protects on both sides. See
 // replicate.Job.Abandon.
 func (r *Run) Abandon(ctx context.Context, dry bool) ([]replicate.Left, error) {
-	done, err := Meddle(ctx, r.Global.RunDir, r.Job.Name)
+	done, err := KeepAway(ctx, r.Global.RunDir, r.Job.Name)
 	if err != nil {
 		return nil, err
 	}
@@ -130,6 +156,23 @@ func (r *Run) Abandon(ctx context.Context, dry bool) ([]replicate.Left, error) {
 	defer closeAll()
 	j := &replicate.Job{Sender: sender, Receiver: receiver}
 	return j.Abandon(ctx, dry)
+}
+
+// Forget releases the job's holds on what it received once and the sender has
+// no more. See replicate.Job.Forget.
+func (r *Run) Forget(ctx context.Context, names []string, dry bool) ([]replicate.Left, error) {
+	done, err := KeepAway(ctx, r.Global.RunDir, r.Job.Name)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	sender, receiver, closeAll, err := r.Programs.ends(r.Job, runID())
+	if err != nil {
+		return nil, err
+	}
+	defer closeAll()
+	j := &replicate.Job{Sender: sender, Receiver: receiver, Policy: policy(r.Job)}
+	return j.Forget(ctx, names, dry)
 }
 
 // Plan returns what a run would do, and changes nothing.

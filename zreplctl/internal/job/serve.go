@@ -50,8 +50,8 @@ func (p Programs) Serve(ctx context.Context, c *config.Config, client string, in
 		return err
 	}
 	service := &endpoint.Service{Client: client,
-		Hello: func(ctx context.Context, run string) error {
-			if err := lock.take(ctx, run); err != nil {
+		Hello: func(ctx context.Context, job, run string) error {
+			if err := lock.take(ctx, job, run); err != nil {
 				return err
 			}
 			tell(Event{Call: "hello", Run: run})

@@ -2,32 +2,26 @@ package job
 
 import (
 	"context"
-	"errors"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
 )
 
-// A job's mark is a file in the run directory. As long as it is there the last
-// run left nothing behind, and the next one need not look at every hold, which
-// takes long where there are many snapshots. Its time is when a run last did.
+// A job's mark is a file in the run directory. While it is there the last run
+// left nothing behind, and the next one need not look for leftovers among all
+// holds, which takes long where there are many snapshots. Its time is when a
+// run last did. What the bases are held by is looked at in every run.
 func markPath(rundir, job string) string { return filepath.Join(rundir, job+".tidy") }
 
-// trust is for how long a run relies on what the runs before it left: a person
-// may have let go of a hold meanwhile.
-const trust = 24 * time.Hour
+// leftoverAge is how often leftovers are looked for without a reason: a
+// dataset may have left the rules meanwhile.
+const leftoverAge = 24 * time.Hour
 
-// Meddle keeps runs of a job away until done is called, and has the next one
-// look at all that is held, since somebody else changes that. The error is
-// ErrRunning while a run is going on.
-func Meddle(ctx context.Context, rundir, job string) (done func(), err error) {
+// KeepAway keeps runs of a job away until done is called, while somebody else
+// changes what is held. The error is ErrRunning while a run is going on.
+func KeepAway(ctx context.Context, rundir, job string) (done func(), err error) {
 	file, err := lock(ctx, rundir, job)
 	if err != nil {
-		return nil, err
-	}
-	if err := os.Remove(markPath(rundir, job)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		file.Close()
 		return nil, err
 	}
 	return func() { file.Close() }, nil
@@ -41,7 +35,7 @@ func takeMark(path string) time.Time {
 	if err != nil {
 		return time.Time{}
 	}
-	if age := time.Since(info.ModTime()); age < 0 || age > trust {
+	if age := time.Since(info.ModTime()); age < 0 || age > leftoverAge {
 		return time.Time{}
 	}
 	return info.ModTime()

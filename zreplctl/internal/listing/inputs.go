@@ -6,6 +6,7 @@ import (
 
 	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
 	"github.com/zrepl-tools/zrepl-tools/lib/plan"
+	"github.com/zrepl-tools/zrepl-tools/lib/transfer"
 )
 
 // Sides is all that a plan is made of.
@@ -69,6 +70,12 @@ func (s *Sides) input(source, target string, parents map[string]bool) plan.Input
 	in := plan.Input{Source: source, Target: target, Sender: s.Source.Versions(source), Send: s.Send}
 	in.Encrypted = s.State.of(source).encrypted
 	in.Send.Raw = in.Send.Raw || in.Encrypted && !s.Decrypt
+	if root := s.State.of(source).keyRoot; root != "" && root != source {
+		in.KeyTarget = root
+		if s.Map != nil {
+			in.KeyTarget, _ = s.Map(root)
+		}
+	}
 	if !s.Target.Has(target) {
 		return in
 	}
@@ -77,6 +84,7 @@ func (s *Sides) input(source, target string, parents map[string]bool) plan.Input
 		Versions:    s.Target.Versions(target),
 		Placeholder: f.placeholder,
 		Encrypted:   f.encrypted,
+		KeyRoot:     f.keyRoot,
 		Locked:      f.encrypted && f.keyGone,
 		Children:    parents[target],
 		Sent:        f.sent,
@@ -93,9 +101,10 @@ func (t *token) partial(send plan.Options) *plan.Partial {
 	if t == nil {
 		return nil
 	}
-	p := &plan.Partial{To: t.to, From: t.from, Unusable: t.bad}
-	if t.options != nil && !send.Follows(*t.options) {
-		p.Unusable = fmt.Sprintf("it was sent with options %s, and now they are %s", t.options, send)
+	p := &plan.Partial{To: t.to, From: t.from, Of: t.of, Name: t.name, Foreign: t.bad}
+	if t.bad == "" {
+		now := transfer.Options{Raw: send.Raw, LargeBlocks: send.LargeBlocks, Embedded: send.Embedded, Compressed: send.Compressed}
+		p.Unusable = now.Resumes(t.stream)
 	}
 	return p
 }

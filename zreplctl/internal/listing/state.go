@@ -9,6 +9,7 @@ import (
 
 	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
 	"github.com/zrepl-tools/zrepl-tools/lib/plan"
+	"github.com/zrepl-tools/zrepl-tools/lib/transfer"
 	"github.com/zrepl-tools/zrepl-tools/lib/zfs/stream"
 )
 
@@ -24,6 +25,7 @@ type facts struct {
 	placeholder bool
 	encrypted   bool
 	keyGone     bool
+	keyRoot     string
 	token       *token
 	sent        *plan.Options
 	written     plan.Written
@@ -31,9 +33,10 @@ type facts struct {
 }
 
 type token struct {
+	of, name string
 	to, from dataset.GUID
-	options  *plan.Options // nil: not known
-	bad      string
+	stream   transfer.Partial // its flags
+	bad      string           // why nobody here would have sent it
 }
 
 // ReadState reads lines NAME⇥KEY⇥VALUE, as zfs get -Hp -o name,property,value
@@ -45,7 +48,7 @@ type token struct {
 //	zreplctl:send         letters of the send options so far, as wL; - for none
 //	receive_resume_token  of a target
 //	written, written@SNAP bytes, of a target
-//	encryption, keystatus
+//	encryption, encryptionroot, keystatus
 //	defer_destroy         on, of a snapshot of the source
 //
 // A value - means the same as no line, but for zreplctl:send.
@@ -108,6 +111,8 @@ func (f *facts) set(key, value string) error {
 		f.token = readToken(value)
 	case key == "encryption":
 		f.encrypted = value != "off"
+	case key == "encryptionroot":
+		f.keyRoot = value
 	case key == "keystatus":
 		f.keyGone = value != "available"
 	default:
@@ -137,5 +142,7 @@ func readToken(text string) *token {
 	case t.Redacted || t.Saved:
 		return &token{bad: "it is of a redacted or a saved stream"}
 	}
-	return &token{to: t.ToGUID, from: t.FromGUID, options: &plan.Options{Raw: t.Raw, LargeBlocks: t.Large}}
+	of, _, name := dataset.Split(t.ToName)
+	return &token{of: of, name: name, to: t.ToGUID, from: t.FromGUID,
+		stream: transfer.Partial{Raw: t.Raw, Large: t.Large, Embedded: t.Embedded, Compressed: t.Compressed}}
 }

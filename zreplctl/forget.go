@@ -1,0 +1,76 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/peterbourgon/ff/v3/ffcli"
+
+	"github.com/zrepl-tools/zrepl-tools/lib/cli"
+	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/config"
+	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/job"
+)
+
+func forgetCommand(g *globals) *ffcli.Command {
+	fs := g.flags("forget")
+	dry := fs.Bool("n", false, "only print what would be released")
+	return &ffcli.Command{
+		Name:       "forget",
+		ShortUsage: "zreplctl forget [-n] [flags] job [dataset ...]",
+		ShortHelp:  "Release a job's hold on copies whose source is gone for good; of a job that serves, forget its client's job.",
+		FlagSet:    fs,
+		Exec: func(ctx context.Context, args []string) error {
+			if len(args) == 0 {
+				return cli.Usagef("forget wants the name of a job")
+			}
+			c, j, err := g.job(args[0])
+			if err != nil {
+				return err
+			}
+			switch {
+			case j.Serve != nil && len(args) == 1:
+				return g.forgetClient(c, j, *dry)
+			case !j.Replicates():
+				return replicates("forget datasets of job", j)
+			case len(args) == 1:
+				return cli.Usagef("forget wants the datasets that job %q is to forget", j.Name)
+			}
+			return g.forget(ctx, c, j, args[1:], *dry)
+		},
+	}
+}
+
+func (g *globals) forget(ctx context.Context, c *config.Config, j *config.Job, names []string, dry bool) error {
+	r := &job.Run{Global: c.Global, Job: j}
+	var err error
+	if r.Programs, err = findPrograms(); err != nil {
+		return err
+	}
+	released, err := r.Forget(ctx, names, dry)
+	if errors.Is(err, job.ErrRunning) {
+		return cli.WithStatus(cli.TryLater, cli.Cannot("forget datasets of job", j.Name, err))
+	}
+	if err != nil {
+		return cli.Cannot("forget datasets of job", j.Name, err)
+	}
+	for _, l := range released {
+		if _, err := fmt.Fprintln(g.stdout, l.Name); err != nil {
+			return cli.Quiet(err)
+		}
+	}
+	return nil
+}
+
+// forgetClient lets another job of the client take the place of the one that
+// used its identity so far.
+func (g *globals) forgetClient(c *config.Config, j *config.Job, dry bool) error {
+	was, err := job.ForgetClient(c.Global.RunDir, j.Serve.ClientIdentity, dry)
+	if err != nil {
+		return cli.Cannot("forget the client of job", j.Name, err)
+	}
+	if was != "" {
+		_, err = fmt.Fprintf(g.stdout, "%s\t%s\n", j.Serve.ClientIdentity, was)
+	}
+	return cli.Quiet(err)
+}
