@@ -152,10 +152,7 @@ func (z *cmd) writePlan(o *options, plan *sendPlan, out io.Writer) error {
 	if plan.compound != nil {
 		var payload []byte // none for -I alone, as OpenZFS
 		if plan.compound.Replicate || plan.compound.Props {
-			var err error
-			if payload, err = packCompound(plan.compound); err != nil {
-				return err
-			}
+			payload = packCompound(plan.compound)
 		}
 		w := &recordWriter{w: out}
 		begin := beginRecord{header: headerCompound, toname: plan.target}
@@ -191,6 +188,9 @@ func writeLastEnd(out io.Writer) error {
 
 func compoundFeatures(o *options) uint64 {
 	f := uint64(0)
+	if o.has('h') {
+		f |= featureHolds
+	}
 	if o.has('w') {
 		f |= featureRaw
 	}
