@@ -213,12 +213,10 @@ func (z *cmd) writeSource(o *options, s *source, out io.Writer) (uint64, error) 
 	if s.origin {
 		begin.flags |= flagClone
 	}
-	var payload []byte
 	if s.resume {
 		begin.features |= featureResuming
-		payload = resumePoint{s.object, s.offset}.encode()
 	}
-	if err := w.write(&record{kind: drrBegin, begin: begin, payload: payload}); err != nil {
+	if err := w.write(&record{kind: drrBegin, begin: begin, payload: beginPayload(s, begin.features)}); err != nil {
 		return w.n, err
 	}
 	h := s.head
