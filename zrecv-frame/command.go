@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/child"
@@ -16,62 +17,80 @@ import (
 // runs starts the command, once for each part of the stream. The run of the
 // next part is started while the current one works, so that only its work
 // takes time: it waits for its input, and gets none if the stream is refused.
+// Used runs are waited for meanwhile, too.
 type runs struct {
-	o     *options
-	ctx   context.Context
-	args  []string
-	parts []stream.Snapshot // of which no run was started yet
-	ahead *part             // started, and not used yet
-	used  *child.Process    // of the current part
+	o       *options
+	ctx     context.Context
+	args    []string
+	parts   []stream.Snapshot // of which no run was started yet
+	ahead   chan part         // brings the next run; nil: there is none
+	waiting sync.WaitGroup
+	used    *child.Process // of the current part
 }
 
 // part is one run of the command, and our end of its stdin.
 type part struct {
 	*child.Process
-	in *os.File
+	in  *os.File
+	err error
 }
 
 // newRuns starts the first.
-func (o *options) newRuns(ctx context.Context, args []string) (*runs, error) {
+func (o *options) newRuns(ctx context.Context, args []string) *runs {
 	rs := &runs{o: o, ctx: ctx, args: args, parts: o.expect.To}
 	if len(rs.parts) == 0 {
 		rs.parts = []stream.Snapshot{{}}
 	}
-	return rs, rs.start()
+	rs.startNext()
+	return rs
 }
 
-// next returns the run of the next part, and starts the one after it. The run
-// of the part before has ended.
+// next returns the run of the next part, and has the one after it started. The
+// run of the part before has ended.
 func (rs *runs) next() (*os.File, frame.Command, error) {
-	if rs.used != nil {
-		rs.used.Wait()
-	}
-	current := rs.ahead
-	if current == nil {
+	if rs.ahead == nil {
 		return nil, nil, errors.New("there is no command for more parts of the stream")
 	}
-	if len(rs.parts) > 0 {
-		if err := rs.start(); err != nil {
-			rs.ahead = current
-			return nil, nil, err
-		}
-	} else {
-		rs.ahead = nil
+	current := <-rs.ahead
+	rs.ahead = nil
+	if current.err != nil {
+		return nil, nil, current.err
 	}
+	rs.reap()
 	rs.used = current.Process
+	rs.startNext()
 	return current.in, command{current.Process, rs.ctx}, nil
 }
 
-// start starts a run.
-func (rs *runs) start() error {
-	args := slices.Clone(rs.args)
-	if name := rs.parts[0].Name; name != "" {
-		args[len(args)-1] += "@" + name
+// reap waits for a run that has ended, without holding up the next.
+func (rs *runs) reap() {
+	if used := rs.used; used != nil {
+		rs.waiting.Go(func() { used.Wait() })
 	}
+	rs.used = nil
+}
+
+// startNext starts the run of the first of the parts that have none.
+func (rs *runs) startNext() {
+	if len(rs.parts) == 0 {
+		return
+	}
+	of := rs.parts[0]
 	rs.parts = rs.parts[1:]
+	ahead := make(chan part, 1)
+	rs.ahead = ahead
+	go func() { ahead <- rs.start(of) }()
+}
+
+// start starts a run.
+func (rs *runs) start(of stream.Snapshot) part {
+	args := slices.Clone(rs.args)
+	if of.Name != "" {
+		args[len(args)-1] += "@" + of.Name
+	}
 	r, w, err := child.Pipe()
 	if err != nil {
-		return err
+		return part{err: err}
 	}
 	defer r.Close()
 	p, err := child.Start(context.WithoutCancel(rs.ctx), child.Cmd{
@@ -80,22 +99,21 @@ func (rs *runs) start() error {
 	})
 	if err != nil {
 		w.Close()
-		return err
 	}
-	rs.ahead = &part{p, w}
-	return nil
+	return part{p, w, err}
 }
 
-// end ends a run that was started and got nothing, and waits for both.
+// end ends a run that was started and got nothing, and waits for all.
 func (rs *runs) end() {
 	if rs.ahead != nil {
-		rs.ahead.Kill()
-		rs.ahead.in.Close()
-		rs.ahead.Wait()
+		if p := <-rs.ahead; p.err == nil {
+			p.Kill()
+			p.in.Close()
+			p.Wait()
+		}
 	}
-	if rs.used != nil {
-		rs.used.Wait()
-	}
+	rs.reap()
+	rs.waiting.Wait()
 }
 
 // command passes a signal that stopped us on, before it kills.

@@ -81,11 +81,9 @@ func (o *options) exec(ctx context.Context, args []string) error {
 		receive.Split = o.expect.Splitter()
 	}
 	if len(args) > 0 {
-		commands, err := o.newRuns(ctx, args)
-		if err != nil {
-			return o.report(frame.Trailer{}, err)
-		}
+		commands := o.newRuns(ctx, args)
 		defer commands.end()
+		var err error
 		if receive.Out, receive.Command, err = commands.next(); err != nil {
 			return o.report(frame.Trailer{}, err)
 		}

@@ -156,6 +156,13 @@ func unpackNative(data []byte, each func(name string, value []byte)) error {
 		}
 		pair := data[:size]
 		data = data[size:]
+		if binary.LittleEndian.Uint32(pair[12:]) == nvNvlist { // its pairs follow it
+			inner, err := skipNative(data)
+			if err != nil {
+				return err
+			}
+			data = inner
+		}
 		nameSize := int(binary.LittleEndian.Uint16(pair[4:]))
 		head := 16 + align8(nameSize)
 		if nameSize < 1 || head > size {
@@ -166,17 +173,45 @@ func unpackNative(data []byte, each func(name string, value []byte)) error {
 	return errTokenNV
 }
 
-// A resumePoint is the payload of the first record of a resumed stream.
-type resumePoint struct{ Object, Offset uint64 }
+// skipNative passes over the pairs of a list within a list.
+func skipNative(data []byte) ([]byte, error) {
+	for len(data) >= 4 {
+		size := int(binary.LittleEndian.Uint32(data))
+		if size == 0 {
+			return data[4:], nil
+		}
+		if size < 16 || size > len(data) {
+			return nil, errTokenNV
+		}
+		data = data[size:]
+	}
+	return nil, errTokenNV
+}
 
-func (p resumePoint) encode() []byte {
+// beginPayload is the nvlist behind a DRR_BEGIN, which few streams have
+// (dmu_send.c packs it as the machine has it, not in XDR). What OpenZFS has in
+// crypt_keydata is elsewhere in our streams.
+func beginPayload(s *source, features uint64) []byte {
 	var b bytes.Buffer
 	nvBegin(&b)
-	nvPair(&b, "resume_object", nvUint64, le64(p.Object))
-	nvPair(&b, "resume_offset", nvUint64, le64(p.Offset))
+	empty := b.Len()
+	if features&featureRaw != 0 {
+		nvPair(&b, "crypt_keydata", nvNvlist, make([]byte, 24))
+		b.Write(make([]byte, 4)) // the end of an empty list
+	}
+	if s.resume {
+		nvPair(&b, "resume_object", nvUint64, le64(s.object))
+		nvPair(&b, "resume_offset", nvUint64, le64(s.offset))
+	}
+	if b.Len() == empty {
+		return nil
+	}
 	b.Write(make([]byte, 4))
 	return b.Bytes()
 }
+
+// A resumePoint is the payload of the first record of a resumed stream.
+type resumePoint struct{ Object, Offset uint64 }
 
 func decodeResumePoint(data []byte) (p resumePoint, err error) {
 	err = unpackNative(data, func(name string, value []byte) {
