@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"github.com/peterbourgon/ff/v3/ffcli"
 
@@ -55,7 +54,7 @@ func (g *globals) forget(ctx context.Context, c *config.Config, j *config.Job, n
 		return cli.Cannot("forget datasets of job", j.Name, err)
 	}
 	for _, l := range released {
-		if _, err := fmt.Fprintln(g.stdout, l.Name); err != nil {
+		if err := g.stdout.Record(l.Name); err != nil {
 			return cli.Quiet(err)
 		}
 	}
@@ -65,12 +64,17 @@ func (g *globals) forget(ctx context.Context, c *config.Config, j *config.Job, n
 // forgetClient lets another job of the client take the place of the one that
 // used its identity so far.
 func (g *globals) forgetClient(c *config.Config, j *config.Job, dry bool) error {
-	was, err := job.ForgetClient(c.Global.RunDir, j.Serve.ClientIdentity, dry)
-	if err != nil {
-		return cli.Cannot("forget the client of job", j.Name, err)
+	for _, client := range j.Clients() {
+		was, err := job.ForgetClient(c.Global.RunDir, client, dry)
+		if err != nil {
+			return cli.Cannot("forget the client of job", j.Name, err)
+		}
+		if was == "" {
+			continue
+		}
+		if err := g.stdout.Record(client, was); err != nil {
+			return cli.Quiet(err)
+		}
 	}
-	if was != "" {
-		_, err = fmt.Fprintf(g.stdout, "%s\t%s\n", j.Serve.ClientIdentity, was)
-	}
-	return cli.Quiet(err)
+	return nil
 }
