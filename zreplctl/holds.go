@@ -84,10 +84,10 @@ func (g *globals) holds(ctx context.Context, c *config.Config, name string, rele
 
 // keepAway keeps runs of a job, or of its client, away until done is called.
 func keepAway(ctx context.Context, c *config.Config, j *config.Job) (done func(), err error) {
-	if j.Serve != nil {
-		done, err = job.KeepClientAway(ctx, c.Global.RunDir, j.Serve.ClientIdentity)
-	} else {
+	if j.Serve == nil {
 		done, err = job.KeepAway(ctx, c.Global.RunDir, j.Name)
+	} else {
+		done, err = keepClientsAway(ctx, c.Global.RunDir, j.Clients())
 	}
 	if err == nil {
 		return done, nil
@@ -97,6 +97,24 @@ func keepAway(ctx context.Context, c *config.Config, j *config.Job) (done func()
 		err = cli.WithStatus(cli.TryLater, err)
 	}
 	return nil, err
+}
+
+func keepClientsAway(ctx context.Context, rundir string, clients []string) (done func(), err error) {
+	var all []func()
+	done = func() {
+		for _, end := range all {
+			end()
+		}
+	}
+	for _, client := range clients {
+		end, err := job.KeepClientAway(ctx, rundir, client)
+		if err != nil {
+			done()
+			return nil, err
+		}
+		all = append(all, end)
+	}
+	return done, nil
 }
 
 // tagOf reports whether a job of this name, which is not configured any more,

@@ -136,15 +136,15 @@ func (w *world) socket(id string) string {
 	return filepath.Join(string(dir), id)
 }
 
-// raw is a connection whose bytes the test makes itself.
-type raw struct {
+// rawClient is a connection whose bytes the test makes itself.
+type rawClient struct {
 	front   *net.UnixConn // the daemon's word comes here
 	in, out *os.File
 	ended   chan struct{}
 	word    string // once ended: what the daemon said
 }
 
-func (w *world) passRaw(id string) *raw {
+func (w *world) passRaw(id string) *rawClient {
 	w.t.Helper()
 	conn, err := net.DialUnix("unix", nil, &net.UnixAddr{Name: w.socket(id), Net: "unix"})
 	if err != nil {
@@ -161,7 +161,7 @@ func (w *world) passRaw(id string) *raw {
 	conn.WriteMsgUnix([]byte("zfd1"), unix.UnixRights(int(theirIn.Fd()), int(theirOut.Fd())), nil)
 	theirIn.Close()
 	theirOut.Close()
-	r := &raw{front: conn, in: in, out: out, ended: make(chan struct{})}
+	r := &rawClient{front: conn, in: in, out: out, ended: make(chan struct{})}
 	go func() {
 		defer close(r.ended)
 		line, _ := bufio.NewReader(conn).ReadString('\n')
@@ -170,7 +170,7 @@ func (w *world) passRaw(id string) *raw {
 	return r
 }
 
-func (r *raw) close() { r.front.Close(); r.in.Close(); r.out.Close() }
+func (r *rawClient) close() { r.front.Close(); r.in.Close(); r.out.Close() }
 
 // TestThousandConnections has a client make a thousand connections and send a
 // byte a second on each: it has its share of them, for ten seconds, and other
@@ -181,7 +181,7 @@ func TestThousandConnections(t *testing.T) {
 	w.tree()
 	w.snapshot("s1")
 	daemon := w.startDaemon()
-	var all []*raw
+	var all []*rawClient
 	began := time.Now()
 	for range 1000 {
 		r := w.passRaw("me")
