@@ -120,8 +120,9 @@ func (f *forger) flags(m *material) {
 		b.Set(drr.FromGUID, uint64(f.foreign))
 	})
 	// A client can ask for what only the flag tells from an incremental stream.
-	ask := func(r *transfer.ReceiveRequest) { r.From = f.foreign }
-	f.all[len(f.all)-1].ask = ask
+	if !m.over { // onto a placeholder goes what is full
+		f.all[len(f.all)-1].ask = func(r *transfer.ReceiveRequest) { r.From = f.foreign }
+	}
 }
 
 // feature says which bits of the features are wrong in a stream of a kind.
@@ -212,12 +213,12 @@ func (f *forger) payloads(m *material) {
 		{"crypt_keydata in XDR", drr.Pack(drr.Pair{Name: "crypt_keydata", Value: []drr.Pair{}}), refused},
 		{"a number", native("evil", 1), refused},
 		{"fss", native("fss", keys), refused},
-		{"crypt_keydata", native("crypt_keydata", keys), raw(m, harmless)},
+		{"crypt_keydata", native("crypt_keydata", keys), ifRaw(m, harmless)},
 		{"crypt_keydata as a number", native("crypt_keydata", 7), refused},
 		{"crypt_keydata and more", native("crypt_keydata", keys, "evil", 7), refused},
 		{"crypt_keydata twice", native("crypt_keydata", keys, "crypt_keydata", keys), refused},
-		{"where to go on", native("resume_object", 1, "resume_offset", 0), resumes(m, harmless)},
-		{"where to go on, far away", native("resume_object", 1<<40, "resume_offset", 1<<50), resumes(m, harmless)},
+		{"where to go on", native("resume_object", 1, "resume_offset", 0), ifResumed(m, harmless)},
+		{"where to go on, far away", native("resume_object", 1<<40, "resume_offset", 1<<50), ifResumed(m, harmless)},
 		{"where to go on, and more", native("resume_object", 1, "resume_offset", 0, "redact_snaps", 0), refused},
 		{"more behind the list", append(native("crypt_keydata", keys), "evil"...), refused},
 		{"a list without end", native("crypt_keydata", keys)[:40], refused},
@@ -230,14 +231,14 @@ func (f *forger) payloads(m *material) {
 	}
 }
 
-func raw(m *material, v verdict) verdict {
+func ifRaw(m *material, v verdict) verdict {
 	if m.send.Raw {
 		return v
 	}
 	return refused
 }
 
-func resumes(m *material, v verdict) verdict {
+func ifResumed(m *material, v verdict) verdict {
 	if m.resume {
 		return v
 	}

@@ -73,9 +73,9 @@ func (f *forger) forge(kind string, heavy bool) {
 		f.kinds(m, len(m.parsed())-1)
 		f.orders(m, 3)
 		f.noise(m, 16)
-		step = map[string]int{"full": 3, "incremental": 9}[kind]
+		step = map[string]int{"full": 4, "incremental": 12}[kind]
 		if step == 0 {
-			step = 11
+			step = 14
 		}
 	}
 	f.all = every(f.all, step, at)
@@ -87,7 +87,7 @@ func (f *forger) forge(kind string, heavy bool) {
 	f.asks(m)
 	if !heavy && kind != "full" {
 		rest := f.all
-		f.all = every(rest, 3, at)
+		f.all = every(rest, 4, at)
 	}
 }
 
@@ -95,7 +95,7 @@ func (f *forger) forge(kind string, heavy bool) {
 // one that a check of its own stops.
 var always = []string{"flag bit 0", "flag bit 9", "clone", `"a#b@c"`, `"a@b\x00c"`, "to guid of a foreign", "from guid of nothing", "objset type 3",
 	"objset type 4", "feature bit 1", "feature bit 21", "feature bit 26", "feature bit 40", "a number", "crypt_keydata and more", "is of type 6",
-	"is of type 11", "ends another", "it ends guid", "behind it a byte", "behind it a stream", "with properties (-p)", "cut behind record"}
+	"is of type 11", "ends another", "it ends guid", "behind it a byte", "behind it a stream", "with properties (-p)"}
 
 // every keeps the first, each step-th of the others, and what is kept always.
 func every(all []variation, step, offset int) []variation {
@@ -128,7 +128,7 @@ func (p *pool) toSink(f *forger, n *tally) {
 			v.ask(&in)
 		}
 		served := make(chan error, 1)
-		go func() { served <- p.serveOther(other, f, "sink", i, n) }()
+		go func() { served <- p.serveOther(other, f, i, n) }()
 		err := p.push(in, v.make())
 		if err := <-served; err != nil {
 			p.t.Fatalf("%s: the other client: %v", v.name, err)
@@ -182,7 +182,7 @@ const othersOwn = "b/sink/pusher2/own"
 
 // serveOther is what an honest client does meanwhile: it lists, and now and
 // then sends a stream.
-func (p *pool) serveOther(h *hostile, f *forger, where string, i int, n *tally) error {
+func (p *pool) serveOther(h *hostile, f *forger, i int, n *tally) error {
 	if err := h.ask(p.t.Context(), "list", transfer.ListRequest{}); err != nil {
 		return err
 	}
@@ -191,8 +191,7 @@ func (p *pool) serveOther(h *hostile, f *forger, where string, i int, n *tally) 
 		return nil
 	}
 	m := f.wares.all[0]
-	in := m.request(fmt.Sprintf("%s-%s%d", othersOwn, where, i))
-	n.received.Add(1)
+	in := m.request(fmt.Sprintf("%s-%d", othersOwn, n.received.Add(1)))
 	return h.CallSend(p.t.Context(), "receive", in, func(_ context.Context, out *os.File) error { return framed(out, m.stream) }, new(transfer.Received))
 }
 
@@ -221,7 +220,7 @@ func (p *pool) toPull(f *forger, source *evilSource, n *tally) {
 	source.send = func(in transfer.SendRequest) []byte {
 		var i int
 		fmt.Sscanf(in.Dataset, "a/t%d", &i)
-		if err := p.serveOther(other, f, "pull", i, n); err != nil {
+		if err := p.serveOther(other, f, i, n); err != nil {
 			p.t.Errorf("the other client: %v", err)
 		}
 		if d := different(before, p.picture(ours)); len(d) > 0 {
