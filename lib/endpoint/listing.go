@@ -20,7 +20,6 @@ type listing struct {
 	recursive  bool
 	properties []string
 	tag        string                 // where set, the holds with this tag, too
-	inOrder    bool                   // the properties are read after the versions, and are of those datasets or of later ones
 	told       func(name string) bool // where set, the settings of these datasets, too
 
 	datasets []zfs.Dataset
@@ -32,16 +31,11 @@ type listing struct {
 func (l *listing) run(ctx context.Context) error {
 	var wg sync.WaitGroup
 	var errs [4]error
-	versions := make(chan struct{})
 	wg.Go(func() {
-		if l.inOrder {
-			<-versions
-		}
 		list, err := l.zfs.Datasets(ctx, l.roots, l.recursive, l.properties...)
 		l.datasets, errs[0] = list, zfs.Present(err)
 	})
 	wg.Go(func() {
-		defer close(versions)
 		l.versions = map[string][]dataset.Version{}
 		errs[1] = l.zfs.Histories(ctx, l.roots, l.recursive, func(ds string, v dataset.Version) error {
 			l.versions[ds] = append(l.versions[ds], v)

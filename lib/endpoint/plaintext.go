@@ -3,55 +3,11 @@ package endpoint
 import (
 	"context"
 	"fmt"
-	"slices"
-	"sync"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
 	"github.com/zrepl-tools/zrepl-tools/lib/transfer"
 	"github.com/zrepl-tools/zrepl-tools/lib/zfs"
 )
-
-// plainSnapshots remembers, by guid, the snapshots that were listed in
-// datasets without encryption. A guid names the data, whatever becomes of the
-// dataset afterwards: if an encrypted one takes its name, the stream has
-// another guid, and zsend-frame refuses it.
-type plainSnapshots struct {
-	mu    sync.Mutex
-	guids []dataset.GUID // sorted by ready
-}
-
-func (p *plainSnapshots) forget(all bool) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if all {
-		p.guids = nil
-	}
-}
-
-func (p *plainSnapshots) add(vs []dataset.Version) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for _, v := range vs {
-		if v.Kind == dataset.Snapshot {
-			p.guids = append(p.guids, v.GUID)
-		}
-	}
-}
-
-// ready is called when all were added.
-func (p *plainSnapshots) ready() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	slices.Sort(p.guids)
-	p.guids = slices.Compact(p.guids)
-}
-
-func (p *plainSnapshots) has(g dataset.GUID) bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	_, found := slices.BinarySearch(p.guids, g)
-	return found
-}
 
 // sealed reports whether every stream is asked for with -w: then an encrypted
 // dataset cannot leave as plain text, whatever became of it since it was
@@ -63,15 +19,14 @@ func (s *Sender) sealed() bool {
 }
 
 // optionsOf finds out how a stream is to be sent. What a client says of that
-// is not believed: it could have an encrypted dataset sent as plain text.
+// is not believed, nor what was known before: an encrypted dataset may have
+// taken the name since, also one with the same guids, as a copy has.
 func (s *Sender) optionsOf(ctx context.Context, in transfer.SendRequest, what transfer.SendReply) (transfer.Options, error) {
 	switch {
 	case s.Plain:
 		return s.options(false), nil
 	case s.sealed(): // the stream says itself whether it is raw
 		return s.options(in.Send.Raw), nil
-	case s.plain.has(what.To) && !slices.ContainsFunc(in.Via, func(b transfer.Brought) bool { return !s.plain.has(b.GUID) }):
-		return s.options(false), nil
 	}
 	// One snapshot's properties come from one look at it, so that guid and
 	// encryption are of the same dataset.

@@ -31,8 +31,6 @@ type Sender struct {
 	Bookmarks bool
 	// Tell makes List tell the properties that datasets have set or received.
 	Tell bool
-
-	plain plainSnapshots
 }
 
 // List returns the datasets that the job offers, with their versions. It
@@ -48,7 +46,7 @@ func (s *Sender) List(ctx context.Context, in transfer.ListRequest) ([]transfer.
 	if none {
 		return nil, nil
 	}
-	l := listing{zfs: s.ZFS, roots: roots, recursive: recursive, properties: []string{"encryption", "encryptionroot"}, inOrder: !s.Plain && !s.sealed()}
+	l := listing{zfs: s.ZFS, roots: roots, recursive: recursive, properties: []string{"encryption", "encryptionroot"}}
 	if in.Thorough {
 		l.tag = s.Tag
 	}
@@ -59,15 +57,11 @@ func (s *Sender) List(ctx context.Context, in transfer.ListRequest) ([]transfer.
 		return nil, err
 	}
 	var out []transfer.Dataset
-	s.plain.forget(len(in.Datasets) == 0)
 	for _, d := range l.datasets {
 		if !s.Datasets.Pass(d.Name) {
 			continue
 		}
 		enc := encrypted(d)
-		if l.inOrder && !enc {
-			s.plain.add(l.versions[d.Name])
-		}
 		t := transfer.Dataset{Name: d.Name, Volume: d.Type == "volume", Encrypted: enc,
 			Versions: l.versions[d.Name], Held: l.held[d.Name], Send: s.options(enc)}
 		if root := keyRoot(d); s.Datasets.Pass(root) { // no other name is the client's to know
@@ -86,7 +80,6 @@ func (s *Sender) List(ctx context.Context, in transfer.ListRequest) ([]transfer.
 		}
 		out = append(out, t)
 	}
-	s.plain.ready()
 	return out, nil
 }
 
