@@ -91,9 +91,9 @@ func (w *hostileWorld) configure(mode string) {
 global: {rundir: DIR/run}
 jobs:
 - {name: fetch, type: pull, interval: 1h, connect: {type: exec, command: [SELF, hostile-peer, MODE]}, mapping: {"a<": b/back/a}}
-- {name: bring, type: push, connect: {type: exec, command: [SELF, hostile-peer, MODE]}, datasets: {"a/x<": ok}, snapshot_prefix: s}
-- {name: mirror, type: local, mapping: {"a/x<": b/mirror}, snapshot_prefix: s, prune_lhs: {keep: [{type: last_n, count: 1}]}, prune_rhs: {keep: [{type: last_n, count: 1}]}}
-- {name: offer, type: source, serve: {type: stdinserver, client_identity: me}, datasets: {"a<": ok}, snapshot_prefix: s, prune: {keep: [{type: last_n, count: 1}]}}
+- {name: bring, type: push, connect: {type: exec, command: [SELF, hostile-peer, MODE]}, datasets: {"a/x<": ok}, snapshot_prefix: s, shared_prefix: true}
+- {name: mirror, type: local, mapping: {"a/x<": b/mirror}, snapshot_prefix: s, shared_prefix: true, prune_lhs: {keep: [{type: last_n, count: 1}]}, prune_rhs: {keep: [{type: last_n, count: 1}]}}
+- {name: offer, type: source, serve: {type: stdinserver, client_identity: me}, datasets: {"a<": ok}, snapshot_prefix: s, shared_prefix: true, prune: {keep: [{type: last_n, count: 1}]}}
 `)
 	w.write("c.yml", text)
 }

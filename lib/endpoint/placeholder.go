@@ -13,13 +13,17 @@ import (
 // made go on as ours.
 const ZreplPlaceholder = "zrepl:placeholder"
 
+// zreplMarked reports whether zrepl's mark is on the dataset itself.
+func zreplMarked(d zfs.Dataset) bool {
+	mark, name := d.Properties[ZreplPlaceholder], sha512.Sum512_256([]byte(d.Name))
+	return d.Type == "filesystem" && mark.Source == "local" && (mark.Value == "on" || mark.Value == hex.EncodeToString(name[:]))
+}
+
 // zreplPlaceholder reports whether zrepl made the dataset as a placeholder and
-// nobody has put it to use since. zrepl makes them with mountpoint=none.
+// nobody has put it to use since: zrepl makes them with mountpoint=none.
 func zreplPlaceholder(d zfs.Dataset) bool {
-	mark, mountpoint := d.Properties[ZreplPlaceholder], d.Properties["mountpoint"]
-	name := sha512.Sum512_256([]byte(d.Name))
-	return d.Type == "filesystem" && mark.Source == "local" && mountpoint.Value == "none" && mountpoint.Source == "local" &&
-		(mark.Value == "on" || mark.Value == hex.EncodeToString(name[:]))
+	mountpoint := d.Properties["mountpoint"]
+	return zreplMarked(d) && mountpoint.Value == "none" && mountpoint.Source == "local"
 }
 
 // clearMarks takes the marks off a placeholder that was received over.

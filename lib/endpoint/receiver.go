@@ -120,6 +120,7 @@ func received(d zfs.Dataset) transfer.Dataset {
 	t.Marked = mark.Value == "on" && mark.Source == "local"
 	// As it was made, or as a receive that was cut has left it: nobody has put it to use.
 	t.Placeholder = t.Marked && (mounts == "off" || mounts == "noauto") && p["mountpoint"].Value == "none"
+	t.Marked = t.Marked || zreplMarked(d)
 	t.Placeholder = t.Placeholder || zreplPlaceholder(d)
 	if t.Copy = p[SendProperty].Source == "local"; !t.Copy {
 		t.Recorded = "" // of the dataset above

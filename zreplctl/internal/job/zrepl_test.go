@@ -38,9 +38,14 @@ func TestZreplCopies(t *testing.T) {
 			t.Errorf("%s: the copies are not the same datasets any more: %s, and %s before", how, after, before)
 		}
 		w.equal(how+": marks", w.local("zrepl:placeholder", "b"), "b/back on", "b/back/a/x off")
+		// As if it had been cut off before it took the mark away: without it
+		// the copy could be received over once its snapshots are gone.
+		w.must("zfs", "set", "zrepl:placeholder=on", "b/back/a")
+		w.must("sh", "-c", "rm -f '"+w.path("run")+"'/*.tidy")
 		w.snapshot("s3")
 		w.done("pull", "fetch")
 		w.same("a/x", "b/back/a/x")
+		w.equal(how+": marks after a run that was cut off", w.local("zrepl:placeholder", "b"), "b/back on", "b/back/a/x off")
 	}
 }
 
