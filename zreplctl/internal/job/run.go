@@ -39,6 +39,8 @@ type Run struct {
 	// Part names what is done where that is not the whole job, but a command
 	// of its own.
 	Part string
+
+	looked bool // both sides, in this run
 }
 
 // Do runs the job. The error is ErrRunning, or a *DatasetsError where only
@@ -92,7 +94,13 @@ func (r *Run) replicate(ctx context.Context, lock *os.File) error {
 		}
 		putMark(mark, looked)
 	}
-	if errors.Is(err, replicate.ErrIncomplete) {
+	incomplete := errors.Is(err, replicate.ErrIncomplete)
+	if err == nil || incomplete || r.engineLooked() {
+		if noted := r.noteBases(); noted != nil && err == nil {
+			return noted
+		}
+	}
+	if incomplete {
 		return &DatasetsError{r.failures()}
 	}
 	return err
@@ -155,6 +163,11 @@ func (r *Run) Abandon(ctx context.Context, dry bool) ([]replicate.Left, error) {
 	}
 	defer closeAll()
 	j := &replicate.Job{Sender: sender, Receiver: receiver}
+	if !dry {
+		if err := forgetBases(r.Global.RunDir, r.Job.Name); err != nil {
+			return nil, err
+		}
+	}
 	return j.Abandon(ctx, dry)
 }
 
