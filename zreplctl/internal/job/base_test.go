@@ -6,7 +6,9 @@ import (
 	"testing"
 )
 
-const conflictJobs = `- name: other
+const conflictJobs = `global: {rundir: DIR/run}
+jobs:
+- name: other
   type: local
   mapping: {"a/x": b/copy}
   snapshot_prefix: s
@@ -30,7 +32,7 @@ func TestBaseOfConflict(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
-			w.extend(conflictJobs)
+			w.write("c.yml", strings.ReplaceAll(conflictJobs, "DIR", w.dir))
 			w.must("zfs", "create", "a/x")
 			w.snapshot("s1")
 			w.must("sh", "-c", "zfs send -L a/x@s1 | zfs receive b/copy")

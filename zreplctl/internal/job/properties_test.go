@@ -120,6 +120,7 @@ func TestTakenNone(t *testing.T) {
 	w.must("zfs", "set", "compression=gzip", "reservation=1M", "sync=disabled", "snapdir=visible", "user:x=1", "a/x")
 	w.snapshot("s1")
 	w.done("pull", "bare")
+	w.ctl("forget", "told") // an identity is one job's, and here another takes its place
 	w.done("pull", "pulled")
 	w.shows("b/bare/x", "compression", "on default")
 	w.shows("b/pull/x", "compression", "gzip local")
@@ -154,7 +155,7 @@ func TestTakenCost(t *testing.T) {
 		w.done("local", "copied")
 		for _, c := range w.logged("") {
 			switch verb, _, _ := strings.Cut(c, " "); verb {
-			case "list", "get":
+			case "list", "get", "holds": // the last are of the bases, one on each side
 				reads++
 			default:
 				changes++
@@ -162,7 +163,7 @@ func TestTakenCost(t *testing.T) {
 		}
 		return reads, changes
 	}
-	if r, c := count(); r > 6 || c > 0 {
+	if r, c := count(); r > 8 || c > 0 {
 		t.Errorf("nothing to do: %d commands that read, %d others", r, c)
 	}
 	for i := range n {
@@ -171,7 +172,7 @@ func TestTakenCost(t *testing.T) {
 	w.must("zfs", "inherit", "com.acme:a", "a/x")
 	r, c := count()
 	t.Logf("%d datasets changed: %d commands that read, %d others", n+1, r, c)
-	if r > 8 || c > 5 {
+	if r > 10 || c > 5 {
 		t.Errorf("too many: %d commands that read, %d others", r, c)
 	}
 	w.shows("b/local/x/7", "com.acme:same", "3 local")

@@ -174,7 +174,7 @@ func TestKeyNotLoaded(t *testing.T) {
 	check("pushk", "a/x", "key-not-loaded", `"b/enc/sink/a"`)
 	w.write("sim/log", "")
 	code, said := w.ctl("local", "-skip", "snapshot,prune", "in")
-	if code != 1 || !strings.Contains(said, "key-not-loaded") || !strings.Contains(said, "hint: load the key on the receiver: zfs load-key") {
+	if code != 1 || !strings.Contains(said, "key-not-loaded") || !strings.Contains(said, "hint: load the key on the receiver (zfs load-key), or ") {
 		t.Errorf("exit status %d: %s", code, said)
 	}
 	if got := w.logged("send"); len(got) != 2 {
