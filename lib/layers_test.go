@@ -40,6 +40,7 @@ var layers = map[string][]string{
 	"zfssim/forge":    {}, // for tests
 	"cmd/bench-frame": {},
 	"cmd/bench-rpc":   {"rpc", "child"},
+	"cmd/zfs-forge":   {"zfssim/forge"},
 	"cmd/zfs-sim":     {"zfssim"},
 }
 

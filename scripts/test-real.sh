@@ -35,9 +35,10 @@ same_as_sim() {
 
 # conforms VERSION compares zfs-sim, as that version, with the real one, command by command.
 conforms() {
-  mkdir -p "$work/sim" "$work/conformance-$1" || return 1
+  mkdir -p "$work/sim" "$work/conformance-$1/bin" || return 1
   for name in zfs zpool; do ln -sf "$bin/zfs-sim" "$work/sim/$name"; done
-  PATH=$work/sim:$PATH ZFS_SIM_ROOT="$work/sim-$1" ZFS_SIM_VERSION=$1 scripts/conformance >"$work/transcript-sim-$1" || return 1
+  PATH=$work/sim:$bin:$PATH ZFS_SIM_ROOT="$work/sim-$1" ZFS_SIM_VERSION=$1 scripts/conformance >"$work/transcript-sim-$1" || return 1
+  cp "$bin/zfs-forge" "$work/conformance-$1/bin/" || return 1
   rm -rf "$work/conformance-$1/scripts" && cp -R scripts "$work/conformance-$1/" || return 1
   # Standard error would come out between the lines, as the machine has one console.
   cat >"$work/conformance-$1/run" <<'RUN'

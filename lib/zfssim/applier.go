@@ -1,6 +1,7 @@
 package zfssim
 
 import (
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"io"
@@ -30,9 +31,8 @@ func (a *applier) run(log io.Reader) error {
 			return err
 		}
 		var rec record
-		if err := rec.decode(buf[:]); err != nil {
-			return err
-		}
+		rec.decode(buf[:], binary.LittleEndian)
+		rec.payload = make([]byte, rec.size)
 		if _, err := io.ReadFull(log, rec.payload); err != nil {
 			return err
 		}
@@ -60,7 +60,7 @@ func (a *applier) record(rec *record) error {
 		return a.object(rec)
 	case drrWrite, drrFree:
 		if a.file == nil || a.cur != rec.object {
-			return errChecksum
+			return errRecord
 		}
 		p := rec.payload
 		if rec.kind == drrFree {
@@ -69,7 +69,7 @@ func (a *applier) record(rec *record) error {
 		_, err := a.file.WriteAt(p, int64(rec.offset))
 		return err
 	}
-	return errChecksum
+	return errRecord
 }
 
 // inside refuses paths that leave the tree.

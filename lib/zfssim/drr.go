@@ -1,16 +1,18 @@
 package zfssim
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"io"
+	"slices"
 )
 
 // Records have the frame of OpenZFS's dmu_replay_record (sys/zfs_ioctl.h):
 // 312 bytes, type and payload length first, the payload behind, and in every
 // record but the first the running fletcher-4 sum of all before it. The first,
 // DRR_BEGIN, is as OpenZFS writes it; what OBJECT and WRITE hold is the
-// simulator's own.
+// simulator's own, and the same in either byte order.
 
 const (
 	recordSize = 312
@@ -23,9 +25,13 @@ const (
 	drrEnd    = 5
 	drrSpill  = 7 // here: a path that goes
 
+	drrEmbedded = 8
+	drrRedact   = 10
+
 	headerSub      = 1 // DMU_SUBSTREAM
 	headerCompound = 2 // DMU_COMPOUNDSTREAM
 
+	featureDedup      = 1 << 0
 	featureSpill      = 1 << 2
 	featureEmbed      = 1 << 16
 	featureLZ4        = 1 << 17
@@ -33,6 +39,7 @@ const (
 	featureResuming   = 1 << 20
 	featureCompressed = 1 << 22
 	featureRaw        = 1 << 24
+	featureHolds      = 1 << 26
 
 	flagClone       = 1 << 0
 	flagFreeRecords = 1 << 2
@@ -54,7 +61,7 @@ type record struct {
 	toguid  uint64
 	begin   beginRecord
 	payload []byte
-	size    uint32 // of the payload, as decoded
+	size    uint64 // of the payload, as decoded
 }
 
 type beginRecord struct {
@@ -66,6 +73,7 @@ type beginRecord struct {
 	toguid   uint64
 	fromguid uint64
 	toname   string
+	field    [256]byte // toname and what stands behind its NUL
 }
 
 func (b *beginRecord) encode(p []byte) {
@@ -80,37 +88,37 @@ func (b *beginRecord) encode(p []byte) {
 	copy(p[48:303], b.toname)
 }
 
-func (b *beginRecord) decode(p []byte) error {
-	le := binary.LittleEndian
-	if le.Uint64(p) != drrMagic {
-		return errBadMagic
+func (b *beginRecord) decode(p []byte, order binary.ByteOrder) {
+	info := order.Uint64(p[8:])
+	b.header, b.features = info&3, info>>2&(1<<56-1)
+	b.creation, b.kind, b.flags = order.Uint64(p[16:]), order.Uint32(p[24:]), order.Uint32(p[28:])
+	b.toguid, b.fromguid = order.Uint64(p[32:]), order.Uint64(p[40:])
+	b.field = [256]byte(p[48:304])
+	b.toname = b.nameFrom(0)
+}
+
+// nameFrom is the name field as a C string that begins at an offset, be it
+// behind the NUL that ends the name.
+func (b *beginRecord) nameFrom(at int) string {
+	if at >= len(b.field) {
+		return ""
 	}
-	info := le.Uint64(p[8:])
-	b.header, b.features = info&3, info>>2
-	b.creation, b.kind, b.flags = le.Uint64(p[16:]), le.Uint32(p[24:]), le.Uint32(p[28:])
-	b.toguid, b.fromguid = le.Uint64(p[32:]), le.Uint64(p[40:])
-	name := p[48:304]
-	for i, c := range name {
-		if c == 0 {
-			b.toname = string(name[:i])
-			return nil
-		}
-	}
-	return errBadMagic
+	name, _, _ := bytes.Cut(b.field[at:], []byte{0})
+	return string(name)
 }
 
 var (
-	errBadMagic = errors.New("bad magic number")
 	errChecksum = errors.New("checksum mismatch")
+	errRecord   = errors.New("invalid backup stream") // EINVAL of the kernel
 )
 
 func (r *record) encode(p []byte) {
 	le := binary.LittleEndian
 	clear(p[:recordSize])
 	le.PutUint32(p[0:], r.kind)
-	le.PutUint32(p[4:], uint32(len(r.payload)))
 	switch r.kind {
 	case drrBegin:
+		le.PutUint32(p[4:], uint32(len(r.payload)))
 		r.begin.encode(p[8:])
 	case drrEnd:
 		le.PutUint64(p[40:], r.toguid)
@@ -143,51 +151,73 @@ func (r *record) encodePlace(p []byte) {
 	}
 }
 
-func (r *record) decode(p []byte) error {
-	if err := r.decodeHead(p); err != nil {
-		return err
-	}
-	r.payload = make([]byte, r.size)
-	return nil
-}
-
-// decodeHead reads the record without its payload, whose length is size.
-func (r *record) decodeHead(p []byte) error {
-	le := binary.LittleEndian
-	r.kind, r.size = le.Uint32(p), le.Uint32(p[4:])
-	if r.kind > drrSpill || r.size > maxPayload {
-		return errBadMagic
-	}
+// decode reads the record without its payload, whose length is size.
+func (r *record) decode(p []byte, order binary.ByteOrder) {
+	r.kind = order.Uint32(p)
+	r.size = payloadSize(r.kind, p, order)
 	switch r.kind {
 	case drrBegin:
-		return r.begin.decode(p[8:])
+		r.begin.decode(p[8:], order)
 	case drrEnd:
-		r.toguid = le.Uint64(p[40:])
+		r.toguid = order.Uint64(p[40:])
 	default:
-		r.object = le.Uint64(p[8:])
-		r.decodePlace(p)
+		r.object = order.Uint64(p[8:])
+		r.decodePlace(p, order)
 	}
-	return nil
 }
 
-func (r *record) decodePlace(p []byte) {
-	le := binary.LittleEndian
+// payloadSize is the DRR_*_PAYLOAD_SIZE of sys/zfs_ioctl.h: the field
+// drr_payloadlen counts in a DRR_BEGIN only.
+func payloadSize(kind uint32, p []byte, order binary.ByteOrder) uint64 {
+	switch kind {
+	case drrBegin:
+		return uint64(order.Uint32(p[4:]))
+	case drrObject:
+		if raw := order.Uint32(p[36:]); raw != 0 {
+			return uint64(raw)
+		}
+		return roundUp8(order.Uint32(p[28:]))
+	case drrWrite:
+		if p[50] != 0 { // compressed
+			return order.Uint64(p[96:])
+		}
+		return order.Uint64(p[32:])
+	case drrSpill:
+		if n := order.Uint64(p[40:]); n != 0 { // compressed
+			return n
+		}
+		return order.Uint64(p[16:])
+	case drrEmbedded:
+		return roundUp8(order.Uint32(p[52:]))
+	}
+	return 0
+}
+
+func roundUp8(n uint32) uint64 { return (uint64(n) + 7) &^ 7 }
+
+func (r *record) decodePlace(p []byte, order binary.ByteOrder) {
 	switch r.kind {
 	case drrObject:
-		r.toguid = le.Uint64(p[40:])
+		r.toguid = order.Uint64(p[40:])
 	case drrWrite:
-		r.offset, r.length, r.toguid = le.Uint64(p[24:]), le.Uint64(p[32:]), le.Uint64(p[40:])
+		r.offset, r.length, r.toguid = order.Uint64(p[24:]), order.Uint64(p[32:]), order.Uint64(p[40:])
 	case drrSpill:
-		r.toguid = le.Uint64(p[24:])
+		r.toguid = order.Uint64(p[24:])
 	case drrFree:
-		r.offset, r.length, r.toguid = le.Uint64(p[16:]), le.Uint64(p[24:]), le.Uint64(p[32:])
+		r.offset, r.length, r.toguid = order.Uint64(p[16:]), order.Uint64(p[24:]), order.Uint64(p[32:])
 	}
 }
 
 // fletcher4 is the sum of OpenZFS (zfs_fletcher.c) over little-endian words.
 type fletcher4 [4]uint64
 
-func (f *fletcher4) add(p []byte) {
+func (f *fletcher4) add(p []byte) { f.addOrder(p, binary.LittleEndian) }
+
+// addOrder adds words of either byte order.
+func (f *fletcher4) addOrder(p []byte, order binary.ByteOrder) {
+	if order == binary.ByteOrder(binary.BigEndian) {
+		p = swapWords(p)
+	}
 	a, b, c, d := f[0], f[1], f[2], f[3]
 	for len(p) >= 4 {
 		a += uint64(binary.LittleEndian.Uint32(p))
@@ -205,6 +235,16 @@ func (f *fletcher4) add(p []byte) {
 		d += c
 	}
 	*f = fletcher4{a, b, c, d}
+}
+
+// swapWords turns the bytes of each word of four; the last may be incomplete.
+func swapWords(p []byte) []byte {
+	out := make([]byte, (len(p)+3)&^3)
+	copy(out, p)
+	for at := 0; at < len(out); at += 4 {
+		slices.Reverse(out[at : at+4])
+	}
+	return out
 }
 
 func (f *fletcher4) put(p []byte) {
@@ -243,51 +283,4 @@ func (w *recordWriter) write(r *record) error {
 	}
 	_, err := w.w.Write(r.payload)
 	return err
-}
-
-// A recordReader reads and checks one stream's records. raw holds the record
-// last read as it came.
-type recordReader struct {
-	r   io.Reader
-	sum fletcher4
-	raw [recordSize]byte
-}
-
-func (r *recordReader) next() (*record, error) {
-	if _, err := io.ReadFull(r.r, r.raw[:]); err != nil {
-		return nil, err
-	}
-	var rec record
-	if err := rec.decode(r.raw[:]); err != nil {
-		if r.sum != (fletcher4{}) {
-			err = errChecksum
-		}
-		return nil, err
-	}
-	switch {
-	case rec.kind == drrBegin:
-		r.sum = fletcher4{}
-	case rec.kind == drrEnd && r.sum == (fletcher4{}):
-		return &rec, nil // the end of a package has no sum
-	}
-	r.sum.add(r.raw[:sumAt])
-	if rec.kind != drrBegin {
-		var want [32]byte
-		r.sum.put(want[:])
-		if string(want[:]) != string(r.raw[sumAt:]) {
-			return nil, errChecksum
-		}
-	}
-	r.sum.add(r.raw[sumAt:])
-	if _, err := io.ReadFull(r.r, rec.payload); err != nil {
-		if errors.Is(err, io.EOF) {
-			err = io.ErrUnexpectedEOF
-		}
-		return nil, err
-	}
-	r.sum.add(rec.payload)
-	if rec.kind == drrEnd {
-		r.sum = fletcher4{} // the next stream counts for itself
-	}
-	return &rec, nil
 }

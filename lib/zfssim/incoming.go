@@ -2,6 +2,7 @@ package zfssim
 
 import (
 	"bufio"
+	"encoding/binary"
 	"errors"
 	"io"
 	"os"
@@ -86,8 +87,13 @@ func (t *tx) startLog(d *ds, fresh bool) (*incoming, error) {
 	return w, nil
 }
 
-func (w *incoming) append(raw []byte, rec *record) error {
+// append logs a record, in this machine's byte order.
+func (w *incoming) append(raw []byte, order binary.ByteOrder, rec *record) error {
 	w.some = true
+	if order == binary.ByteOrder(binary.BigEndian) {
+		raw = make([]byte, recordSize)
+		rec.encode(raw)
+	}
 	if _, err := w.log.Write(raw); err != nil {
 		return err
 	}
@@ -118,9 +124,7 @@ func scanLog(f *os.File) (at resumePoint, end int64) {
 			return at, end
 		}
 		var rec record
-		if rec.decodeHead(buf[:]) != nil {
-			return at, end
-		}
+		rec.decode(buf[:], binary.LittleEndian)
 		next := end + recordSize + int64(rec.size)
 		if next > info.Size() {
 			return at, end

@@ -2,25 +2,24 @@ package zfssim
 
 import (
 	"encoding/binary"
-	"encoding/json"
-	"errors"
+	"fmt"
 )
 
 // The payload of a package is an nvlist in XDR encoding, as OpenZFS's
-// (send_prelim_records in libzfs_sendrecv.c), for those who look into it. What
-// this simulator says of the datasets stands in it as JSON, in the place of
-// the list of each filesystem's properties.
+// (gather_nvlist in libzfs_sendrecv.c).
 
 const nvNvlist = 19
 
-func packCompound(c *compound) ([]byte, error) {
-	text, err := json.Marshal(c)
-	if err != nil {
-		return nil, err
+func packCompound(c *compound) []byte {
+	var fss []byte
+	for i := range c.Sets {
+		fss = xdrPair(fss, fmt.Sprintf("0x%x", c.Sets[i].GUID), nvNvlist, packSet(&c.Sets[i]))
 	}
-	fss := xdrPair(nil, "sets", nvString, xdrString(nil, string(text)))
 	b := []byte{1, 1, 0, 0} // XDR, little-endian host
 	b = append(b, xdrHead...)
+	if c.From != "" {
+		b = xdrPair(b, "fromsnap", nvString, xdrString(nil, c.From))
+	}
 	b = xdrPair(b, "tosnap", nvString, xdrString(nil, c.To))
 	if !c.Replicate {
 		b = xdrPair(b, "not_recursive", nvBoolean, nil)
@@ -28,8 +27,52 @@ func packCompound(c *compound) ([]byte, error) {
 	if c.Raw {
 		b = xdrPair(b, "raw", nvBoolean, nil)
 	}
-	b = xdrPair(b, "fss", nvNvlist, append(append([]byte(xdrHead), fss...), xdrEnd...))
-	return append(b, xdrEnd...), nil
+	b = xdrPair(b, "fss", nvNvlist, xdrList(fss))
+	return append(b, xdrEnd...)
+}
+
+func packSet(s *sentDS) []byte {
+	b := xdrPair(nil, "name", nvString, xdrString(nil, s.Name))
+	b = xdrPair(b, "parentfromsnap", nvUint64, xdrNumber(s.ParentFrom))
+	if s.Origin != 0 {
+		b = xdrPair(b, "origin", nvUint64, xdrNumber(s.Origin))
+	}
+	if s.EncRoot {
+		b = xdrPair(b, "is_encroot", nvBoolean, nil)
+	}
+	if s.HasProps {
+		b = xdrPair(b, "props", nvNvlist, packProps(s.Props))
+	}
+	var snaps, props, holds []byte
+	for _, v := range s.Snaps {
+		snaps = xdrPair(snaps, v.Name, nvUint64, xdrNumber(v.GUID))
+		props = xdrPair(props, v.Name, nvNvlist, packProps(v.Props))
+		var tags []byte
+		for _, tag := range v.Holds {
+			tags = xdrPair(tags, tag, nvUint64, xdrNumber(1))
+		}
+		if len(v.Holds) > 0 {
+			holds = xdrPair(holds, v.Name, nvNvlist, xdrList(tags))
+		}
+	}
+	b = xdrPair(b, "snaps", nvNvlist, xdrList(snaps))
+	b = xdrPair(b, "snapprops", nvNvlist, xdrList(props))
+	if holds != nil {
+		b = xdrPair(b, "snapholds", nvNvlist, xdrList(holds))
+	}
+	return xdrList(b)
+}
+
+func packProps(props map[string]string) []byte {
+	var b []byte
+	for _, name := range sortedKeys(props) {
+		if n, ok := propNumber(name, props[name]); ok {
+			b = xdrPair(b, name, nvUint64, xdrNumber(n))
+			continue
+		}
+		b = xdrPair(b, name, nvString, xdrString(nil, props[name]))
+	}
+	return xdrList(b)
 }
 
 const (
@@ -37,22 +80,11 @@ const (
 	xdrEnd  = "\x00\x00\x00\x00\x00\x00\x00\x00"
 )
 
-var errPackage = errors.New("not the payload of a package")
-
-func unpackCompound(b []byte, c *compound) error {
-	if len(b) < 12 || b[0] != 1 {
-		return errPackage
-	}
-	fss, err := xdrFind(b[12:], "fss")
-	if err != nil || len(fss) < 8 {
-		return errPackage
-	}
-	text, err := xdrFind(fss[8:], "sets")
-	if err != nil || len(text) < 4 || uint64(binary.BigEndian.Uint32(text)) > uint64(len(text)-4) {
-		return errPackage
-	}
-	return readJSONBytes(text[4:4+binary.BigEndian.Uint32(text)], c)
+func xdrList(pairs []byte) []byte {
+	return append(append([]byte(xdrHead), pairs...), xdrEnd...)
 }
+
+func xdrNumber(n uint64) []byte { return binary.BigEndian.AppendUint64(nil, n) }
 
 func xdrString(b []byte, s string) []byte {
 	b = binary.BigEndian.AppendUint32(b, uint32(len(s)))
@@ -73,28 +105,14 @@ func xdrPair(b []byte, name string, kind uint32, value []byte) []byte {
 	b = binary.BigEndian.AppendUint32(b, kind)
 	b = binary.BigEndian.AppendUint32(b, n)
 	b = append(b, value...)
-	binary.BigEndian.PutUint32(b[at:], uint32(len(b)-at))
-	binary.BigEndian.PutUint32(b[at+4:], uint32(16+align8(len(name)+1)+align8(len(value))))
-	return b
-}
-
-// xdrFind returns the value of a pair, and what follows it.
-func xdrFind(b []byte, name string) ([]byte, error) {
-	for len(b) >= 12 {
-		size := binary.BigEndian.Uint32(b)
-		if size < 12 || uint64(size) > uint64(len(b)) {
-			break
-		}
-		pair := b[8:size]
-		b = b[size:]
-		n := uint64(binary.BigEndian.Uint32(pair))
-		head := 4 + (n+3)&^3 + 8
-		if head > uint64(len(pair)) {
-			break
-		}
-		if string(pair[4:4+n]) == name {
-			return pair[head:], nil
-		}
+	size := align8(len(value))
+	switch kind {
+	case nvNvlist:
+		size = 24
+	case nvString:
+		size = align8(int(binary.BigEndian.Uint32(value)) + 1)
 	}
-	return nil, errPackage
+	binary.BigEndian.PutUint32(b[at:], uint32(len(b)-at))
+	binary.BigEndian.PutUint32(b[at+4:], uint32(16+align8(len(name)+1)+size))
+	return b
 }

@@ -3,20 +3,21 @@ package zfssim
 import (
 	"errors"
 	"io"
-	"strings"
 )
 
 // A receiving is one run of zfs receive.
 type receiving struct {
-	z      *cmd
-	o      *options
-	target string // as given
-	set    map[string]string
-	omit   map[string]bool
-	in     *recordReader
-	first  *record
-	taken  int    // substreams that were not there already
-	verb   string // "receive new filesystem stream" and the like
+	z        *cmd
+	o        *options
+	target   string // as given
+	set      map[string]string
+	omit     map[string]bool
+	in       *recordReader
+	top      string // the first dataset that was received
+	holds    bool   // a package asked for holds
+	followed int    // how many names were made up by follow
+	taken    int    // streams that were not there already
+	verb     string // "receive new filesystem stream" and the like
 }
 
 func (z *cmd) receive(args []string) int {
@@ -56,85 +57,32 @@ func (z *cmd) receive(args []string) int {
 }
 
 func (r *receiving) run() int {
-	z := r.z
 	if badName(r.target, takeSet|takeSnapshot, false) != "" {
-		return z.fail(1, "cannot receive: invalid name")
+		return r.z.fail(1, "cannot receive: invalid name")
 	}
-	rec, err := r.in.next()
-	if code := r.badFirst(rec, err); code != 0 {
-		return code
-	}
-	r.first = rec
-	if code := r.badProps(); code != 0 {
-		return code
-	}
-	switch rec.begin.header {
-	case headerSub:
-		return r.one(rec, nil, nil)
-	case headerCompound:
-		return r.compound(rec)
-	}
-	return z.fail(1, "cannot receive: invalid stream (bad record type)")
+	code, _ := r.stream(nil)
+	return code
 }
 
-func (r *receiving) badFirst(rec *record, err error) int {
-	z := r.z
-	var fault *faultError
-	switch {
-	case errors.As(err, &fault):
-		return z.fail(fault.code, "%s", fault.message)
-	case errors.Is(err, errBadMagic):
-		return z.fail(1, "cannot receive: invalid stream (bad magic number)")
-	case err != nil:
-		return z.fail(1, "cannot receive: failed to read from stream")
-	case rec.kind == drrEnd:
-		return z.fail(1, "cannot receive: invalid stream (bad record type)")
-	case rec.kind != drrBegin:
-		return z.fail(1, "cannot receive: invalid stream (bad magic number)")
-	case rec.begin.header == headerSub && !strings.Contains(rec.begin.toname, "@"):
-		return z.fail(1, "cannot receive: invalid stream (bad snapshot name)")
-	}
-	return 0
-}
-
-// destination says which snapshot the stream's snapshot becomes.
-func (r *receiving) destination(sent string) (string, string) {
-	ds, short, _ := strings.Cut(sent, "@")
-	target, given, named := strings.Cut(r.target, "@")
-	switch {
-	case r.o.has('d'):
-		_, rest, ok := strings.Cut(ds, "/")
-		if ok {
-			target += "/" + rest
-		}
-	case r.o.has('e'):
-		target += "/" + ds[strings.LastIndexByte(ds, '/')+1:]
-	case named:
-		short = given
-	}
-	return target, short
-}
-
-// one receives a plain stream, or one substream of a compound one, whose
-// description of the dataset is sent.
-func (r *receiving) one(rec *record, c *compound, to *recvTarget) int {
+// one receives a plain stream, or one of a package.
+func (r *receiving) one(rec *record, p *packaged) int {
 	z, begin := r.z, &rec.begin
-	if to == nil {
-		ds, short := r.destination(begin.toname)
-		to = &recvTarget{name: ds, snap: short}
-	}
 	r.verb = "receive " + streamWord(begin)
 	var w *incoming
+	var to *recvTarget
 	code := z.change(func(t *tx) int {
 		var code int
+		if to, code = r.place(t, rec, p); code != 0 {
+			return code
+		}
 		w, code = r.begin(t, begin, rec, to)
 		return code
 	})
-	if code != 0 || w == nil {
-		if code == 0 {
-			return r.drain()
-		}
+	if code != 0 {
 		return code
+	}
+	if w == nil {
+		return r.skip(rec)
 	}
 	defer w.close()
 	r.taken++
@@ -162,29 +110,31 @@ func (r *receiving) copy(w *incoming) error {
 		if err != nil {
 			return err
 		}
-		switch rec.kind {
-		case drrEnd:
+		if rec.kind == drrEnd {
 			return nil
-		case drrBegin:
-			return errChecksum
 		}
-		if err := w.append(r.in.raw[:], rec); err != nil {
+		if err := w.append(r.in.raw[:], r.in.order, rec); err != nil {
 			return err
 		}
 	}
 }
 
-// drain reads a substream that is not wanted.
-func (r *receiving) drain() int {
-	for {
-		rec, err := r.in.next()
-		if err != nil {
-			return r.z.fail(1, "cannot receive: failed to read from stream")
-		}
-		if rec.kind == drrEnd {
-			return 0
-		}
+// skip reads a stream that is not wanted.
+func (r *receiving) skip(rec *record) int {
+	err := error(nil)
+	if rec.payload == nil && rec.size > 0 {
+		err = r.in.payload(rec)
 	}
+	if err == nil {
+		err = r.in.skip()
+	}
+	switch {
+	case errors.Is(err, errRecord):
+		return r.z.fail(1, "cannot receive: invalid record type")
+	case err != nil:
+		return r.z.fail(1, "cannot receive: failed to read from stream")
+	}
+	return 0
 }
 
 // broken ends a receive whose stream was cut or wrong: what came is kept with
@@ -217,7 +167,7 @@ func (r *receiving) broken(w *incoming, cause error) int {
 		return z.fail(fault.code, "%s", fault.message)
 	}
 	switch {
-	case errors.Is(cause, errChecksum), errors.Is(cause, errBadMagic), errors.Is(cause, io.EOF), errors.Is(cause, io.ErrUnexpectedEOF):
+	case errors.Is(cause, errChecksum), errors.Is(cause, io.EOF), errors.Is(cause, io.ErrUnexpectedEOF):
 		switch {
 		case r.o.has('s') && token == "":
 			if w.fresh {
@@ -226,11 +176,13 @@ func (r *receiving) broken(w *incoming, cause error) int {
 			z.fail(1, "cannot %s: invalid backup stream", r.verb)
 		case token != "":
 			z.fail(1, "cannot %s: checksum mismatch or incomplete stream.\nPartially received snapshot is saved.\nA resuming stream can be generated on the sending system by running:\n    zfs send -t %s", r.verb, token)
-		case errors.Is(cause, errChecksum), errors.Is(cause, errBadMagic):
+		case errors.Is(cause, errChecksum):
 			z.fail(1, "cannot %s: checksum mismatch", r.verb)
 		default:
 			z.fail(1, "cannot %s: incomplete stream", r.verb)
 		}
+	case errors.Is(cause, errRecord) && r.o.has('s'):
+		z.fail(1, "cannot %s: kernel modules must be upgraded to receive this stream.", r.verb)
 	default:
 		z.fail(1, "cannot %s: %v", r.verb, cause)
 	}

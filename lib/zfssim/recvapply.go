@@ -1,13 +1,10 @@
 package zfssim
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"time"
 )
-
-func readJSONBytes(data []byte, v any) error { return json.Unmarshal(data, v) }
 
 // complete turns a log that has come whole into a snapshot.
 func (r *receiving) complete(t *tx, w *incoming, to *recvTarget) int {
@@ -55,6 +52,14 @@ func (r *receiving) complete(t *tx, w *incoming, to *recvTarget) int {
 	}
 	v := &version{kind: '@', name: p.Snap, guid: p.To, txg: t.txg(d.pool), creation: int64(p.Creation)}
 	v.Ref, v.ID, v.Crypt, v.Large = h.Ref, t.nextID(d.pool), d.Crypt != "", d.Large
+	if says := to.says; says != nil {
+		v.receiveProps(says.Props)
+		if r.holds && !r.o.has('h') {
+			for _, tag := range says.Holds {
+				t.setHold(d, v, tag, true)
+			}
+		}
+	}
 	t.do(opRemove, t.rel(d.name, "@live"), "")
 	t.do(opMove, tree, t.rel(d.name, treeOf(v)))
 	t.addVersion(d, v)

@@ -2,12 +2,11 @@ package zfssim
 
 // props merges what the stream, -o and -x say of the dataset to be received.
 func (r *receiving) props(t *tx, d *ds, sent *sentDS, fresh, top bool) {
-	if sent != nil {
+	if sent != nil && sent.HasProps {
 		d.Received = map[string]string{}
-		for _, name := range sortedKeys(sent.Props) {
-			text, p := sent.Props[name], native(name)
-			if (p == nil || p.takes&(object{d: d}).take() != 0) && (r.omit[name] || r.maySet(t, d, name)) {
-				d.Received[name] = text
+		for _, p := range sent.Received {
+			if r.omit[p.name] || r.maySet(t, d, p.name) {
+				r.receiveProp(d, p)
 			}
 		}
 	}
@@ -15,7 +14,7 @@ func (r *receiving) props(t *tx, d *ds, sent *sentDS, fresh, top bool) {
 		d.Props = map[string]string{}
 	}
 	if top {
-		for _, name := range sortedKeys(r.set) {
+		for _, name := range withoutOrigin(sortedKeys(r.set)) {
 			if r.maySet(t, d, name) {
 				d.Props[name] = r.set[name]
 			}
@@ -38,6 +37,33 @@ func (r *receiving) props(t *tx, d *ds, sent *sentDS, fresh, top bool) {
 	d.dirty = true
 }
 
+// receiveProp takes one property of a stream, in the form that the kernel
+// wants it (zfs_set_prop_nvlist): native ones that are no text as numbers.
+func (r *receiving) receiveProp(d *ds, p nvpair) {
+	def, text, ok := native(p.name), p.text, p.kind == nvString
+	switch {
+	case def == nil:
+		ok = ok && isUser(p.name)
+	case def.name == "keylocation", def.takes&(object{d: d}).take() == 0:
+		return
+	case def.readonly:
+		ok = false
+	case p.kind == nvUint64:
+		text, ok = propText(def, p.num)
+	case ok:
+		if _, number := propKind(def); number {
+			_, known := propNumber(p.name, text)
+			_, why := checkValue(def, text)
+			ok = !known && why == ""
+		}
+	}
+	if !ok {
+		r.z.fail(0, "cannot receive %s property on %s: invalid property value", p.name, d.name)
+		return
+	}
+	d.Received[canonical(p.name)] = text
+}
+
 // maySet complains where the user may not set a property, which is no failure.
 func (r *receiving) maySet(t *tx, d *ds, name string) bool {
 	if r.z.permitted(t, d, permOf(name)) {
@@ -49,7 +75,7 @@ func (r *receiving) maySet(t *tx, d *ds, name string) bool {
 
 // badProps refuses -o and -x of what is no property that can be received.
 func (r *receiving) badProps() int {
-	for _, name := range append(sortedKeys(r.set), sortedKeys(r.omit)...) {
+	for _, name := range withoutOrigin(append(sortedKeys(r.set), sortedKeys(r.omit)...)) {
 		p := native(name)
 		switch {
 		case p == nil && !isUser(name), p != nil && p.readonly:
@@ -66,7 +92,10 @@ func (r *receiving) fitsType(b *beginRecord, to *recvTarget) int {
 	if b.kind == typeZVOL {
 		takes = takeVolume
 	}
-	for _, name := range sortedKeys(r.set) {
+	for _, name := range withoutOrigin(sortedKeys(r.set)) {
+		if p := native(name); p != nil && p.takes&takes == 0 && to.sub {
+			continue
+		}
 		if p := native(name); p != nil && p.takes&takes == 0 {
 			return -r.z.fail(1, "cannot %s: property '%s' does not apply to datasets of this type", r.verb, name)
 		}

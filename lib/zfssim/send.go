@@ -152,10 +152,7 @@ func (z *cmd) writePlan(o *options, plan *sendPlan, out io.Writer) error {
 	if plan.compound != nil {
 		var payload []byte // none for -I alone, as OpenZFS
 		if plan.compound.Replicate || plan.compound.Props {
-			var err error
-			if payload, err = packCompound(plan.compound); err != nil {
-				return err
-			}
+			payload = packCompound(plan.compound)
 		}
 		w := &recordWriter{w: out}
 		begin := beginRecord{header: headerCompound, toname: plan.target}
@@ -191,6 +188,9 @@ func writeLastEnd(out io.Writer) error {
 
 func compoundFeatures(o *options) uint64 {
 	f := uint64(0)
+	if o.has('h') {
+		f |= featureHolds
+	}
 	if o.has('w') {
 		f |= featureRaw
 	}
@@ -213,12 +213,10 @@ func (z *cmd) writeSource(o *options, s *source, out io.Writer) (uint64, error) 
 	if s.origin {
 		begin.flags |= flagClone
 	}
-	var payload []byte
 	if s.resume {
 		begin.features |= featureResuming
-		payload = resumePoint{s.object, s.offset}.encode()
 	}
-	if err := w.write(&record{kind: drrBegin, begin: begin, payload: payload}); err != nil {
+	if err := w.write(&record{kind: drrBegin, begin: begin, payload: beginPayload(s, begin.features)}); err != nil {
 		return w.n, err
 	}
 	h := s.head
@@ -230,6 +228,24 @@ func (z *cmd) writeSource(o *options, s *source, out io.Writer) (uint64, error) 
 		return w.n, err
 	}
 	return w.n, w.write(&record{kind: drrEnd, toguid: s.to.guid})
+}
+
+// beginPayload is the nvlist behind a DRR_BEGIN, which few streams have
+// (dmu_send.c). What OpenZFS has in crypt_keydata stands
+// elsewhere in our streams.
+func beginPayload(s *source, features uint64) []byte {
+	var pairs []byte
+	if features&featureRaw != 0 {
+		pairs = xdrPair(pairs, "crypt_keydata", nvNvlist, xdrList(nil))
+	}
+	if s.resume {
+		pairs = xdrPair(pairs, "resume_object", nvUint64, xdrNumber(s.object))
+		pairs = xdrPair(pairs, "resume_offset", nvUint64, xdrNumber(s.offset))
+	}
+	if pairs == nil {
+		return nil
+	}
+	return append([]byte{1, 1, 0, 0}, xdrList(pairs)...)
 }
 
 func features(o *options, s *source) uint64 {

@@ -6,34 +6,6 @@ import (
 	"strings"
 )
 
-// A compound is the payload of a compound stream's first record: what -R, -I
-// and -p say of datasets and snapshots before the substreams.
-type compound struct {
-	Top       string   `json:"top"`
-	From      string   `json:"from,omitempty"`
-	To        string   `json:"to"`
-	Replicate bool     `json:"replicate,omitempty"`
-	Props     bool     `json:"props,omitempty"`
-	Raw       bool     `json:"raw,omitempty"`
-	Sets      []sentDS `json:"sets"`
-}
-
-type sentDS struct {
-	Name   string            `json:"name"`
-	GUID   uint64            `json:"guid"`
-	Parent uint64            `json:"parent,omitempty"`
-	Origin uint64            `json:"origin,omitempty"`
-	Props  map[string]string `json:"props,omitempty"`
-	Snaps  []sentSnap        `json:"snaps,omitempty"`
-}
-
-type sentSnap struct {
-	Name  string            `json:"name"`
-	GUID  uint64            `json:"guid"`
-	Props map[string]string `json:"props,omitempty"`
-	Holds []string          `json:"holds,omitempty"`
-}
-
 func (z *cmd) planSend(t *tx, o *options, full string) (*sendPlan, int) {
 	name, short, ok := strings.Cut(full, "@")
 	if !ok {
@@ -174,7 +146,7 @@ func (z *cmd) planCompound(t *tx, o *options, plan *sendPlan, d *ds, to *version
 	}
 	plan.compound = c
 	for _, s := range sets {
-		c.Sets = append(c.Sets, t.describe(s, o))
+		c.Sets = append(c.Sets, t.describe(s, o, c.From, to.name))
 		if code := z.mayRead(t, o, s, s.name+"@"+to.name); code != 0 {
 			return nil, code
 		}
@@ -247,16 +219,21 @@ func (z *cmd) chain(t *tx, o *options, s *ds, last *version, base object, top *d
 	return out
 }
 
-// describe is what a compound stream says of one dataset.
-func (t *tx) describe(d *ds, o *options) sentDS {
-	s := sentDS{Name: d.name, GUID: d.GUID, Props: map[string]string{}}
-	if p := t.get(parentOf(d.name)); p != nil {
-		s.Parent = p.GUID
+// describe is what a package says of one dataset.
+func (t *tx) describe(d *ds, o *options, from, to string) sentDS {
+	s := sentDS{Name: d.name, GUID: d.GUID, Props: map[string]string{}, EncRoot: d.Key != nil}
+	if p := t.get(parentOf(d.name)); p != nil && o.has('R') {
+		for _, name := range []string{from, to} {
+			if v := t.find(p, "@"+name); v != nil && s.ParentFrom == 0 {
+				s.ParentFrom = v.guid
+			}
+		}
 	}
 	if _, v := t.lookup(d.Origin); v != nil {
 		s.Origin = v.guid
 	}
 	if o.has('p') || o.has('R') {
+		s.HasProps = true
 		for name, text := range d.Received {
 			if !d.Hidden[name] && sendable(name) {
 				s.Props[name] = text

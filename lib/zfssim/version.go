@@ -13,17 +13,21 @@ type trait struct {
 	maxRecord   uint64 // largest recordsize
 	mountBelow  bool   // a new mountpoint mounts what is below and was not mounted
 	getNoPool   string // zpool get of a pool that is not there
+	features    uint64 // of streams that are understood
 	skipAll     bool   // a -R stream of what is all there already is fine
 }
+
+// features21 is DMU_BACKUP_FEATURE_MASK of OpenZFS 2.1.
+const features21 = featureSpill | featureEmbed | featureLZ4 | featureLarge | featureResuming | 1<<21 | featureCompressed | 1<<23 | featureRaw | 1<<25 | featureHolds | 1<<27
 
 // traits are the differences that scripts/conformance found between 2.1 and
 // 2.3; ZFS_SIM_VERSION chooses.
 var traits = map[string]trait{
 	"2.1": {volblock: 8192, compression: "off", badProp: "cannot receive",
-		setFailed: 1, held: "dataset is busy", maxRecord: 1 << 20, getNoPool: "cannot open '%s': no such pool"},
+		setFailed: 1, held: "dataset is busy", maxRecord: 1 << 20, getNoPool: "cannot open '%s': no such pool", features: features21},
 	"2.3": {volblock: 16384, compression: "on", badProp: "cannot receive: cannot receive", resumeOver: true,
 		setFailed: 255, held: "it's being held. Run 'zfs holds -r %s' to see holders.", maxRecord: 16 << 20,
-		mountBelow: true, getNoPool: "Cannot get properties of %s: no such pool available.", skipAll: true},
+		mountBelow: true, getNoPool: "Cannot get properties of %s: no such pool available.", skipAll: true, features: features21 | 1<<28 | 1<<29},
 }
 
 func (z *cmd) trait() trait {

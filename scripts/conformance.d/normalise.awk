@@ -52,6 +52,7 @@ usage && /^!/ { next }
     line = literal($0, dir, "DIR")
     gsub(/1-[0-9a-f]+-[0-9a-f]+-[0-9a-f]+/, "TOKEN", line)
     gsub(/0x[0-9a-f]+/, "HEX", line)
+    gsub(/recv-[0-9]+-/, "recv-PID-", line)
     gsub(/[A-Z][a-z][a-z] [A-Z][a-z][a-z] [ 0-9][0-9] [ 0-9][0-9]:[0-9][0-9] [0-9][0-9][0-9][0-9]/, "TIME", line)
     gsub(/[0-9][0-9]:[0-9][0-9]:[0-9][0-9] +[0-9.]+[BKMGT]?/, "CLOCK SIZE", line)
     gsub(/estimated size is [0-9.]+[BKMGT]?/, "estimated size is SIZE", line)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,7 +16,25 @@ func TestMain(m *testing.M) {
 	if name := filepath.Base(os.Args[0]); name == "zfs" || name == "zpool" {
 		os.Exit(run(os.Args, os.Stdin, os.Stdout, os.Stderr))
 	}
-	os.Exit(m.Run())
+	os.Exit(withForge(m))
+}
+
+// forge is the folder with zfs-forge, which makes the streams of one section.
+var forge string
+
+func withForge(m *testing.M) int {
+	dir, err := os.MkdirTemp("", "zfs-forge")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer os.RemoveAll(dir)
+	forge = dir
+	if out, err := exec.Command("go", "build", "-buildvcs=false", "-o", dir+"/", "../zfs-forge").CombinedOutput(); err != nil {
+		fmt.Fprintf(os.Stderr, "cannot build zfs-forge: %v\n%s", err, out)
+		return 1
+	}
+	return m.Run()
 }
 
 const scripts = "../../../scripts"
@@ -50,7 +69,7 @@ func compareSection(t *testing.T, version, section, file string) {
 		}
 	}
 	c := exec.Command(filepath.Join(scripts, "conformance"), section)
-	c.Env = append(os.Environ(), "PATH="+dir+":"+os.Getenv("PATH"), "ZFS_SIM_ROOT="+dir+"/root", "ZFS_SIM_VERSION="+version)
+	c.Env = append(os.Environ(), "PATH="+dir+":"+forge+":"+os.Getenv("PATH"), "ZFS_SIM_ROOT="+dir+"/root", "ZFS_SIM_VERSION="+version)
 	var errs bytes.Buffer
 	c.Stderr = &errs
 	out, err := c.Output()

@@ -1,8 +1,6 @@
 package forge
 
-import (
-	"encoding/binary"
-)
+import "encoding/binary"
 
 // Package wraps streams as zfs send -R, -I and -p do. name is the outer name,
 // payload what Pack made, or nil as zfs send -I alone has it.
@@ -39,6 +37,9 @@ type Pair struct {
 	Name  string
 	Value any
 	Size  int // the encoded size that it claims; 0 is the true one
+	// Hidden follow the pair inside the size that it claims. libzfs, which
+	// does not go by sizes, reads them and stops behind the last.
+	Hidden []Pair
 }
 
 // A Raw is a value as its bytes.
@@ -68,13 +69,17 @@ func (p Pair) encode() []byte {
 	b = be.AppendUint32(b, v.Kind)
 	b = be.AppendUint32(b, v.Count)
 	b = append(b, v.Bytes...)
+	var hidden []byte
+	if p.Hidden != nil {
+		hidden = List(p.Hidden...)[8:]
+	}
 	size := p.Size
 	if size == 0 {
-		size = len(b) + 8
+		size = len(b) + 8 + len(hidden)
 	}
 	h := be.AppendUint32(nil, uint32(size))
 	h = be.AppendUint32(h, uint32(p.decoded(v)))
-	return append(h, b...)
+	return append(append(h, b...), hidden...)
 }
 
 // decoded is the pair's size in memory.

@@ -85,11 +85,11 @@ func (r *Record) Header() uint64 { return r.Get(VersionInfo) & 3 }
 func (r *Record) SetHeader(v uint64) { r.Set(VersionInfo, r.Get(VersionInfo)&^3|v&3) }
 
 // Features returns the feature flags in VersionInfo.
-func (r *Record) Features() uint64 { return r.Get(VersionInfo) >> 2 & (1<<30 - 1) }
+func (r *Record) Features() uint64 { return r.Get(VersionInfo) >> 2 & (1<<56 - 1) }
 
 // SetFeatures changes the feature flags in VersionInfo.
 func (r *Record) SetFeatures(v uint64) {
-	const mask = (1<<30 - 1) << 2
+	const mask = (1<<56 - 1) << 2
 	r.Set(VersionInfo, r.Get(VersionInfo)&^mask|v<<2&mask)
 }
 

@@ -1,8 +1,6 @@
 package forge
 
-import (
-	"encoding/binary"
-)
+import "encoding/binary"
 
 // A Stream is a list of records: a plain stream or a package of streams.
 type Stream []*Record
