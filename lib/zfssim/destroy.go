@@ -150,11 +150,24 @@ func (z *cmd) keepSnap(t *tx, v object, o *options) string {
 	case len(v.v.Holds) > 0 && !o.has('d'):
 		return fmt.Sprintf("cannot destroy snapshot %s: %s", v.name(), t.trait.heldText(v.name()))
 	case len(clones) > 0 && !o.has('d'):
-		return fmt.Sprintf("cannot destroy '%s': snapshot has dependent clones\nuse '-R' to destroy the following datasets:\n%s", v.name(), strings.Join(clones, "\n"))
+		return fmt.Sprintf("cannot destroy '%s': snapshot has dependent clones\nuse '-R' to destroy the following datasets:\n%s", v.name(), strings.Join(t.dependents(clones), "\n"))
 	case t.sending(v):
 		return fmt.Sprintf("cannot destroy snapshot %s: dataset is busy", v.name())
 	}
 	return ""
+}
+
+// dependents is what depends on a snapshot with clones: each behind its own.
+func (t *tx) dependents(clones []string) []string {
+	var out []string
+	for _, name := range clones {
+		if t.get(name) == nil { // a partial receive
+			out = append(out, name)
+			continue
+		}
+		out = append(out, t.destroyOrder(t.tree(name, -1))...)
+	}
+	return out
 }
 
 // cloneTree is what -R takes along: clones of the victims and all of theirs.

@@ -103,7 +103,10 @@ func (b *beginRecord) nameFrom(at int) string {
 	if at >= len(b.field) {
 		return ""
 	}
-	name, _, _ := bytes.Cut(b.field[at:], []byte{0})
+	name, _, ended := bytes.Cut(b.field[at:], []byte{0})
+	if !ended {
+		return string(name) + "\xff" // what follows in libzfs's memory is no name
+	}
 	return string(name)
 }
 

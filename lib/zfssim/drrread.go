@@ -35,6 +35,9 @@ func (r *recordReader) begin() (*record, error) {
 	}
 	var rec record
 	rec.decode(r.raw[:], r.order)
+	if binary.BigEndian.Uint32(r.raw[:]) == drrEnd {
+		rec.kind = drrEnd // of a package of the other byte order
+	}
 	r.sum = fletcher4{}
 	r.sum.addOrder(r.raw[:], r.order)
 	return &rec, nil

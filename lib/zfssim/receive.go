@@ -13,11 +13,12 @@ type receiving struct {
 	set      map[string]string
 	omit     map[string]bool
 	in       *recordReader
-	top      string // the first dataset that was received
-	holds    bool   // a package asked for holds
-	followed int    // how many names were made up by follow
-	taken    int    // streams that were not there already
-	verb     string // "receive new filesystem stream" and the like
+	top      string   // the first dataset that was received
+	holds    bool     // a package asked for holds
+	spoilt   []string // properties of a stream that the kernel refused
+	followed int      // how many names were made up by follow
+	taken    int      // streams that were not there already
+	verb     string   // "receive new filesystem stream" and the like
 }
 
 func (z *cmd) receive(args []string) int {
@@ -67,7 +68,7 @@ func (r *receiving) run() int {
 // one receives a plain stream, or one of a package.
 func (r *receiving) one(rec *record, p *packaged) int {
 	z, begin := r.z, &rec.begin
-	r.verb = "receive " + streamWord(begin)
+	r.verb = "receive " + r.streamWord(begin)
 	var w *incoming
 	var to *recvTarget
 	code := z.change(func(t *tx) int {
@@ -93,11 +94,14 @@ func (r *receiving) one(rec *record, p *packaged) int {
 	if err != nil {
 		return r.broken(w, err)
 	}
-	return z.change(func(t *tx) int { return r.complete(t, w, to) })
+	if code := z.change(func(t *tx) int { return r.complete(t, w, to) }); code != 0 {
+		return code
+	}
+	return r.tellProps(to)
 }
 
-func streamWord(b *beginRecord) string {
-	if b.fromguid == 0 || b.flags&flagClone != 0 {
+func (r *receiving) streamWord(b *beginRecord) string {
+	if b.makesNew(r.set) {
 		return "new filesystem stream"
 	}
 	return "incremental stream"

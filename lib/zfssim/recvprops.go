@@ -16,7 +16,7 @@ func (r *receiving) props(t *tx, d *ds, sent *sentDS, fresh, top bool) {
 	if top {
 		for _, name := range withoutOrigin(sortedKeys(r.set)) {
 			if r.maySet(t, d, name) {
-				d.Props[name] = r.set[name]
+				d.Props[name], _ = r.z.checkSetting(name, r.set[name], (object{d: d}).take(), "receive")
 			}
 		}
 	}
@@ -44,6 +44,8 @@ func (r *receiving) receiveProp(d *ds, p nvpair) {
 	switch {
 	case def == nil:
 		ok = ok && isUser(p.name)
+	case r.omit[p.name] && !def.inherit:
+		return
 	case def.name == "keylocation", def.takes&(object{d: d}).take() == 0:
 		return
 	case def.readonly:
@@ -58,10 +60,23 @@ func (r *receiving) receiveProp(d *ds, p nvpair) {
 		}
 	}
 	if !ok {
-		r.z.fail(0, "cannot receive %s property on %s: invalid property value", p.name, d.name)
+		r.spoilt = append(r.spoilt, p.name)
 		return
 	}
 	d.Received[canonical(p.name)] = text
+}
+
+// tellProps says which properties were refused. libzfs does not expect that
+// of native ones, and aborts at the first.
+func (r *receiving) tellProps(to *recvTarget) int {
+	defer func() { r.spoilt = nil }()
+	for _, name := range r.spoilt {
+		if native(name) != nil {
+			return r.z.fail(134, "internal error: cannot receive %s property on %s: Invalid argument", name, to.name)
+		}
+		r.z.fail(0, "cannot receive %s property on %s: invalid property value", name, to.name)
+	}
+	return 0
 }
 
 // maySet complains where the user may not set a property, which is no failure.
@@ -98,6 +113,9 @@ func (r *receiving) fitsType(b *beginRecord, to *recvTarget) int {
 		}
 		if p := native(name); p != nil && p.takes&takes == 0 {
 			return -r.z.fail(1, "cannot %s: property '%s' does not apply to datasets of this type", r.verb, name)
+		}
+		if _, why := r.z.checkSetting(name, r.set[name], takes, "receive"); why != "" {
+			return -r.z.fail(1, "cannot %s: %s", r.verb, why)
 		}
 	}
 	for _, name := range sortedKeys(r.omit) {
