@@ -112,6 +112,7 @@ func (z *cmd) applySet(t *tx, d *ds, props map[string]string, keep bool) int {
 	if d.Props == nil {
 		d.Props = map[string]string{}
 	}
+	whole := d.Volume && d.Props["refreservation"] == strconv.FormatUint(d.wholeVolume(), 10)
 	for name, text := range props {
 		if name == "keylocation" {
 			d.Key.Location = text
@@ -122,6 +123,10 @@ func (z *cmd) applySet(t *tx, d *ds, props map[string]string, keep bool) int {
 	if _, ok := props["volmode"]; ok {
 		t.relinkVolumes(t.tree(d.name, -1))
 	}
+	if _, set := props["refreservation"]; whole && !set {
+		d.Props["refreservation"] = "auto" // grows and shrinks with volsize
+	}
+	d.reserveAuto()
 	if size, ok := props["volsize"]; ok && d.Volume {
 		if code := z.resize(t, d, size); code != 0 {
 			return code

@@ -80,6 +80,7 @@ func (t *tx) space(o object, name string, exact bool) string {
 	case "compressratio":
 		return "1.00x"
 	case "usedbyrefreservation":
+		n = t.reservedUnused(o.d)
 	case "used":
 		if o.v == nil {
 			n = t.used(o.d)
@@ -161,7 +162,7 @@ func (t *tx) used(d *ds) uint64 {
 }
 
 func (t *tx) countUsed(d *ds) uint64 {
-	n := t.referenced(d) + t.usedBySnapshots(d)
+	n := t.referenced(d) + t.usedBySnapshots(d) + t.reservedUnused(d)
 	for _, kid := range t.children(d.name) {
 		if k := t.get(kid); k != nil {
 			n += t.used(k)
@@ -173,6 +174,19 @@ func (t *tx) countUsed(d *ds) uint64 {
 		}
 	}
 	return n
+}
+
+// reservedUnused is how much of its refreservation a dataset has not written.
+func (t *tx) reservedUnused(d *ds) uint64 {
+	v, ok := d.own("refreservation")
+	if !ok {
+		return 0
+	}
+	n, err := strconv.ParseUint(v.text, 10, 64)
+	if err != nil || n == 0 {
+		return 0
+	}
+	return sub(n, t.written(d))
 }
 
 func (t *tx) available(d *ds) uint64 {
