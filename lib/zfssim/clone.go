@@ -64,7 +64,7 @@ func (z *cmd) cloneIn(t *tx, o *options, src, name string, props map[string]stri
 		return -1
 	}
 	d := t.addSet(name, from.d.Volume)
-	d.Origin, d.Props, d.Crypt = src, checked, from.d.Crypt
+	d.Origin, d.Props, d.Crypt, d.KeyGUID = src, checked, from.d.Crypt, from.d.KeyGUID
 	for _, p := range []string{"volsize", "volblocksize"} {
 		if v, ok := from.d.own(p); ok {
 			d.Props[p] = v.text
@@ -127,6 +127,9 @@ func (z *cmd) promoteIn(t *tx, name string) int {
 	od, ov := t.lookup(d.Origin)
 	if ov == nil {
 		return -z.fail(1, "cannot promote '%s': not a cloned filesystem", name)
+	}
+	if od.Crypt != "" && od.Origin == "" && od.Key == nil && t.cryptRoot(t.get(parentOf(od.name))) != t.cryptRoot(t.get(parentOf(d.name))) {
+		return -z.fail(1, "cannot promote '%s': cannot promote dataset outside its encryption root", name)
 	}
 	var moving []*version
 	for _, v := range t.snapshots(od) {

@@ -1,7 +1,5 @@
 package zfssim
 
-import ()
-
 // encrypt gives a new dataset the key its properties ask for, or its parent's.
 func (z *cmd) encrypt(t *tx, d *ds) int {
 	parent := t.get(parentOf(d.name))
@@ -28,7 +26,7 @@ func (z *cmd) encrypt(t *tx, d *ds) int {
 	case format == "" && t.keyMissing(parent):
 		return -z.fail(1, "cannot create '%s': encryption root's key is not loaded or provided", d.name)
 	}
-	d.Crypt = or(asked, "aes-256-gcm")
+	d.Crypt, d.KeyGUID = or(asked, "aes-256-gcm"), newGUID()
 	if format == "" {
 		if asked == "" {
 			d.Crypt = parent.Crypt
@@ -36,7 +34,7 @@ func (z *cmd) encrypt(t *tx, d *ds) int {
 		return 0
 	}
 	location = or(location, "prompt")
-	text, err := z.readKey(format, location)
+	text, err := z.readKey(format, location, true)
 	if err != nil {
 		return -z.fail(1, "cannot create '%s': %v", d.name, err)
 	}

@@ -26,6 +26,8 @@ type partial struct {
 	Force    bool   `json:"force,omitempty"`
 	Live     string `json:"live,omitempty"` // the file whose lock its receiver holds
 	Origin   string `json:"origin,omitempty"`
+	KeyGUID  uint64 `json:"keyguid,omitempty"` // of a raw stream
+	IVSet    uint64 `json:"ivset,omitempty"`
 }
 
 // An incoming is the receiving process's side of a partial.

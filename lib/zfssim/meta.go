@@ -45,6 +45,8 @@ type meta struct {
 	Origin   string            `json:"origin,omitempty"`
 	Key      *key              `json:"key,omitempty"` // of an encryption root
 	Crypt    string            `json:"crypt,omitempty"`
+	KeyGUID  uint64            `json:"keyguid,omitempty"` // of what the contents are encrypted with; raw copies share it
+	Wrap     string            `json:"wrap,omitempty"`    // where the wrapping key is not that of the encryption root
 	Root     string            `json:"cryptroot,omitempty"`
 	Large    bool              `json:"large,omitempty"` // received with -L
 	Partial  *partial          `json:"partial,omitempty"`
@@ -84,6 +86,7 @@ type versionExtra struct {
 	Defer bool              `json:"defer,omitempty"`
 	Large bool              `json:"large,omitempty"`
 	Crypt bool              `json:"crypt,omitempty"` // of an encrypted dataset
+	IVSet uint64            `json:"ivset,omitempty"` // where it is not the guid: raw copies share it, others do not
 	ID    uint64            `json:"id,omitempty"`
 }
 

@@ -51,6 +51,12 @@ func (r *receiving) complete(t *tx, w *incoming, to *recvTarget) int {
 		return code
 	}
 	v := &version{kind: '@', name: p.Snap, guid: p.To, txg: t.txg(d.pool), creation: int64(p.Creation)}
+	switch {
+	case p.IVSet != 0 && p.IVSet != v.guid:
+		v.IVSet = p.IVSet
+	case p.IVSet == 0 && d.Crypt != "":
+		v.IVSet = newGUID()
+	}
 	v.Ref, v.ID, v.Crypt, v.Large = h.Ref, t.nextID(d.pool), d.Crypt != "", d.Large
 	if says := to.says; says != nil {
 		v.receiveProps(says.Props)

@@ -167,7 +167,7 @@ func (r *receiving) beginNew(t *tx, b *beginRecord, rec *record, to *recvTarget)
 	switch {
 	case done:
 		return nil, code
-	case raw && !b.rawPayload(rec):
+	case raw && (b.flags&flagSpill == 0 || !new(partial).readRaw(rec.payload)):
 		return nil, r.invalid(b)
 	case depthOf(to.name) > maxDepth:
 		return nil, -z.fail(1, "cannot %s: dataset nesting depth (%d) is at maximum", r.verb, maxDepth)
@@ -186,12 +186,7 @@ func (r *receiving) beginNew(t *tx, b *beginRecord, rec *record, to *recvTarget)
 	if to.origin.v != nil {
 		d.Origin = to.origin.name()
 	}
-	return r.register(t, d, b, to, to.origin)
-}
-
-// rawPayload reports whether a raw stream brings its key.
-func (b *beginRecord) rawPayload(rec *record) bool {
-	return b.flags&flagSpill != 0 && len(rec.payload) > 0
+	return r.register(t, d, b, rec, to, to.origin)
 }
 
 // fits refuses where the pool is full.
@@ -231,7 +226,7 @@ func (r *receiving) beginOver(t *tx, d *ds, b *beginRecord, rec *record, to *rec
 	if code := r.fits(t, d, b); code != 0 {
 		return nil, code
 	}
-	return r.register(t, d, b, to, object{})
+	return r.register(t, d, b, rec, to, object{})
 }
 
 func (r *receiving) partialInTheWay(t *tx, d *ds) int {
@@ -279,7 +274,12 @@ func (r *receiving) beginIncremental(t *tx, d *ds, b *beginRecord, rec *record, 
 	if code := r.heldLater(t, d, base, last); code != 0 {
 		return nil, code
 	}
-	return r.register(t, d, b, to, object{d, base})
+	if raw {
+		if why := d.refuseRaw(rec.payload, base); why != "" {
+			return nil, -z.fail(1, "cannot receive incremental stream: %s", why)
+		}
+	}
+	return r.register(t, d, b, rec, to, object{d, base})
 }
 
 // beginResume goes on with a partial receive that the stream fits exactly.
@@ -317,13 +317,16 @@ func (r *receiving) beginResume(t *tx, d *ds, b *beginRecord, rec *record, to *r
 }
 
 // register makes the dataset's partial state and opens its log.
-func (r *receiving) register(t *tx, d *ds, b *beginRecord, to *recvTarget, base object) (*incoming, int) {
+func (r *receiving) register(t *tx, d *ds, b *beginRecord, rec *record, to *recvTarget, base object) (*incoming, int) {
 	d.Partial = &partial{
 		From: b.fromguid, To: b.toguid, ToName: b.toname, Snap: to.snap, Features: b.features,
 		Flags: b.flags, Creation: b.creation, Keep: r.o.has('s'), Force: r.o.has('F'),
 	}
 	if base.v != nil && base.d != d {
 		d.Partial.Origin = base.name()
+	}
+	if b.features&featureRaw != 0 {
+		d.Partial.readRaw(rec.payload)
 	}
 	d.dirty = true
 	w, err := t.startLog(d, true)

@@ -155,26 +155,13 @@ func (r *receiving) settle(t *tx, d *ds, to *recvTarget, p *partial, h *head, fr
 	}
 	switch {
 	case p.Features&featureRaw != 0:
-		r.rawKey(t, d, to, h)
+		t.rawKey(d, p, h)
+	case fresh && d.Origin != "":
+		if od, _ := t.lookup(d.Origin); od != nil {
+			d.Crypt, d.KeyGUID = od.Crypt, od.KeyGUID
+		}
 	case fresh && d.Crypt == "":
 		return r.z.encrypt(t, d)
 	}
 	return 0
-}
-
-// rawKey gives a dataset the key that a raw stream brings: its own, unless the
-// stream is of a whole tree and the parent came with the same one.
-func (r *receiving) rawKey(t *tx, d *ds, to *recvTarget, h *head) {
-	d.Crypt = h.Crypt
-	if d.Key != nil || h.Key == nil {
-		return
-	}
-	if parent := t.get(parentOf(d.name)); to.sub && !to.top && parent != nil && parent.Crypt != "" {
-		if root := t.cryptRoot(parent); root != nil && root.Key.Hash == h.Key.Hash {
-			return
-		}
-	}
-	k := *h.Key
-	k.Location = "prompt"
-	d.Key = &k
 }

@@ -108,7 +108,7 @@ func (t *tx) newSource(d *ds, to *version, base object, from string) *source {
 	s.head = head{Volume: d.Volume, VolSize: d.Props["volsize"], VolBlock: d.Props["volblocksize"], Ref: to.Ref, Crypt: d.Crypt, ID: d.ID}
 	if root := t.cryptRoot(d); root != nil {
 		k := *root.Key
-		k.Loaded = false
+		k.Loaded, k.Hash = false, t.wrapKey(d)
 		s.head.Key, s.head.CryptName = &k, root.name
 	}
 	t.pin(s)
@@ -231,12 +231,12 @@ func (z *cmd) writeSource(o *options, s *source, out io.Writer) (uint64, error) 
 }
 
 // beginPayload is the nvlist behind a DRR_BEGIN, which few streams have
-// (dmu_send.c). What OpenZFS has in crypt_keydata stands
-// elsewhere in our streams.
+// (dmu_send.c). For raw streams see
+// rawKeydata.
 func beginPayload(s *source, features uint64) []byte {
 	var pairs []byte
 	if features&featureRaw != 0 {
-		pairs = xdrPair(pairs, "crypt_keydata", nvNvlist, xdrList(nil))
+		pairs = xdrPair(pairs, "crypt_keydata", nvNvlist, rawKeydata(s))
 	}
 	if s.resume {
 		pairs = xdrPair(pairs, "resume_object", nvUint64, xdrNumber(s.object))

@@ -244,6 +244,9 @@ func (t *tx) describe(d *ds, o *options, from, to string) sentDS {
 				s.Props[name] = text
 			}
 		}
+		if d.Key != nil {
+			s.Props["keylocation"] = d.Key.Location
+		}
 	}
 	for _, v := range t.snapshots(d) {
 		x := sentSnap{Name: v.name, GUID: v.guid, Props: v.Props}

@@ -87,13 +87,37 @@ func (t *tx) refuseSet(d *ds, props map[string]string) string {
 			return "size is greater than available space"
 		case name == "volsize" && t.readOnly(d):
 			return "dataset is read-only"
-		case name == "keylocation" && d.Crypt == "":
-			return "keylocation must not be set on unencrypted datasets"
-		case name == "keylocation" && d.Key == nil:
-			return "keylocation may only be set on encryption roots"
+		case name == "keylocation":
+			return d.refuseLocation(text)
 		}
 	}
 	return ""
+}
+
+// refuseLocation says why a key's material cannot be said to be there.
+func (d *ds) refuseLocation(text string) string {
+	switch {
+	case !keyLocation(text) && text != "none":
+		return "invalid keylocation"
+	case d.Crypt == "" && text != "none":
+		return "keylocation must be 'none' for unencrypted datasets"
+	case d.Crypt == "":
+		return ""
+	case d.Key == nil:
+		return "keylocation may only be set on encryption roots"
+	case text == "none":
+		return "keylocation must not be 'none' for encrypted datasets"
+	}
+	return ""
+}
+
+func keyLocation(text string) bool {
+	for _, scheme := range []string{"file:///", "https://", "http://"} {
+		if strings.HasPrefix(text, scheme) {
+			return true
+		}
+	}
+	return text == "prompt"
 }
 
 // applySet stores local settings and does what follows from them: a changed
@@ -115,7 +139,9 @@ func (z *cmd) applySet(t *tx, d *ds, props map[string]string, keep bool) int {
 	whole := d.Volume && d.Props["refreservation"] == strconv.FormatUint(d.wholeVolume(), 10)
 	for name, text := range props {
 		if name == "keylocation" {
-			d.Key.Location = text
+			if d.Key != nil {
+				d.Key.Location = text
+			}
 			continue
 		}
 		d.Props[name] = text
@@ -172,7 +198,7 @@ func (z *cmd) inherit(args []string) int {
 	switch {
 	case p == nil && !isUser(prop):
 		return z.usage("invalid property '%s'", prop)
-	case p != nil && p.readonly:
+	case p != nil && (p.readonly || p.once):
 		return z.fail(1, "%s property is read-only", p.name)
 	case p != nil && !p.inherit && !o.has('S') && p.name != "quota" && p.name != "canmount":
 		return z.notInheritable(p)

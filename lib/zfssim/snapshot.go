@@ -189,7 +189,7 @@ func (z *cmd) bookmarkIn(t *tx, src, dst string) int {
 		return -z.fail(1, "cannot create bookmark '%s': %s", dst, why)
 	}
 	v := &version{kind: '#', name: short, guid: o.v.guid, txg: o.v.txg, creation: o.v.creation}
-	v.Ref, v.Crypt, v.Large = o.v.Ref, o.v.Crypt, o.v.Large
+	v.Ref, v.Crypt, v.Large, v.IVSet = o.v.Ref, o.v.Crypt, o.v.Large, o.v.IVSet
 	tree := t.dir(o.d.name, treeOf(o.v))
 	if _, err := os.Stat(tree); err == nil {
 		dst, err := t.staged()
