@@ -58,6 +58,9 @@ func (z *cmd) checkSetting(prop, text string, takes int, verb string) (stored, w
 	if n, ok := parseSize(text); ok && p.name == "recordsize" && (n < 512 || n > z.trait().maxRecord || n&(n-1) != 0) {
 		return "", "'recordsize' must be power of 2 from 512B to " + nice(z.trait().maxRecord)
 	}
+	if n, err := strconv.ParseUint(text, 10, 64); p.name == "pbkdf2iters" && err == nil && n < 100000 {
+		return "", "minimum pbkdf2 iterations is 100000"
+	}
 	if p.name == "refreservation" && text == "auto" && takes != takeVolume {
 		return "", "'refreservation=auto' only allowed on volumes"
 	}

@@ -103,7 +103,7 @@ func (z *cmd) createIn(t *tx, o *options, name string, props map[string]string) 
 	case parent.Volume:
 		return -z.fail(1, "cannot create '%s': parent is not a filesystem", name)
 	case !z.permitted(t, parent, "create", "mount"), !z.permitted(t, parent, permsOf(checked)...):
-		return -z.fail(1, "cannot create '%s': permission denied", name)
+		return -z.fail(1, "cannot create '%s': %s", name, z.denied)
 	case o.has('n'):
 		return 0
 	case t.tooBig(parent, checked):
@@ -144,7 +144,7 @@ func (z *cmd) mountNew(t *tx, d *ds) int {
 		return 0
 	}
 	if err := t.automount(d); err != nil {
-		return z.fail(1, "cannot mount '%s': %v", d.name, err)
+		return z.createdUnmounted(d, err)
 	}
 	return 0
 }
@@ -166,7 +166,16 @@ func (z *cmd) createParents(t *tx, name string, unmounted bool) int {
 	if unmounted {
 		return 0
 	}
-	return z.mountNew(t, d)
+	if err := t.automount(d); err != nil {
+		return z.mountFailed(d, err)
+	}
+	return 0
+}
+
+// createdUnmounted tells of a dataset that is there all the same.
+func (z *cmd) createdUnmounted(d *ds, err error) int {
+	z.mountFailed(d, err)
+	return z.fail(1, "filesystem successfully created, but not mounted")
 }
 
 // newSet adds a dataset to the transaction; the caller has checked the name.

@@ -102,7 +102,8 @@ func (t *tx) cryptProp(o object, name string) (value, bool) {
 		text = "0"
 		if root != nil {
 			text = or(root.Key.Iters, "0")
-		} else {
+		}
+		if text == "0" {
 			source = "default"
 		}
 	case "encryptionroot":

@@ -188,7 +188,7 @@ func (z *cmd) rekey(t *tx, d *ds, props map[string]string, inherit bool) string 
 			return lead + "Only keyformat, keylocation and pbkdf2iters may be set with this command."
 		}
 		if _, why := z.checkSetting(name, text, takeSet, "change"); why != "" {
-			return lead + why + "\n" + lead + why
+			return lead + why + "\n" + lead + "encryption failure"
 		}
 	}
 	k := key{Location: "prompt"}
@@ -199,8 +199,12 @@ func (z *cmd) rekey(t *tx, d *ds, props map[string]string, inherit bool) string 
 	if k.Format == "" {
 		return lead + "Keyformat required for new encryption root."
 	}
-	if k.Iters = ""; k.Format == "passphrase" {
+	k.Iters = ""
+	switch {
+	case k.Format == "passphrase":
 		k.Iters = or(props["pbkdf2iters"], "350000")
+	case props["pbkdf2iters"] != "":
+		return lead + "Cannot specify pbkdf2iters with a non-passphrase keyformat."
 	}
 	text, err := z.readKey(k.Format, k.Location, true)
 	switch {

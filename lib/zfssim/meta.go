@@ -48,7 +48,9 @@ type meta struct {
 	KeyGUID  uint64            `json:"keyguid,omitempty"` // of what the contents are encrypted with; raw copies share it
 	Wrap     string            `json:"wrap,omitempty"`    // where the wrapping key is not that of the encryption root
 	Root     string            `json:"cryptroot,omitempty"`
-	Large    bool              `json:"large,omitempty"` // received with -L
+	Large    bool              `json:"large,omitempty"`   // received with -L
+	Raw      bool              `json:"raw,omitempty"`     // received raw, and not mounted since
+	Touched  bool              `json:"touched,omitempty"` // by its first mount after that
 	Partial  *partial          `json:"partial,omitempty"`
 	New      bool              `json:"new,omitempty"` // its first receive is not complete
 	Allow    []grant           `json:"allow,omitempty"`

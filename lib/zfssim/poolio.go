@@ -107,6 +107,9 @@ func (z *cmd) poolImport(args []string) int {
 		if len(o.args) == 0 {
 			return 0
 		}
+		if code := z.poolThere(t, o.args[len(o.args)-1]); code != 0 {
+			return code
+		}
 		at, code := z.findExported(pools, o.args[0])
 		if code != 0 {
 			return code
@@ -171,12 +174,19 @@ func (z *cmd) findExported(pools []exportedPool, word string) (exportedPool, int
 	return exportedPool{}, -z.fail(1, "cannot import '%s': more than one matching pool\nimport by numeric ID instead", word)
 }
 
+func (z *cmd) poolThere(t *tx, name string) int {
+	if t.pool(name) == nil {
+		return 0
+	}
+	return -z.fail(1, "cannot import '%s': a pool with that name already exists\nuse the form 'zpool import <pool | id> <newpool>' to give it a new name", name)
+}
+
 func (z *cmd) importOne(t *tx, o *options, at exportedPool, to string) int {
 	if _, err := strconv.ParseUint(to, 10, 64); err == nil {
 		to = at.Name
 	}
-	if t.pool(to) != nil {
-		return -z.fail(1, "cannot import '%s': a pool with that name already exists\nuse the form 'zpool import <pool | id> <newpool>' to give it a new name", to)
+	if code := z.poolThere(t, to); code != 0 {
+		return code
 	}
 	p := &at.pool
 	p.Name, p.dirty = to, true
@@ -202,7 +212,7 @@ func (z *cmd) importOne(t *tx, o *options, at exportedPool, to string) int {
 			continue
 		}
 		if err := t.automount(d); err != nil {
-			return -z.fail(1, "cannot mount '%s': %v", d.name, err)
+			return -z.mountFailed(d, err)
 		}
 	}
 	return 0

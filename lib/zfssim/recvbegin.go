@@ -14,6 +14,7 @@ type recvTarget struct {
 	sent   *sentDS // what a package says of it
 	says   *sentSnap
 	origin object
+	parent *ds
 	top    bool
 	sub    bool // part of a package that is not of one filesystem
 }
@@ -89,7 +90,7 @@ func (r *receiving) ready(t *tx, b *beginRecord, rec *record, to *recvTarget) (c
 		return 0, true
 	}
 	if at := t.nearest(to.name); at != nil && !z.permitted(t, at, "receive", "create", "mount") {
-		return -z.fail(1, "cannot %s: permission denied", r.verb), true
+		return -z.fail(1, "cannot %s: %s", r.verb, z.denied), true
 	}
 	if strings.Contains(to.full(), "%") {
 		return r.invalid(b), true
@@ -162,6 +163,7 @@ func (r *receiving) beginNew(t *tx, b *beginRecord, rec *record, to *recvTarget)
 	case parent.Volume:
 		return nil, -z.fail(1, "cannot %s: parent '%s' is not a filesystem", r.verb, parentName)
 	}
+	to.parent = parent
 	code, done := r.ready(t, b, rec, to)
 	raw := b.features&featureRaw != 0
 	switch {
@@ -175,7 +177,7 @@ func (r *receiving) beginNew(t *tx, b *beginRecord, rec *record, to *recvTarget)
 		return nil, r.invalid(b)
 	case to.origin.v != nil && b.fromguid != 0 && to.origin.v.guid != b.fromguid:
 		return nil, -z.fail(1, "cannot %s: most recent snapshot of %s does not\nmatch incremental source", r.verb, to.name)
-	case !raw && t.keyMissing(parent) && r.set["encryption"] != "off":
+	case !raw && t.keyMissing(parent) && r.set["encryption"] != "off" && r.set["keyformat"] == "" && !r.plainly(to):
 		return nil, -z.fail(1, "cannot %s: inherited key must be loaded", r.verb)
 	}
 	if code := r.fits(t, parent, b); code != 0 {

@@ -105,7 +105,7 @@ func (z *cmd) renameSet(t *tx, o *options, from, to string) int {
 		return -z.fail(1, "cannot rename '%s': cannot move encrypted child outside of its encryption root", from)
 	}
 	if !z.permitted(t, src.d, "rename") || !z.permitted(t, t.get(parent), "create") {
-		return -z.fail(1, "cannot rename '%s': permission denied", from)
+		return -z.fail(1, "cannot rename '%s': %s", from, z.denied)
 	}
 	sets := t.tree(from, -1)
 	for _, d := range sets {

@@ -121,7 +121,7 @@ func (t *tx) isAncestor(bd *ds, v *version, d *ds) bool {
 // mayRead refuses to send what is encrypted as plain text without its key.
 func (z *cmd) mayRead(t *tx, o *options, d *ds, full string) int {
 	if !z.permitted(t, d, "send") {
-		return z.fail(1, "warning: cannot send '%s': permission denied", full)
+		return z.fail(1, "warning: cannot send '%s': %s", full, z.denied)
 	}
 	if d.Crypt == "" || o.has('w') {
 		return 0

@@ -58,7 +58,7 @@ func (z *cmd) setOne(t *tx, name string, props map[string]string, keep bool) int
 		return 0
 	}
 	if !z.permitted(t, target.d, permsOf(checked)...) {
-		return -t.trait.setFailed * z.fail(1, "cannot set property for '%s': permission denied", name)
+		return -t.trait.setFailed * z.fail(1, "cannot set property for '%s': %s", name, z.denied)
 	}
 	if why := t.refuseSet(target.d, checked); why != "" {
 		return -t.trait.setFailed * z.fail(1, "cannot set property for '%s': %s", name, why)
@@ -176,7 +176,7 @@ func (z *cmd) remount(t *tx, d *ds, was []*ds, also bool) int {
 			continue
 		}
 		if err := t.mount(m); err != nil {
-			return z.fail(1, "cannot mount '%s': %v", m.name, err)
+			return z.mountFailed(m, err)
 		}
 	}
 	return 0
@@ -242,6 +242,9 @@ func (z *cmd) inheritOne(t *tx, name, prop string, o *options) int {
 	sets := []*ds{target.d}
 	if o.has('r') {
 		sets = t.tree(name, -1)
+	}
+	if target.d.pool.ReadOnly {
+		return -z.fail(1, "cannot inherit %s for '%s': pool is read-only", prop, name)
 	}
 	var was []*ds
 	if prop == "mountpoint" || prop == "canmount" {

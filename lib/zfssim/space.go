@@ -3,6 +3,7 @@ package zfssim
 import (
 	"io/fs"
 	"math"
+	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -64,7 +65,7 @@ func (t *tx) changedSince(d *ds, v *version) uint64 {
 		return 0
 	}
 	changes, err := diffTrees(t.dir(d.name, treeOf(v)), t.live(d))
-	if err != nil || len(changes) == 0 {
+	if err != nil || len(changes) == 0 && !d.Touched {
 		return 0
 	}
 	total := uint64(8192)
@@ -162,7 +163,7 @@ func (t *tx) used(d *ds) uint64 {
 }
 
 func (t *tx) countUsed(d *ds) uint64 {
-	n := t.referenced(d) + t.usedBySnapshots(d) + t.reservedUnused(d)
+	n := t.referenced(d) + t.usedBySnapshots(d) + t.reservedUnused(d) + t.partialSize(d)
 	for _, kid := range t.children(d.name) {
 		if k := t.get(kid); k != nil {
 			n += t.used(k)
@@ -174,6 +175,18 @@ func (t *tx) countUsed(d *ds) uint64 {
 		}
 	}
 	return n
+}
+
+// partialSize is what a receive that is not complete takes.
+func (t *tx) partialSize(d *ds) uint64 {
+	if d.Partial == nil {
+		return 0
+	}
+	info, err := os.Stat(t.dir(d.name, "@recv", "log"))
+	if err != nil {
+		return 0
+	}
+	return uint64(info.Size())
 }
 
 // reservedUnused is how much of its refreservation a dataset has not written.
