@@ -74,6 +74,8 @@ func (t *tx) mountable(d *ds) string {
 		return "filesystem already mounted"
 	case t.keyMissing(d):
 		return "encryption key not loaded"
+	case t.unreadable(d):
+		return "Permission denied"
 	case d.New:
 		return "dataset is busy"
 	}
@@ -114,7 +116,7 @@ func (t *tx) blocked(d *ds) error {
 	}
 	for up := t.get(parentOf(d.name)); up != nil; up = t.get(parentOf(up.name)) {
 		if up.Mounted && strings.HasPrefix(at, t.mountedAt(up)+"/") {
-			if t.readOnly(up) {
+			if t.readOnly(up) && !up.pool.ReadOnly { // there, it was made before
 				return &blockedMount{at}
 			}
 			return nil

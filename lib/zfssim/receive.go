@@ -153,7 +153,7 @@ func (r *receiving) broken(w *incoming, cause error) int {
 		if d == nil || d.Partial == nil {
 			return 0
 		}
-		if t.room(d) > 0 && d.pool.Size >= defaultPoolSize {
+		if t.room(d) < t.poolRoom(d) {
 			full = "destination " + d.name + " space quota exceeded."
 		}
 		if r.o.has('s') && w.some {

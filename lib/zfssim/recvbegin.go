@@ -254,6 +254,10 @@ func (r *receiving) beginIncremental(t *tx, d *ds, b *beginRecord, rec *record, 
 		return nil, -z.fail(1, "cannot %s: inherited key must be loaded", r.verb)
 	case d.Partial != nil:
 		return nil, r.partialInTheWay(t, d)
+	case have != nil && t.byGUID(d, b.toguid) != nil && rec.size > 0:
+		// The kernel has read on past the payload, and libzfs skips from there.
+		z.fail(1, "cannot receive: failed to read from stream")
+		return nil, -z.fail(1, "cannot restore to %s: destination already exists", have.full(d))
 	case have != nil && t.byGUID(d, b.toguid) != nil:
 		if r.o.has('v') {
 			fmt.Fprintf(z.out, "snap %s already exists; ignoring\n", to.full())

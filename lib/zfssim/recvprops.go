@@ -17,7 +17,10 @@ func (r *receiving) props(t *tx, d *ds, sent *sentDS, fresh, top bool) {
 	}
 	if top {
 		for _, name := range withoutOrigin(sortedKeys(r.set)) {
-			if r.maySet(t, d, name) {
+			switch {
+			case name == "keylocation" && d.Key != nil:
+				d.Key.Location = r.set[name]
+			case r.maySet(t, d, name):
 				d.Props[name], _ = r.z.checkSetting(name, r.set[name], (object{d: d}).take(), "receive")
 			}
 		}
@@ -137,6 +140,7 @@ func (r *receiving) fitsCrypt(b *beginRecord, to *recvTarget) int {
 		_, set := r.set[name]
 		asked = asked || set
 		switch {
+		case name == "keylocation": // may be set wherever there is a key
 		case raw && (set || r.omit[name]):
 			return -r.z.fail(1, "cannot %s: encryption property '%s' cannot be set or excluded for raw streams.", r.verb, name)
 		case set && !fresh && !to.sub:
@@ -144,7 +148,7 @@ func (r *receiving) fitsCrypt(b *beginRecord, to *recvTarget) int {
 		}
 	}
 	switch {
-	case !asked || !fresh || !to.top:
+	case !asked || !fresh || !to.top || raw:
 		return 0
 	case r.set["keylocation"] == "prompt" || r.set["keyformat"] != "" && r.set["keylocation"] == "":
 		return -r.z.fail(1, "cannot %s: Cannot use 'prompt' keylocation because stdin is in use.", r.verb)
@@ -164,6 +168,9 @@ func (r *receiving) plainly(to *recvTarget) bool {
 
 // settle gives the dataset what the stream says of it.
 func (r *receiving) settle(t *tx, d *ds, to *recvTarget, p *partial, h *head, fresh bool) int {
+	if p.Features&featureRaw != 0 {
+		t.rawKey(d, p, h)
+	}
 	r.props(t, d, to.sent, fresh, !to.sub || to.top)
 	if h.Volume {
 		d.Volume = true
@@ -184,7 +191,7 @@ func (r *receiving) settle(t *tx, d *ds, to *recvTarget, p *partial, h *head, fr
 	}
 	switch {
 	case p.Features&featureRaw != 0:
-		t.rawKey(d, p, h)
+		delete(d.Props, "keylocation")
 	case fresh && d.Origin != "":
 		if od, _ := t.lookup(d.Origin); od != nil {
 			d.Crypt, d.KeyGUID = od.Crypt, od.KeyGUID

@@ -126,7 +126,7 @@ func (z *cmd) mayRead(t *tx, o *options, d *ds, full string) int {
 	if d.Crypt == "" || o.has('w') {
 		return 0
 	}
-	if t.keyMissing(d) {
+	if t.keyMissing(d) || t.unreadable(d) {
 		return z.fail(1, "warning: cannot send '%s': dataset key must be loaded", full)
 	}
 	if o.has('p') || o.has('R') {

@@ -96,6 +96,9 @@ func (t *tx) nativeProp(o object, p *propdef, exact bool) value {
 	if v, ok := t.computed(o, p.name, exact); ok {
 		return v
 	}
+	if o.v != nil && o.d.Volume && p.takes&(takeFS|takeVolume) == takeFS {
+		return noValue
+	}
 	v, ok := noValue, false
 	if p.inherit {
 		v, ok = t.inherited(o.d, p.name, o.v != nil)
