@@ -1,5 +1,7 @@
 package zfssim
 
+import "bytes"
+
 // What raw streams bring with them: the key as the sender has wrapped it, and
 // the guids by which OpenZFS knows that key and each snapshot's IVs
 // (dsl_crypto_recv_raw in dsl_crypt.c).
@@ -12,15 +14,16 @@ func (v *version) ivset() uint64 {
 	return v.guid
 }
 
-// rawKeydata is crypt_keydata in a DRR_BEGIN's payload. The wrapped key itself
-// stands in the first OBJECT.
-func rawKeydata(s *source) []byte {
-	b := xdrPair(nil, "DSL_CRYPTO_GUID", nvUint64, xdrNumber(s.d.KeyGUID))
-	b = xdrPair(b, "to_ivset_guid", nvUint64, xdrNumber(s.to.ivset()))
+// rawKeydata writes crypt_keydata of a DRR_BEGIN's payload. The wrapped key
+// itself stands in the first OBJECT.
+func rawKeydata(b *bytes.Buffer, s *source) {
+	nvPair(b, "crypt_keydata", nvNvlist, make([]byte, 24)) // what is in it follows
+	nvPair(b, "DSL_CRYPTO_GUID", nvUint64, le64(s.d.KeyGUID))
+	nvPair(b, "to_ivset_guid", nvUint64, le64(s.to.ivset()))
 	if s.base != nil {
-		b = xdrPair(b, "from_ivset_guid", nvUint64, xdrNumber(s.base.ivset()))
+		nvPair(b, "from_ivset_guid", nvUint64, le64(s.base.ivset()))
 	}
-	return xdrList(b)
+	nvEnd(b)
 }
 
 // readRaw takes from a raw stream's payload what is to be checked.

@@ -2,6 +2,7 @@ package zfssim
 
 import (
 	"bufio"
+	"bytes"
 	"errors"
 	"io"
 	"os"
@@ -231,21 +232,22 @@ func (z *cmd) writeSource(o *options, s *source, out io.Writer) (uint64, error) 
 }
 
 // beginPayload is the nvlist behind a DRR_BEGIN, which few streams have
-// (dmu_send.c). For raw streams see
-// rawKeydata.
+// (dmu_send.c); unlike a package's it is in native encoding.
 func beginPayload(s *source, features uint64) []byte {
-	var pairs []byte
-	if features&featureRaw != 0 {
-		pairs = xdrPair(pairs, "crypt_keydata", nvNvlist, rawKeydata(s))
-	}
-	if s.resume {
-		pairs = xdrPair(pairs, "resume_object", nvUint64, xdrNumber(s.object))
-		pairs = xdrPair(pairs, "resume_offset", nvUint64, xdrNumber(s.offset))
-	}
-	if pairs == nil {
+	if features&(featureRaw|featureResuming) == 0 {
 		return nil
 	}
-	return append([]byte{1, 1, 0, 0}, xdrList(pairs)...)
+	var b bytes.Buffer
+	nvBegin(&b)
+	if s.resume {
+		nvPair(&b, "resume_object", nvUint64, le64(s.object))
+		nvPair(&b, "resume_offset", nvUint64, le64(s.offset))
+	}
+	if features&featureRaw != 0 {
+		rawKeydata(&b, s)
+	}
+	nvEnd(&b)
+	return b.Bytes()
 }
 
 func features(o *options, s *source) uint64 {
