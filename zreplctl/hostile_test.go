@@ -208,6 +208,7 @@ func attacks() map[string][]attack {
 		"serve":      {{args: args("serve", evil), binary: true}, {args: args("serve", "me", "-status-fd", "3"), stdin: "GET /" + evil, binary: true, silent: true}, {args: args("serve", "me"), stdin: evil + evil, binary: true, silent: true}},
 		"holds":      {{args: args("holds", evil), silent: true}, {args: args("holds"), prepare: fakeZFS}, {args: args("holds", "-release"), prepare: fakeZFS}},
 		"activate":   {{args: args("activate", evil)}, {args: args("activate", "b/x"), prepare: fakeZFS}, {args: args("activate", "-any", "-n", "b/x"), prepare: func(w *hostileWorld) { w.properties() }, silent: true}},
+		"forget":     {{args: args("forget", evil, "b/x")}, {args: args("forget", "fetch", evil), silent: true}, {args: args("forget", "-n", "fetch", "b/x"), prepare: fakeZFS, silent: true}},
 		"abandon":    append(abandons, attack{args: args("abandon", evil)}),
 		"daemon":     {{args: args("daemon", evil)}, {args: args("daemon"), mode: "list"}, {args: args("daemon"), mode: "banner"}, {args: args("daemon"), mode: "hello"}},
 		"status":     {{args: args("status"), prepare: records}, {args: args("status", "-json"), prepare: records}, {args: args("status"), prepare: func(w *hostileWorld) { w.daemon() }}, {args: args("status", "-json"), prepare: func(w *hostileWorld) { w.daemon() }}, {args: args("status", "-watch"), prepare: func(w *hostileWorld) { w.daemon() }}, {args: args("status", evil)}},

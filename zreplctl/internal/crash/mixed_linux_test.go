@@ -38,12 +38,12 @@ func mixedConfig(w *world, host string) string {
 	return fmt.Sprintf(`
 global: {rundir: %s}
 jobs:
-- {name: mirror, type: local, mapping: %s, snapshot_prefix: a_, interval: 1h, cursor: %s, prune_lhs: {%s}, prune_rhs: {%s}}
-- {name: offer, type: source, serve: {type: stdinserver, client_identity: backup}, datasets: %s, snapshot_prefix: a_, interval: 1h, cursor: %s, %s}
-- {name: fetch, type: pull, connect: {type: exec, command: %s}, mapping: {"<": dst/pull}, snapshot_prefix: a_, interval: 1h, initial_repl_policy: all, %s}
-- {name: give, type: push, connect: {type: exec, command: %s}, datasets: %s, snapshot_prefix: a_, interval: 1h, %s}
-- {name: take, type: push-sink, serve: {type: stdinserver, client_identity: prod}, root: dst/sink, snapshot_prefix: a_, interval: 1h, %s}
-- {name: second, type: local, mapping: {"dst/back/h<": dst/second/h}, snapshot_prefix: a_, interval: 1h, prune_rhs: {%s}}
+- {name: mirror, type: local, mapping: %s, snapshot_prefix: a_, shared_prefix: true, interval: 1h, cursor: %s, prune_lhs: {%s}, prune_rhs: {%s}}
+- {name: offer, type: source, serve: {type: stdinserver, client_identity: backup}, datasets: %s, snapshot_prefix: a_, shared_prefix: true, interval: 1h, cursor: %s, %s}
+- {name: fetch, type: pull, connect: {type: exec, command: %s}, mapping: {"<": dst/pull}, snapshot_prefix: a_, shared_prefix: true, interval: 1h, initial_repl_policy: all, %s}
+- {name: give, type: push, connect: {type: exec, command: %s}, datasets: %s, snapshot_prefix: a_, shared_prefix: true, interval: 1h, %s}
+- {name: take, type: push-sink, serve: {type: stdinserver, client_identity: prod}, root: dst/sink, snapshot_prefix: a_, shared_prefix: true, interval: 1h, %s}
+- {name: second, type: local, mapping: {"dst/back/h<": dst/second/h}, snapshot_prefix: a_, shared_prefix: true, interval: 1h, prune_rhs: {%s}}
 `, w.path(host+"/run"), rules("dst/back/h"), cursor, keepTwo, keepTwo, rules("ok"), cursor, keepTwo,
 		w.serve("src", "backup", ""), keepTwo, w.serve("dst", "prod", ""), rules("ok"), keepTwo, keepTwo, keepTwo)
 }
