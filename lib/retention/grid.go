@@ -2,6 +2,7 @@ package retention
 
 import (
 	"math"
+	"slices"
 	"strings"
 )
 
@@ -18,6 +19,12 @@ type Interval struct {
 }
 
 // Grid is a row of intervals going back in time from an anchor.
+//
+// With Options.Arrival a snapshot makes another one go only if it is older by
+// its creation and by its createtxg, and no snapshot that arrived after it
+// claims to be older than it. For a given anchor, therefore, whatever arrives
+// later destroys nothing that was there, however it is dated, and a snapshot
+// dated ahead of its time takes no place from those taken until then.
 type Grid struct {
 	text      string
 	intervals []Interval
@@ -125,10 +132,15 @@ func (g *Grid) String() string { return "grid " + g.text }
 // younger one, and age 0 belongs to none.
 func (g *Grid) judge(v view) {
 	at := len(g.intervals) // intervals seen so far, from the oldest
-	bucket, held := int64(-1), int64(0)
-	for _, i := range v.order {
-		age := v.anchor - v.snaps[i].Creation
-		if age <= 0 {
+	bucket, full := int64(-1), places{}
+	contradicted := v.contradicted()
+	for _, i := range v.byDate {
+		age := v.age(i)
+		switch {
+		case v.future(i):
+			v.say(i, true, "future")
+			continue
+		case age <= 0:
 			v.say(i, true, "anchor")
 			continue
 		}
@@ -143,9 +155,39 @@ func (g *Grid) judge(v view) {
 			continue
 		}
 		if b != bucket {
-			bucket, held = b, 0
+			bucket, full = b, places{keep: iv.Keep, arrival: v.arrival, taken: full.taken[:0]}
 		}
-		held++
-		v.say(i, held <= iv.Keep, iv.Text)
+		txg := v.snaps[i].CreateTXG
+		v.say(i, full.free(txg), iv.Text)
+		if !contradicted[i] {
+			full.take(txg)
+		}
 	}
+}
+
+// places are those of a bucket, each taken by an older snapshot than those
+// that come after.
+type places struct {
+	keep    int64
+	arrival bool
+	taken   []uint64 // the smallest createtxgs, in order; at most keep
+}
+
+// free reports whether there is a place for a snapshot. One that arrived later
+// takes none from it.
+func (p *places) free(txg uint64) bool {
+	n := len(p.taken)
+	return int64(n) < p.keep || p.arrival && p.taken[n-1] > txg
+}
+
+func (p *places) take(txg uint64) {
+	if p.keep == KeepAll || !p.free(txg) {
+		return
+	}
+	at := len(p.taken)
+	if p.arrival {
+		at, _ = slices.BinarySearch(p.taken, txg)
+	}
+	p.taken = slices.Insert(p.taken, at, txg)
+	p.taken = p.taken[:min(int64(len(p.taken)), p.keep)]
 }

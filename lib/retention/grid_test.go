@@ -147,12 +147,19 @@ func FuzzGrid(f *testing.F) {
 		if err != nil || again.Span() != g.Span() || g.Span() < 1 {
 			t.Fatalf("%q: %q: %v", text, g.text, err)
 		}
-		snaps := []Snapshot{{Name: "a", Creation: 1 << 40}, {Name: "b", Creation: 1<<40 - 3}, {Name: "c"}, {Name: "d", Creation: 1 << 62}}
+		snaps := []Snapshot{{Name: "a", Creation: 1 << 40}, {Name: "b", Creation: 1<<40 - 3}, {Name: "c"}, {Name: "d", Creation: 1 << 62}, {Name: "e", Creation: -1 << 63}}
 		for i, v := range New(g).Apply(snaps, Options{}) {
 			if i == 3 && v.Destroy || v.Rule == "" {
 				t.Fatalf("%q: %+v: %+v", text, snaps[i], v)
 			}
 		}
-		New(g).Timeline("x", snaps, make([]Verdict, 4), Options{})
+		for _, o := range []Options{{Now: 5, Arrival: true}, {Now: 1 << 41}, {Arrival: true}} {
+			verdicts := New(g).Apply(snaps, o)
+			if verdicts[3].Destroy {
+				t.Fatalf("%q, %+v: the one from the future goes", text, o)
+			}
+			New(g).Timeline("x", snaps, verdicts, o)
+		}
+		New(g).Timeline("x", snaps, make([]Verdict, 5), Options{})
 	})
 }

@@ -21,9 +21,12 @@ type Snapshot struct {
 	CreateTXG  uint64 // orders those of the same second; 0 if not known
 	Held       bool   // it has a hold
 	Origin     bool   // of a clone, or the base of a partial receive
-	Protected  bool   // the caller needs it: the last common base of a replication
+	Base       bool   // a replication goes on from it
+	Protected  bool   // the caller asks to keep it
 	Replicated bool   // it has got to where it is replicated to; for not_replicated
 }
+
+func (s *Snapshot) matches(prefix string) bool { return strings.HasPrefix(s.Name, prefix) }
 
 // Policy is a list of rules. The zero value lets nothing go.
 type Policy struct{ rules []Rule }
@@ -37,11 +40,20 @@ func (p *Policy) Rules() []Rule { return p.rules }
 // Options of Apply.
 type Options struct {
 	Prefix string // only snapshots whose names begin with it are looked at
-	Anchor *int64 // where the grid begins, in seconds since 1970; nil: at the newest that matches
-	// Arrival takes no snapshot for older than one with a smaller createtxg: a
-	// creation comes from a clock that may have been wrong, or with a stream
-	// from another host, and a createtxg does not.
+	// Anchor is where the grid begins, in seconds since 1970. Nil: at the
+	// newest snapshot that matches and is not from the future.
+	Anchor *int64
+	// Now is the time, in seconds since 1970: what was created later is from
+	// the future. 0: not known, and nothing is.
+	Now int64
+	// Arrival orders snapshots by createtxg. A creation comes from a clock that
+	// may have been wrong, or with a stream from another host; a createtxg does
+	// not. See Grid for what that promises.
 	Arrival bool
+	// Arrived returns the largest createtxg that is known to have been there
+	// this many seconds ago, for the rule of that name; 0: none is known. Nil:
+	// everything has just arrived.
+	Arrived func(age int64) uint64
 }
 
 // Verdict says what becomes of a snapshot, and which rule decided: of one
@@ -54,28 +66,29 @@ type Verdict struct {
 
 // Apply judges the snapshots of one dataset, given in any order; the verdicts
 // are in theirs. The newest is the one created last; equal times are ordered
-// by createtxg, then by name.
+// by createtxg, then by name. With Arrival the newest is the one that arrived
+// last. The newest that is not from the future stays as well, so that
+// snapshots from the future take nothing from the others.
 func (p *Policy) Apply(snaps []Snapshot, o Options) []Verdict {
 	verdicts := make([]Verdict, len(snaps))
-	if o.Arrival {
-		snaps = arrived(snaps, o.Prefix)
-	}
-	order := matching(snaps, o.Prefix, verdicts)
-	if len(order) == 0 {
+	v := o.view(snaps, verdicts)
+	if len(v.order) == 0 {
 		return verdicts
 	}
-	p.judge(snaps, order, o.Anchor, verdicts)
-	newest := order[len(order)-1]
-	for _, i := range order {
-		v, s := &verdicts[i], &snaps[i]
+	p.judge(v, verdicts)
+	newest := v.newest()
+	for _, i := range v.order {
+		verdict, s := &verdicts[i], &snaps[i]
 		stays := ""
 		switch {
-		case i == newest:
+		case slices.Contains(newest, i):
 			stays = "newest"
 		case s.Held:
 			stays = "held"
 		case s.Origin:
 			stays = "clone"
+		case s.Base:
+			stays = "base"
 		case s.Protected:
 			stays = "protected"
 		case len(p.rules) == 0:
@@ -83,55 +96,28 @@ func (p *Policy) Apply(snaps []Snapshot, o Options) []Verdict {
 		default:
 			continue
 		}
-		*v = Verdict{Spared: v.Destroy, Rule: stays}
+		*verdict = Verdict{Spared: verdict.Destroy, Rule: stays}
 	}
 	return verdicts
 }
 
-// arrived returns the snapshots with creations that do not decrease where
-// createtxg increases, among those with the prefix.
-func arrived(snaps []Snapshot, prefix string) []Snapshot {
-	var order []int
-	inOrder := true
-	for i := range snaps {
-		if !strings.HasPrefix(snaps[i].Name, prefix) {
-			continue
-		}
-		if n := len(order); n > 0 {
-			last := &snaps[order[n-1]]
-			inOrder = inOrder && last.CreateTXG <= snaps[i].CreateTXG && last.Creation <= snaps[i].Creation
-		}
-		order = append(order, i)
-	}
-	if inOrder {
-		return snaps
-	}
-	snaps = slices.Clone(snaps)
-	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(snaps[a].CreateTXG, snaps[b].CreateTXG) })
-	for n := 1; n < len(order); n++ {
-		s := &snaps[order[n]]
-		s.Creation = max(s.Creation, snaps[order[n-1]].Creation)
-	}
-	return snaps
-}
-
-// matching returns the snapshots with the prefix, the oldest first, and the
-// verdict on the others.
-func matching(snaps []Snapshot, prefix string, verdicts []Verdict) []int32 {
+// matching returns the snapshots with the prefix in the order of compare, and
+// the verdict on the others.
+func matching(snaps []Snapshot, prefix string, verdicts []Verdict, compare func(a, b *Snapshot) int) []int32 {
 	order := make([]int32, 0, len(snaps))
 	sorted := true
 	for i := range snaps {
-		if !strings.HasPrefix(snaps[i].Name, prefix) {
+		if !snaps[i].matches(prefix) {
 			verdicts[i].Rule = "prefix"
 			continue
 		}
-		if n := len(order); n > 0 && Compare(&snaps[order[n-1]], &snaps[i]) > 0 {
+		if n := len(order); n > 0 && compare(&snaps[order[n-1]], &snaps[i]) > 0 {
 			sorted = false
 		}
 		order = append(order, int32(i))
 	}
 	if !sorted { // zfs lists them in order, as a rule
-		slices.SortFunc(order, func(a, b int32) int { return Compare(&snaps[a], &snaps[b]) })
+		slices.SortFunc(order, func(a, b int32) int { return compare(&snaps[a], &snaps[b]) })
 	}
 	return order
 }
@@ -157,11 +143,7 @@ func Newest(snaps []Snapshot, prefix string) *Snapshot {
 	return newest
 }
 
-func (p *Policy) judge(snaps []Snapshot, order []int32, anchor *int64, verdicts []Verdict) {
-	v := view{snaps: snaps, order: order, anchor: snaps[order[len(order)-1]].Creation}
-	if anchor != nil {
-		v.anchor = *anchor
-	}
+func (p *Policy) judge(v view, verdicts []Verdict) {
 	for at, rule := range p.rules {
 		v.say = func(i int32, keep bool, why string) {
 			switch old := &verdicts[i]; {

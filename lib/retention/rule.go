@@ -11,14 +11,6 @@ type Rule interface {
 	judge(view)
 }
 
-// view is what a rule sees: the matching snapshots of one dataset.
-type view struct {
-	snaps  []Snapshot
-	order  []int32 // the matching ones, the oldest first
-	anchor int64
-	say    func(i int32, keep bool, why string)
-}
-
 // LastN keeps the newest n, which is at least 1.
 func LastN(n int64) (Rule, error) {
 	if n < 1 {
@@ -79,4 +71,40 @@ func (notReplicated) judge(v view) {
 	for _, i := range v.order {
 		v.say(i, !v.snaps[i].Replicated, "not_replicated")
 	}
+}
+
+// Arrived keeps what arrived less than age seconds ago, whatever its creation
+// says. See Options.Arrived.
+func Arrived(age int64) (Rule, error) {
+	if age < 1 {
+		return nil, fmt.Errorf("arrived: an age of %d seconds: it must be at least 1", age)
+	}
+	return arrived(age), nil
+}
+
+type arrived int64
+
+func (a arrived) String() string { return "arrived " + FormatDuration(int64(a)) }
+
+func (a arrived) judge(v view) {
+	why, there := a.String(), uint64(0)
+	if v.arrived != nil {
+		there = v.arrived(int64(a))
+	}
+	for _, i := range v.order {
+		txg := v.snaps[i].CreateTXG
+		v.say(i, txg == 0 || txg > there, why)
+	}
+}
+
+// LongestArrived returns the largest age of the policy's rules arrived, in
+// seconds; 0: it has none.
+func (p *Policy) LongestArrived() int64 {
+	age := arrived(0)
+	for _, rule := range p.rules {
+		if a, ok := rule.(arrived); ok {
+			age = max(age, a)
+		}
+	}
+	return int64(age)
 }

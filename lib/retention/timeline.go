@@ -18,21 +18,15 @@ type cell struct{ stay, gone int }
 // Timeline draws what stays and what goes of one dataset's snapshots, a row
 // for each interval of the policy's first grid. It ends with a line break.
 func (p *Policy) Timeline(title string, snaps []Snapshot, verdicts []Verdict, o Options) string {
-	newest := Newest(snaps, o.Prefix)
-	if newest == nil {
+	v := o.view(snaps, make([]Verdict, len(snaps)))
+	if len(v.order) == 0 {
 		return fmt.Sprintf("%s: no snapshots with the prefix\n", title)
 	}
-	anchor := newest.Creation
-	if o.Anchor != nil {
-		anchor = *o.Anchor
-	}
 	d := newDrawing(p.grid())
-	for i := range snaps {
-		if strings.HasPrefix(snaps[i].Name, o.Prefix) {
-			d.add(anchor-snaps[i].Creation, verdicts[i].Destroy)
-		}
+	for _, i := range v.order {
+		d.add(v.age(i), verdicts[i].Destroy)
 	}
-	return d.text(title, anchor)
+	return d.text(title, v.anchor)
 }
 
 func (p *Policy) grid() *Grid {

@@ -16,6 +16,7 @@ import (
 //	{type: last_n, count: 10}
 //	{type: regex, regex: "^manual_", negate: false}
 //	{type: not_replicated}
+//	{type: arrived, age: 14d}
 //
 // Errors are joined, one for each problem, and begin with file (unless it is
 // empty), line and column.
@@ -91,22 +92,22 @@ func (r *reader) rules(n *yaml.Node) *Policy {
 }
 
 func (r *reader) rule(n *yaml.Node) Rule {
-	m := r.mapping(n, "a rule", "type", "grid", "count", "regex", "negate")
+	m := r.mapping(n, "a rule", "type", "grid", "count", "regex", "negate", "age")
 	if m == nil {
 		return nil
 	}
 	if m["type"] == nil {
-		r.failf(n, "a rule needs a type: grid, last_n, regex or not_replicated")
+		r.failf(n, "a rule needs a type: grid, last_n, regex, not_replicated or arrived")
 		return nil
 	}
 	kind, ok := r.text(m["type"], "type")
 	if !ok {
 		return nil
 	}
-	uses := map[string][]string{"grid": {"grid"}, "last_n": {"count"}, "regex": {"regex", "negate"}, "not_replicated": {}}
+	uses := map[string][]string{"grid": {"grid"}, "last_n": {"count"}, "regex": {"regex", "negate"}, "not_replicated": {}, "arrived": {"age"}}
 	keys, known := uses[kind]
 	if !known {
-		r.failf(m["type"], "type %q is not known: grid, last_n, regex or not_replicated", kind)
+		r.failf(m["type"], "type %q is not known: grid, last_n, regex, not_replicated or arrived", kind)
 		return nil
 	}
 	if r.mapping(n, "a rule of type "+kind, append(keys, "type")...) == nil {
@@ -122,7 +123,7 @@ func (r *reader) make(kind string, n *yaml.Node, m map[string]*yaml.Node) Rule {
 	case "not_replicated":
 		return NotReplicated()
 	}
-	key := map[string]string{"last_n": "count", "regex": "regex"}[kind]
+	key := map[string]string{"last_n": "count", "regex": "regex", "arrived": "age"}[kind]
 	value := m[key]
 	if value == nil {
 		r.failf(n, "a rule of type %s needs %s", kind, key)
@@ -134,12 +135,26 @@ func (r *reader) make(kind string, n *yaml.Node, m map[string]*yaml.Node) Rule {
 		}
 		return nil
 	}
+	if kind == "arrived" {
+		if text, ok := r.text(value, "age"); ok {
+			return r.made(value, func() (Rule, error) { return arrivedText(text) })
+		}
+		return nil
+	}
 	expr, ok := r.text(value, "regex")
 	negate, ok2 := r.yes(m["negate"])
 	if !ok || !ok2 {
 		return nil
 	}
 	return r.made(value, func() (Rule, error) { return Regex(expr, negate) })
+}
+
+func arrivedText(text string) (Rule, error) {
+	age, err := ParseDuration(text)
+	if err != nil {
+		return nil, err
+	}
+	return Arrived(age)
 }
 
 // made is the rule that make makes of a value, or nil.
@@ -238,6 +253,7 @@ type printed struct {
 	Count  int64   `yaml:"count,omitempty"`
 	Regex  *string `yaml:"regex,omitempty"`
 	Negate bool    `yaml:"negate,omitempty"`
+	Age    string  `yaml:"age,omitempty"`
 }
 
 // MarshalYAML gives the policy as {keep: [rules]}, which FromYAML reads.
@@ -254,6 +270,8 @@ func (p *Policy) MarshalYAML() (any, error) {
 			list[i] = printed{Type: "regex", Regex: &expr, Negate: rule.negate}
 		case notReplicated:
 			list[i] = printed{Type: "not_replicated"}
+		case arrived:
+			list[i] = printed{Type: "arrived", Age: FormatDuration(int64(rule))}
 		}
 	}
 	return map[string]any{"keep": list}, nil

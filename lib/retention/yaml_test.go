@@ -21,6 +21,7 @@ func TestFromYAML(t *testing.T) {
 		`{keep: []}`:                          "keep all",
 		`[{type: last_n, count: 3}]`:          "last_n 3",
 		`{keep: [{type: regex, regex: "^a", negate: true}, {type: not_replicated}, {type: grid, grid: 1x1h}]}`: "regex not ^a; not_replicated; grid 1x1h",
+		`{keep: [{type: arrived, age: 14d}, {type: arrived, age: 90min}]}`:                                     "arrived 2w; arrived 90m",
 		"keep:\n- &r {type: last_n, count: 3}\n- *r\n":                                                         "last_n 3; last_n 3",
 	} {
 		p, err := fromText(t, text)
@@ -53,13 +54,17 @@ func TestFromYAMLErrors(t *testing.T) {
 		"{policy: grid, grid: 1x1h, keep: []}":            "f:1:1: a retention policy has either keep or policy, not both",
 		"{keep: [], kep: []}":                             `f:1:12: a retention policy has no key "kep"`,
 		"keep: [5]":                                       "f:1:8: a rule is a dictionary",
-		"keep: [{}]":                                      "f:1:8: a rule needs a type: grid, last_n, regex or not_replicated",
-		"keep: [{type: last}]":                            `f:1:15: type "last" is not known: grid, last_n, regex or not_replicated`,
+		"keep: [{}]":                                      "f:1:8: a rule needs a type: grid, last_n, regex, not_replicated or arrived",
+		"keep: [{type: last}]":                            `f:1:15: type "last" is not known: grid, last_n, regex, not_replicated or arrived`,
 		"keep: [{type: [a]}]":                             "f:1:15: type is a string",
 		"keep: [{type: last_n}]":                          "f:1:8: a rule of type last_n needs count",
 		"keep: [{type: last_n, count: 0}]":                "f:1:30: last_n: a count of 0: it must be at least 1",
 		"keep: [{type: last_n, count: x}]":                "f:1:30: count is a whole number",
 		"keep: [{type: last_n, count: 1, grid: x}]":       `f:1:33: a rule of type last_n has no key "grid"`,
+		"keep: [{type: arrived}]":                         "f:1:8: a rule of type arrived needs age",
+		"keep: [{type: arrived, age: 14}]":                "f:1:29: age is a string",
+		"keep: [{type: arrived, age: 14x}]":               `f:1:29: duration "14x": byte 3: unit "x" is not known: s, m, min, h, d, w, mon or y`,
+		"keep: [{type: last_n, count: 1, age: 1d}]":       `f:1:33: a rule of type last_n has no key "age"`,
 		"keep: [{type: last_n, type: regex}]":             `f:1:23: key "type" stands here twice`,
 		"keep: [{type: regex, regex: '('}]":               "f:1:29: regex: error parsing regexp: missing closing ): `(`",
 		"keep: [{type: regex, regex: a, negate: 1}]":      "f:1:40: negate is true or false",
@@ -77,6 +82,7 @@ func TestFromYAMLErrors(t *testing.T) {
 func FuzzYAML(f *testing.F) {
 	f.Add(`{policy: grid, grid: "1x1h | 2x1d"}`)
 	f.Add(`{keep: [{type: regex, regex: "^a", negate: true}, {type: not_replicated}, {type: last_n, count: 3}]}`)
+	f.Add(`{keep: [{type: arrived, age: 14d}]}`)
 	f.Add("keep:\n- &r {type: last_n, count: 3}\n- *r\n")
 	f.Fuzz(func(t *testing.T, text string) {
 		var node yaml.Node
