@@ -1,11 +1,13 @@
 package main
 
 import (
+	"math"
 	"strconv"
 	"strings"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/cli"
 	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
+	"github.com/zrepl-tools/zrepl-tools/lib/prune"
 	"github.com/zrepl-tools/zrepl-tools/lib/retention"
 )
 
@@ -18,8 +20,12 @@ func (gr *grouper) parse(line []byte, s *retention.Snapshot, guid *dataset.GUID)
 		var n uint64
 		switch gr.columns[i] {
 		case "creation":
-			n, err = gr.number(i, 63)
-			s.Creation = int64(n)
+			if gr.zfs {
+				s.Creation, err = prune.Creation(string(line), string(f))
+				break
+			}
+			n, err = gr.number(i, 64)
+			s.Creation = int64(min(n, math.MaxInt64)) // a stream can bring any: it is far ahead
 		case "createtxg":
 			s.CreateTXG, err = gr.number(i, 64)
 		case "userrefs":

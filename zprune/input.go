@@ -65,6 +65,7 @@ type grouper struct {
 	columns  []string
 	strict   bool // all columns must be there; otherwise only the first two
 	unsorted bool
+	zfs      bool // the lines are zfs's own
 	each     func(*group) error
 
 	now   *group

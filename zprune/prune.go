@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"time"
 
@@ -106,6 +107,10 @@ func (p *pruner) prepare(args []string) (err error) {
 	if len(args) == 0 && prune.NeedsCursor(p.policy) {
 		return cli.Usagef("the rule not_replicated needs datasets as arguments: lines do not tell what is replicated")
 	}
+	if p.policy.LongestArrived() > 0 {
+		return cli.Hint(cli.Usagef("the rule arrived needs to know what was there before, and zprune remembers nothing"),
+			"a job of zreplctl with this policy does: zreplctl prune JOB")
+	}
 	if err := p.protect.read(p.nul); err != nil {
 		return cli.WithStatus(cli.Usage, err)
 	}
@@ -164,13 +169,15 @@ func (p *pruner) datasets(ctx context.Context, args []string) error {
 		}
 		return p.judge(g)
 	})
+	groups.zfs = true
 	err := prune.List(ctx, p.zfs, args, p.recursive, func(fields []string) error {
 		return groups.add([]byte(strings.Join(fields, "\t")))
 	})
+	args, err = p.present(args, err)
 	if err == nil {
 		err = groups.end()
 	}
-	if err == nil && wait {
+	if err == nil && wait && len(all) > 0 {
 		err = p.mark(ctx, args, all)
 	}
 	if err != nil {
@@ -182,6 +189,18 @@ func (p *pruner) datasets(ctx context.Context, args []string) error {
 		}
 	}
 	return nil
+}
+
+// present says which of the arguments do not exist, and returns the others.
+func (p *pruner) present(args []string, err error) ([]string, error) {
+	missing, only := zfs.Missing(err)
+	if !only {
+		return args, err
+	}
+	for _, name := range missing {
+		p.tell(cli.Cannot("list the snapshots of", name, errors.New("dataset does not exist")))
+	}
+	return slices.DeleteFunc(slices.Clone(args), func(name string) bool { return slices.Contains(missing, name) }), nil
 }
 
 func (p *pruner) mark(ctx context.Context, args []string, all []*group) error {
@@ -199,8 +218,13 @@ func (p *pruner) judge(g *group) error {
 		s.Protected = len(p.protect.names) > 0 && p.protect.names[g.dataset+"@"+s.Name] || p.protect.guids[g.guids[i]]
 	}
 	o := retention.Options{Prefix: p.prefix, Anchor: p.now.at, Arrival: p.listed}
+	if now := time.Now(); o.Anchor == nil {
+		o.Now = now.Unix()
+		if text := prune.Ahead(g.dataset, g.snaps, p.prefix, now); text != "" {
+			p.errs.Say("zprune", "warning: "+text)
+		}
+	}
 	verdicts := p.policy.Apply(g.snaps, o)
-	p.clock(g, verdicts)
 	if p.destroy {
 		p.remember(g, verdicts)
 	}
@@ -216,27 +240,6 @@ func (p *pruner) judge(g *group) error {
 	return p.out.victims(g, verdicts)
 }
 
-// clock keeps all of a dataset whose newest snapshot is from the future.
-func (p *pruner) clock(g *group, verdicts []retention.Verdict) {
-	if p.now.at != nil {
-		return
-	}
-	err := prune.CheckClock(g.snaps, p.prefix, time.Now())
-	if err == nil {
-		return
-	}
-	told := false
-	for i := range verdicts {
-		if v := &verdicts[i]; v.Destroy {
-			*v = retention.Verdict{Spared: true, Rule: "future"}
-			told = true
-		}
-	}
-	if told {
-		p.tell(cli.Hint(cli.Cannot("prune", g.dataset, err), "destroy it if a clock was wrong, or give -now"))
-	}
-}
-
 func (p *pruner) tell(err error) {
 	p.bad = true
 	cli.Print(p.errs, "zprune", err)
@@ -247,8 +250,7 @@ func (p *pruner) tell(err error) {
 func (p *pruner) remember(g *group, verdicts []retention.Verdict) {
 	for i, v := range verdicts {
 		if v.Spared && (v.Rule == "held" || v.Rule == "clone") {
-			why := map[string]string{"held": "it is held", "clone": "it has clones"}[v.Rule]
-			p.errs.Say("zprune", fmt.Sprintf("kept %q: %s", g.dataset+"@"+g.snaps[i].Name, why))
+			p.kept(g.dataset+"@"+g.snaps[i].Name, v.Rule)
 		}
 	}
 	shorts := prune.Oldest(g.snaps, verdicts)
@@ -259,6 +261,11 @@ func (p *pruner) remember(g *group, verdicts []retention.Verdict) {
 		p.waiting = append(p.waiting, prune.Victims{Dataset: g.dataset, Shorts: shorts})
 		p.total += len(shorts)
 	}
+}
+
+func (p *pruner) kept(name, rule string) {
+	why := map[string]string{"held": "it is held", "clone": "it has clones"}[rule]
+	p.errs.Say("zprune", fmt.Sprintf("kept %q: %s", name, why))
 }
 
 // execute destroys what was remembered.
@@ -275,6 +282,7 @@ func (p *pruner) execute(ctx context.Context) error {
 			return nil
 		},
 		Left: func(name string, err error) { p.tell(cli.Cannot("destroy", name, err)) },
+		Kept: p.kept,
 	}
 	for _, v := range p.waiting {
 		if p.dryRun {

@@ -42,8 +42,8 @@ func TestDestroyLeavesWhatIsHeld(t *testing.T) {
 	h.expect("p/d00@zrepl_001", "p/d00@zrepl_005", "p/d01@zrepl_005")
 }
 
-// Lines may not tell of holds and clones: ZFS is asked for the batch and once
-// more for the rest, and what it keeps is named.
+// Lines may not tell of holds and clones: ZFS is asked for the batch, once more
+// for the rest, and then about what it keeps, which is named.
 func TestDestroyOfLines(t *testing.T) {
 	h := newHost(t, "p")
 	h.fill(6, h.datasets("p", 2)...)
@@ -51,11 +51,11 @@ func TestDestroyOfLines(t *testing.T) {
 	lines := h.Must("zfs", "list", "-Hp", "-t", "snapshot", "-o", "name,creation,createtxg")
 	h.Commands()
 	out, errs, status := h.Run(lines, "zprune", "-keep-last", "1", "-destroy")
-	if status != 1 || strings.Count(errs, "\n") != 1 || !strings.HasPrefix(errs, `zprune: cannot destroy "p/d00@zrepl_001": `) {
+	if status != 0 || errs != "zprune: kept \"p/d00@zrepl_001\": it is held\n" {
 		t.Errorf("status %d, %s", status, errs)
 	}
-	if n := len(h.Commands()); n != 3 {
-		t.Errorf("%d zfs commands, want 3", n)
+	if n := len(h.Commands()); n != 4 {
+		t.Errorf("%d zfs commands, want 4", n)
 	}
 	h.expect("p/d00@zrepl_001", "p/d00@zrepl_005", "p/d01@zrepl_005")
 	if want := "p/d00@zrepl_000\np/d00@zrepl_002\np/d00@zrepl_003\np/d00@zrepl_004\n"; !strings.HasPrefix(out, want) {
@@ -64,6 +64,68 @@ func TestDestroyOfLines(t *testing.T) {
 	// What somebody else has destroyed meanwhile is gone, as was wanted.
 	if _, errs, status := h.Run("p/d01@zrepl_000\t1\np/d01@zrepl_009\t9\n", "zprune", "-keep-last", "1", "-destroy"); status != 0 {
 		t.Errorf("a snapshot that is gone: status %d, %s", status, errs)
+	}
+}
+
+// What is held or cloned between the list and the destroying stays, and is no
+// failure; what is busy for another reason is.
+func TestHeldMeanwhile(t *testing.T) {
+	for act, want := range map[string]struct {
+		status int
+		errs   string
+	}{
+		"zfs hold client p/d00@zrepl_001":                                   {0, `zprune: kept "p/d00@zrepl_001": it is held`},
+		"zfs clone p/d00@zrepl_001 p/clone":                                 {0, `zprune: kept "p/d00@zrepl_001": it has clones`},
+		"zfs destroy p/d00@zrepl_001":                                       {0, ""},
+		"echo cannot destroy snapshot p/d00@zrepl_001: dataset is busy >&2": {1, `zprune: cannot destroy "p/d00@zrepl_001": dataset is busy`},
+	} {
+		h := newHost(t, "p")
+		h.fill(4, h.datasets("p", 2)...)
+		// A zfs before ours does something between the list and the first destroy.
+		fails := "false"
+		if strings.HasPrefix(act, "zfs ") {
+			act, fails = bin+"/"+act, "true"
+		}
+		script := "#!/bin/sh\nif [ $1 = destroy ] && [ ! -e " + h.Root + "/done ]; then >" + h.Root + "/done; " + act + " >&2; " + fails + " || exit 1; fi\n" +
+			"exec " + bin + "/zfs \"$@\"\n"
+		file := filepath.Join(t.TempDir(), "zfs")
+		if err := os.WriteFile(file, []byte(script), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		h.Env = []string{"ZREPL_ZFS=" + file}
+		out, errs, status := h.Run("", "zprune", "-r", "-keep-last", "1", "-destroy", "p")
+		if status != want.status || strings.TrimSpace(errs) != want.errs {
+			t.Errorf("%s: status %d, %s%s", act, status, out, errs)
+		}
+		left := h.Snapshots()
+		left = slices.DeleteFunc(left, func(name string) bool { return name == "p/d00@zrepl_001" })
+		if !slices.Equal(left, []string{"p/d00@zrepl_003", "p/d01@zrepl_003"}) {
+			t.Errorf("%s: left %v", act, left)
+		}
+	}
+}
+
+// One of the datasets is gone: it is named, and the others are pruned.
+func TestMissingDataset(t *testing.T) {
+	h := newHost(t, "p")
+	h.fill(3, h.datasets("p", 2)...)
+	policy := filepath.Join(h.Root, "policy.yml")
+	if err := os.WriteFile(policy, []byte("keep: [{type: not_replicated}, {type: last_n, count: 1}]\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	h.Must("zfs", "hold", "zreplctl_source_host", "p/d01@zrepl_001")
+	const said = "zprune: cannot list the snapshots of \"p/none\": dataset does not exist\n"
+	for _, c := range []struct{ args, out string }{
+		{"-keep-last 1 p/d00 p/none", "p/d00@zrepl_000\np/d00@zrepl_001\n"},
+		{"-keep-last 1 -destroy p/none p/d00", "p/d00@zrepl_000\np/d00@zrepl_001\n"},
+		{"-r -policy " + policy + " -destroy p/none p/d01", "p/d01@zrepl_000\n"},
+		{"-keep-last 1 -destroy p/none", ""},
+		{"-policy " + policy + " -destroy p/none", ""},
+	} {
+		out, errs, status := h.Run("", append([]string{"zprune"}, strings.Fields(c.args)...)...)
+		if status != 1 || !strings.HasPrefix(errs, said) || strings.Contains(errs[len(said):], "cannot") || out != c.out {
+			t.Errorf("%s: status %d, %q, %s", c.args, status, out, errs)
+		}
 	}
 }
 

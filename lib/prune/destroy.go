@@ -8,17 +8,23 @@ import (
 	"github.com/zrepl-tools/zrepl-tools/lib/zfs"
 )
 
-// Events tell of each snapshot, by its full name, what became of it. Either
-// may be nil. An error of Gone ends the destroying.
+// Events tell of each snapshot, by its full name, what became of it. Each may
+// be nil. An error of Gone ends the destroying.
 type Events struct {
 	Gone func(snapshot string) error
 	Left func(snapshot string, err error)
+	// Kept is told what is held or has clones, and became so only after it was
+	// listed. It stays, and that is no failure.
+	Kept func(snapshot, why string)
+	// Warn is told what a person should know of a dataset.
+	Warn func(text string)
 }
 
 // Destroy destroys snapshots of one dataset in batches of one command each.
 // Those that a batch fails for are left with ZFS's reason, and the others are
 // tried again without them. What is gone already from a dataset that is there
-// counts as destroyed. It returns how many are destroyed and how many are
+// counts as destroyed, and what turns out to be held or cloned is kept. It
+// returns how many are destroyed and how many are
 // left; err is only for what ends the work, such as a cancelled ctx.
 func Destroy(ctx context.Context, z *zfs.ZFS, ds string, shorts []string, ev Events) (gone, left int, err error) {
 	d := &destroyer{z: z, ds: ds, ev: ev}
@@ -27,6 +33,11 @@ func Destroy(ctx context.Context, z *zfs.ZFS, ds string, shorts []string, ev Eve
 		err = d.batch(ctx, shorts[:n])
 		shorts = shorts[n:]
 	}
+	if len(d.used) > 0 && ctx.Err() == nil {
+		if again := d.settle(ctx); err == nil {
+			err = again
+		}
+	}
 	return d.gone, d.left, err
 }
 
@@ -34,8 +45,12 @@ type destroyer struct {
 	z          *zfs.ZFS
 	ds         string
 	ev         Events
+	used       []refused // to be looked at again when all is done
 	gone, left int
 }
+
+// refused is a snapshot that ZFS says is in use.
+type refused struct{ short, reason string }
 
 func (d *destroyer) batch(ctx context.Context, shorts []string) error {
 	if err := ctx.Err(); err != nil || len(shorts) == 0 {
@@ -78,6 +93,8 @@ func (d *destroyer) without(ctx context.Context, shorts []string, reasons map[st
 			rest = append(rest, short)
 		case strings.HasSuffix(reason, "does not exist"):
 			gone = append(gone, short)
+		case zfs.InUse(reason):
+			d.used = append(d.used, refused{short, reason})
 		default:
 			d.leave(short, errors.New(reason))
 		}
@@ -86,6 +103,29 @@ func (d *destroyer) without(ctx context.Context, shorts []string, reasons map[st
 		return err
 	}
 	return d.batch(ctx, rest)
+}
+
+// settle finds out what became of snapshots that are in use: somebody may have
+// put a hold on one, made a clone of it, or destroyed it, since it was listed.
+func (d *destroyer) settle(ctx context.Context) error {
+	var names []string
+	for _, r := range d.used {
+		names = append(names, d.ds+"@"+r.short)
+	}
+	found, err := uses(ctx, d.z, names)
+	var gone []string
+	for i, r := range d.used {
+		use, there := found[names[i]]
+		switch why := use.why(); {
+		case err == nil && !there:
+			gone = append(gone, r.short)
+		case why != "" && d.ev.Kept != nil:
+			d.ev.Kept(names[i], why)
+		default:
+			d.leave(r.short, errors.New(r.reason))
+		}
+	}
+	return d.destroyed(gone)
 }
 
 func (d *destroyer) destroyed(shorts []string) error {

@@ -10,6 +10,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
@@ -24,13 +25,30 @@ type Options struct {
 	Passes    func(ds string) bool
 	Policy    *retention.Policy
 	Prefix    string
-	Partners  Partners                                       // those whom not_replicated waits for
-	Unsent    map[string]bool                                // datasets of which the partner has nothing yet, whatever is held
-	Protect   func(ds, short string, guid dataset.GUID) bool // must stay; may be nil
-	Max       int                                            // destroy no more than so many; 0: no limit
-	DryRun    bool                                           // Gone is called, and nothing is destroyed
-	Now       time.Time                                      // for the check of the newest's creation
-	Events    Events
+	Partners  Partners        // those whom not_replicated waits for
+	Unsent    map[string]bool // datasets of which the partner has nothing yet, whatever is held
+	// Bases are what replications go on from, by dataset: they stay, whatever
+	// the policy says.
+	Bases  map[string][]dataset.GUID
+	Max    int       // destroy no more than so many; 0: no limit
+	DryRun bool      // Gone is called, and nothing is destroyed
+	Now    time.Time // what was created later is from the future; zero: nothing is
+	// Known returns a snapshot's creation if an earlier run has seen it. Nil:
+	// none has, and all are listed with it.
+	Known func(guid dataset.GUID, createtxg uint64) (creation int64, ok bool)
+	// Listed is told all snapshots there are, before the first is judged; it
+	// must not keep them. May be nil. An error of it ends the work.
+	Listed func([]Group) error
+	// Arrived returns the largest createtxg of a pool that is known to have
+	// been there so many seconds ago; see retention.Options.
+	Arrived func(pool string, age int64) uint64
+	// Allow is asked before the first snapshot is destroyed, where one is to
+	// be. An error of it ends the work. May be nil.
+	Allow func(ctx context.Context, victims int) error
+	// Judged is told the verdict on each snapshot, dataset by dataset. May be
+	// nil.
+	Judged func(snapshot string, v retention.Verdict)
+	Events Events
 }
 
 // Result counts the snapshots that Run has looked at.
@@ -47,33 +65,28 @@ type Victims struct {
 	Shorts  []string
 }
 
-// Run prunes datasets: one zfs list, and one zfs destroy for each dataset and
-// batch. What could not be destroyed is told by Events.Left and in the
-// result, a dataset that is not to be judged by Events.Left with the name of
-// the dataset; err is for what ends the work. Roots that do not exist have
-// nothing to prune.
+// Run prunes datasets: one zfs list of all snapshots, of the fast kind where
+// their creations are known, one more for creations that are not, one for what
+// may go, and one zfs destroy for each dataset and batch. What could not be destroyed is told by
+// Events.Left and in the result; err is for what ends the work. Roots that do
+// not exist have nothing to prune.
 func Run(ctx context.Context, z *zfs.ZFS, o Options) (Result, error) {
 	var r Result
-	groups, err := Groups(ctx, z, o.Roots, o.Recursive)
-	missing, only := zfs.Missing(err)
-	if err != nil && !only {
-		return r, fmt.Errorf("cannot list snapshots: %w", err)
+	groups, err := o.list(ctx, z, &r)
+	if err != nil {
+		return r, err
 	}
-	if r.Missing = missing; len(missing) > 0 {
-		o.Roots = slices.DeleteFunc(slices.Clone(o.Roots), func(root string) bool { return slices.Contains(missing, root) })
-	}
-	if o.Passes != nil {
-		groups = slices.DeleteFunc(groups, func(g Group) bool { return !o.Passes(g.Dataset) })
-	}
-	if NeedsCursor(o.Policy) && len(groups) > 0 {
-		if err := MarkReplicated(ctx, z, o.Roots, o.Recursive, groups, o.Partners); err != nil {
-			return r, fmt.Errorf("cannot find out what is replicated: %w", err)
-		}
-		o.unsent(groups)
+	if err := o.mark(ctx, z, groups); err != nil {
+		return r, err
 	}
 	all, total := o.decide(groups, &r)
 	if o.Max > 0 && total > o.Max {
 		return r, TooMany(total, o.Max)
+	}
+	if o.Allow != nil && total > 0 {
+		if err := o.Allow(ctx, total); err != nil {
+			return r, err
+		}
 	}
 	for _, v := range all {
 		gone, left, err := o.destroy(ctx, z, v)
@@ -86,40 +99,68 @@ func Run(ctx context.Context, z *zfs.ZFS, o Options) (Result, error) {
 	return r, nil
 }
 
-// unsent takes back what MarkReplicated made of the hold on a first stream
-// that has not arrived.
-func (o Options) unsent(groups []Group) {
-	for _, g := range groups {
-		if o.Unsent[g.Dataset] {
-			for i := range g.Snapshots {
-				g.Snapshots[i].Replicated = false
-			}
+// list lists what there is, with creations, and returns what is to be judged.
+func (o Options) list(ctx context.Context, z *zfs.ZFS, r *Result) ([]Group, error) {
+	all, err := groups(ctx, z, o.Roots, o.Recursive, o.Known == nil)
+	missing, only := zfs.Missing(err)
+	if err != nil && !only {
+		return nil, fmt.Errorf("cannot list snapshots: %w", err)
+	}
+	if r.Missing = missing; len(missing) > 0 {
+		o.Roots = slices.DeleteFunc(slices.Clone(o.Roots), func(root string) bool { return slices.Contains(missing, root) })
+	}
+	if len(all) > 0 && o.Known != nil {
+		if err := o.dates(ctx, z, all); err != nil {
+			return nil, fmt.Errorf("cannot list snapshots: %w", err)
 		}
 	}
+	if o.Listed != nil {
+		if err := o.Listed(all); err != nil {
+			return nil, err
+		}
+	}
+	if o.Passes != nil {
+		all = slices.DeleteFunc(all, func(g Group) bool { return !o.Passes(g.Dataset) })
+	}
+	return all, nil
+}
+
+func (o Options) apply(g Group) []retention.Verdict {
+	ro := retention.Options{Prefix: o.Prefix, Arrival: true}
+	if !o.Now.IsZero() {
+		ro.Now = o.Now.Unix()
+	}
+	if o.Arrived != nil {
+		pool, _, _ := strings.Cut(g.Dataset, "/")
+		ro.Arrived = func(age int64) uint64 { return o.Arrived(pool, age) }
+	}
+	return o.Policy.Apply(g.Snapshots, ro)
 }
 
 func (o Options) decide(groups []Group, r *Result) (all []Victims, total int) {
 	for _, g := range groups {
-		for i, guid := range g.GUIDs {
-			s := &g.Snapshots[i]
-			s.Protected = o.Protect != nil && o.Protect(g.Dataset, s.Name, guid)
-		}
-		verdicts := o.Policy.Apply(g.Snapshots, retention.Options{Prefix: o.Prefix, Arrival: true})
+		verdicts := o.apply(g)
 		v := Victims{g.Dataset, Oldest(g.Snapshots, verdicts)}
 		r.Stay += len(g.Snapshots) - len(v.Shorts)
-		if err := CheckClock(g.Snapshots, o.Prefix, o.Now); err != nil && len(v.Shorts) > 0 {
-			r.Left += len(v.Shorts)
-			if o.Events.Left != nil {
-				o.Events.Left(g.Dataset, err)
-			}
-			continue
-		}
+		o.tell(g, verdicts)
 		if len(v.Shorts) > 0 {
 			all = append(all, v)
 			total += len(v.Shorts)
 		}
 	}
 	return all, total
+}
+
+// tell says what was decided, and warns of what is from the future.
+func (o Options) tell(g Group, verdicts []retention.Verdict) {
+	if o.Judged != nil {
+		for i, v := range verdicts {
+			o.Judged(g.Dataset+"@"+g.Snapshots[i].Name, v)
+		}
+	}
+	if text := Ahead(g.Dataset, g.Snapshots, o.Prefix, o.Now); text != "" && o.Events.Warn != nil {
+		o.Events.Warn(text)
+	}
 }
 
 func (o Options) destroy(ctx context.Context, z *zfs.ZFS, v Victims) (gone, left int, err error) {
@@ -134,11 +175,6 @@ func (o Options) destroy(ctx context.Context, z *zfs.ZFS, v Victims) (gone, left
 		}
 	}
 	return 0, 0, nil
-}
-
-// NeedsCursor reports whether a policy asks what has been replicated.
-func NeedsCursor(p *retention.Policy) bool {
-	return slices.ContainsFunc(p.Rules(), func(r retention.Rule) bool { return r == retention.NotReplicated() })
 }
 
 // TooMany is the refusal to destroy n snapshots where limit are allowed.
@@ -165,17 +201,25 @@ func Oldest(snaps []retention.Snapshot, verdicts []retention.Verdict) []string {
 	return names
 }
 
-// maxAhead is how far a snapshot's creation may lie ahead of the clock.
-const maxAhead = 24 * time.Hour
+// clockSlack is how far the clocks of two hosts may differ without a warning.
+const clockSlack = time.Minute
 
-// CheckClock reports a newest matching snapshot that was created more than a
-// day ahead of now. The grid is anchored there, so that a single snapshot
-// taken under a wrong clock would let all others go. A zero now is no check.
-func CheckClock(snaps []retention.Snapshot, prefix string, now time.Time) error {
-	newest := retention.Newest(snaps, prefix)
-	if newest == nil || now.IsZero() || newest.Creation <= now.Add(maxAhead).Unix() {
-		return nil
+// Ahead is a warning of the snapshots of a dataset that were created later
+// than now; empty: there are none. A zero now is not known.
+func Ahead(ds string, snaps []retention.Snapshot, prefix string, now time.Time) string {
+	if now.IsZero() {
+		return ""
 	}
-	return fmt.Errorf("the newest snapshot %q was created in the future, at %s: nothing is destroyed",
-		newest.Name, time.Unix(newest.Creation, 0).UTC().Format(time.RFC3339))
+	n, furthest := retention.Future(snaps, prefix, now.Add(clockSlack).Unix())
+	if n == 0 {
+		return ""
+	}
+	name, at := ds+"@"+furthest.Name, time.Unix(min(furthest.Creation, maxDate), 0).UTC().Format(time.RFC3339)
+	if n == 1 {
+		return fmt.Sprintf("snapshot %q was created in the future, at %s: it takes part in no grid until then", name, at)
+	}
+	return fmt.Sprintf("%d snapshots of %q were created in the future, the last %q at %s: they take part in no grid until then", n, ds, name, at)
 }
+
+// maxDate is the end of the year 9999: later ones can't be written.
+const maxDate = 253402300799

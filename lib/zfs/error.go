@@ -49,6 +49,12 @@ func NotExist(err error) bool {
 // of the snapshots, though there is their dataset.
 func NoneThere(err error) bool { return said(err, "could not find any snapshots to destroy") }
 
+// InUse reports whether this is ZFS's reason not to destroy a snapshot that is
+// held, is being sent, or has clones.
+func InUse(reason string) bool {
+	return containsAny(reason, []string{"dataset is busy", "being held", "snapshot is cloned", "snapshot has dependent clones"})
+}
+
 // Denied reports whether err is zfs's answer that its user may not do that.
 func Denied(err error) bool { return said(err, "permission denied") }
 

@@ -1,0 +1,133 @@
+package prune
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
+	"github.com/zrepl-tools/zrepl-tools/lib/retention"
+	"github.com/zrepl-tools/zrepl-tools/lib/zfs"
+)
+
+// cursorRoles is what the tags and the bookmarks of our replication begin with
+// on the side that sends: zreplctl_ROLE_ID, ROLE being one of these.
+var cursorRoles = []string{"zreplctl_source_", "zreplctl_push_", "zreplctl_local_"}
+
+func isCursor(name string) bool {
+	for _, role := range cursorRoles {
+		if strings.HasPrefix(name, role) {
+			return true
+		}
+	}
+	return false
+}
+
+// NeedsCursor reports whether a policy asks what has been replicated.
+func NeedsCursor(p *retention.Policy) bool {
+	return slices.ContainsFunc(p.Rules(), func(r retention.Rule) bool { return r == retention.NotReplicated() })
+}
+
+// Partners are those to whom a side sends, by the tags of their cursors.
+type Partners struct {
+	Tags   []string // a partner that has no cursor on a dataset has nothing of it
+	Others bool     // and all others that have a cursor there
+}
+
+func (p Partners) count(tag string) bool {
+	return slices.Contains(p.Tags, tag) || p.Others && isCursor(tag)
+}
+
+// MarkReplicated sets Replicated of the snapshots that every partner has: up
+// to its cursor, a hold, or a bookmark in its place. Without any cursor nothing
+// counts as replicated. It costs two commands, or a few more if there are very
+// many holds.
+func MarkReplicated(ctx context.Context, z *zfs.ZFS, roots []string, recursive bool, groups []Group, p Partners) error {
+	versions := map[string][]dataset.Version{}
+	err := z.Histories(ctx, roots, recursive, func(ds string, v dataset.Version) error {
+		if v.Kind == dataset.Bookmark {
+			versions[ds] = append(versions[ds], v)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	var held []string
+	for _, g := range groups {
+		for _, s := range g.Snapshots {
+			if s.Held {
+				held = append(held, g.Dataset+"@"+s.Name)
+			}
+		}
+	}
+	tags, err := z.Holds(ctx, held)
+	if err != nil {
+		return err
+	}
+	for _, g := range groups {
+		limit := cursor(g, versions[g.Dataset], tags, p)
+		for i := range g.Snapshots {
+			g.Snapshots[i].Replicated = g.Snapshots[i].CreateTXG <= limit
+		}
+	}
+	return nil
+}
+
+// cursor is the createtxg up to which every partner has the snapshots. A
+// partner may have two holds, on what was sent last and on what is being
+// sent: the older one counts. Of its bookmarks, which count where it has no
+// hold, the newest one does.
+func cursor(g Group, versions []dataset.Version, tags map[string][]string, p Partners) uint64 {
+	holds, marks := map[string]uint64{}, map[string]uint64{}
+	for _, s := range g.Snapshots {
+		for _, tag := range tags[g.Dataset+"@"+s.Name] {
+			if txg, ok := holds[tag]; p.count(tag) && (!ok || s.CreateTXG < txg) {
+				holds[tag] = s.CreateTXG
+			}
+		}
+	}
+	for _, v := range versions {
+		tag, ok := strings.CutSuffix(v.Name, fmt.Sprintf("_%016x", uint64(v.GUID)))
+		if ok && v.Kind == dataset.Bookmark && p.count(tag) {
+			marks[tag] = max(marks[tag], v.CreateTXG)
+		}
+	}
+	for tag, txg := range holds {
+		marks[tag] = txg
+	}
+	for _, tag := range p.Tags {
+		if _, begun := marks[tag]; !begun {
+			return 0
+		}
+	}
+	limit, first := uint64(0), true
+	for _, txg := range marks {
+		if first || txg < limit {
+			limit, first = txg, false
+		}
+	}
+	return limit
+}
+
+// markHeld sets Held of all snapshots of datasets. ZFS has to ask for each.
+func markHeld(ctx context.Context, z *zfs.ZFS, names []string, groups []Group) error {
+	holds := map[string]bool{}
+	list := zfs.ListOptions{Types: []string{"snapshot"}, Columns: []string{"name", "userrefs"}, Roots: names, Depth: 1}
+	err := z.List(ctx, list, func(fields []string) error {
+		if held(fields[1]) {
+			holds[strings.Clone(fields[0])] = true
+		}
+		return nil
+	})
+	if err := zfs.Present(err); err != nil {
+		return err
+	}
+	for _, g := range groups {
+		for i := range g.Snapshots {
+			g.Snapshots[i].Held = holds[g.Dataset+"@"+g.Snapshots[i].Name]
+		}
+	}
+	return nil
+}
