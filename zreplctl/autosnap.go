@@ -8,6 +8,7 @@ import (
 	"github.com/peterbourgon/ff/v3/ffcli"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/cli"
+	"github.com/zrepl-tools/zrepl-tools/lib/retention"
 	"github.com/zrepl-tools/zrepl-tools/lib/zfs"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/config"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/job"
@@ -34,9 +35,14 @@ func (g *globals) upkeepCommand(name, part, help string, fits func(*config.Job) 
 	fs := g.flags(name)
 	skip := fs.String("skip", "", "leave out `parts`, joined by commas: with "+part+" there is nothing to do")
 	dryRun := fs.Bool("n", false, "change nothing: print the names that would be printed")
+	explain, usage := false, "[-n]"
+	if name == "prune" {
+		usage = "[-n] [-explain]"
+		fs.BoolVar(&explain, "explain", false, "print every snapshot with its verdict and the rule that decided")
+	}
 	return &ffcli.Command{
 		Name:       name,
-		ShortUsage: fmt.Sprintf("zreplctl %s [-n] [-skip parts] [flags] job", name),
+		ShortUsage: fmt.Sprintf("zreplctl %s %s [-skip parts] [flags] job", name, usage),
 		ShortHelp:  help,
 		FlagSet:    fs,
 		Exec: func(ctx context.Context, args []string) error {
@@ -62,7 +68,10 @@ func (g *globals) upkeepCommand(name, part, help string, fits func(*config.Job) 
 				return err
 			}
 			r := &job.Run{Global: c.Global, Job: j, Part: name, NoReplication: true, Before: do(u)}
-			u.Unsent = r.Unsent
+			g.join(r, u)
+			if explain {
+				g.explain(u)
+			}
 			if u.DryRun = *dryRun; u.DryRun {
 				return cli.Quiet(do(u)(ctx))
 			}
@@ -77,6 +86,27 @@ func (g *globals) name(snapshot string) error { return g.stdout.Record(snapshot)
 // taken and destroyed print a snapshot of a command that does both.
 func (g *globals) taken(snapshot string) error     { return g.stdout.Record(snapshot, "taken") }
 func (g *globals) destroyed(snapshot string) error { return g.stdout.Record(snapshot, "destroyed") }
+
+// explain prints verdicts as zprune -explain does, instead of what is destroyed.
+func (g *globals) explain(u *upkeep.Upkeep) {
+	u.Destroyed = nil
+	var broken error // the reader has gone: that is no reason to stop
+	u.Judged = func(snapshot string, v retention.Verdict) {
+		word := "keep"
+		if v.Destroy {
+			word = "destroy"
+		}
+		if broken == nil {
+			broken = g.stdout.Record(word, v.Rule, snapshot)
+		}
+	}
+}
+
+// join lets upkeep know what the run does, and the run what upkeep finds.
+func (g *globals) join(r *job.Run, u *upkeep.Upkeep) {
+	u.Unsent, u.Bases, u.Looked = r.Unsent, r.Known, r.NoteLooked
+	u.State = job.StatePath(r.Global.RunDir, r.Job.Name)
+}
 
 // upkeep is the upkeep of a job that prints what it takes and destroys.
 func (g *globals) upkeep(j *config.Job, taken, destroyed func(string) error) (*upkeep.Upkeep, error) {

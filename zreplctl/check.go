@@ -25,6 +25,7 @@ func checkCommand(g *globals) *ffcli.Command {
 			c, err := g.load()
 			if err == nil {
 				c.Warnings = append(c.Warnings, surroundings(ctx, c)...)
+				c.Warnings = append(c.Warnings, onHost(ctx, c)...)
 				c.SortWarnings()
 			}
 			if *asJSON {

@@ -110,10 +110,10 @@ func (g *globals) runJob(ctx context.Context, r *job.Run, skip map[string]bool) 
 	if err != nil {
 		return err
 	}
+	g.join(r, u)
 	if j.Snapshots() && !skip["snapshot"] {
 		r.Before = u.Snapshot
 	}
-	u.Unsent = r.Unsent
 	if j.Prunes() && !skip["prune"] {
 		r.After = u.Prune
 	}

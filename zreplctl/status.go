@@ -17,6 +17,7 @@ import (
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/config"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/control"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/job"
+	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/upkeep"
 )
 
 func statusCommand(g *globals) *ffcli.Command {
@@ -125,6 +126,7 @@ func (p *statusPrinter) complete(s *control.Status) {
 	for i := range s.Jobs {
 		j := &s.Jobs[i]
 		p.fromRecord(j)
+		j.OldHolds = upkeep.ReadOld(job.StatePath(p.c.Global.RunDir, j.Name))
 		if s.PID == 0 {
 			p.begun(j)
 		}
@@ -187,6 +189,11 @@ func printJob(out *cli.Out, j control.Job, daemon bool, now time.Time) error {
 			if err = printDataset(out, j.Name, d, now); err != nil {
 				return err
 			}
+		}
+	}
+	for _, h := range j.OldHolds {
+		if err == nil {
+			err = printLine(out, j.Name, "hold", h.Snapshot, "old", "since "+ago(progress.At(h.Since), now), h.Tag)
 		}
 	}
 	for _, c := range j.Connections {

@@ -36,6 +36,9 @@ func (r *Receiver) checkReceive(ctx context.Context, in transfer.ReceiveRequest)
 	if err := property.CheckTold(in.Told.Set); err != nil {
 		return fmt.Errorf("cannot take the properties told of dataset %q: %w", in.Dataset, err)
 	}
+	if err := r.limitReceive(ctx, in); err != nil {
+		return err
+	}
 	if !in.Over {
 		return nil
 	}

@@ -45,6 +45,10 @@ type Receiver struct {
 	// Inherit are descriptors that programs which move a stream keep open,
 	// such as the job's lock.
 	Inherit []*os.File
+	// Limits bound what the client may have.
+	Limits Limits
+
+	census census
 }
 
 func (r *Receiver) allowed(name string) error {
@@ -234,6 +238,9 @@ func (r *Receiver) since(ctx context.Context, in []transfer.Snap, out map[string
 func (r *Receiver) Placeholder(ctx context.Context, in transfer.Placeholder) error {
 	above := func(root string) bool { return dataset.Within(root, in.Dataset) }
 	if err := r.allowed(in.Dataset); err != nil && !slices.ContainsFunc(r.Roots, above) {
+		return err
+	}
+	if err := r.limitPlaceholder(ctx, in.Dataset); err != nil {
 		return err
 	}
 	props := map[string]string{"mountpoint": "none", "canmount": "off", PlaceholderProperty: "on"}

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strconv"
 	"time"
 )
 
@@ -105,7 +106,7 @@ func (z *cmd) open(write bool) (*tx, int) {
 		return nil, z.fail(1, "zfs-sim: cannot open %q: %v", z.root, err)
 	}
 	return &tx{
-		store: s, write: write, trait: z.trait(), now: time.Now().Unix(),
+		store: s, write: write, trait: z.trait(), now: z.now(),
 		pools: map[string]*pool{}, sets: map[string]*ds{}, kids: map[string][]string{},
 	}, 0
 }
@@ -167,4 +168,12 @@ func newGUID() uint64 {
 			return g
 		}
 	}
+}
+
+// now is the time in seconds since 1970, or what ZFS_SIM_NOW says it is.
+func (z *cmd) now() int64 {
+	if n, err := strconv.ParseInt(z.env("ZFS_SIM_NOW"), 10, 64); err == nil {
+		return n
+	}
+	return time.Now().Unix()
 }

@@ -144,8 +144,20 @@ func (d *decoder) checkMapping(j *Job, what string) {
 	}
 }
 
+// checkArrived finds a rule arrived where nothing arrives.
+func (d *decoder) checkArrived(j *Job, what string) {
+	key, p := "prune_lhs", j.PruneLHS
+	if !j.Receives() {
+		key, p = "prune", j.Prune
+	}
+	if p != nil && p.LongestArrived() > 0 {
+		d.wrongAt(j.firstKey(key, "keep"), "%s: %s: the rule arrived is for what a job receives, and this side receives nothing", what, key)
+	}
+}
+
 // checkPolicies finds grids that let go at once of what an interval makes.
 func (d *decoder) checkPolicies(j *Job, what string) {
+	d.checkArrived(j, what)
 	if !j.Snapshots() || j.Interval == 0 {
 		return
 	}

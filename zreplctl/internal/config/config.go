@@ -102,6 +102,8 @@ type Job struct {
 	Cursor            Cursor        // of a sender: source, push and local
 	Send              Send          // of a sender
 	Recv              Recv          // of a receiver: pull, push-sink and local
+	Limits            SinkLimits    // of a push-sink: for its client
+	MaxHold           time.Duration // of a source: its client's holds that are older are warned of; 0: never
 
 	Prune    *retention.Policy // of the job's own side; nil: destroys nothing
 	PruneLHS *retention.Policy // local: of the source
@@ -139,6 +141,13 @@ type Recv struct {
 	PlainPlaceholders bool
 	// PlainCopies stores what is sent as plain text without encryption.
 	PlainCopies bool
+}
+
+// SinkLimits bound what a push-sink's client can fill. 0 is no limit.
+type SinkLimits struct {
+	Datasets  int
+	Snapshots int
+	Quota     bool // refuse to receive if no quota stands above
 }
 
 // Job returns the job of this name.

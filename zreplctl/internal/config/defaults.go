@@ -14,6 +14,7 @@ const (
 	defaultChecksum = "none"
 	defaultCursor   = CursorHold
 	defaultStall    = 30 * time.Minute
+	defaultMaxHold  = 30 * 24 * time.Hour
 )
 
 // SystemDefaults are the paths of global where the file names none: below

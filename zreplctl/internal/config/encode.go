@@ -152,6 +152,10 @@ func (j *Job) setting(key string) any {
 		return j.Send.encode()
 	case "recv":
 		return j.Recv.encode()
+	case "limits":
+		return j.Limits.encode()
+	case "max_hold":
+		return text(FormatDuration(j.MaxHold))
 	}
 	return nil
 }

@@ -175,6 +175,10 @@ func (d *decoder) field(j *Job, key, what string, v *yaml.Node) {
 		d.send(v, what, &j.Send)
 	case "recv":
 		d.recv(v, what, &j.Recv)
+	case "limits":
+		d.sinkLimits(v, what, &j.Limits)
+	case "max_hold":
+		j.MaxHold = d.duration(v, what, "")
 	case "prune", "keep":
 		d.ownPolicy(j, key, what, v)
 	case "prune_lhs":
@@ -265,6 +269,7 @@ func (d *decoder) fill(j *Job) {
 	set("checksum", func() { j.Checksum = defaultChecksum })
 	set("stall", func() { j.Stall = defaultStall })
 	set("cursor", func() { j.Cursor = defaultCursor })
+	set("max_hold", func() { j.MaxHold = defaultMaxHold })
 	if !j.Sends() {
 		j.Send = Send{}
 	}

@@ -11,7 +11,7 @@ var keysOf = map[Type]struct{ must, may []string }{
 	},
 	Source: {
 		[]string{"serve", "datasets"},
-		[]string{"snapshot_prefix", "shared_prefix", "checksum", "rate", "stall", "cursor", "send", "prune", "keep"},
+		[]string{"snapshot_prefix", "shared_prefix", "checksum", "rate", "stall", "cursor", "max_hold", "send", "prune", "keep"},
 	},
 	Push: {
 		[]string{"connect", "datasets"},
@@ -19,7 +19,7 @@ var keysOf = map[Type]struct{ must, may []string }{
 	},
 	PushSink: {
 		[]string{"serve"},
-		[]string{"root", "mapping", "snapshot_prefix", "shared_prefix", "checksum", "stall", "recv", "shared_target", "prune", "keep"},
+		[]string{"root", "mapping", "snapshot_prefix", "shared_prefix", "checksum", "stall", "recv", "limits", "shared_target", "prune", "keep"},
 	},
 	Local: {
 		[]string{"mapping"},
@@ -38,8 +38,8 @@ var keysOf = map[Type]struct{ must, may []string }{
 // allKeys are the keys of any job, in the order in which they are written.
 var allKeys = []string{
 	"name", "type", "connect", "serve", "interval", "mapping", "datasets", "root", "shared_target",
-	"initial_repl_policy", "snapshot_prefix", "shared_prefix", "parallel", "checksum", "rate", "stall", "cursor", "send", "recv",
-	"prune", "keep", "prune_lhs", "prune_rhs",
+	"initial_repl_policy", "snapshot_prefix", "shared_prefix", "parallel", "checksum", "rate", "stall", "cursor", "max_hold", "send", "recv",
+	"limits", "prune", "keep", "prune_lhs", "prune_rhs",
 }
 
 // allowed reports whether a job of type t may have the key.

@@ -40,11 +40,11 @@ func (d *decoder) keepList(n *yaml.Node, what string) *retention.Policy {
 	ok := d.list(n, what, func(v *yaml.Node) {
 		number++
 		part, before := fmt.Sprintf("%s: rule %d", what, number), len(d.problems)
-		d.dict(v, part, []string{"type", "grid", "count", "regex", "negate"}, func(key string, _, v *yaml.Node) {
+		d.dict(v, part, []string{"type", "grid", "count", "regex", "negate", "age"}, func(key string, _, v *yaml.Node) {
 			switch key {
 			case "type":
-				d.word(v, part+": type", "grid", "last_n", "regex", "not_replicated")
-			case "grid", "regex":
+				d.word(v, part+": type", "grid", "last_n", "regex", "not_replicated", "arrived")
+			case "grid", "regex", "age":
 				d.short(v, part+": "+key)
 			}
 		})

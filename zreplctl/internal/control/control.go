@@ -17,6 +17,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/zrepl-tools/zrepl-tools/lib/endpoint"
 	"github.com/zrepl-tools/zrepl-tools/lib/progress"
 	"github.com/zrepl-tools/zrepl-tools/lib/rpc"
 )
@@ -69,6 +70,8 @@ type Job struct {
 	// Connections are those of its clients.
 	Connections []Connection `json:"connections,omitempty"`
 	Problem     string       `json:"problem,omitempty"` // why a client cannot be served
+	// OldHolds are those that a client has kept for longer than max_hold.
+	OldHolds []endpoint.OldHold `json:"old_holds,omitempty"`
 }
 
 // Run is how one run of a job ended.

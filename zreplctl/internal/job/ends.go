@@ -41,6 +41,7 @@ func (p Programs) receiver(j *config.Job, inherit ...*os.File) *endpoint.Receive
 	r := &endpoint.Receiver{ZFS: p.ZFS, Tag: endpoint.LastTag(j.Name), Inherit: inherit,
 		Stall: j.Stall, Set: j.Recv.Override, RecvFrame: []string{p.RecvFrame}, PlainPlaceholders: j.Recv.PlainPlaceholders,
 		PlainCopies: j.Recv.PlainCopies, Take: property.Rules{Take: j.Recv.Properties, Exclude: j.Recv.Exclude}}
+	r.Limits = endpoint.Limits{Datasets: j.Limits.Datasets, Snapshots: j.Limits.Snapshots, Quota: j.Limits.Quota, RootsCount: j.Mapping != nil}
 	if j.Mapping != nil {
 		r.Map, r.Roots = j.Mapping.Map, j.Mapping.Targets()
 		return r

@@ -7,6 +7,7 @@
 package job
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -92,10 +93,11 @@ func (r *Run) replicate(ctx context.Context, lock *os.File) error {
 		}
 		putMark(mark, looked)
 	}
+	noted := r.noteBases()
 	if errors.Is(err, replicate.ErrIncomplete) {
 		return &DatasetsError{r.failures()}
 	}
-	return err
+	return cmp.Or(err, noted)
 }
 
 // cramped are the targets that had no room in the last run.
@@ -155,6 +157,11 @@ func (r *Run) Abandon(ctx context.Context, dry bool) ([]replicate.Left, error) {
 	}
 	defer closeAll()
 	j := &replicate.Job{Sender: sender, Receiver: receiver}
+	if !dry {
+		if err := forgetBases(r.Global.RunDir, r.Job.Name); err != nil {
+			return nil, err
+		}
+	}
 	return j.Abandon(ctx, dry)
 }
 

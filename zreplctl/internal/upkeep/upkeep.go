@@ -9,7 +9,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
 	"github.com/zrepl-tools/zrepl-tools/lib/endpoint"
@@ -33,10 +32,25 @@ type Upkeep struct {
 	// Unsent returns the datasets that are known to have nothing in common
 	// with the partner that the job sends to; may be nil.
 	Unsent func() map[string]bool
+	// Bases returns what the job's replications go on from, by dataset, on the
+	// side that sends and on the one that receives; looked says that both sides
+	// have been looked at, in this run or in an earlier one. Before that
+	// nothing is pruned on a side that sends. May be nil.
+	Bases func() (source, target map[string][]dataset.GUID, looked bool)
+	// Looked notes for later runs that the partner has been looked at. May be
+	// nil.
+	Looked func() error
+	// State is what the names of the files begin with that keep what one run
+	// has found for the next; empty: nothing is kept.
+	State string
+	// Judged is told the verdict on each snapshot that prune looks at. May be
+	// nil.
+	Judged func(snapshot string, v retention.Verdict)
 }
 
 // side is a set of datasets on this host with its policy.
 type side struct {
+	name     string // source or target
 	roots    []string
 	all      bool // every dataset there is
 	passes   func(string) bool
@@ -44,6 +58,17 @@ type side struct {
 	partners prune.Partners // to whom the job sends from there
 	named    bool           // the roots should exist: they do not come from elsewhere
 }
+
+// listed are the roots of a list of the side; none: everything there is.
+func (s side) listed() []string {
+	if s.all {
+		return nil
+	}
+	return s.roots
+}
+
+// sends reports whether replication sends from there.
+func (s side) sends() bool { return len(s.partners.Tags) > 0 }
 
 // sides returns the sides on which the job prunes: what it sends from and
 // what it receives into.
@@ -56,14 +81,14 @@ func (u *Upkeep) sides() []side {
 			policy = j.PruneLHS
 		}
 		roots, all := from.Roots()
-		sides = append(sides, side{roots: roots, all: all, passes: from.Pass, policy: policy, partners: partners(j), named: true})
+		sides = append(sides, side{name: "source", roots: roots, all: all, passes: from.Pass, policy: policy, partners: partners(j), named: true})
 	}
 	switch {
 	case j.Type == config.Local:
 		sides = append(sides, target(j.Mapping, j.PruneRHS))
 	case j.Type == config.PushSink && j.Mapping == nil:
 		below := func(ds string) bool { return ds != j.Root && dataset.Within(ds, j.Root) }
-		sides = append(sides, side{roots: []string{j.Root}, passes: below, policy: j.Prune, partners: anyPartner})
+		sides = append(sides, side{name: "target", roots: []string{j.Root}, passes: below, policy: j.Prune, partners: anyPartner})
 	case j.Type == config.Pull, j.Type == config.PushSink:
 		sides = append(sides, target(j.Mapping, j.Prune))
 	}
@@ -88,7 +113,7 @@ func partners(j *config.Job) (p prune.Partners) {
 
 func target(m *mapfilter.Rules, policy *retention.Policy) side {
 	passes := func(ds string) bool { return len(m.Sources(ds, 1)) > 0 }
-	return side{roots: m.Targets(), passes: passes, policy: policy, partners: anyPartner}
+	return side{name: "target", roots: m.Targets(), passes: passes, policy: policy, partners: anyPartner}
 }
 
 // source is the rules for the datasets that get snapshots here, nil for jobs
@@ -144,48 +169,4 @@ func (u *Upkeep) warn(text string) {
 	if u.Warn != nil {
 		u.Warn(text)
 	}
-}
-
-// Prune destroys what the job's policies let go, on each of its sides on this
-// host. Held snapshots, and so the cursors of replication, stay.
-func (u *Upkeep) Prune(ctx context.Context) error {
-	var errs []error
-	for _, s := range u.sides() {
-		if s.policy == nil || !s.all && len(s.roots) == 0 || ctx.Err() != nil {
-			continue
-		}
-		errs = append(errs, u.prune(ctx, s))
-	}
-	return errors.Join(append(errs, ctx.Err())...)
-}
-
-func (u *Upkeep) prune(ctx context.Context, s side) error {
-	var errs []error
-	var broken error // who is told has gone: that is no reason to stop
-	o := prune.Options{
-		Roots: s.roots, Recursive: true, Passes: s.passes,
-		Policy: s.policy, Prefix: u.Job.SnapshotPrefix, Partners: s.partners, DryRun: u.DryRun, Now: time.Now(),
-		Events: prune.Events{
-			Gone: func(name string) error {
-				if u.Destroyed != nil && broken == nil {
-					broken = u.Destroyed(name)
-				}
-				return nil
-			},
-			Left: func(name string, err error) { errs = append(errs, fmt.Errorf("cannot destroy %q: %w", name, err)) },
-		},
-	}
-	if s.all {
-		o.Roots = nil
-	}
-	if len(s.partners.Tags) > 0 && u.Unsent != nil {
-		o.Unsent = u.Unsent()
-	}
-	result, err := prune.Run(ctx, u.ZFS, o)
-	for _, root := range result.Missing {
-		if s.named {
-			u.warn(fmt.Sprintf("there is no dataset %q, which the job's rules name: nothing to prune there", root))
-		}
-	}
-	return errors.Join(append(errs, err, broken)...)
 }

@@ -1,0 +1,182 @@
+package upkeep
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+
+	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
+	"github.com/zrepl-tools/zrepl-tools/lib/prune"
+)
+
+// note says that at a time the snapshot with the largest createtxg of a pool
+// was this one. What has a larger createtxg arrived later.
+type note struct {
+	Time int64        `json:"time"` // in seconds since 1970
+	TXG  uint64       `json:"txg"`
+	GUID dataset.GUID `json:"guid"`
+}
+
+// arrivals are the notes of all pools, each pool's the oldest first.
+//
+// A pool is known by its snapshots: the newest note whose snapshot is there,
+// with the createtxg that was noted, vouches for those before it. Notes that
+// none vouches for are of another pool of the same name, or of a time that was
+// rolled back, and are forgotten: everything has then just arrived.
+type arrivals struct {
+	pools map[string][]note
+	age   int64 // the largest that is asked for
+	now   int64
+}
+
+const (
+	maxNotes     = 1000
+	maxNotesFile = 64 << 20
+	// coarse is how much longer than its age, as a fraction of it, a snapshot
+	// may stay because notes were thinned out: one part of so many.
+	coarse = 32
+)
+
+func readArrivals(path string, age, now int64) (*arrivals, error) {
+	a := &arrivals{pools: map[string][]note{}, age: age, now: now}
+	text, err := readBounded(path, maxNotesFile)
+	if errors.Is(err, fs.ErrNotExist) {
+		return a, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("cannot read when snapshots arrived: %w", err)
+	}
+	if json.Unmarshal(text, &a.pools) != nil { // it was cut: as if there were none
+		a.pools = map[string][]note{}
+	}
+	for pool, notes := range a.pools {
+		for i := 1; i < len(notes); i++ {
+			if notes[i].Time < notes[i-1].Time || notes[i].TXG <= notes[i-1].TXG {
+				delete(a.pools, pool)
+			}
+		}
+	}
+	return a, nil
+}
+
+func (a *arrivals) write(path string) error {
+	text, err := json.Marshal(a.pools)
+	if err == nil {
+		err = replace(path, append(text, '\n'))
+	}
+	if err != nil {
+		return fmt.Errorf("cannot note when snapshots arrived: %w", err)
+	}
+	return nil
+}
+
+// before returns the largest createtxg of a pool that is known to have been
+// there age seconds ago; 0: none is.
+func (a *arrivals) before(pool string, age int64) uint64 {
+	txg := uint64(0)
+	for _, n := range a.pools[pool] {
+		if n.Time <= a.now-age {
+			txg = n.TXG
+		}
+	}
+	return txg
+}
+
+// see takes in what is there at a time.
+func (a *arrivals) see(groups []prune.Group, now int64) {
+	a.now = now
+	type witness struct {
+		guid dataset.GUID
+		txg  uint64
+	}
+	there := map[string]map[witness]bool{} // what was noted, by pool, and whether it is there
+	newest := map[string]note{}
+	for pool, notes := range a.pools {
+		there[pool] = map[witness]bool{}
+		for _, n := range notes {
+			there[pool][witness{n.GUID, n.TXG}] = false
+		}
+	}
+	for _, g := range groups {
+		pool, _, _ := strings.Cut(g.Dataset, "/")
+		noted := there[pool]
+		for i := range g.Snapshots {
+			w := witness{g.GUIDs[i], g.Snapshots[i].CreateTXG}
+			if _, ok := noted[w]; ok {
+				noted[w] = true
+			}
+			if w.txg > newest[pool].TXG {
+				newest[pool] = note{Time: now, TXG: w.txg, GUID: w.guid}
+			}
+		}
+	}
+	for pool, n := range newest {
+		notes := a.pools[pool]
+		for len(notes) > 0 && !there[pool][witness{notes[len(notes)-1].GUID, notes[len(notes)-1].TXG}] {
+			notes = notes[:len(notes)-1]
+		}
+		for i := range notes { // the clock was set back
+			notes[i].Time = min(notes[i].Time, now)
+		}
+		if len(notes) == 0 || n.TXG > notes[len(notes)-1].TXG {
+			notes = append(notes, n)
+		}
+		a.pools[pool] = a.thin(notes)
+	}
+}
+
+// thin leaves out notes that hardly tell more than those beside them, and
+// those that are older than is asked for.
+func (a *arrivals) thin(notes []note) []note {
+	var kept []note // the newest first
+	for i := len(notes) - 1; i >= 0 && len(kept) < maxNotes; i-- {
+		n := notes[i]
+		if len(kept) > 0 {
+			last := kept[len(kept)-1]
+			if a.now-last.Time >= a.age {
+				break
+			}
+			oldest := i == 0 || a.now-n.Time >= a.age
+			if last.Time-n.Time < (a.now-n.Time)/coarse && !oldest {
+				continue
+			}
+		}
+		kept = append(kept, n)
+	}
+	for i, j := 0, len(kept)-1; i < j; i, j = i+1, j-1 {
+		kept[i], kept[j] = kept[j], kept[i]
+	}
+	return kept
+}
+
+// readBounded reads a file of at most max bytes.
+func readBounded(path string, max int64) ([]byte, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if info.Size() > max || !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%q is no file of at most %d bytes", path, max)
+	}
+	return os.ReadFile(path)
+}
+
+// replace writes a file that is whole at any moment.
+func replace(path string, text []byte) error {
+	fresh := path + ".new"
+	if err := os.Remove(fresh); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	f, err := os.OpenFile(fresh, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(text)
+	if err := errors.Join(err, f.Close()); err != nil {
+		return err
+	}
+	return os.Rename(fresh, path)
+}

@@ -1,0 +1,69 @@
+package upkeep
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/zrepl-tools/zrepl-tools/lib/endpoint"
+	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/config"
+)
+
+// maxOld is how many held snapshots are asked about.
+const maxOld = 1000
+
+// old warns of the client's holds that are older than the job's max_hold, of
+// those that keep snapshots from being destroyed, and notes them for ReadOld.
+func (u *Upkeep) old(ctx context.Context, s side, held []string) error {
+	if u.Job.MaxHold == 0 || !s.sends() || ctx.Err() != nil {
+		return nil
+	}
+	old, err := endpoint.OldHolds(ctx, u.ZFS, held[:min(len(held), maxOld)], s.partners.Tags, time.Now().Add(-u.Job.MaxHold))
+	if err != nil {
+		return fmt.Errorf("cannot find out how old holds are: %w", err)
+	}
+	for _, h := range old {
+		u.warn(TooOld(u.Job, h))
+	}
+	if u.State == "" || u.DryRun {
+		return nil
+	}
+	if len(old) == 0 {
+		if err := os.Remove(oldPath(u.State)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		return nil
+	}
+	text, err := json.Marshal(old)
+	if err == nil {
+		err = replace(oldPath(u.State), append(text, '\n'))
+	}
+	return err
+}
+
+// TooOld says that a hold of a client of the job stands for too long.
+func TooOld(j *config.Job, h endpoint.OldHold) string {
+	return fmt.Sprintf("client %q has held %q since %s, longer than max_hold (%s)",
+		client(h.Tag), h.Snapshot, h.Since.Format("2006-01-02 15:04"), config.FormatDuration(j.MaxHold))
+}
+
+// client is whose tag of a source job it is.
+func client(tag string) string {
+	return strings.TrimPrefix(tag, endpoint.CursorTag(string(config.Source), ""))
+}
+
+func oldPath(state string) string { return state + ".holds" }
+
+// ReadOld returns the old holds that the last pruning has found.
+func ReadOld(state string) (old []endpoint.OldHold) {
+	text, err := readBounded(oldPath(state), maxNotesFile)
+	if err != nil || json.Unmarshal(text, &old) != nil {
+		return nil
+	}
+	return old
+}

@@ -1,0 +1,197 @@
+package upkeep
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
+	"github.com/zrepl-tools/zrepl-tools/lib/endpoint"
+	"github.com/zrepl-tools/zrepl-tools/lib/prune"
+	"github.com/zrepl-tools/zrepl-tools/lib/retention"
+	"github.com/zrepl-tools/zrepl-tools/lib/zfs"
+	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/config"
+)
+
+// Prune destroys what the job's policies let go, on each of its sides on this
+// host. Held snapshots, and so the cursors of replication, stay.
+func (u *Upkeep) Prune(ctx context.Context) error {
+	var errs []error
+	for _, s := range u.sides() {
+		if s.policy == nil || !s.all && len(s.roots) == 0 || ctx.Err() != nil {
+			continue
+		}
+		errs = append(errs, u.prune(ctx, s))
+	}
+	return errors.Join(append(errs, ctx.Err())...)
+}
+
+// errNotLooked ends the pruning of a side that sends before anything is
+// destroyed: what its partner has is not known.
+var errNotLooked = errors.New("the partner was not looked at")
+
+func (u *Upkeep) prune(ctx context.Context, s side) error {
+	var errs []error
+	var broken error // who is told has gone: that is no reason to stop
+	var held []string
+	o := prune.Options{
+		Roots: s.listed(), Recursive: true, Passes: s.passes,
+		Policy: s.policy, Prefix: u.Job.SnapshotPrefix, Partners: s.partners, DryRun: u.DryRun, Now: time.Now(),
+		Judged: func(name string, v retention.Verdict) {
+			if v.Spared && v.Rule == "held" {
+				held = append(held, name)
+			}
+			if u.Judged != nil {
+				u.Judged(name, v)
+			}
+		},
+		Events: prune.Events{
+			Gone: func(name string) error {
+				if u.Destroyed != nil && broken == nil {
+					broken = u.Destroyed(name)
+				}
+				return nil
+			},
+			Left: func(name string, err error) { errs = append(errs, fmt.Errorf("cannot destroy %q: %w", name, err)) },
+			Kept: func(name, why string) { u.warn(fmt.Sprintf("kept %q: %s", name, keptBecause[why])) },
+			Warn: u.warn,
+		},
+	}
+	if err := u.protect(ctx, &o, s); err != nil {
+		return err
+	}
+	if err := u.remember(&o, s); err != nil {
+		return err
+	}
+	result, err := prune.Run(ctx, u.ZFS, o)
+	if errors.Is(err, errNotLooked) {
+		err = nil // it was told
+	}
+	for _, root := range result.Missing {
+		if s.named {
+			u.warn(fmt.Sprintf("there is no dataset %q, which the job's rules name: nothing to prune there", root))
+		}
+	}
+	errs = append(errs, err, u.old(ctx, s, held))
+	return errors.Join(append(errs, broken)...)
+}
+
+var keptBecause = map[string]string{
+	"held":  "somebody has put a hold on it meanwhile",
+	"clone": "it has been cloned meanwhile",
+}
+
+// protect keeps what replication needs.
+func (u *Upkeep) protect(ctx context.Context, o *prune.Options, s side) (err error) {
+	if s.sends() && u.Unsent != nil {
+		o.Unsent = u.Unsent()
+	}
+	if u.Bases == nil {
+		return nil
+	}
+	source, target, looked := u.Bases()
+	o.Bases = target
+	if s.name == "source" {
+		o.Bases = source
+	}
+	if s.sends() && !looked {
+		o.Allow = func(ctx context.Context, victims int) error { return u.allow(ctx, s, victims) }
+	}
+	if u.Job.Cursor == config.CursorBookmark && s.sends() {
+		o.Bases, err = u.withoutBookmarks(ctx, s, o.Bases)
+	}
+	return err
+}
+
+// withoutBookmarks returns the bases that no bookmark keeps. The job prefers
+// bookmarks, so that a base need not take space for as long as the receiver is
+// away.
+func (u *Upkeep) withoutBookmarks(ctx context.Context, s side, bases map[string][]dataset.GUID) (map[string][]dataset.GUID, error) {
+	if len(bases) == 0 {
+		return bases, nil
+	}
+	left := maps.Clone(bases)
+	list := zfs.ListOptions{Types: []string{"bookmark"}, Columns: []string{"name", "guid"}, Roots: s.listed(), Recursive: true}
+	err := u.ZFS.List(ctx, list, func(fields []string) error {
+		ds, _, _ := dataset.Split(fields[0])
+		guid, err := dataset.ParseGUID(fields[1])
+		if at := slices.Index(left[ds], guid); at >= 0 {
+			left[ds] = slices.Delete(slices.Clone(left[ds]), at, at+1)
+		}
+		return err
+	})
+	if err := zfs.Present(err); err != nil {
+		return nil, fmt.Errorf("cannot list bookmarks: %w", err)
+	}
+	return left, nil
+}
+
+// allow lets a side that sends be pruned only if each of its partners has a
+// cursor there: an earlier run has looked at both.
+func (u *Upkeep) allow(ctx context.Context, s side, victims int) error {
+	never, err := endpoint.WithoutCursor(ctx, u.ZFS, s.listed(), s.passes, s.partners.Tags)
+	switch {
+	case err != nil:
+		return fmt.Errorf("cannot find out whether the partner has been looked at: %w", err)
+	case len(never) == 0 && !u.DryRun && u.Looked != nil:
+		return u.Looked()
+	case len(never) == 0:
+		return nil
+	}
+	who := "the receiver has never been looked at"
+	if u.Job.Type == config.Source {
+		who = fmt.Sprintf("client %q has never fetched anything", client(never[0]))
+	}
+	u.warn(fmt.Sprintf("%s: nothing is pruned before that, and %d snapshots stay that the policy lets go", who, victims))
+	return errNotLooked
+}
+
+// remember has the run use what earlier runs have found, and note what it
+// finds.
+func (u *Upkeep) remember(o *prune.Options, s side) error {
+	var when *arrivals
+	if age := s.policy.LongestArrived(); age > 0 {
+		var err error
+		if when, err = u.arrivals(s, age, o.Now.Unix()); err != nil {
+			return err
+		}
+		o.Arrived = when.before
+	}
+	var dates *creations
+	if u.State != "" {
+		if dates = readCreations(u.file("creations", s)); dates != nil {
+			o.Known = dates.get
+		}
+	}
+	o.Listed = func(groups []prune.Group) error {
+		if when != nil {
+			when.see(groups, time.Now().Unix())
+		}
+		if u.DryRun || u.State == "" {
+			return nil
+		}
+		if dates.stale() {
+			// Without it the next run only takes longer.
+			if err := writeCreations(u.file("creations", s), groups); err != nil {
+				u.warn(fmt.Sprintf("cannot keep the creation times of snapshots: %v", err))
+			}
+		}
+		if when == nil {
+			return nil
+		}
+		return when.write(u.file("arrivals", s))
+	}
+	return nil
+}
+
+func (u *Upkeep) file(what string, s side) string { return u.State + "." + what + "." + s.name }
+
+func (u *Upkeep) arrivals(s side, age, now int64) (*arrivals, error) {
+	if u.State == "" {
+		return &arrivals{pools: map[string][]note{}, age: age, now: now}, nil
+	}
+	return readArrivals(u.file("arrivals", s), age, now)
+}
