@@ -29,38 +29,20 @@ func StatePath(rundir, job string) string { return filepath.Join(rundir, job) }
 
 func basesPath(rundir, job string) string { return filepath.Join(rundir, job+".bases") }
 
-// looker is a run that knows what its own look has found.
-type looker interface {
-	Bases() (source, target map[string][]dataset.GUID, looked bool)
-}
-
 // Known returns the bases that this run has found or, where it has not looked,
 // the last one that did.
 func (r *Run) Known() (source, target map[string][]dataset.GUID, looked bool) {
-	if l, ok := any(r).(looker); ok && r.looked {
-		if source, target, looked := l.Bases(); looked {
-			return source, target, true
-		}
+	if source, target, looked := r.Bases(); looked {
+		return source, target, true
 	}
 	b := readBases(basesPath(r.Global.RunDir, r.Job.Name))
-	return b.Source, b.Target, r.looked || !b.Looked.IsZero() && b.of(r.Job.IDs())
+	return b.Source, b.Target, !b.Looked.IsZero() && b.of(r.Job.IDs())
 }
 
 // of reports whether all of these have been looked at: a client may have been
 // renamed, or be new.
 func (b Bases) of(ids []string) bool {
 	return !slices.ContainsFunc(ids, func(id string) bool { return !slices.Contains(b.IDs, id) })
-}
-
-// engineLooked reports whether this run's replication has seen both sides,
-// however it ended.
-func (r *Run) engineLooked() bool {
-	l, ok := any(r).(looker)
-	if !ok {
-		return false
-	}
-	_, _, looked := l.Bases()
-	return looked
 }
 
 // readBases reads what there is. What can't be read was never written whole,
@@ -73,10 +55,13 @@ func readBases(path string) (b Bases) {
 	return b
 }
 
-// noteBases keeps the bases for prune, also for a later one that does not look.
+// noteBases keeps the bases, if this run has found them, for a later prune that
+// does not look.
 func (r *Run) noteBases() error {
-	r.looked = true
-	source, target, _ := r.Known()
+	source, target, looked := r.Bases()
+	if !looked {
+		return nil
+	}
 	return r.writeBases(Bases{Looked: time.Now(), IDs: r.Job.IDs(), Source: source, Target: target})
 }
 

@@ -274,13 +274,17 @@ func TestNoPruneBeforeLook(t *testing.T) {
   type: push
   connect: {type: exec, command: [COMMAND]}
   datasets: {"a/x": ok}
-  snapshot_prefix: s
+  snapshot_prefix: far_
   prune: {keep: [{type: last_n, count: 1}]}
+- name: far_sink
+  type: push-sink
+  serve: {type: stdinserver, client_identity: farther}
+  root: b/far
 - name: lent
   type: source
   serve: {type: stdinserver, client_identity: borrower}
   datasets: {"a/y": ok}
-  snapshot_prefix: s
+  snapshot_prefix: lent_
   prune: {keep: [{type: last_n, count: 1}]}
 - name: borrow
   type: pull
@@ -290,7 +294,10 @@ func TestNoPruneBeforeLook(t *testing.T) {
 	w.extend(strings.Replace(later, "COMMAND", "/bin/false", 1))
 	w.must("zfs", "create", "a/x")
 	w.must("zfs", "create", "a/y")
-	w.snapshot("s1", "s2", "s3")
+	for _, n := range []string{"1", "2", "3"} {
+		w.must("zfs", "snapshot", "a/x@far_"+n)
+		w.must("zfs", "snapshot", "a/y@lent_"+n)
+	}
 	left := func(ds string, want int) {
 		t.Helper()
 		if got := w.lines("zfs", "list", "-H", "-t", "snapshot", "-o", "name", ds); len(got) != want {
@@ -312,16 +319,16 @@ func TestNoPruneBeforeLook(t *testing.T) {
 		t.Error(code, said)
 	}
 	left("a/x", 3)
-	w.extend(strings.Replace(later, "COMMAND", "zreplctl, -config, DIR/c.yml, serve, pusher", 1))
+	w.extend(strings.Replace(later, "COMMAND", "zreplctl, -config, DIR/c.yml, serve, farther", 1))
 	push(0)
 	left("a/x", 1)
 	// Once it was looked at, also runs that do not get there prune.
 	w.extend(strings.Replace(later, "COMMAND", "/bin/false", 1))
-	w.must("zfs", "snapshot", "a/x@s4")
-	w.must("zfs", "snapshot", "a/x@s5")
+	w.must("zfs", "snapshot", "a/x@far_4")
+	w.must("zfs", "snapshot", "a/x@far_5")
 	push(1)
-	left("a/x", 2)                              // s3 is the base
-	for _, next := range []string{"s6", "s7"} { // what the run's directory knows, and what only the pool does
+	left("a/x", 2)                                    // far_3 is the base
+	for _, next := range []string{"far_6", "far_7"} { // what the run's directory knows, and what only the pool does
 		w.must("zfs", "snapshot", "a/x@"+next)
 		if code, said := w.ctl("prune", "far"); code != 0 || strings.Contains(said, "warning") {
 			t.Error(code, said)

@@ -7,6 +7,7 @@
 package job
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -40,7 +41,6 @@ type Run struct {
 	// of its own.
 	Part string
 
-	looked bool // both sides, in this run
 }
 
 // Do runs the job. The error is ErrRunning, or a *DatasetsError where only
@@ -94,16 +94,11 @@ func (r *Run) replicate(ctx context.Context, lock *os.File) error {
 		}
 		putMark(mark, looked)
 	}
-	incomplete := errors.Is(err, replicate.ErrIncomplete)
-	if err == nil || incomplete || r.engineLooked() {
-		if noted := r.noteBases(); noted != nil && err == nil {
-			return noted
-		}
-	}
-	if incomplete {
+	noted := r.noteBases()
+	if errors.Is(err, replicate.ErrIncomplete) {
 		return &DatasetsError{r.failures()}
 	}
-	return err
+	return cmp.Or(err, noted)
 }
 
 // cramped are the targets that had no room in the last run.
