@@ -140,10 +140,15 @@ func showGrantKind(z *cmd, d *ds, title string, local, desc bool) {
 // permitted reports whether the simulated user may do all that perms name on
 // d. Without ZFS_SIM_USER, and for root, everything is allowed.
 func (z *cmd) permitted(t *tx, d *ds, perms ...string) bool {
+	if d.pool.ReadOnly && !slices.Contains(perms, "send") {
+		z.denied = "pool is read-only"
+		return false
+	}
 	user := z.env("ZFS_SIM_USER")
 	if user == "" || user == "root" {
 		return true
 	}
+	z.denied = "permission denied"
 	return !slices.ContainsFunc(perms, func(perm string) bool { return !t.granted(d, user, perm) })
 }
 

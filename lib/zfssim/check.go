@@ -58,6 +58,12 @@ func (z *cmd) checkSetting(prop, text string, takes int, verb string) (stored, w
 	if n, ok := parseSize(text); ok && p.name == "recordsize" && (n < 512 || n > z.trait().maxRecord || n&(n-1) != 0) {
 		return "", "'recordsize' must be power of 2 from 512B to " + nice(z.trait().maxRecord)
 	}
+	if n, err := strconv.ParseUint(text, 10, 64); p.name == "pbkdf2iters" && err == nil && n < 100000 {
+		return "", "minimum pbkdf2 iterations is 100000"
+	}
+	if p.name == "refreservation" && text == "auto" && takes != takeVolume {
+		return "", "'refreservation=auto' only allowed on volumes"
+	}
 	return checkValue(p, text)
 }
 
@@ -73,7 +79,11 @@ func checkUserSetting(prop, text string) (stored, why string) {
 	return text, ""
 }
 
+// valueAlias are second words for values.
+var valueAlias = map[string]string{"acltype=posixacl": "posix", "acltype=noacl": "off"}
+
 func checkValue(p *propdef, text string) (stored, why string) {
+	text = or(valueAlias[p.name+"="+text], text)
 	if p.name == "compression" && compressionWord(text) {
 		return text, ""
 	}
@@ -83,6 +93,8 @@ func checkValue(p *propdef, text string) (stored, why string) {
 	case "size":
 		n, ok := parseSize(text)
 		switch {
+		case text == "auto" && p.name == "refreservation":
+			return text, ""
 		case !ok:
 			return "", "bad numeric value '" + text + "'"
 		case text == "none" && (p.name == "volsize" || p.name == "recordsize"):

@@ -1,6 +1,7 @@
 package zfssim
 
 import (
+	"path/filepath"
 	"strings"
 )
 
@@ -50,7 +51,7 @@ func (z *cmd) cloneIn(t *tx, o *options, src, name string, props map[string]stri
 	case t.get(parentOf(name)).Volume:
 		why = "parent is not a filesystem"
 	case !z.permitted(t, t.get(parentOf(name)), "create"), !z.permitted(t, from.d, "clone"):
-		why = "permission denied"
+		why = z.denied
 	}
 	if why != "" {
 		return -z.fail(1, "cannot create '%s': %s", name, why)
@@ -64,7 +65,7 @@ func (z *cmd) cloneIn(t *tx, o *options, src, name string, props map[string]stri
 		return -1
 	}
 	d := t.addSet(name, from.d.Volume)
-	d.Origin, d.Props, d.Crypt = src, checked, from.d.Crypt
+	d.Origin, d.Props, d.Crypt, d.KeyGUID = src, checked, from.d.Crypt, from.d.KeyGUID
 	for _, p := range []string{"volsize", "volblocksize"} {
 		if v, ok := from.d.own(p); ok {
 			d.Props[p] = v.text
@@ -89,8 +90,13 @@ func (z *cmd) cloneIn(t *tx, o *options, src, name string, props map[string]stri
 	if o.has('u') {
 		return 0
 	}
-	if v, _ := d.own("canmount"); v.text == "noauto" || t.mountable(d) != "" {
+	v, _ := d.own("canmount")
+	at, _ := t.mountSetting(d)
+	switch why := t.mountable(d); {
+	case d.Volume, v.text == "noauto", why != "" && !t.keyMissing(d):
 		return 0
+	case why != "":
+		return z.fail(1, "cannot mount '%s': %s\nfilesystem successfully created, but not mounted", filepath.Join(t.altroot(d.pool), at), why)
 	}
 	t.mountStaged(d)
 	return 0
@@ -127,6 +133,9 @@ func (z *cmd) promoteIn(t *tx, name string) int {
 	od, ov := t.lookup(d.Origin)
 	if ov == nil {
 		return -z.fail(1, "cannot promote '%s': not a cloned filesystem", name)
+	}
+	if od.Crypt != "" && od.Origin == "" && od.Key == nil && t.cryptRoot(t.get(parentOf(od.name))) != t.cryptRoot(t.get(parentOf(d.name))) {
+		return -z.fail(1, "cannot promote '%s': cannot promote dataset outside its encryption root", name)
 	}
 	var moving []*version
 	for _, v := range t.snapshots(od) {
@@ -207,7 +216,7 @@ func (z *cmd) rollbackIn(t *tx, o *options, full string) int {
 	deep := o.has('R')
 	switch {
 	case !z.permitted(t, d, "rollback"):
-		return -z.fail(1, "cannot rollback '%s': permission denied", d.name)
+		return -z.fail(1, "cannot rollback '%s': %s", d.name, z.denied)
 	case len(clones) > 0 && !deep && o.has('r'):
 		return -z.fail(1, "cannot rollback to '%s': clones of previous snapshots exist\nuse '-R' to force deletion of the following clones and dependents:\n%s", full, strings.Join(clones, "\n"))
 	case len(later) > 0 && !deep && !o.has('r'):
@@ -254,7 +263,7 @@ func (t *tx) restore(d *ds, to *version) error {
 	mounted := d.Mounted
 	was := t.unmountTree(t.tree(d.name, -1))
 	t.do(opRemove, t.rel(d.name, "@live"), "")
-	d.Clean, d.dirty = to.guid, true
+	d.Clean, d.Touched, d.dirty = to.guid, false, true
 	for _, m := range was {
 		var err error
 		if m == d && mounted {

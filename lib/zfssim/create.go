@@ -103,11 +103,14 @@ func (z *cmd) createIn(t *tx, o *options, name string, props map[string]string) 
 	case parent.Volume:
 		return -z.fail(1, "cannot create '%s': parent is not a filesystem", name)
 	case !z.permitted(t, parent, "create", "mount"), !z.permitted(t, parent, permsOf(checked)...):
-		return -z.fail(1, "cannot create '%s': permission denied", name)
+		return -z.fail(1, "cannot create '%s': %s", name, z.denied)
 	case o.has('n'):
 		return 0
 	case t.tooBig(parent, checked):
 		return -z.fail(1, "cannot create '%s': out of space", name)
+	}
+	if _, set := checked["refreservation"]; o.has('V') && !set && !o.has('s') {
+		checked["refreservation"] = "auto"
 	}
 	d, code := z.newSet(t, name, o.has('V'), checked)
 	if d == nil {
@@ -141,7 +144,7 @@ func (z *cmd) mountNew(t *tx, d *ds) int {
 		return 0
 	}
 	if err := t.automount(d); err != nil {
-		return z.fail(1, "cannot mount '%s': %v", d.name, err)
+		return z.createdUnmounted(d, err)
 	}
 	return 0
 }
@@ -163,7 +166,16 @@ func (z *cmd) createParents(t *tx, name string, unmounted bool) int {
 	if unmounted {
 		return 0
 	}
-	return z.mountNew(t, d)
+	if err := t.automount(d); err != nil {
+		return z.mountFailed(d, err)
+	}
+	return 0
+}
+
+// createdUnmounted tells of a dataset that is there all the same.
+func (z *cmd) createdUnmounted(d *ds, err error) int {
+	z.mountFailed(d, err)
+	return z.fail(1, "filesystem successfully created, but not mounted")
 }
 
 // newSet adds a dataset to the transaction; the caller has checked the name.
@@ -177,6 +189,7 @@ func (z *cmd) newSet(t *tx, name string, volume bool, props map[string]string) (
 		if _, ok := props["volblocksize"]; !ok {
 			props["volblocksize"] = strconv.FormatUint(z.trait().volblock, 10)
 		}
+		d.reserveAuto()
 		return d, z.makeVolume(t, d)
 	}
 	return d, 0
@@ -210,6 +223,26 @@ func (z *cmd) makeVolume(t *tx, d *ds) int {
 	t.do(opMove, dir, t.rel(d.name, "@live"))
 	t.volumeLink(d, true)
 	return 0
+}
+
+// reserveAuto makes refreservation=auto of a volume what all its blocks and
+// their metadata need (zvol_volsize_to_reservation in libzfs_dataset.c).
+func (d *ds) reserveAuto() {
+	if d.Props["refreservation"] == "auto" {
+		d.Props["refreservation"] = strconv.FormatUint(d.wholeVolume(), 10)
+	}
+}
+
+func (d *ds) wholeVolume() uint64 {
+	const perLevel, indirect, copies = 1 << 10, 128 << 10, 2
+	size, _ := strconv.ParseUint(d.Props["volsize"], 10, 64)
+	block, _ := strconv.ParseUint(d.Props["volblocksize"], 10, 64)
+	meta := uint64(7)
+	for n := size / max(block, 1); n > 1; {
+		n = (n + perLevel - 1) / perLevel
+		meta += n
+	}
+	return size + meta*copies*indirect
 }
 
 // warnBlock says what OpenZFS thinks of small volume blocks.

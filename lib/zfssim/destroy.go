@@ -42,7 +42,7 @@ func (z *cmd) destroyMark(t *tx, o *options, full string) int {
 		return -z.fail(1, "bookmark '%s' does not exist.", full)
 	}
 	if !z.permitted(t, d, "destroy") {
-		return -z.fail(1, "cannot destroy bookmark: permission denied")
+		return -z.fail(1, "cannot destroy bookmark: %s", z.denied)
 	}
 	if o.has('v') {
 		z.tellDestroy(o, full)
@@ -108,7 +108,7 @@ func (z *cmd) destroySnaps(t *tx, o *options, spec string) int {
 	}
 	for _, v := range victims {
 		if !z.permitted(t, v.d, "destroy", "mount") {
-			return -z.fail(1, "cannot destroy snapshots: permission denied")
+			return -z.fail(1, "cannot destroy snapshots: %s", z.denied)
 		}
 	}
 	for _, c := range clones {

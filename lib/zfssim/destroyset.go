@@ -37,7 +37,7 @@ func (z *cmd) destroySet(t *tx, o *options, name string) int {
 		return 0
 	}
 	if !z.permitted(t, d, "destroy", "mount") {
-		return -z.fail(1, "cannot destroy '%s': permission denied", name)
+		return -z.fail(1, "cannot destroy '%s': %s", name, z.denied)
 	}
 	if code := z.refuseHeld(t, victims); code != 0 {
 		return code

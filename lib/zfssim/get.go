@@ -17,6 +17,9 @@ func (z *cmd) get(args []string) int {
 		return code
 	}
 	w.props = true
+	if !w.typed {
+		w.takes = all4 // unlike zfs list
+	}
 	if len(o.args) == 0 {
 		return z.usage("missing property argument")
 	}

@@ -63,7 +63,7 @@ func (z *cmd) holdOne(t *tx, full, tag string, recursive, holding bool) int {
 		case !holding && !held && !recursive: // zfs itself looks for that first
 			return -z.fail(1, "cannot release hold from snapshot '%s@%s': no such tag on this dataset", d.name, short)
 		case !z.permitted(t, d, perm):
-			return -z.fail(1, "cannot %s: permission denied", perm)
+			return -z.fail(1, "cannot %s: %s", perm, z.denied)
 		case holding && len(tag) > maxTag:
 			return -z.fail(1, "cannot hold snapshot '%s@%s': tag too long", d.name, short)
 		case holding && held:

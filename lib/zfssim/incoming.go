@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -26,6 +27,8 @@ type partial struct {
 	Force    bool   `json:"force,omitempty"`
 	Live     string `json:"live,omitempty"` // the file whose lock its receiver holds
 	Origin   string `json:"origin,omitempty"`
+	KeyGUID  uint64 `json:"keyguid,omitempty"` // of a raw stream
+	IVSet    uint64 `json:"ivset,omitempty"`
 }
 
 // An incoming is the receiving process's side of a partial.
@@ -36,9 +39,12 @@ type incoming struct {
 	lock *os.File // receiving/X, locked as long as this process lives
 	id   string
 
-	fresh bool // the dataset is made by this receive
-	some  bool // the log has a record
+	fresh bool   // the dataset is made by this receive
+	some  bool   // the log has a record
+	room  uint64 // bytes that still fit
 }
+
+var errNoSpace = errors.New("out of space")
 
 // startLog registers the process as the receiver of d. The state that it
 // refers to is committed by the caller, so that a file here without a dataset
@@ -81,6 +87,10 @@ func (t *tx) startLog(d *ds, fresh bool) (*incoming, error) {
 		return nil, err
 	}
 	w.fresh, w.some = d.New, end > 0
+	w.room = math.MaxUint64
+	if t.bounded(d) {
+		w.room = t.room(d)
+	}
 	w.log = bufio.NewWriterSize(w.file, 1<<15) // small: what is in it dies with the process
 	d.Partial.Live = w.id
 	d.dirty = true
@@ -89,6 +99,11 @@ func (t *tx) startLog(d *ds, fresh bool) (*incoming, error) {
 
 // append logs a record, in this machine's byte order.
 func (w *incoming) append(raw []byte, order binary.ByteOrder, rec *record) error {
+	n := uint64(len(rec.payload))
+	if n > w.room {
+		return errNoSpace
+	}
+	w.room -= n
 	w.some = true
 	if order == binary.ByteOrder(binary.BigEndian) {
 		raw = make([]byte, recordSize)
@@ -242,7 +257,7 @@ func (z *cmd) abortReceive(o *options, name string) int {
 		case t.receivingInto(d):
 			return -z.fail(1, "cannot destroy '%s/%%recv': dataset is busy", name)
 		case !z.permitted(t, d, "destroy", "mount"):
-			return -z.fail(1, "cannot destroy '%s': permission denied", name)
+			return -z.fail(1, "cannot destroy '%s': %s", name, z.denied)
 		}
 		t.dropPartial(d)
 		return 0

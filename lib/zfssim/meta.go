@@ -45,8 +45,12 @@ type meta struct {
 	Origin   string            `json:"origin,omitempty"`
 	Key      *key              `json:"key,omitempty"` // of an encryption root
 	Crypt    string            `json:"crypt,omitempty"`
+	KeyGUID  uint64            `json:"keyguid,omitempty"` // of what the contents are encrypted with; raw copies share it
+	Wrap     string            `json:"wrap,omitempty"`    // where the wrapping key is not that of the encryption root
 	Root     string            `json:"cryptroot,omitempty"`
-	Large    bool              `json:"large,omitempty"` // received with -L
+	Large    bool              `json:"large,omitempty"`   // received with -L
+	Raw      bool              `json:"raw,omitempty"`     // received raw, and not mounted since
+	Touched  bool              `json:"touched,omitempty"` // by its first mount after that
 	Partial  *partial          `json:"partial,omitempty"`
 	New      bool              `json:"new,omitempty"` // its first receive is not complete
 	Allow    []grant           `json:"allow,omitempty"`
@@ -84,6 +88,7 @@ type versionExtra struct {
 	Defer bool              `json:"defer,omitempty"`
 	Large bool              `json:"large,omitempty"`
 	Crypt bool              `json:"crypt,omitempty"` // of an encrypted dataset
+	IVSet uint64            `json:"ivset,omitempty"` // where it is not the guid: raw copies share it, others do not
 	ID    uint64            `json:"id,omitempty"`
 }
 

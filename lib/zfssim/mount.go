@@ -1,6 +1,7 @@
 package zfssim
 
 import (
+	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -73,6 +74,8 @@ func (t *tx) mountable(d *ds) string {
 		return "filesystem already mounted"
 	case t.keyMissing(d):
 		return "encryption key not loaded"
+	case t.unreadable(d):
+		return "Permission denied"
 	case d.New:
 		return "dataset is busy"
 	}
@@ -88,8 +91,45 @@ func (t *tx) automount(d *ds) error {
 	return t.mount(d)
 }
 
+// A blockedMount is a mountpoint that cannot be made.
+type blockedMount struct{ at string }
+
+func (b *blockedMount) Error() string { return "failed to create mountpoint: Read-only file system" }
+
+// mountFailed says why d is not mounted.
+func (z *cmd) mountFailed(d *ds, err error) int {
+	name := d.name
+	var b *blockedMount
+	if errors.As(err, &b) {
+		name = b.at
+	}
+	return z.fail(1, "cannot mount '%s': %v", name, err)
+}
+
+// blocked finds a mountpoint that would have to be made in a filesystem that
+// is read-only.
+func (t *tx) blocked(d *ds) error {
+	setting, _ := t.mountSetting(d)
+	at := filepath.Join(t.altroot(d.pool), setting)
+	if _, err := os.Lstat(at); err == nil {
+		return nil
+	}
+	for up := t.get(parentOf(d.name)); up != nil; up = t.get(parentOf(up.name)) {
+		if up.Mounted && strings.HasPrefix(at, t.mountedAt(up)+"/") {
+			if t.readOnly(up) && !up.pool.ReadOnly { // there, it was made before
+				return &blockedMount{at}
+			}
+			return nil
+		}
+	}
+	return nil
+}
+
 // mount moves the contents to the mountpoint.
 func (t *tx) mount(d *ds) error {
+	if err := t.blocked(d); err != nil {
+		return err
+	}
 	at, _ := t.mountSetting(d)
 	from := t.rel(d.name, "@live")
 	if d.Clean != 0 {
@@ -111,6 +151,9 @@ func (t *tx) mount(d *ds) error {
 // place mounts d at the mountpoint at, its contents coming from a directory.
 func (t *tx) place(d *ds, from, at string) {
 	d.Mounted, d.At, d.Clean, d.dirty = true, at, 0, true
+	if d.Raw { // ZFS counts users' space then, which no raw stream has
+		d.Raw, d.Touched = false, true
+	}
 	t.ops = append(t.ops, op{verb: opMount, a: from, b: t.mountedAt(d), c: t.rel(d.name, "@under")})
 	t.do(opMkdir, t.rel(d.name, "@zfs/snapshot"), "")
 	t.linkZFS(d)

@@ -29,6 +29,11 @@ func (z *cmd) mountCmd(args []string) int {
 		}
 		d := target.d
 		at, _ := t.mountSetting(d)
+		if o.has('l') && t.keyMissing(d) {
+			if why := z.loadOne(t, &options{}, t.cryptRoot(d)); why != "" {
+				return -z.fail(1, "Key load error: %s", why)
+			}
+		}
 		why := t.mountable(d)
 		switch {
 		case at == "legacy":
@@ -39,7 +44,7 @@ func (z *cmd) mountCmd(args []string) int {
 			return -z.fail(1, "cannot mount '%s': %s", d.name, why)
 		}
 		if err := t.mount(d); err != nil {
-			return -z.fail(1, "cannot mount '%s': %v", d.name, err)
+			return -z.mountFailed(d, err)
 		}
 		return 0
 	})
@@ -52,7 +57,7 @@ func (z *cmd) mountAll(t *tx) int {
 				continue
 			}
 			if err := t.automount(d); err != nil {
-				return -z.fail(1, "cannot mount '%s': %v", d.name, err)
+				return -z.mountFailed(d, err)
 			}
 		}
 	}

@@ -4,6 +4,9 @@ import "os"
 
 // mountFrom mounts a dataset whose contents are a tree that is not committed yet.
 func (t *tx) mountFrom(d *ds, tree string) error {
+	if err := t.blocked(d); err != nil {
+		return err
+	}
 	dir, err := t.staged()
 	if err != nil {
 		return err

@@ -48,7 +48,7 @@ func (k *token) encode() string {
 			nvPair(&b, f.name, nvBoolean, nil)
 		}
 	}
-	b.Write(make([]byte, 4))
+	nvEnd(&b)
 	var packed bytes.Buffer
 	w, _ := zlib.NewWriterLevel(&packed, 6)
 	w.Write(b.Bytes())
@@ -62,6 +62,8 @@ func nvBegin(b *bytes.Buffer) {
 	b.Write([]byte{0, 1, 0, 0})                           // native, little-endian
 	binary.Write(b, binary.LittleEndian, [2]uint32{0, 1}) // version, unique names
 }
+
+func nvEnd(b *bytes.Buffer) { b.Write(make([]byte, 4)) }
 
 func le64(n uint64) []byte { return binary.LittleEndian.AppendUint64(nil, n) }
 
@@ -136,115 +138,34 @@ func decodeToken(s string) (*token, error) {
 }
 
 func unpackToken(data []byte) (*token, error) {
+	l, err := unpackNvlist(data)
+	if err != nil {
+		return nil, errTokenNV
+	}
 	k := &token{}
-	return k, unpackNative(data, k.set)
+	for _, p := range l.pairs {
+		k.set(&p)
+	}
+	return k, nil
 }
 
-// unpackNative calls each with the pairs of an nvlist.
-func unpackNative(data []byte, each func(name string, value []byte)) error {
-	if len(data) < 16 || data[0] != 0 || data[1] != 1 {
-		return errTokenNV
-	}
-	data = data[12:]
-	for len(data) >= 4 {
-		size := int(binary.LittleEndian.Uint32(data))
-		if size == 0 {
-			return nil
-		}
-		if size < 16 || size > len(data) {
-			return errTokenNV
-		}
-		pair := data[:size]
-		data = data[size:]
-		if binary.LittleEndian.Uint32(pair[12:]) == nvNvlist { // its pairs follow it
-			inner, err := skipNative(data)
-			if err != nil {
-				return err
-			}
-			data = inner
-		}
-		nameSize := int(binary.LittleEndian.Uint16(pair[4:]))
-		head := 16 + align8(nameSize)
-		if nameSize < 1 || head > size {
-			return errTokenNV
-		}
-		each(string(pair[16:16+nameSize-1]), pair[head:])
-	}
-	return errTokenNV
-}
-
-// skipNative passes over the pairs of a list within a list.
-func skipNative(data []byte) ([]byte, error) {
-	for len(data) >= 4 {
-		size := int(binary.LittleEndian.Uint32(data))
-		if size == 0 {
-			return data[4:], nil
-		}
-		if size < 16 || size > len(data) {
-			return nil, errTokenNV
-		}
-		data = data[size:]
-	}
-	return nil, errTokenNV
-}
-
-// beginPayload is the nvlist behind a DRR_BEGIN, which few streams have
-// (dmu_send.c packs it as the machine has it, not in XDR). What OpenZFS has in
-// crypt_keydata is elsewhere in our streams.
-func beginPayload(s *source, features uint64) []byte {
-	var b bytes.Buffer
-	nvBegin(&b)
-	empty := b.Len()
-	if features&featureRaw != 0 {
-		nvPair(&b, "crypt_keydata", nvNvlist, make([]byte, 24))
-		b.Write(make([]byte, 4)) // the end of an empty list
-	}
-	if s.resume {
-		nvPair(&b, "resume_object", nvUint64, le64(s.object))
-		nvPair(&b, "resume_offset", nvUint64, le64(s.offset))
-	}
-	if b.Len() == empty {
-		return nil
-	}
-	b.Write(make([]byte, 4))
-	return b.Bytes()
-}
-
-// A resumePoint is the payload of the first record of a resumed stream.
+// A resumePoint is where a resumed stream goes on.
 type resumePoint struct{ Object, Offset uint64 }
 
-func decodeResumePoint(data []byte) (p resumePoint, err error) {
-	err = unpackNative(data, func(name string, value []byte) {
-		switch {
-		case len(value) < 8:
-		case name == "resume_object":
-			p.Object = binary.LittleEndian.Uint64(value)
-		case name == "resume_offset":
-			p.Offset = binary.LittleEndian.Uint64(value)
-		}
-	})
-	return p, err
-}
-
-func (k *token) set(name string, value []byte) {
-	n := uint64(0)
-	if len(value) >= 8 {
-		n = binary.LittleEndian.Uint64(value)
-	}
-	switch name {
+func (k *token) set(p *nvpair) {
+	switch p.name {
 	case "fromguid":
-		k.From = n
+		k.From = p.num
 	case "toguid":
-		k.To = n
+		k.To = p.num
 	case "object":
-		k.Object = n
+		k.Object = p.num
 	case "offset":
-		k.Offset = n
+		k.Offset = p.num
 	case "bytes":
-		k.Bytes = n
+		k.Bytes = p.num
 	case "toname":
-		text, _, _ := bytes.Cut(value, []byte{0})
-		k.ToName = string(text)
+		k.ToName = p.text
 	case "largeblockok":
 		k.Large = true
 	case "embedok":

@@ -6,9 +6,9 @@ import (
 	"errors"
 )
 
-// An nvlist as libnvpair reads it from XDR (module/nvpair/nvpair.c): it goes
-// by the pairs themselves, never by the encoded size that each claims, and
-// ends at a decoded size of zero.
+// An nvlist as libnvpair reads it (module/nvpair/nvpair.c). From XDR it goes by
+// the pairs themselves, never by the encoded size that each claims, and ends
+// at a decoded size of zero.
 type nvlist struct {
 	flags uint32
 	pairs []nvpair
@@ -34,8 +34,15 @@ const (
 	nvUint8        = 23
 )
 
+// unpackNvlist reads a list of either encoding: XDR, as packages have it, or
+// that of the machine's memory.
 func unpackNvlist(b []byte) (*nvlist, error) {
-	if len(b) < 4 || b[0] != 1 {
+	switch {
+	case len(b) < 4:
+		return nil, errNvlist
+	case b[0] == 0:
+		return unpackNative(b)
+	case b[0] != 1:
 		return nil, errNvlist
 	}
 	d := &xdrReader{b: b[4:]}

@@ -3,8 +3,10 @@ package zfssim
 import (
 	"bufio"
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 )
 
@@ -79,7 +81,7 @@ func (z *cmd) poolExport(args []string) int {
 					d.Key.Loaded, d.dirty = false, true
 				}
 			}
-			t.after = append(t.after, op{verb: opMove, a: "pools/" + name, b: "exported/" + name}, op{verb: opRemove, a: "dev/zvol/" + name})
+			t.after = append(t.after, op{verb: opMove, a: "pools/" + name, b: t.exportPlace(name)}, op{verb: opRemove, a: "dev/zvol/" + name})
 		}
 		return 0
 	})
@@ -91,55 +93,114 @@ func (z *cmd) poolImport(args []string) int {
 		return z.usage("%v", err)
 	}
 	return z.change(func(t *tx) int {
-		entries, _ := os.ReadDir(t.path("exported"))
+		pools := t.exported()
 		if len(o.args) == 0 && !o.has('a') {
-			for _, e := range entries {
-				z.out.Write([]byte("   pool: " + e.Name() + "\n  state: ONLINE\n"))
+			return z.tellExported(pools)
+		}
+		for _, at := range pools {
+			if o.has('a') {
+				if code := z.importOne(t, o, at, at.Name); code != 0 {
+					return code
+				}
 			}
-			if len(entries) == 0 {
-				return -z.fail(1, "no pools available to import")
-			}
+		}
+		if len(o.args) == 0 {
 			return 0
 		}
-		names := o.args[:min(1, len(o.args))]
-		if o.has('a') {
-			for _, e := range entries {
-				names = append(names, e.Name())
-			}
+		if code := z.poolThere(t, o.args[len(o.args)-1]); code != 0 {
+			return code
 		}
-		for _, name := range names {
-			if t.pool(name) != nil {
-				return -z.fail(1, "cannot import '%s': a pool with that name already exists\nuse the form 'zpool import <pool | id> <newpool>' to give it a new name", name)
-			}
-			if code := z.importOne(t, o, name); code != 0 {
-				return code
-			}
+		at, code := z.findExported(pools, o.args[0])
+		if code != 0 {
+			return code
 		}
-		return 0
+		return z.importOne(t, o, at, o.args[len(o.args)-1])
 	})
 }
 
-func (z *cmd) importOne(t *tx, o *options, name string) int {
-	p := &pool{Name: name}
-	if !readJSON(t.path("exported", name, "pool.json"), p) {
-		return -z.fail(1, "cannot import '%s': no such pool available", name)
+// An exportedPool is a pool that can be imported, and the directory it lies in.
+type exportedPool struct {
+	pool
+	dir string
+}
+
+// exportPlace is where a pool goes: there may be others of its name.
+func (t *tx) exportPlace(name string) string {
+	place := "exported/" + name
+	if _, err := os.Lstat(t.path(place)); err == nil {
+		place += "@" + strconv.FormatUint(t.pool(name).GUID, 10)
 	}
-	to := name
-	if len(o.args) == 2 {
-		to = o.args[1]
+	return place
+}
+
+func (t *tx) exported() []exportedPool {
+	entries, _ := os.ReadDir(t.path("exported"))
+	var out []exportedPool
+	for _, e := range entries {
+		at := exportedPool{dir: "exported/" + e.Name()}
+		if readJSON(t.path(at.dir, "pool.json"), &at.pool) {
+			at.Name, _, _ = strings.Cut(e.Name(), "@")
+			out = append(out, at)
+		}
 	}
+	return out
+}
+
+func (z *cmd) tellExported(pools []exportedPool) int {
+	if len(pools) == 0 {
+		return -z.fail(1, "no pools available to import")
+	}
+	for _, p := range pools {
+		fmt.Fprintf(z.out, "  pool: %s\n    id: %d\n state: ONLINE\naction: The pool can be imported using its name or numeric identifier.\n", p.Name, p.GUID)
+	}
+	return 0
+}
+
+// findExported finds a pool by its name, if it is the only one of that, or by
+// its guid.
+func (z *cmd) findExported(pools []exportedPool, word string) (exportedPool, int) {
+	var found []exportedPool
+	for _, p := range pools {
+		if p.Name == word || strconv.FormatUint(p.GUID, 10) == word {
+			found = append(found, p)
+		}
+	}
+	switch len(found) {
+	case 0:
+		return exportedPool{}, -z.fail(1, "cannot import '%s': no such pool available", word)
+	case 1:
+		return found[0], 0
+	}
+	return exportedPool{}, -z.fail(1, "cannot import '%s': more than one matching pool\nimport by numeric ID instead", word)
+}
+
+func (z *cmd) poolThere(t *tx, name string) int {
+	if t.pool(name) == nil {
+		return 0
+	}
+	return -z.fail(1, "cannot import '%s': a pool with that name already exists\nuse the form 'zpool import <pool | id> <newpool>' to give it a new name", name)
+}
+
+func (z *cmd) importOne(t *tx, o *options, at exportedPool, to string) int {
+	if _, err := strconv.ParseUint(to, 10, 64); err == nil {
+		to = at.Name
+	}
+	if code := z.poolThere(t, to); code != 0 {
+		return code
+	}
+	p := &at.pool
 	p.Name, p.dirty = to, true
 	p.Altroot, _ = o.val('R')
 	p.ReadOnly = strings.Contains(strings.Join(o.vals['o'], ","), "readonly=on")
 	data, err := json.Marshal(p)
 	if err == nil { // the import is one step, mounting the next, as in ZFS
 		err = t.commit([]op{
-			{verb: opMove, a: "exported/" + name, b: "pools/" + to},
+			{verb: opMove, a: at.dir, b: "pools/" + to},
 			{verb: opPut, a: "pools/" + to + "/pool.json", b: string(data)},
 		})
 	}
 	if err != nil {
-		return -z.fail(1, "cannot import '%s': %v", name, err)
+		return -z.fail(1, "cannot import '%s': %v", to, err)
 	}
 	t.pools[to] = p
 	for _, d := range t.tree(to, -1) {
@@ -151,7 +212,7 @@ func (z *cmd) importOne(t *tx, o *options, name string) int {
 			continue
 		}
 		if err := t.automount(d); err != nil {
-			return -z.fail(1, "cannot mount '%s': %v", d.name, err)
+			return -z.mountFailed(d, err)
 		}
 	}
 	return 0

@@ -147,11 +147,14 @@ func (r *receiving) broken(w *incoming, cause error) int {
 	z := r.z
 	var fault *faultError
 	w.flush()
-	token := ""
+	token, full := "", "out of space"
 	code := z.change(func(t *tx) int {
 		d := t.get(w.name)
 		if d == nil || d.Partial == nil {
 			return 0
+		}
+		if t.room(d) < t.poolRoom(d) {
+			full = "destination " + d.name + " space quota exceeded."
 		}
 		if r.o.has('s') && w.some {
 			d.Partial.Live = ""
@@ -171,6 +174,8 @@ func (r *receiving) broken(w *incoming, cause error) int {
 		return z.fail(fault.code, "%s", fault.message)
 	}
 	switch {
+	case errors.Is(cause, errNoSpace):
+		z.fail(1, "cannot %s: %s", r.verb, full)
 	case errors.Is(cause, errChecksum), errors.Is(cause, io.EOF), errors.Is(cause, io.ErrUnexpectedEOF):
 		switch {
 		case r.o.has('s') && token == "":

@@ -51,6 +51,12 @@ func (r *receiving) complete(t *tx, w *incoming, to *recvTarget) int {
 		return code
 	}
 	v := &version{kind: '@', name: p.Snap, guid: p.To, txg: t.txg(d.pool), creation: int64(p.Creation)}
+	switch {
+	case p.IVSet != 0 && p.IVSet != v.guid:
+		v.IVSet = p.IVSet
+	case p.IVSet == 0 && d.Crypt != "":
+		v.IVSet = newGUID()
+	}
 	v.Ref, v.ID, v.Crypt, v.Large = h.Ref, t.nextID(d.pool), d.Crypt != "", d.Large
 	if says := to.says; says != nil {
 		v.receiveProps(says.Props)
@@ -64,6 +70,7 @@ func (r *receiving) complete(t *tx, w *incoming, to *recvTarget) int {
 	t.do(opMove, tree, t.rel(d.name, treeOf(v)))
 	t.addVersion(d, v)
 	d.Partial, d.New, d.Clean, d.dirty = nil, false, p.To, true
+	d.Raw, d.Touched = p.Features&featureRaw != 0, false
 	if d.Volume {
 		if code := z.volumeLive(t, d, tree); code != 0 {
 			return code
@@ -85,10 +92,8 @@ func (r *receiving) complete(t *tx, w *incoming, to *recvTarget) int {
 // -u was given. The staged tree is still where it was put: nothing is
 // committed yet.
 func (r *receiving) remountReceived(t *tx, d *ds, tree string, was []*ds, fresh bool) int {
-	if fresh && !r.o.has('u') && !d.Volume {
-		if v, _ := d.own("canmount"); v.text != "noauto" {
-			was = append([]*ds{d}, was...)
-		}
+	if fresh && !r.o.has('u') && !d.Volume { // canmount=noauto, too
+		was = append([]*ds{d}, was...)
 	}
 	for _, m := range was {
 		if t.mountable(m) != "" {
@@ -101,7 +106,7 @@ func (r *receiving) remountReceived(t *tx, d *ds, tree string, was []*ds, fresh 
 			err = t.mount(m)
 		}
 		if err != nil {
-			return r.z.fail(1, "cannot mount '%s': %v", m.name, err)
+			r.z.mountFailed(m, err)
 		}
 	}
 	return 0

@@ -14,6 +14,7 @@ type recvTarget struct {
 	sent   *sentDS // what a package says of it
 	says   *sentSnap
 	origin object
+	parent *ds
 	top    bool
 	sub    bool // part of a package that is not of one filesystem
 }
@@ -89,7 +90,7 @@ func (r *receiving) ready(t *tx, b *beginRecord, rec *record, to *recvTarget) (c
 		return 0, true
 	}
 	if at := t.nearest(to.name); at != nil && !z.permitted(t, at, "receive", "create", "mount") {
-		return -z.fail(1, "cannot %s: permission denied", r.verb), true
+		return -z.fail(1, "cannot %s: %s", r.verb, z.denied), true
 	}
 	if strings.Contains(to.full(), "%") {
 		return r.invalid(b), true
@@ -124,19 +125,10 @@ func (r *receiving) beginPayload(b *beginRecord, rec *record) int {
 	case err != nil:
 		return -z.fail(1, "cannot %s: incomplete stream", r.verb)
 	}
-	if err := checkPayload(rec.payload); err != nil {
+	if _, err := unpackNvlist(rec.payload); err != nil {
 		return r.invalid(b)
 	}
 	return 0
-}
-
-// checkPayload accepts a packed nvlist of either encoding.
-func checkPayload(b []byte) error {
-	if len(b) > 0 && b[0] == 0 {
-		return unpackNative(b, func(string, []byte) {})
-	}
-	_, err := unpackNvlist(b)
-	return err
 }
 
 const maxBeginPayload = 1 << 28
@@ -171,12 +163,13 @@ func (r *receiving) beginNew(t *tx, b *beginRecord, rec *record, to *recvTarget)
 	case parent.Volume:
 		return nil, -z.fail(1, "cannot %s: parent '%s' is not a filesystem", r.verb, parentName)
 	}
+	to.parent = parent
 	code, done := r.ready(t, b, rec, to)
 	raw := b.features&featureRaw != 0
 	switch {
 	case done:
 		return nil, code
-	case raw && !b.rawPayload(rec):
+	case raw && (b.flags&flagSpill == 0 || !new(partial).readRaw(rec.payload)):
 		return nil, r.invalid(b)
 	case depthOf(to.name) > maxDepth:
 		return nil, -z.fail(1, "cannot %s: dataset nesting depth (%d) is at maximum", r.verb, maxDepth)
@@ -184,7 +177,7 @@ func (r *receiving) beginNew(t *tx, b *beginRecord, rec *record, to *recvTarget)
 		return nil, r.invalid(b)
 	case to.origin.v != nil && b.fromguid != 0 && to.origin.v.guid != b.fromguid:
 		return nil, -z.fail(1, "cannot %s: most recent snapshot of %s does not\nmatch incremental source", r.verb, to.name)
-	case !raw && t.keyMissing(parent) && r.set["encryption"] != "off":
+	case !raw && t.keyMissing(parent) && r.set["encryption"] != "off" && r.set["keyformat"] == "" && !r.plainly(to):
 		return nil, -z.fail(1, "cannot %s: inherited key must be loaded", r.verb)
 	}
 	if code := r.fits(t, parent, b); code != 0 {
@@ -195,12 +188,7 @@ func (r *receiving) beginNew(t *tx, b *beginRecord, rec *record, to *recvTarget)
 	if to.origin.v != nil {
 		d.Origin = to.origin.name()
 	}
-	return r.register(t, d, b, to, to.origin)
-}
-
-// rawPayload reports whether a raw stream brings its key.
-func (b *beginRecord) rawPayload(rec *record) bool {
-	return b.flags&flagSpill != 0 && len(rec.payload) > 0
+	return r.register(t, d, b, rec, to, to.origin)
 }
 
 // fits refuses where the pool is full.
@@ -240,7 +228,7 @@ func (r *receiving) beginOver(t *tx, d *ds, b *beginRecord, rec *record, to *rec
 	if code := r.fits(t, d, b); code != 0 {
 		return nil, code
 	}
-	return r.register(t, d, b, to, object{})
+	return r.register(t, d, b, rec, to, object{})
 }
 
 func (r *receiving) partialInTheWay(t *tx, d *ds) int {
@@ -266,6 +254,10 @@ func (r *receiving) beginIncremental(t *tx, d *ds, b *beginRecord, rec *record, 
 		return nil, -z.fail(1, "cannot %s: inherited key must be loaded", r.verb)
 	case d.Partial != nil:
 		return nil, r.partialInTheWay(t, d)
+	case have != nil && t.byGUID(d, b.toguid) != nil && rec.size > 0:
+		// The kernel has read on past the payload, and libzfs skips from there.
+		z.fail(1, "cannot receive: failed to read from stream")
+		return nil, -z.fail(1, "cannot restore to %s: destination already exists", have.full(d))
 	case have != nil && t.byGUID(d, b.toguid) != nil:
 		if r.o.has('v') {
 			fmt.Fprintf(z.out, "snap %s already exists; ignoring\n", to.full())
@@ -288,7 +280,12 @@ func (r *receiving) beginIncremental(t *tx, d *ds, b *beginRecord, rec *record, 
 	if code := r.heldLater(t, d, base, last); code != 0 {
 		return nil, code
 	}
-	return r.register(t, d, b, to, object{d, base})
+	if raw {
+		if why := d.refuseRaw(rec.payload, base); why != "" {
+			return nil, -z.fail(1, "cannot receive incremental stream: %s", why)
+		}
+	}
+	return r.register(t, d, b, rec, to, object{d, base})
 }
 
 // beginResume goes on with a partial receive that the stream fits exactly.
@@ -309,13 +306,12 @@ func (r *receiving) beginResume(t *tx, d *ds, b *beginRecord, rec *record, to *r
 		return nil, -z.fail(1, "cannot receive resume stream: destination '%s' is busy", d.name)
 	}
 	p := d.Partial
-	at, err := decodeResumePoint(rec.payload)
-	if err != nil {
-		return nil, -z.fail(1, "cannot receive: invalid stream (bad magic number)")
-	}
+	l, _ := unpackNvlist(rec.payload)
+	object, _ := l.number("resume_object")
+	offset, _ := l.number("resume_offset")
 	have := t.resumeToken(d)
 	k, _ := decodeToken(have)
-	if k == nil || p.To != b.toguid || p.From != b.fromguid || at.Object != k.Object || at.Offset != k.Offset {
+	if k == nil || p.To != b.toguid || p.From != b.fromguid || object != k.Object || offset != k.Offset {
 		return nil, -z.fail(1, "cannot receive resume stream: kernel modules must be upgraded to receive this stream.")
 	}
 	p.Keep, p.Force = r.o.has('s'), r.o.has('F')
@@ -327,13 +323,16 @@ func (r *receiving) beginResume(t *tx, d *ds, b *beginRecord, rec *record, to *r
 }
 
 // register makes the dataset's partial state and opens its log.
-func (r *receiving) register(t *tx, d *ds, b *beginRecord, to *recvTarget, base object) (*incoming, int) {
+func (r *receiving) register(t *tx, d *ds, b *beginRecord, rec *record, to *recvTarget, base object) (*incoming, int) {
 	d.Partial = &partial{
 		From: b.fromguid, To: b.toguid, ToName: b.toname, Snap: to.snap, Features: b.features,
 		Flags: b.flags, Creation: b.creation, Keep: r.o.has('s'), Force: r.o.has('F'),
 	}
 	if base.v != nil && base.d != d {
 		d.Partial.Origin = base.name()
+	}
+	if b.features&featureRaw != 0 {
+		d.Partial.readRaw(rec.payload)
 	}
 	d.dirty = true
 	w, err := t.startLog(d, true)

@@ -34,6 +34,11 @@ func (r *receiving) compound(rec *record) int {
 	if follows {
 		soft = r.follow(p, rec)
 	}
+	if p.avl != nil && p.sent.Raw && r.top != "" && !r.o.has('n') {
+		if code := r.fixRoots(p); code != 0 {
+			return code
+		}
+	}
 	if code == 0 && soft != 0 {
 		code = 1
 	}

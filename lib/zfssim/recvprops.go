@@ -1,5 +1,7 @@
 package zfssim
 
+import "slices"
+
 // props merges what the stream, -o and -x say of the dataset to be received.
 func (r *receiving) props(t *tx, d *ds, sent *sentDS, fresh, top bool) {
 	if sent != nil && sent.HasProps {
@@ -15,7 +17,10 @@ func (r *receiving) props(t *tx, d *ds, sent *sentDS, fresh, top bool) {
 	}
 	if top {
 		for _, name := range withoutOrigin(sortedKeys(r.set)) {
-			if r.maySet(t, d, name) {
+			switch {
+			case name == "keylocation" && d.Key != nil:
+				d.Key.Location = r.set[name]
+			case r.maySet(t, d, name):
 				d.Props[name], _ = r.z.checkSetting(name, r.set[name], (object{d: d}).take(), "receive")
 			}
 		}
@@ -84,7 +89,7 @@ func (r *receiving) maySet(t *tx, d *ds, name string) bool {
 	if r.z.permitted(t, d, permOf(name)) {
 		return true
 	}
-	r.z.fail(0, "cannot receive %s property on %s: permission denied", name, d.name)
+	r.z.fail(0, "cannot receive %s property on %s: %s", name, d.name, r.z.denied)
 	return false
 }
 
@@ -93,7 +98,8 @@ func (r *receiving) badProps() int {
 	for _, name := range withoutOrigin(append(sortedKeys(r.set), sortedKeys(r.omit)...)) {
 		p := native(name)
 		switch {
-		case p == nil && !isUser(name), p != nil && p.readonly:
+		case p != nil && slices.Contains(cryptProps(), p.name):
+		case p == nil && !isUser(name), p != nil && (p.readonly || p.once || p.name == "version" || p.name == "volsize"):
 			return r.z.fail(1, "%s: invalid property '%s'", r.z.trait().badProp, name)
 		}
 	}
@@ -115,7 +121,7 @@ func (r *receiving) fitsType(b *beginRecord, to *recvTarget) int {
 			return -r.z.fail(1, "cannot %s: property '%s' does not apply to datasets of this type", r.verb, name)
 		}
 		if _, why := r.z.checkSetting(name, r.set[name], takes, "receive"); why != "" {
-			return -r.z.fail(1, "cannot %s: %s", r.verb, why)
+			return -r.z.fail(1, "cannot %s: %s\ncannot %s: invalid property value", r.verb, why, r.verb)
 		}
 	}
 	for _, name := range sortedKeys(r.omit) {
@@ -123,18 +129,48 @@ func (r *receiving) fitsType(b *beginRecord, to *recvTarget) int {
 			r.z.fail(1, "Warning: %s: property '%s' does not apply to datasets of this type", to.name, name)
 		}
 	}
-	raw := b.features&featureRaw != 0
-	for _, name := range []string{"encryption", "keyformat", "keylocation", "pbkdf2iters"} {
+	return r.fitsCrypt(b, to)
+}
+
+// fitsCrypt looks at the encryption that -o and -x ask for.
+func (r *receiving) fitsCrypt(b *beginRecord, to *recvTarget) int {
+	raw, fresh := b.features&featureRaw != 0, b.wantsNew(r.set)
+	asked := false
+	for _, name := range cryptProps() {
 		_, set := r.set[name]
-		if raw && (set || r.omit[name]) {
+		asked = asked || set
+		switch {
+		case name == "keylocation": // may be set wherever there is a key
+		case raw && (set || r.omit[name]):
 			return -r.z.fail(1, "cannot %s: encryption property '%s' cannot be set or excluded for raw streams.", r.verb, name)
+		case set && !fresh && !to.sub:
+			return -r.z.fail(1, "cannot %s: encryption property '%s' cannot be set for incremental streams.", r.verb, name)
 		}
+	}
+	switch {
+	case !asked || !fresh || !to.top || raw:
+		return 0
+	case r.set["keylocation"] == "prompt" || r.set["keyformat"] != "" && r.set["keylocation"] == "":
+		return -r.z.fail(1, "cannot %s: Cannot use 'prompt' keylocation because stdin is in use.", r.verb)
+	}
+	if _, _, why := r.z.cryptFor(to.parent, r.set); why != "" {
+		return -r.z.fail(1, "cannot %s: %s", r.verb, why)
 	}
 	return 0
 }
 
+// plainly reports whether a stream is to be kept as plain text whatever the
+// parent is: one that brings properties, which encrypted ones do only raw.
+func (r *receiving) plainly(to *recvTarget) bool {
+	_, set := r.set["encryption"]
+	return to.sent != nil && to.sent.HasProps && !set && !r.omit["encryption"]
+}
+
 // settle gives the dataset what the stream says of it.
 func (r *receiving) settle(t *tx, d *ds, to *recvTarget, p *partial, h *head, fresh bool) int {
+	if p.Features&featureRaw != 0 {
+		t.rawKey(d, p, h)
+	}
 	r.props(t, d, to.sent, fresh, !to.sub || to.top)
 	if h.Volume {
 		d.Volume = true
@@ -155,26 +191,16 @@ func (r *receiving) settle(t *tx, d *ds, to *recvTarget, p *partial, h *head, fr
 	}
 	switch {
 	case p.Features&featureRaw != 0:
-		r.rawKey(t, d, to, h)
+		delete(d.Props, "keylocation")
+	case fresh && d.Origin != "":
+		if od, _ := t.lookup(d.Origin); od != nil {
+			d.Crypt, d.KeyGUID = od.Crypt, od.KeyGUID
+		}
 	case fresh && d.Crypt == "":
+		if r.plainly(to) {
+			d.Props["encryption"] = "off"
+		}
 		return r.z.encrypt(t, d)
 	}
 	return 0
-}
-
-// rawKey gives a dataset the key that a raw stream brings: its own, unless the
-// stream is of a whole tree and the parent came with the same one.
-func (r *receiving) rawKey(t *tx, d *ds, to *recvTarget, h *head) {
-	d.Crypt = h.Crypt
-	if d.Key != nil || h.Key == nil {
-		return
-	}
-	if parent := t.get(parentOf(d.name)); to.sub && !to.top && parent != nil && parent.Crypt != "" {
-		if root := t.cryptRoot(parent); root != nil && root.Key.Hash == h.Key.Hash {
-			return
-		}
-	}
-	k := *h.Key
-	k.Location = "prompt"
-	d.Key = &k
 }

@@ -101,8 +101,11 @@ func (z *cmd) renameSet(t *tx, o *options, from, to string) int {
 	case t.get(parent).Volume:
 		return -z.fail(1, "cannot create '%s': parent is not a filesystem", to)
 	}
+	if t.leavesRoot(src.d, t.get(parent)) {
+		return -z.fail(1, "cannot rename '%s': cannot move encrypted child outside of its encryption root", from)
+	}
 	if !z.permitted(t, src.d, "rename") || !z.permitted(t, t.get(parent), "create") {
-		return -z.fail(1, "cannot rename '%s': permission denied", from)
+		return -z.fail(1, "cannot rename '%s': %s", from, z.denied)
 	}
 	sets := t.tree(from, -1)
 	for _, d := range sets {
@@ -117,6 +120,12 @@ func (z *cmd) renameSet(t *tx, o *options, from, to string) int {
 		}
 	}
 	return z.moveSets(t, sets, from, to)
+}
+
+// leavesRoot reports whether an encrypted dataset without a key of its own
+// would come below another encryption root, or none.
+func (t *tx) leavesRoot(d, parent *ds) bool {
+	return d.Crypt != "" && d.Key == nil && t.cryptRoot(parent) != t.cryptRoot(d)
 }
 
 // moveSets moves a dataset's directory, and with it all that is below.

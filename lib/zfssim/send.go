@@ -2,6 +2,7 @@ package zfssim
 
 import (
 	"bufio"
+	"bytes"
 	"errors"
 	"io"
 	"os"
@@ -108,7 +109,7 @@ func (t *tx) newSource(d *ds, to *version, base object, from string) *source {
 	s.head = head{Volume: d.Volume, VolSize: d.Props["volsize"], VolBlock: d.Props["volblocksize"], Ref: to.Ref, Crypt: d.Crypt, ID: d.ID}
 	if root := t.cryptRoot(d); root != nil {
 		k := *root.Key
-		k.Loaded = false
+		k.Loaded, k.Hash = false, t.wrapKey(d)
 		s.head.Key, s.head.CryptName = &k, root.name
 	}
 	t.pin(s)
@@ -228,6 +229,25 @@ func (z *cmd) writeSource(o *options, s *source, out io.Writer) (uint64, error) 
 		return w.n, err
 	}
 	return w.n, w.write(&record{kind: drrEnd, toguid: s.to.guid})
+}
+
+// beginPayload is the nvlist behind a DRR_BEGIN, which few streams have
+// (dmu_send.c); unlike a package's it is in native encoding.
+func beginPayload(s *source, features uint64) []byte {
+	if features&(featureRaw|featureResuming) == 0 {
+		return nil
+	}
+	var b bytes.Buffer
+	nvBegin(&b)
+	if s.resume {
+		nvPair(&b, "resume_object", nvUint64, le64(s.object))
+		nvPair(&b, "resume_offset", nvUint64, le64(s.offset))
+	}
+	if features&featureRaw != 0 {
+		rawKeydata(&b, s)
+	}
+	nvEnd(&b)
+	return b.Bytes()
 }
 
 func features(o *options, s *source) uint64 {

@@ -121,12 +121,12 @@ func (t *tx) isAncestor(bd *ds, v *version, d *ds) bool {
 // mayRead refuses to send what is encrypted as plain text without its key.
 func (z *cmd) mayRead(t *tx, o *options, d *ds, full string) int {
 	if !z.permitted(t, d, "send") {
-		return z.fail(1, "warning: cannot send '%s': permission denied", full)
+		return z.fail(1, "warning: cannot send '%s': %s", full, z.denied)
 	}
 	if d.Crypt == "" || o.has('w') {
 		return 0
 	}
-	if t.keyMissing(d) {
+	if t.keyMissing(d) || t.unreadable(d) {
 		return z.fail(1, "warning: cannot send '%s': dataset key must be loaded", full)
 	}
 	if o.has('p') || o.has('R') {
@@ -243,6 +243,9 @@ func (t *tx) describe(d *ds, o *options, from, to string) sentDS {
 			if sendable(name) {
 				s.Props[name] = text
 			}
+		}
+		if d.Key != nil {
+			s.Props["keylocation"] = d.Key.Location
 		}
 	}
 	for _, v := range t.snapshots(d) {

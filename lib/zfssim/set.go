@@ -58,7 +58,7 @@ func (z *cmd) setOne(t *tx, name string, props map[string]string, keep bool) int
 		return 0
 	}
 	if !z.permitted(t, target.d, permsOf(checked)...) {
-		return -t.trait.setFailed * z.fail(1, "cannot set property for '%s': permission denied", name)
+		return -t.trait.setFailed * z.fail(1, "cannot set property for '%s': %s", name, z.denied)
 	}
 	if why := t.refuseSet(target.d, checked); why != "" {
 		return -t.trait.setFailed * z.fail(1, "cannot set property for '%s': %s", name, why)
@@ -87,13 +87,37 @@ func (t *tx) refuseSet(d *ds, props map[string]string) string {
 			return "size is greater than available space"
 		case name == "volsize" && t.readOnly(d):
 			return "dataset is read-only"
-		case name == "keylocation" && d.Crypt == "":
-			return "keylocation must not be set on unencrypted datasets"
-		case name == "keylocation" && d.Key == nil:
-			return "keylocation may only be set on encryption roots"
+		case name == "keylocation":
+			return d.refuseLocation(text)
 		}
 	}
 	return ""
+}
+
+// refuseLocation says why a key's material cannot be said to be there.
+func (d *ds) refuseLocation(text string) string {
+	switch {
+	case !keyLocation(text) && text != "none":
+		return "invalid keylocation"
+	case d.Crypt == "" && text != "none":
+		return "keylocation must be 'none' for unencrypted datasets"
+	case d.Crypt == "":
+		return ""
+	case d.Key == nil:
+		return "keylocation may only be set on encryption roots"
+	case text == "none":
+		return "keylocation must not be 'none' for encrypted datasets"
+	}
+	return ""
+}
+
+func keyLocation(text string) bool {
+	for _, scheme := range []string{"file:///", "https://", "http://"} {
+		if strings.HasPrefix(text, scheme) {
+			return true
+		}
+	}
+	return text == "prompt"
 }
 
 // applySet stores local settings and does what follows from them: a changed
@@ -112,9 +136,12 @@ func (z *cmd) applySet(t *tx, d *ds, props map[string]string, keep bool) int {
 	if d.Props == nil {
 		d.Props = map[string]string{}
 	}
+	whole := d.Volume && d.Props["refreservation"] == strconv.FormatUint(d.wholeVolume(), 10)
 	for name, text := range props {
 		if name == "keylocation" {
-			d.Key.Location = text
+			if d.Key != nil {
+				d.Key.Location = text
+			}
 			continue
 		}
 		d.Props[name] = text
@@ -122,6 +149,10 @@ func (z *cmd) applySet(t *tx, d *ds, props map[string]string, keep bool) int {
 	if _, ok := props["volmode"]; ok {
 		t.relinkVolumes(t.tree(d.name, -1))
 	}
+	if _, set := props["refreservation"]; whole && !set {
+		d.Props["refreservation"] = "auto" // grows and shrinks with volsize
+	}
+	d.reserveAuto()
 	if size, ok := props["volsize"]; ok && d.Volume {
 		if code := z.resize(t, d, size); code != 0 {
 			return code
@@ -145,7 +176,7 @@ func (z *cmd) remount(t *tx, d *ds, was []*ds, also bool) int {
 			continue
 		}
 		if err := t.mount(m); err != nil {
-			return z.fail(1, "cannot mount '%s': %v", m.name, err)
+			return z.mountFailed(m, err)
 		}
 	}
 	return 0
@@ -167,7 +198,7 @@ func (z *cmd) inherit(args []string) int {
 	switch {
 	case p == nil && !isUser(prop):
 		return z.usage("invalid property '%s'", prop)
-	case p != nil && p.readonly:
+	case p != nil && (p.readonly || p.once):
 		return z.fail(1, "%s property is read-only", p.name)
 	case p != nil && !p.inherit && !o.has('S') && p.name != "quota" && p.name != "canmount":
 		return z.notInheritable(p)
@@ -211,6 +242,9 @@ func (z *cmd) inheritOne(t *tx, name, prop string, o *options) int {
 	sets := []*ds{target.d}
 	if o.has('r') {
 		sets = t.tree(name, -1)
+	}
+	if target.d.pool.ReadOnly {
+		return -z.fail(1, "cannot inherit %s for '%s': pool is read-only", prop, name)
 	}
 	var was []*ds
 	if prop == "mountpoint" || prop == "canmount" {

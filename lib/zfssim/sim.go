@@ -28,6 +28,7 @@ type cmd struct {
 	err     io.Writer
 	faults  *faults
 	user    string
+	denied  string // why the last thing that was asked for is not permitted
 }
 
 // Run does what the command says and returns its exit status.

@@ -68,7 +68,7 @@ func (z *cmd) snapshotIn(t *tx, names []string, props map[string]string, recursi
 		why := ""
 		switch {
 		case !z.permitted(t, w.d, "snapshot"):
-			return -z.fail(1, "cannot create snapshots : permission denied")
+			return -z.fail(1, "cannot create snapshots : %s", z.denied)
 		case t.find(w.d, "@"+w.name) != nil:
 			why = "dataset already exists"
 		case w.d.New:
@@ -95,6 +95,9 @@ func (t *tx) takeSnapshot(d *ds, name string, props map[string]string) error {
 	v := &version{kind: '@', name: name, guid: newGUID(), txg: t.txg(d.pool), creation: t.now}
 	v.Props, v.ID = props, t.nextID(d.pool)
 	v.Crypt, v.Large = d.Crypt != "", d.Large
+	if d.Touched {
+		d.Touched, d.dirty = false, true
+	}
 	if len(props) == 0 {
 		v.Props = nil
 	}
@@ -181,7 +184,7 @@ func (z *cmd) bookmarkIn(t *tx, src, dst string) int {
 	case name != o.d.name:
 		why = "source is not an ancestor of the new bookmark's dataset"
 	case !z.permitted(t, o.d, "bookmark"):
-		why = "permission denied"
+		why = z.denied
 	case t.find(o.d, "#"+short) != nil:
 		why = "bookmark exists"
 	}
@@ -189,7 +192,7 @@ func (z *cmd) bookmarkIn(t *tx, src, dst string) int {
 		return -z.fail(1, "cannot create bookmark '%s': %s", dst, why)
 	}
 	v := &version{kind: '#', name: short, guid: o.v.guid, txg: o.v.txg, creation: o.v.creation}
-	v.Ref, v.Crypt, v.Large = o.v.Ref, o.v.Crypt, o.v.Large
+	v.Ref, v.Crypt, v.Large, v.IVSet = o.v.Ref, o.v.Crypt, o.v.Large, o.v.IVSet
 	tree := t.dir(o.d.name, treeOf(o.v))
 	if _, err := os.Stat(tree); err == nil {
 		dst, err := t.staged()

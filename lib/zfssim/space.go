@@ -3,6 +3,7 @@ package zfssim
 import (
 	"io/fs"
 	"math"
+	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -64,7 +65,7 @@ func (t *tx) changedSince(d *ds, v *version) uint64 {
 		return 0
 	}
 	changes, err := diffTrees(t.dir(d.name, treeOf(v)), t.live(d))
-	if err != nil || len(changes) == 0 {
+	if err != nil || len(changes) == 0 && !d.Touched {
 		return 0
 	}
 	total := uint64(8192)
@@ -80,6 +81,7 @@ func (t *tx) space(o object, name string, exact bool) string {
 	case "compressratio":
 		return "1.00x"
 	case "usedbyrefreservation":
+		n = t.reservedUnused(o.d)
 	case "used":
 		if o.v == nil {
 			n = t.used(o.d)
@@ -161,7 +163,7 @@ func (t *tx) used(d *ds) uint64 {
 }
 
 func (t *tx) countUsed(d *ds) uint64 {
-	n := t.referenced(d) + t.usedBySnapshots(d)
+	n := t.referenced(d) + t.usedBySnapshots(d) + t.reservedUnused(d) + t.partialSize(d)
 	for _, kid := range t.children(d.name) {
 		if k := t.get(kid); k != nil {
 			n += t.used(k)
@@ -173,6 +175,31 @@ func (t *tx) countUsed(d *ds) uint64 {
 		}
 	}
 	return n
+}
+
+// partialSize is what a receive that is not complete takes.
+func (t *tx) partialSize(d *ds) uint64 {
+	if d.Partial == nil {
+		return 0
+	}
+	info, err := os.Stat(t.dir(d.name, "@recv", "log"))
+	if err != nil {
+		return 0
+	}
+	return uint64(info.Size())
+}
+
+// reservedUnused is how much of its refreservation a dataset has not written.
+func (t *tx) reservedUnused(d *ds) uint64 {
+	v, ok := d.own("refreservation")
+	if !ok {
+		return 0
+	}
+	n, err := strconv.ParseUint(v.text, 10, 64)
+	if err != nil || n == 0 {
+		return 0
+	}
+	return sub(n, t.written(d))
 }
 
 func (t *tx) available(d *ds) uint64 {

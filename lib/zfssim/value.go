@@ -90,8 +90,14 @@ func (d *ds) own(name string) (value, bool) {
 }
 
 func (t *tx) nativeProp(o object, p *propdef, exact bool) value {
+	if p.name == "readonly" && o.v == nil && o.d.pool.ReadOnly && o.d.Mounted {
+		return value{"on", "temporary", "-"}
+	}
 	if v, ok := t.computed(o, p.name, exact); ok {
 		return v
+	}
+	if o.v != nil && o.d.Volume && p.takes&(takeFS|takeVolume) == takeFS {
+		return noValue
 	}
 	v, ok := noValue, false
 	if p.inherit {

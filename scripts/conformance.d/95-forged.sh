@@ -165,6 +165,9 @@ f package $D/x "a@s\\0/evil4" '' $D/y
 r $D/x zfs receive -u conb/f/root
 f package $D/x "a@sabcdefghijkl" '' $D/y
 r $D/x zfs receive -u conb/f/root
+f edit $D/full $D/y "name=a@s\\0cdefghijkl/evil6@one"
+f package $D/x "abcdefghijklmn@one" '' $D/y
+r $D/x zfs receive -u conb/f/root
 f edit $D/full $D/y "name=quite\\0/evil5@one"
 f package $D/x "quite@one" '' $D/y
 r $D/x zfs receive -u conb/f/root
@@ -282,4 +285,40 @@ package nowhere@one "{\"tosnap\":\"one\",\"not_recursive\":null,$(fs '' "$dear")
 r $D/x zfs receive -u conb/f/none/there
 all conb/f/victim
 r $D/x zfs receive -u nopool/none
+section forged renames
+# kin makes a receiver with two filesystems below, and packs what the sender says of one of them.
+kin() {
+    zfs destroy -r conb/f/h >/dev/null 2>&1
+    zfs receive -u conb/f/h <$D/full
+    q zfs create conb/f/h/kid
+    q zfs create conb/f/h/other
+    q zfs snapshot conb/f/h/kid@one
+    q zfs snapshot conb/f/h/other@one
+    kid=$(guid conb/f/h/kid@one) other=$(guid conb/f/h/other@one)
+    package cona/f@two "{\"fromsnap\":\"one\",\"tosnap\":\"two\",\"fss\":{\"0x1\":{\"name\":\"cona/f\",\"parentfromsnap\":0,\"props\":{},\"snaps\":{\"one\":$one,\"two\":$two}},\"0x2\":{\"name\":\"$1\",\"parentfromsnap\":$2,\"props\":{},\"snaps\":{\"$3\":$kid}}}}" $D/inc
+}
+kin cona/f/renamed $one one
+r $D/x zfs receive -u conb/f/h
+all conb/f/h
+kin cona/f/kid $one moved
+r $D/x zfs receive -u conb/f/h
+all conb/f/h
+kin cona/f/other $one one
+r $D/x zfs receive -u conb/f/h
+all conb/f/h
+kin cona/f/kid $dear one
+r $D/x zfs receive -u conb/f/h
+all conb/f/h
+kin cona/f/other/kid 4711 one
+r $D/x zfs receive -u conb/f/h
+all conb/f/h
+kin cona/f/kid $one one
+package cona/f@two "{\"fromsnap\":\"one\",\"tosnap\":\"two\",\"fss\":{\"0x1\":{\"name\":\"cona/f\",\"parentfromsnap\":0,\"props\":{},\"snaps\":{\"one\":$one}},\"0x2\":{\"name\":\"cona/f/other/kid\",\"parentfromsnap\":$other,\"props\":{},\"snaps\":{\"one\":$kid}}}}" $D/inc
+r $D/x zfs receive -u conb/f/h
+all conb/f/h
+kin cona/f/kid $one one
+q zfs hold keep conb/f/h/other@one
+r $D/x zfs receive -uF conb/f/h
+all conb/f/h
+zfs list -H -t snapshot -o name -r conb/f | while read -r name; do zfs release keep $name; done >/dev/null 2>&1
 q zfs destroy -r conb/f/h
