@@ -1,6 +1,7 @@
 package job_test
 
 import (
+	"path"
 	"slices"
 	"strings"
 
@@ -102,13 +103,14 @@ func (p *pool) resumed(full []byte, brings []transfer.Brought) *material {
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	cut := full[:len(full)-len(s[len(s)-1].Head)-10]
 	m.prepare = func(target string) {
-		p.simulate(cut, "zfs", "receive", "-s", "-u", "-o", "readonly=on", "-o", "zreplctl:send=L", target+"@s0")
+		s[0].SetName("a/" + path.Base(target) + "@s0") // it goes on only with the dataset that it is of
+		b := s.Bytes()
+		p.simulate(b[:len(b)-drr.Size-10], "zfs", "receive", "-s", "-u", "-o", "readonly=on", "-o", "zreplctl:send=L", target+"@s0")
 	}
-	m.prepare("b/cut")
-	token := strings.TrimSpace(p.zfs("zfs get -H -o value receive_resume_token b/cut"))
+	m.prepare("b/fs")
+	token := strings.TrimSpace(p.zfs("zfs get -H -o value receive_resume_token b/fs"))
 	m.stream = []byte(p.zfs("zfs send -L -t", token))
-	p.zfs("zfs receive -A b/cut")
+	p.zfs("zfs receive -A b/fs")
 	return m
 }
