@@ -40,7 +40,6 @@ type Run struct {
 	// Part names what is done where that is not the whole job, but a command
 	// of its own.
 	Part string
-
 }
 
 // Do runs the job. The error is ErrRunning, or a *DatasetsError where only
