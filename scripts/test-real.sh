@@ -74,6 +74,7 @@ e2e_takes() { script e2e-takes "$1"; }
 e2e_recovery() { script e2e-recovery "$1"; }
 e2e_user() { scripts/on-zfs -V "$1" -t 1500 -bin "$bin" BRIEFLY=$briefly e2e-user; }
 e2e_hostile() { script e2e-hostile "$1"; }
+e2e_inert() { script e2e-inert "$1"; }
 e2e_chain() { script e2e-chain "$1"; }
 e2e_readme() { script e2e-readme "$1"; }
 e2e_crash() { scripts/on-zfs -V "$1" -t 3000 -bin "$bin" e2e-crash -points "${ZT_CRASH_POINTS:-20}"; }
@@ -96,11 +97,11 @@ real() {
   # What follows these takes minutes each, in a machine without hardware support: the versions share it,
   # and with ZT_HEAVY each does all of it, and what crashes and who touches the bytes is seen there, too.
   both="conforms same_as_sim e2e_ssh e2e_prune e2e_expect"
-  parts_of_2_3="$both e2e_engine e2e_conflicts e2e_user"
+  parts_of_2_3="$both e2e_engine e2e_conflicts e2e_inert e2e_user"
   parts_of_2_1="$both e2e_resume e2e_takes e2e_recovery e2e_hostile e2e_readme"
   resume_mb=150 briefly=1
   if [ -n "${ZT_HEAVY-}" ]; then
-    parts_of_2_1="$both e2e_engine e2e_resume e2e_conflicts e2e_takes e2e_recovery e2e_hostile e2e_user e2e_readme"
+    parts_of_2_1="$both e2e_engine e2e_resume e2e_conflicts e2e_takes e2e_recovery e2e_hostile e2e_inert e2e_user e2e_readme"
     parts_of_2_3="$parts_of_2_1 e2e_bytes e2e_crash e2e_chain"
     resume_mb=300 briefly=
   fi
@@ -125,6 +126,7 @@ real() {
       e2e_user) counted "users who are not root, on OpenZFS $version" told $version e2e_user ;;
       e2e_recovery) counted "recovery by the manual on OpenZFS $version" told $version e2e_recovery ;;
       e2e_readme) counted "README's crontab on OpenZFS $version" told $version e2e_readme ;;
+      e2e_inert) counted "copies that stay inert, on OpenZFS $version" told $version e2e_inert ;;
       e2e_hostile) counted "hostile peers on OpenZFS $version" told $version e2e_hostile ;;
       e2e_chain) shown "honest streams, and what a chain costs, on OpenZFS $version" told $version e2e_chain ;;
       e2e_bytes) shown "who touches the stream's bytes on OpenZFS $version" told $version e2e_bytes ;;
