@@ -37,8 +37,8 @@ func (g *globals) upkeepCommand(name, part, help string, fits func(*config.Job) 
 	dryRun := fs.Bool("n", false, "change nothing: print the names that would be printed")
 	explain, usage := false, "[-n]"
 	if name == "prune" {
-		usage = "[-n] [-explain]"
-		fs.BoolVar(&explain, "explain", false, "print every snapshot with its verdict and the rule that decided")
+		usage = "[-explain] [-n]"
+		fs.BoolVar(&explain, "explain", false, "destroy nothing: print every snapshot with its verdict and the rule that decided")
 	}
 	return &ffcli.Command{
 		Name:       name,
@@ -72,7 +72,7 @@ func (g *globals) upkeepCommand(name, part, help string, fits func(*config.Job) 
 			if explain {
 				g.explain(u)
 			}
-			if u.DryRun = *dryRun; u.DryRun {
+			if u.DryRun = *dryRun || explain; u.DryRun { // who asks why wants to know before
 				return cli.Quiet(do(u)(ctx))
 			}
 			return cli.Quiet(runError(j, r.Do(ctx)))
