@@ -70,7 +70,7 @@ func (f *forger) forge(kind string, heavy bool) {
 		f.orders(m, 1)
 		f.noise(m, 300)
 	} else {
-		f.kinds(m, len(m.parsed())-1)
+		f.kinds(m, max(1, (len(m.parsed())-1)/2))
 		f.orders(m, 3)
 		f.noise(m, 16)
 		step = map[string]int{"full": 4, "incremental": 12}[kind]
