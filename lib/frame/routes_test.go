@@ -131,7 +131,7 @@ func (ro route) receive(t testing.TB, b []byte, size int) ([]byte, Trailer, erro
 	in := input(t, ro.in, b, size)
 	defer in.Close()
 	out, collect := output(t, ro.out)
-	trailer, err := Receive(context.Background(), ReceiveOptions{In: in, Out: out, Stall: 20 * time.Second, Plain: ro.plain})
+	trailer, err := Receive(context.Background(), ReceiveOptions{In: in, Out: out, Stall: time.Minute, Plain: ro.plain})
 	return collect(), trailer, err
 }
 
