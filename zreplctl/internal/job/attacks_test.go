@@ -131,17 +131,18 @@ func TestPulledPackageWithPropertiesIsRefused(t *testing.T) {
 	w := p.wares()
 	chain := w.all[2]
 	var streams [][]byte
+	var list []transfer.Dataset
 	for _, stream := range propertyPackages(chain, w) {
 		target := fmt.Sprintf("t%d", len(streams))
 		chain.prepare("b/pull/" + target)
-		source.list = append(source.list, chain.offer("a/"+target))
+		list = append(list, chain.offer("a/"+target))
 		streams = append(streams, stream)
 	}
-	source.send = func(in transfer.SendRequest) []byte {
+	source.offer(list, func(in transfer.SendRequest) []byte {
 		var i int
 		fmt.Sscanf(in.Dataset, "a/t%d", &i)
 		return streams[i]
-	}
+	})
 	p.pulledNothing(len(streams))
 }
 

@@ -18,12 +18,16 @@ import (
 // evilSource is a source that lists and sends what it likes. zstdinserver
 // hands it the connections of a pull job.
 type evilSource struct {
+	mu   sync.Mutex // of all that is here, and held while send makes a stream
 	list []transfer.Dataset
-	// send makes the stream for a request.
 	send func(in transfer.SendRequest) []byte
+}
 
-	mu       sync.Mutex
-	requests []transfer.SendRequest
+// offer sets what is listed and how the streams are made.
+func (e *evilSource) offer(list []transfer.Dataset, send func(in transfer.SendRequest) []byte) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.list, e.send = list, send
 }
 
 // listen serves every connection until the test ends. It returns the folder of
@@ -68,8 +72,11 @@ func (e *evilSource) server() *rpc.Server {
 		return transfer.Welcome{Protocol: transfer.Protocol, Client: "evil", Role: "source"}, nil
 	})
 	s.Handle("list", func(context.Context, transfer.ListRequest) (iter.Seq2[transfer.Dataset, error], error) {
+		e.mu.Lock()
+		list := e.list
+		e.mu.Unlock()
 		return func(yield func(transfer.Dataset, error) bool) {
-			for _, d := range e.list {
+			for _, d := range list {
 				if !yield(d, nil) {
 					return
 				}
@@ -81,8 +88,7 @@ func (e *evilSource) server() *rpc.Server {
 	s.Handle("uses", func(context.Context, transfer.UsesRequest) (map[string]transfer.Uses, error) { return nil, nil })
 	s.Handle("send", func(_ context.Context, in transfer.SendRequest) (transfer.SendReply, rpc.Sender, error) {
 		e.mu.Lock()
-		e.requests = append(e.requests, in)
-		e.mu.Unlock()
+		defer e.mu.Unlock()
 		stream := e.send(in)
 		reply := transfer.SendReply{From: in.From.GUID, To: in.To.GUID, Name: in.To.Name}
 		return reply, func(_ context.Context, out *os.File) error { return framed(out, stream) }, nil

@@ -205,7 +205,7 @@ func (p *pool) toPull(f *forger, source *evilSource, n *tally) {
 	}
 	other := p.attack("other", true)
 	defer other.end()
-	source.list = nil
+	var list []transfer.Dataset
 	target := func(i int) string { return fmt.Sprintf("b/pull/t%d", i) }
 	ours := func(name string) bool {
 		return strings.HasPrefix(name, othersOwn) || strings.HasPrefix(name, "b/pull/t")
@@ -213,11 +213,11 @@ func (p *pool) toPull(f *forger, source *evilSource, n *tally) {
 	for i, v := range tried {
 		n.pull.Add(1)
 		v.of.prepare(target(i))
-		source.list = append(source.list, v.of.offer(fmt.Sprintf("a/t%d", i)))
+		list = append(list, v.of.offer(fmt.Sprintf("a/t%d", i)))
 	}
 	before := p.picture(ours)
 	previous := "nothing"
-	source.send = func(in transfer.SendRequest) []byte {
+	source.offer(list, func(in transfer.SendRequest) []byte {
 		var i int
 		fmt.Sscanf(in.Dataset, "a/t%d", &i)
 		if err := p.serveOther(other, f, i, n); err != nil {
@@ -229,8 +229,10 @@ func (p *pool) toPull(f *forger, source *evilSource, n *tally) {
 		}
 		previous = tried[i].name
 		return tried[i].make()
-	}
+	})
 	code, said := p.ctl("pull", "-retries", "0", "-skip", "prune", "fetch")
+	source.mu.Lock() // what the source's goroutines wrote
+	defer source.mu.Unlock()
 	if d := different(before, p.picture(ours)); len(d) > 0 {
 		p.t.Errorf("pull, %s:\n%s", previous, strings.Join(d, "\n"))
 	}
