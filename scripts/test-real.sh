@@ -35,18 +35,22 @@ same_as_sim() {
 
 # conforms VERSION compares zfs-sim, as that version, with the real one, command by command.
 conforms() {
+  # Forged streams take a quarter of an hour by themselves where the machine is emulated.
+  sections=$(cd scripts/conformance.d && ls [0-9]*.sh | sed 's/\.sh$//')
+  [ -n "${ZT_HEAVY-}" ] || sections=$(echo "$sections" | grep -v forged)
+  sections=$(echo $sections)
   mkdir -p "$work/sim" "$work/conformance-$1/bin" || return 1
   for name in zfs zpool; do ln -sf "$bin/zfs-sim" "$work/sim/$name"; done
-  PATH=$work/sim:$bin:$PATH ZFS_SIM_ROOT="$work/sim-$1" ZFS_SIM_VERSION=$1 scripts/conformance >"$work/transcript-sim-$1" || return 1
+  PATH=$work/sim:$bin:$PATH ZFS_SIM_ROOT="$work/sim-$1" ZFS_SIM_VERSION=$1 scripts/conformance $sections >"$work/transcript-sim-$1" || return 1
   cp "$bin/zfs-forge" "$work/conformance-$1/bin/" || return 1
   rm -rf "$work/conformance-$1/scripts" && cp -R scripts "$work/conformance-$1/" || return 1
   # Standard error would come out between the lines, as the machine has one console.
-  cat >"$work/conformance-$1/run" <<'RUN'
+  cat >"$work/conformance-$1/run" <<RUN
 #!/bin/sh
-./scripts/conformance >/tmp/transcript 2>/tmp/said || status=$?
+./scripts/conformance $sections >/tmp/transcript 2>/tmp/said || status=\$?
 cat /tmp/transcript
 sed 's/^/# /' /tmp/said
-exit ${status:-0}
+exit \${status:-0}
 RUN
   chmod +x "$work/conformance-$1/run"
   scripts/zfsvm run -V "$1" -t 1500 "$work/conformance-$1" >"$work/transcript-$1" || { tail -n 20 "$work/transcript-$1"; return 1; }
