@@ -87,8 +87,9 @@ func (c *Conn) CallSend(ctx context.Context, name string, in any, send Sender, o
 }
 
 // graceForReply is how long the reply to a request whose octets could not be
-// sent is waited for.
-const graceForReply = 500 * time.Millisecond
+// sent is waited for. A far side that has gone is noticed at once; a slow one
+// needs the time to end what it runs.
+const graceForReply = 10 * time.Second
 
 // replyMeanwhile reads the reply while the request's octets are on their way.
 func (x *exchange) replyMeanwhile(refused func()) error {
