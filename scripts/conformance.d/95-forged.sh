@@ -1,3 +1,4 @@
+fresh_pools
 section forged streams
 # zfs-forge makes the streams: lib/cmd/zfs-forge.
 f() { q zfs-forge "$@"; }

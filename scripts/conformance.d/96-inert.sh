@@ -1,3 +1,4 @@
+fresh_pools
 section properties of copies
 q zfs create -p cona/i/kid
 q zfs create -V 4M cona/i/vol

@@ -1,3 +1,4 @@
+fresh_pools
 section encryption roots
 # Raw keys cost no derivation, which takes seconds where the machine is emulated.
 printf 11111111111111111111111111111111 >$D/pass
