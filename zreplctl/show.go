@@ -71,15 +71,16 @@ func shownRules(j *config.Job, side string) ([]byte, error) {
 }
 
 func policyOf(j *config.Job, side string) (*retention.Policy, error) {
+	sides := j.Sides()
 	switch {
-	case j.Type != config.Local && side != "":
+	case len(sides) < 2 && side != "":
 		return nil, cli.Usagef("-side: a %s job has one policy only", j.Type)
-	case j.Type != config.Local:
+	case len(sides) < 2:
 		return j.Prune, nil
 	case side == "lhs":
-		return j.PruneLHS, nil
+		return sides[0].Policy, nil
 	case side == "rhs":
-		return j.PruneRHS, nil
+		return sides[1].Policy, nil
 	}
 	return nil, cli.Usagef("a local job has two policies: say -side lhs or -side rhs")
 }

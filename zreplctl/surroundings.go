@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
-	"github.com/zrepl-tools/zrepl-tools/lib/mapfilter"
 	"github.com/zrepl-tools/zrepl-tools/lib/transport"
 	"github.com/zrepl-tools/zrepl-tools/lib/zfs"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/config"
@@ -136,19 +135,8 @@ func missingPools(c *config.Config, j *config.Job, pools []string) (all []*confi
 			all = append(all, c.Problem(j, key, fmt.Sprintf("%s: there is no pool %q here, or it is not imported", key, pool)))
 		}
 	}
-	here := map[string]*mapfilter.Rules{"datasets": j.Datasets}
-	if j.Type == config.Local {
-		here["mapping"] = j.Mapping
+	for _, side := range j.Sides() {
+		look(side.Key, side.Named)
 	}
-	for key, rules := range here {
-		if rules != nil {
-			look(key, rules.Named())
-		}
-	}
-	key := "mapping"
-	if j.Root != "" {
-		key = "root"
-	}
-	look(key, j.Targets())
 	return all
 }

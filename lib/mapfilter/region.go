@@ -42,6 +42,9 @@ func Below(root string) Region {
 // of which one is, or lies within, the other.
 func (r Region) Edges() []string { return r.edges }
 
+// Has reports whether a dataset is in the region.
+func (r Region) Has(name string) bool { return r.holds(name) }
+
 // unnamed is a component that no rule names, since no name may hold it.
 const unnamed = "@"
 

@@ -5,7 +5,6 @@ import (
 	"strings"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
-	"github.com/zrepl-tools/zrepl-tools/lib/mapfilter"
 	"github.com/zrepl-tools/zrepl-tools/lib/retention"
 )
 
@@ -97,7 +96,7 @@ func (d *decoder) checkJob(j *Job) {
 	if j.Mapping != nil {
 		d.checkMapping(j, what)
 	}
-	if j.SnapshotPrefix == "" && (j.Type == Source || j.Type == Push || j.Type == Local) && j.Interval > 0 {
+	if j.SnapshotPrefix == "" && j.Sends() && j.Interval > 0 {
 		d.warnAt(j.at[""], "%s: without snapshot_prefix the job takes no snapshots of its own", what)
 	}
 	if j.SnapshotPrefix == "" && j.Prunes() {
@@ -144,79 +143,53 @@ func (d *decoder) checkMapping(j *Job, what string) {
 	}
 }
 
-// checkArrived finds a rule arrived where nothing arrives.
-func (d *decoder) checkArrived(j *Job, what string) {
-	key, p := "prune_lhs", j.PruneLHS
-	if !j.Receives() {
-		key, p = "prune", j.Prune
-	}
-	if p != nil && p.LongestArrived() > 0 {
-		d.wrongAt(j.firstKey(key, "keep"), "%s: %s: the rule arrived is for what a job receives, and this side receives nothing", what, key)
-	}
-}
-
-// checkPolicies finds grids that let go at once of what an interval makes.
+// checkPolicies finds grids that destroy at once what an interval makes, and a
+// rule arrived where nothing arrives.
 func (d *decoder) checkPolicies(j *Job, what string) {
-	d.checkArrived(j, what)
-	if !j.Snapshots() || j.Interval == 0 {
-		return
-	}
-	for key, p := range map[string]*retention.Policy{"prune": j.Prune, "prune_lhs": j.PruneLHS} {
-		if p == nil || len(p.Rules()) != 1 {
+	for _, side := range j.Sides() {
+		if side.Policy == nil {
 			continue
 		}
-		g, ok := p.Rules()[0].(*retention.Grid)
-		if !ok || len(g.Intervals()) == 0 {
+		at := j.firstKey(side.PolicyKey, "keep")
+		if side.Name == SourceSide && side.Policy.LongestArrived() > 0 {
+			d.wrongAt(at, "%s: %s: the rule arrived is for what a job receives, and this side receives nothing", what, side.PolicyKey)
+		}
+		g, ok := onlyGrid(side.Policy)
+		if !ok || !side.Takes || j.Interval == 0 {
 			continue
 		}
 		if span := g.Span(); span < int64(j.Interval.Seconds()) {
-			d.wrongAt(j.firstKey(key, "keep"), "%s: %s: the grid reaches back %ds, and the interval is %s: it would destroy every snapshot but the newest", what, key, span, FormatDuration(j.Interval))
+			d.wrongAt(at, "%s: %s: the grid reaches back %ds, and the interval is %s: it would destroy every snapshot but the newest", what, side.PolicyKey, span, FormatDuration(j.Interval))
 		}
 	}
 }
 
-// Targets returns the datasets of this host below which the job receives.
-func (j *Job) Targets() []string {
-	switch {
-	case j.Root != "":
-		return []string{j.Root}
-	case j.Mapping != nil:
-		return j.Mapping.Targets()
+// onlyGrid returns the grid of a policy that consists of it alone.
+func onlyGrid(p *retention.Policy) (*retention.Grid, bool) {
+	if len(p.Rules()) != 1 {
+		return nil, false
 	}
-	return nil
+	g, ok := p.Rules()[0].(*retention.Grid)
+	return g, ok && len(g.Intervals()) > 0
 }
 
 // Where says in words where a job's datasets come from and go to.
 func (j *Job) Where() (from, to string) {
-	here := func() string {
-		roots, all := j.sources().Roots()
-		if all {
-			return "everything"
+	from, to = "", "-"
+	if j.Serve != nil || j.Connect != nil {
+		from, to = j.peer(), j.peer()
+	}
+	for _, s := range j.Sides() {
+		switch {
+		case s.Name == TargetSide:
+			to = short(s.Roots)
+		case s.All:
+			from = "everything"
+		default:
+			from = short(s.Roots)
 		}
-		return short(roots)
 	}
-	switch j.Type {
-	case Pull:
-		return j.peer(), short(j.Targets())
-	case Push:
-		return here(), j.peer()
-	case PushSink:
-		return j.peer(), short(j.Targets())
-	case Source:
-		return here(), j.peer()
-	case Local:
-		return here(), short(j.Targets())
-	}
-	return here(), "-"
-}
-
-// sources are the rules about what the sender has, nil for those of a
-// push-sink with a root.
-func (j *Job) sources() *mapfilter.Rules {
-	if j.Datasets != nil {
-		return j.Datasets
-	}
-	return j.Mapping
+	return from, to
 }
 
 func (j *Job) peer() string {

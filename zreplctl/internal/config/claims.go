@@ -8,13 +8,10 @@ import (
 	"github.com/zrepl-tools/zrepl-tools/lib/mapfilter"
 )
 
-// A claim is what a job does with the snapshots of its prefix on one of its
-// sides that is on this host.
+// A claim is what a job does with the snapshots of its prefix on a side.
 type claim struct {
-	job    *Job
-	region mapfilter.Region
-	takes  bool // it takes them
-	prunes bool // it destroys them
+	job *Job
+	Side
 }
 
 // claims are those of a job: none without a prefix, since it then takes and
@@ -23,19 +20,14 @@ func (j *Job) claims() (all []claim) {
 	if j.SnapshotPrefix == "" {
 		return nil
 	}
-	if j.Datasets != nil {
-		all = append(all, claim{j, j.Datasets.From(), j.Snapshots(), j.Prune != nil})
-	}
-	switch {
-	case j.Type == Local && j.Mapping != nil:
-		all = append(all, claim{j, j.Mapping.From(), true, j.PruneLHS != nil}, claim{j, j.Mapping.Into(), false, j.PruneRHS != nil})
-	case j.Mapping != nil:
-		all = append(all, claim{j, j.Mapping.Into(), false, j.Prune != nil})
-	case j.Root != "":
-		all = append(all, claim{j, mapfilter.Below(j.Root), false, j.Prune != nil})
+	for _, side := range j.Sides() {
+		all = append(all, claim{j, side})
 	}
 	return all
 }
+
+// prunes reports whether the job destroys snapshots there.
+func (c claim) prunes() bool { return c.Policy != nil }
 
 // checkClaims finds jobs that would take, or destroy, each other's snapshots:
 // where prefixes are equal, or one begins with the other (zrepl_daily_1 begins
@@ -45,7 +37,7 @@ func (d *decoder) checkClaims(c *Config) {
 	var regions []mapfilter.Region
 	for _, j := range c.Jobs {
 		for _, claim := range j.claims() {
-			all, regions = append(all, claim), append(regions, claim.region)
+			all, regions = append(all, claim), append(regions, claim.Region)
 		}
 	}
 	told := map[*Job]bool{}
@@ -55,14 +47,14 @@ func (d *decoder) checkClaims(c *Config) {
 			if told[later.job] || !first.alike(later) || !bad(first, later) {
 				return
 			}
-			if name, both := mapfilter.Common(first.region, later.region); both {
+			if name, both := mapfilter.Common(first.Region, later.Region); both {
 				told[later.job] = true
 				tellClaims(tell, first, later, mapfilter.Show(name))
 			}
 		})
 	}
 	find(d.wrongAt, claim.harms)
-	find(d.warnAt, func(a, b claim) bool { return a.takes && b.takes && !a.harms(b) })
+	find(d.warnAt, func(a, b claim) bool { return a.Takes && b.Takes && !a.harms(b) })
 }
 
 // A teller is wrongAt or warnAt of a decoder.
@@ -111,12 +103,12 @@ func (a claim) alike(b claim) bool {
 // both take snapshots at the same times. A job that only prunes may do so for
 // one that has no policy.
 func (a claim) harms(b claim) bool {
-	if a.job.SnapshotPrefix == b.job.SnapshotPrefix && a.prunes != b.prunes {
-		if a.prunes && a.job.Type == Prune || b.prunes && b.job.Type == Prune {
+	if a.job.SnapshotPrefix == b.job.SnapshotPrefix && a.prunes() != b.prunes() {
+		if a.prunes() && a.job.Type == Prune || b.prunes() && b.job.Type == Prune {
 			return false
 		}
 	}
-	return a.prunes || b.prunes || a.takes && b.takes && a.job.Interval > 0 && b.job.Interval > 0
+	return a.prunes() || b.prunes() || a.Takes && b.Takes && a.job.Interval > 0 && b.job.Interval > 0
 }
 
 func tellClaims(tell teller, a, b claim, where string) {
@@ -127,13 +119,13 @@ func tellClaims(tell teller, a, b claim, where string) {
 	}
 	harm := "both would take the same snapshots"
 	switch {
-	case !a.prunes && !b.prunes && first.SnapshotPrefix != later.SnapshotPrefix:
+	case !a.prunes() && !b.prunes() && first.SnapshotPrefix != later.SnapshotPrefix:
 		harm = "the snapshots of one would count as the other's"
-	case a.prunes && b.prunes:
+	case a.prunes() && b.prunes():
 		harm = "the policy that keeps less would win"
-	case a.prunes:
+	case a.prunes():
 		harm = fmt.Sprintf("the policy of job %q would destroy the snapshots of both", a.job.Name)
-	case b.prunes:
+	case b.prunes():
 		harm = fmt.Sprintf("the policy of job %q would destroy the snapshots of both", b.job.Name)
 	}
 	instead := "write another prefix"

@@ -191,24 +191,6 @@ func (e *noJobError) Hint() string {
 	return "the jobs are " + strings.Join(names, ", ")
 }
 
-// Sends reports whether a job's host sends.
-func (j *Job) Sends() bool { return j.Type == Source || j.Type == Push || j.Type == Local }
-
-// Receives reports whether a job's host receives.
-func (j *Job) Receives() bool { return j.Type == Pull || j.Type == PushSink || j.Type == Local }
-
-// Snapshots reports whether a run of the job takes snapshots. Without a prefix
-// no policy could tell them from others, and they would stay for ever.
-func (j *Job) Snapshots() bool {
-	return (j.Sends() || j.Type == Autosnap) && j.SnapshotPrefix != ""
-}
-
-// Replicates reports whether a run of the job replicates: it has both ends.
-func (j *Job) Replicates() bool { return j.Type == Pull || j.Type == Push || j.Type == Local }
-
-// Prunes reports whether the job has a policy at all.
-func (j *Job) Prunes() bool { return j.Prune != nil || j.PruneLHS != nil || j.PruneRHS != nil }
-
 // Clients returns the identities that the job serves.
 func (j *Job) Clients() []string {
 	if j.Serve == nil {

@@ -45,10 +45,7 @@ func (d *decoder) checkReceived(c *Config) {
 		targets[i] = j.Targets()
 	}
 	for _, j := range c.Jobs {
-		rules := j.Datasets
-		if rules == nil {
-			rules = j.Mapping
-		}
+		rules := j.Sources()
 		if !j.Snapshots() || rules == nil {
 			continue
 		}

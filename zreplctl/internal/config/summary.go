@@ -45,7 +45,7 @@ func (j *Job) when() string {
 
 func (j *Job) deed(to string) string {
 	what := "everything"
-	if rules := j.sources(); rules != nil {
+	if rules := j.Sources(); rules != nil {
 		what = inWords(rules.Tops())
 	}
 	switch j.Type {

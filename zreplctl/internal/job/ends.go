@@ -25,12 +25,9 @@ type Programs struct {
 // sender is the sending end of a job whose datasets are here, for the receiver
 // that id names.
 func (p Programs) sender(j *config.Job, id string) *endpoint.Sender {
-	s := &endpoint.Sender{Stall: j.Stall, ZFS: p.ZFS, Datasets: j.Datasets, Plain: j.Send.Decrypt,
+	s := &endpoint.Sender{Stall: j.Stall, ZFS: p.ZFS, Datasets: j.Sources(), Plain: j.Send.Decrypt,
 		Options: transfer.Options{LargeBlocks: j.Send.LargeBlocks, Compressed: j.Send.Compressed,
 			Embedded: j.Send.Embedded}, Tell: j.Send.Properties}
-	if j.Type == config.Local {
-		s.Datasets = j.Mapping
-	}
 	s.Bookmarks = j.Cursor == config.CursorBookmark
 	s.Tag = endpoint.CursorTag(string(j.Type), id)
 	return s

@@ -21,7 +21,7 @@ import (
 func (u *Upkeep) Prune(ctx context.Context) error {
 	var errs []error
 	for _, s := range u.sides() {
-		if s.policy == nil || !s.all && len(s.roots) == 0 || ctx.Err() != nil {
+		if s.Policy == nil || !s.All && len(s.Roots) == 0 || ctx.Err() != nil {
 			continue
 		}
 		errs = append(errs, u.prune(ctx, s))
@@ -38,8 +38,8 @@ func (u *Upkeep) prune(ctx context.Context, s side) error {
 	var broken error // who is told has gone: that is no reason to stop
 	var held []string
 	o := prune.Options{
-		Roots: s.listed(), Recursive: true, Passes: s.passes,
-		Policy: s.policy, Prefix: u.Job.SnapshotPrefix, Partners: s.partners, DryRun: u.DryRun, Now: time.Now(),
+		Roots: s.listed(), Recursive: true, Passes: s.Region.Has,
+		Policy: s.Policy, Prefix: u.Job.SnapshotPrefix, Partners: s.partners, DryRun: u.DryRun, Now: time.Now(),
 		Judged: func(name string, v retention.Verdict) {
 			if v.Spared && v.Rule == "held" {
 				held = append(held, name)
@@ -71,7 +71,7 @@ func (u *Upkeep) prune(ctx context.Context, s side) error {
 		err = nil // it was told
 	}
 	for _, root := range result.Missing {
-		if s.named {
+		if s.Name == config.SourceSide {
 			u.warn(fmt.Sprintf("there is no dataset %q, which the job's rules name: nothing to prune there", root))
 		}
 	}
@@ -94,7 +94,7 @@ func (u *Upkeep) protect(ctx context.Context, o *prune.Options, s side) (err err
 	}
 	source, target, looked := u.Bases()
 	o.Bases = target
-	if s.name == "source" {
+	if s.Name == config.SourceSide {
 		o.Bases = source
 	}
 	if s.sends() && !looked {
@@ -132,7 +132,7 @@ func (u *Upkeep) withoutBookmarks(ctx context.Context, s side, bases map[string]
 // allow lets a side that sends be pruned only if each of its partners has a
 // cursor there: an earlier run has looked at both.
 func (u *Upkeep) allow(ctx context.Context, s side, victims int) error {
-	never, err := endpoint.WithoutCursor(ctx, u.ZFS, s.listed(), s.passes, s.partners.Tags)
+	never, err := endpoint.WithoutCursor(ctx, u.ZFS, s.listed(), s.Region.Has, s.partners.Tags)
 	switch {
 	case err != nil:
 		return fmt.Errorf("cannot find out whether the partner has been looked at: %w", err)
@@ -153,7 +153,7 @@ func (u *Upkeep) allow(ctx context.Context, s side, victims int) error {
 // finds.
 func (u *Upkeep) remember(o *prune.Options, s side) error {
 	var when *arrivals
-	if age := s.policy.LongestArrived(); age > 0 {
+	if age := s.Policy.LongestArrived(); age > 0 {
 		var err error
 		if when, err = u.arrivals(s, age, o.Now.Unix()); err != nil {
 			return err
@@ -187,7 +187,7 @@ func (u *Upkeep) remember(o *prune.Options, s side) error {
 	return nil
 }
 
-func (u *Upkeep) file(what string, s side) string { return u.State + "." + what + "." + s.name }
+func (u *Upkeep) file(what string, s side) string { return u.State + "." + what + "." + s.Name }
 
 func (u *Upkeep) arrivals(s side, age, now int64) (*arrivals, error) {
 	if u.State == "" {

@@ -12,7 +12,6 @@ import (
 
 	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
 	"github.com/zrepl-tools/zrepl-tools/lib/endpoint"
-	"github.com/zrepl-tools/zrepl-tools/lib/mapfilter"
 	"github.com/zrepl-tools/zrepl-tools/lib/prune"
 	"github.com/zrepl-tools/zrepl-tools/lib/retention"
 	"github.com/zrepl-tools/zrepl-tools/lib/snap"
@@ -48,49 +47,32 @@ type Upkeep struct {
 	Judged func(snapshot string, v retention.Verdict)
 }
 
-// side is a set of datasets on this host with its policy.
+// side is one of the job's, with its partners.
 type side struct {
-	name     string // source or target
-	roots    []string
-	all      bool // every dataset there is
-	passes   func(string) bool
-	policy   *retention.Policy
+	config.Side
 	partners prune.Partners // to whom the job sends from there
-	named    bool           // the roots should exist: they do not come from elsewhere
 }
 
 // listed are the roots of a list of the side; none: everything there is.
 func (s side) listed() []string {
-	if s.all {
+	if s.All {
 		return nil
 	}
-	return s.roots
+	return s.Roots
 }
 
 // sends reports whether replication sends from there.
 func (s side) sends() bool { return len(s.partners.Tags) > 0 }
 
-// sides returns the sides on which the job prunes: what it sends from and
-// what it receives into.
-func (u *Upkeep) sides() []side {
-	j := u.Job
-	var sides []side
-	if from := u.source(); from != nil {
-		policy := j.Prune
-		if j.Type == config.Local {
-			policy = j.PruneLHS
+// sides returns the sides of the job, each with those for whom not_replicated
+// keeps snapshots there.
+func (u *Upkeep) sides() (sides []side) {
+	for _, s := range u.Job.Sides() {
+		of := anyPartner
+		if s.Name == config.SourceSide {
+			of = partners(u.Job)
 		}
-		roots, all := from.Roots()
-		sides = append(sides, side{name: "source", roots: roots, all: all, passes: from.Pass, policy: policy, partners: partners(j), named: true})
-	}
-	switch {
-	case j.Type == config.Local:
-		sides = append(sides, target(j.Mapping, j.PruneRHS))
-	case j.Type == config.PushSink && j.Mapping == nil:
-		below := func(ds string) bool { return ds != j.Root && dataset.Within(ds, j.Root) }
-		sides = append(sides, side{name: "target", roots: []string{j.Root}, passes: below, policy: j.Prune, partners: anyPartner})
-	case j.Type == config.Pull, j.Type == config.PushSink:
-		sides = append(sides, target(j.Mapping, j.Prune))
+		sides = append(sides, side{s, of})
 	}
 	return sides
 }
@@ -111,31 +93,15 @@ func partners(j *config.Job) (p prune.Partners) {
 	return p
 }
 
-func target(m *mapfilter.Rules, policy *retention.Policy) side {
-	passes := func(ds string) bool { return len(m.Sources(ds, 1)) > 0 }
-	return side{name: "target", roots: m.Targets(), passes: passes, policy: policy, partners: anyPartner}
-}
-
-// source is the rules for the datasets that get snapshots here, nil for jobs
-// that take none.
-func (u *Upkeep) source() *mapfilter.Rules {
-	switch u.Job.Type {
-	case config.Pull, config.PushSink:
-		return nil
-	case config.Local:
-		return u.Job.Mapping
-	}
-	return u.Job.Datasets
-}
-
 // Snapshot takes a snapshot of every dataset that the job's rules pass.
 func (u *Upkeep) Snapshot(ctx context.Context) error {
-	rules := u.source()
-	if rules == nil {
+	sides := u.Job.Sides()
+	if len(sides) == 0 || !sides[0].Takes {
 		return nil
 	}
-	roots, all := rules.Roots()
-	if all {
+	source := sides[0]
+	roots := source.Roots
+	if source.All {
 		var err error
 		if roots, err = u.pools(ctx); err != nil {
 			return err
@@ -143,7 +109,7 @@ func (u *Upkeep) Snapshot(ctx context.Context) error {
 	}
 	var errs []error
 	_, err := snap.Take(ctx, u.ZFS, roots, snap.Options{
-		Prefix: u.Job.SnapshotPrefix, Recursive: true, Passes: rules.Pass, DryRun: u.DryRun,
+		Prefix: u.Job.SnapshotPrefix, Recursive: true, Passes: source.Region.Has, DryRun: u.DryRun,
 		Created: u.Created,
 		Failed: func(object string, err error) {
 			errs = append(errs, fmt.Errorf("cannot snapshot %q: %w", object, err))
