@@ -26,7 +26,7 @@ var layers = map[string][]string{
 	"property":        {},
 	"mapfilter":       {"dataset"},
 	"zfs/stream":      {"dataset"},
-	"zfs":             {"dataset", "child", "zfs/stream"},
+	"zfs":             {"dataset", "child", "property", "zfs/stream"},
 	"prune":           {"zfs", "dataset", "retention"},
 	"snap":            {"zfs", "dataset", "child"},
 	"plan":            {"dataset"},

@@ -39,7 +39,7 @@ func (r *Receiver) firstSettings(in transfer.ReceiveRequest) map[string]string {
 		set[SettingsProperty] = rec.String()
 	}
 	for name, value := range r.Set {
-		if property.Fits(name, in.Volume) {
+		if property.Has(in.Volume, name) {
 			set[name] = value
 		}
 	}
@@ -52,7 +52,7 @@ func (r *Receiver) firstRecord(in transfer.ReceiveRequest) (rec property.Record,
 	rec, all = property.Record{Set: map[string]string{}}, true
 	want := r.wanted(in.Told.Set)
 	for _, name := range slices.Sorted(maps.Keys(want)) {
-		if !property.Fits(name, in.Volume) {
+		if !property.Has(in.Volume, name) {
 			continue
 		}
 		if rec.Set[name] = property.Sum(want[name]); !property.Early(name, want[name]) || !rec.Fits() {

@@ -24,7 +24,7 @@ type Change struct {
 func Plan(c Copy, wanted map[string]string, untold []string) Change {
 	ch := Change{Set: map[string]string{}, Record: Record{Set: map[string]string{}, Left: map[string]string{}}}
 	for name, value := range wanted {
-		if Fits(name, c.Volume) {
+		if Has(c.Volume, name) {
 			ch.want(c, name, value)
 		}
 	}

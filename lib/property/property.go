@@ -15,7 +15,6 @@ import (
 
 // A native is a property of ZFS that can be taken.
 type native struct {
-	filesystem, volume bool
 	// fixed says that zfs inherit refuses it: this value clears it.
 	fixed string
 	// early reports whether every supported zfs receive -o accepts a value. One
@@ -32,37 +31,36 @@ func never(string) bool { return false }
 // natives are the properties that can be taken. Those that are not here stay
 // as the receiver has them.
 var natives = map[string]native{
-	"aclinherit":         {filesystem: true, early: one("discard", "noallow", "restricted", "passthrough", "passthrough-x")},
-	"aclmode":            {filesystem: true, early: never},
-	"acltype":            {filesystem: true, early: never},
-	"atime":              {filesystem: true, early: one("on", "off")},
-	"checksum":           {filesystem: true, volume: true, early: one("on", "fletcher4", "sha256")},
-	"compression":        {filesystem: true, volume: true, early: compression},
-	"copies":             {filesystem: true, volume: true, early: one("1", "2", "3")},
-	"dedup":              {filesystem: true, volume: true, early: one("on", "off", "verify", "sha256")},
-	"direct":             {filesystem: true, early: never},
-	"dnodesize":          {filesystem: true, early: one("legacy", "auto", "1k", "2k", "4k", "8k", "16k")},
-	"filesystem_limit":   {filesystem: true, fixed: "none", early: never},
-	"logbias":            {filesystem: true, volume: true, early: one("latency", "throughput")},
-	"nbmand":             {filesystem: true, early: never},
-	"overlay":            {filesystem: true, early: never},
-	"prefetch":           {filesystem: true, volume: true, early: never},
-	"primarycache":       {filesystem: true, volume: true, early: one("all", "none", "metadata")},
-	"quota":              {filesystem: true, fixed: "none", early: never},
-	"recordsize":         {filesystem: true, early: one("512", "1024", "2048", "4096", "8192", "16384", "32768", "65536", "131072")},
-	"redundant_metadata": {filesystem: true, volume: true, early: one("all", "most")},
-	"refquota":           {filesystem: true, fixed: "none", early: never},
-	"refreservation":     {filesystem: true, volume: true, fixed: "none", early: never},
-	"relatime":           {filesystem: true, early: one("on", "off")},
-	"reservation":        {filesystem: true, volume: true, fixed: "none", early: never},
-	"secondarycache":     {filesystem: true, volume: true, early: one("all", "none", "metadata")},
-	"snapdir":            {filesystem: true, early: never},
-	"snapshot_limit":     {filesystem: true, volume: true, fixed: "none", early: never},
-	// Volumes have it in newer releases only.
-	"special_small_blocks": {filesystem: true, early: never},
-	"sync":                 {filesystem: true, volume: true, early: never},
-	"vscan":                {filesystem: true, early: never},
-	"xattr":                {filesystem: true, early: one("on", "off", "sa")},
+	"aclinherit":           {early: one("discard", "noallow", "restricted", "passthrough", "passthrough-x")},
+	"aclmode":              {early: never},
+	"acltype":              {early: never},
+	"atime":                {early: one("on", "off")},
+	"checksum":             {early: one("on", "fletcher4", "sha256")},
+	"compression":          {early: compression},
+	"copies":               {early: one("1", "2", "3")},
+	"dedup":                {early: one("on", "off", "verify", "sha256")},
+	"direct":               {early: never},
+	"dnodesize":            {early: one("legacy", "auto", "1k", "2k", "4k", "8k", "16k")},
+	"filesystem_limit":     {fixed: "none", early: never},
+	"logbias":              {early: one("latency", "throughput")},
+	"nbmand":               {early: never},
+	"overlay":              {early: never},
+	"prefetch":             {early: never},
+	"primarycache":         {early: one("all", "none", "metadata")},
+	"quota":                {fixed: "none", early: never},
+	"recordsize":           {early: one("512", "1024", "2048", "4096", "8192", "16384", "32768", "65536", "131072")},
+	"redundant_metadata":   {early: one("all", "most")},
+	"refquota":             {fixed: "none", early: never},
+	"refreservation":       {fixed: "none", early: never},
+	"relatime":             {early: one("on", "off")},
+	"reservation":          {fixed: "none", early: never},
+	"secondarycache":       {early: one("all", "none", "metadata")},
+	"snapdir":              {early: never},
+	"snapshot_limit":       {fixed: "none", early: never},
+	"special_small_blocks": {early: never},
+	"sync":                 {early: never},
+	"vscan":                {early: never},
+	"xattr":                {early: one("on", "off", "sa")},
 }
 
 func compression(v string) bool {
@@ -137,16 +135,6 @@ func Check(name string) error {
 		return fmt.Errorf("%q is no property that can be taken", name)
 	}
 	return nil
-}
-
-// Fits reports whether a dataset of this type has the property. One that is
-// not known here may be one of either.
-func Fits(name string, volume bool) bool {
-	if slices.Contains([]string{"canmount", "devices", "exec", "mountpoint", "setuid", "sharenfs", "sharesmb"}, name) {
-		return !volume
-	}
-	n, ok := natives[name]
-	return !ok || volume && n.volume || !volume && n.filesystem
 }
 
 // Early reports whether zfs receive -o can be given this property: with a

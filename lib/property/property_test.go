@@ -30,7 +30,7 @@ func TestRules(t *testing.T) {
 		}
 	}
 	for name := range Inert(false) {
-		if Check(name) == nil || !Fits(name, false) {
+		if Check(name) == nil || !Has(false, name) {
 			t.Errorf("%q can be taken", name)
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
+	"github.com/zrepl-tools/zrepl-tools/lib/property"
 	"github.com/zrepl-tools/zrepl-tools/lib/zfs/stream"
 )
 
@@ -132,5 +133,5 @@ func (o ReceiveOptions) set() map[string]string {
 
 // unfit reports whether zfs receive refuses -o or -x for a property.
 func (o ReceiveOptions) unfit(name string) bool {
-	return !HasProperty(o.Volume, name) || o.Raw && keyProperty(name)
+	return !property.Has(o.Volume, name) || o.Raw && keyProperty(name)
 }

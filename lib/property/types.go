@@ -1,19 +1,19 @@
-package zfs
+package property
 
-// A propertyType says which datasets have a native property (zfsprops(7)).
-// Those that are not in propertyTypes are of both types.
-type propertyType int
+// An ofType says which datasets have a native property (zfsprops(7)).
+// Those that are not in types are of both types.
+type ofType int
 
 const (
-	ofFilesystems propertyType = iota + 1
+	ofFilesystems ofType = iota + 1
 	ofVolumes
 )
 
-// propertyTypes also has names of newer releases of OpenZFS: an older one
+// types also has names of newer releases of OpenZFS: an older one
 // would not know the property on any dataset. OpenZFS 2.4 gives volumes
 // special_small_blocks, too, but 2.1 to 2.3 would refuse it for them; a volume
 // inherits it. volmode and snapdev are of both: a filesystem hands them down.
-var propertyTypes = map[string]propertyType{
+var types = map[string]ofType{
 	"aclinherit":             ofFilesystems,
 	"aclmode":                ofFilesystems,
 	"acltype":                ofFilesystems,
@@ -57,8 +57,8 @@ var propertyTypes = map[string]propertyType{
 	"volthreading": ofVolumes,
 }
 
-// propertyAliases are the short names that zfs(8) takes for properties.
-var propertyAliases = map[string]string{
+// aliases are the short names that zfs(8) takes for properties.
+var aliases = map[string]string{
 	"case":      "casesensitivity",
 	"compress":  "compression",
 	"enc":       "encryption",
@@ -72,33 +72,23 @@ var propertyAliases = map[string]string{
 	"volblock":  "volblocksize",
 }
 
-// PropertyName returns the full name of a property that may be written short,
+// Full returns the full name of a property that may be written short,
 // such as recordsize for recsize.
-func PropertyName(name string) string {
-	if full, short := propertyAliases[name]; short {
+func Full(name string) string {
+	if full, short := aliases[name]; short {
 		return full
 	}
 	return name
 }
 
-// HasProperty reports whether a volume, or otherwise a filesystem, has the
+// Has reports whether a volume, or otherwise a filesystem, has the
 // property. Both have user properties.
-func HasProperty(volume bool, name string) bool {
-	switch propertyTypes[PropertyName(name)] {
+func Has(volume bool, name string) bool {
+	switch types[Full(name)] {
 	case ofFilesystems:
 		return !volume
 	case ofVolumes:
 		return volume
 	}
 	return true
-}
-
-// keyProperty reports whether a raw stream alone decides about the property:
-// zfs receive refuses -o and -x for it.
-func keyProperty(name string) bool {
-	switch PropertyName(name) {
-	case "encryption", "keyformat", "keylocation", "pbkdf2iters":
-		return true
-	}
-	return false
 }
