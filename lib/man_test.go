@@ -87,6 +87,7 @@ func TestManual(t *testing.T) {
 	t.Run("flags", func(t *testing.T) { manualFlags(t, bin, texts) })
 	t.Run("references", func(t *testing.T) { manualReferences(t, texts) })
 	t.Run("examples", func(t *testing.T) { manualExamples(t, bin, texts) })
+	t.Run("readme", func(t *testing.T) { readmeExamples(t, bin) })
 }
 
 // manualFlags: what a program's usage shows stands in its page, and the
@@ -221,6 +222,31 @@ func manualExamples(t *testing.T, bin string, texts map[string]string) {
 		}
 	}
 	t.Logf("%d examples ran, %d are not run", ran, notRun)
+}
+
+var block = regexp.MustCompile("(?ms)^(?:<!-- not run: ([^\n]*) -->\n)?```sh\n(.*?)^```")
+
+// readmeExamples runs the commands of README, in order. A comment before a
+// block can say `not run: REASON`.
+func readmeExamples(t *testing.T, bin string) {
+	t.Helper()
+	text, err := os.ReadFile("../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	script, ran := newSandbox(t, bin), 0
+	for _, m := range block.FindAllStringSubmatch(string(text), -1) {
+		if m[1] != "" {
+			continue
+		}
+		ran++
+		if out, err := script.run(m[2]); err != nil {
+			t.Errorf("README: %s%v: %s%s", m[2], err, out, script.stderr)
+		}
+	}
+	if ran < 5 {
+		t.Errorf("README has only %d blocks that can be run", ran)
+	}
 }
 
 // sandbox is a directory with simulated pools.
