@@ -102,7 +102,11 @@ func manualFlags(t *testing.T, bin string, texts map[string]string) {
 		}
 		name := strings.TrimRight(program, ".18")
 		flags, subcommands := flagsOf(t, filepath.Join(bin, name))
-		inPage := slices.DeleteFunc(all(pageFlag, text), func(f string) bool { return f == "h" })
+		general := text
+		if len(subcommands) > 0 {
+			general, _, _ = strings.Cut(text, "\n.Ss ") // the others are the subcommands'
+		}
+		inPage := slices.DeleteFunc(all(pageFlag, general), func(f string) bool { return f == "h" })
 		if d := cmp.Diff(flags, inPage, cmpopts.EquateEmpty()); d != "" {
 			t.Errorf("%s: usage -, page +:\n%s", program, d)
 		}
@@ -122,6 +126,11 @@ func manualFlags(t *testing.T, bin string, texts map[string]string) {
 			if d := cmp.Diff(own, all(inlineFlag, described[sub]), cmpopts.EquateEmpty()); d != "" {
 				t.Errorf("%s: %s: usage -, page +:\n%s", program, sub, d)
 			}
+			for _, f := range all(pageFlag, entry(text, sub)) {
+				if !slices.Contains(own, f) {
+					t.Errorf("%s describes -%s, which %s does not know", program, f, sub)
+				}
+			}
 			if _, ok := described[sub]; !ok {
 				t.Errorf("%s does not describe %s", program, sub)
 			}
@@ -133,6 +142,14 @@ func manualFlags(t *testing.T, bin string, texts map[string]string) {
 			}
 		}
 	}
+}
+
+// entry returns what a page says of a subcommand.
+func entry(text, sub string) string {
+	_, text, _ = strings.Cut(text, "\n.It Cm "+sub+" ")
+	text, _, _ = strings.Cut(text, "\n.Ss ")
+	text, _, _ = strings.Cut(text, "\n.It Cm ")
+	return text
 }
 
 // synopsis returns the flags that the synopsis of a page shows. Some of one
@@ -166,7 +183,8 @@ func manualReferences(t *testing.T, texts map[string]string) {
 	}
 }
 
-// example is a literal display in a page's EXAMPLES.
+// example is a literal display in a page's EXAMPLES, or in what a long page
+// shows early of them.
 type example struct {
 	page   string
 	number int
@@ -177,10 +195,12 @@ type example struct {
 var display = regexp.MustCompile(`(?ms)^(?:\.\\" ([^\n]*)\n)?\.Bd -literal[^\n]*\n(.*?)^\.Ed`)
 
 func examples(name, text string) []example {
+	_, early, _ := strings.Cut(text, "\n.Ss The commonest uses\n")
+	early, _, _ = strings.Cut(early, "\n.Ss ")
 	_, text, _ = strings.Cut(text, "\n.Sh EXAMPLES\n")
 	text, _, _ = strings.Cut(text, "\n.Sh ")
 	var found []example
-	for i, m := range display.FindAllStringSubmatch(text, -1) {
+	for i, m := range display.FindAllStringSubmatch(early+"\n"+text, -1) {
 		body := strings.NewReplacer(`\e`, `\`, `\(dq`, `"`, `\&`, "").Replace(m[2])
 		found = append(found, example{name, i + 1, m[1], body})
 	}
