@@ -14,16 +14,22 @@ import (
 	"github.com/zrepl-tools/zrepl-tools/lib/zfs/stream"
 )
 
-// runs starts the command, once for each part of the stream. The run of the
-// next part is started while the current one works, so that only its work
-// takes time: it waits for its input, and gets none if the stream is refused.
+// startAhead is how many runs wait for their input beside the one that works.
+// One is enough on a machine with a processor to spare; more keep a busy one
+// from making the stream wait.
+const startAhead = 3
+
+// runs starts the command, once for each part of the stream. The runs of the
+// next parts are started while the current one works, so that only its work
+// takes time: they wait for their input, and get none if the stream is refused.
 // Used runs are waited for meanwhile, too.
 type runs struct {
 	o       *options
 	ctx     context.Context
 	args    []string
-	parts   []stream.Snapshot // of which no run was started yet
-	ahead   chan part         // brings the next run; nil: there is none
+	inputs  *child.Inputs
+	ahead   chan part     // brings the runs in order; closed after the last
+	stop    chan struct{} // closed when no more runs are needed
 	waiting sync.WaitGroup
 	used    *child.Process // of the current part
 }
@@ -37,29 +43,46 @@ type part struct {
 
 // newRuns starts the first.
 func (o *options) newRuns(ctx context.Context, args []string) *runs {
-	rs := &runs{o: o, ctx: ctx, args: args, parts: o.expect.To}
-	if len(rs.parts) == 0 {
-		rs.parts = []stream.Snapshot{{}}
+	parts := o.expect.To
+	if len(parts) == 0 {
+		parts = []stream.Snapshot{{}}
 	}
-	rs.startNext()
+	rs := &runs{o: o, ctx: ctx, args: args, inputs: child.NewInputs(len(parts), !o.tty),
+		ahead: make(chan part, startAhead-1), stop: make(chan struct{})}
+	go rs.startAll(parts)
 	return rs
 }
 
-// next returns the run of the next part, and has the one after it started. The
-// run of the part before has ended.
-func (rs *runs) next() (*os.File, frame.Command, error) {
-	if rs.ahead == nil {
-		return nil, nil, errors.New("there is no command for more parts of the stream")
+// startAll starts the runs, one ahead of those that fit into the channel.
+func (rs *runs) startAll(parts []stream.Snapshot) {
+	defer close(rs.ahead)
+	defer rs.inputs.Close()
+	for _, of := range parts {
+		select {
+		case <-rs.stop:
+			return
+		default:
+		}
+		p := rs.start(of)
+		rs.ahead <- p
+		if p.err != nil {
+			return
+		}
 	}
-	current := <-rs.ahead
-	rs.ahead = nil
-	if current.err != nil {
-		return nil, nil, current.err
+}
+
+// next returns the run of the next part. The run of the part before has ended.
+func (rs *runs) next() (*os.File, frame.Command, error) {
+	p, ok := <-rs.ahead
+	switch {
+	case !ok:
+		return nil, nil, errors.New("there is no command for more parts of the stream")
+	case p.err != nil:
+		return nil, nil, p.err
 	}
 	rs.reap()
-	rs.used = current.Process
-	rs.startNext()
-	return current.in, command{current.Process, rs.ctx}, nil
+	rs.used = p.Process
+	return p.in, command{p.Process, rs.ctx}, nil
 }
 
 // reap waits for a run that has ended, without holding up the next.
@@ -70,43 +93,31 @@ func (rs *runs) reap() {
 	rs.used = nil
 }
 
-// startNext starts the run of the first of the parts that have none.
-func (rs *runs) startNext() {
-	if len(rs.parts) == 0 {
-		return
-	}
-	of := rs.parts[0]
-	rs.parts = rs.parts[1:]
-	ahead := make(chan part, 1)
-	rs.ahead = ahead
-	go func() { ahead <- rs.start(of) }()
-}
-
 // start starts a run.
 func (rs *runs) start(of stream.Snapshot) part {
 	args := slices.Clone(rs.args)
 	if of.Name != "" {
 		args[len(args)-1] += "@" + of.Name
 	}
-	r, w, err := child.Pipe()
+	in, err := rs.inputs.Next()
 	if err != nil {
 		return part{err: err}
 	}
-	defer r.Close()
 	p, err := child.Start(context.WithoutCancel(rs.ctx), child.Cmd{
-		Args: args, Stdin: r, Stdout: rs.o.out, Stderr: &child.Tail{}, StderrCopy: rs.o.stderr,
-		Group: !rs.o.tty, Guard: !rs.o.tty, GuardKeepsOpen: w,
+		Args: args, Input: in, Stdout: rs.o.out, Stderr: &child.Tail{}, StderrCopy: rs.o.stderr,
+		Group: !rs.o.tty,
 	})
 	if err != nil {
-		w.Close()
+		in.W.Close()
 	}
-	return part{p, w, err}
+	return part{p, in.W, err}
 }
 
-// end ends a run that was started and got nothing, and waits for all.
+// end ends the runs that were started and got nothing, and waits for all.
 func (rs *runs) end() {
-	if rs.ahead != nil {
-		if p := <-rs.ahead; p.err == nil {
+	close(rs.stop)
+	for p := range rs.ahead {
+		if p.err == nil {
 			p.Kill()
 			p.in.Close()
 			p.Wait()

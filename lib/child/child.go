@@ -35,16 +35,16 @@ const stderrGrace = 500 * time.Millisecond
 
 // Cmd describes a program to start.
 type Cmd struct {
-	Args           []string   // Args[0] is looked up in $PATH
-	Env            []string   // nil: ours
-	Stdin, Stdout  *os.File   // nil: /dev/null; stay the caller's, to close
-	Extra          []*os.File // descriptors 3 and up
-	Stderr         *Tail      // nil: inherit ours
-	StderrCopy     io.Writer  // optional: stderr is copied there, too
-	Group          bool       // its own process group
-	Lifeline       bool       // it learns by Watch that we are gone
-	Guard          bool       // with Group: its group is killed even if we are killed by SIGKILL
-	GuardKeepsOpen *os.File   // with Guard: not closed, even if we are killed, before the group is
+	Args          []string   // Args[0] is looked up in $PATH
+	Env           []string   // nil: ours
+	Stdin, Stdout *os.File   // nil: /dev/null; stay the caller's, to close
+	Input         *Input     // in place of Stdin and Guard; its W stays the caller's
+	Extra         []*os.File // descriptors 3 and up
+	Stderr        *Tail      // nil: inherit ours
+	StderrCopy    io.Writer  // optional: stderr is copied there, too
+	Group         bool       // its own process group
+	Lifeline      bool       // it learns by Watch that we are gone
+	Guard         bool       // with Group: its group is killed even if we are killed by SIGKILL
 }
 
 // Process is a started program. Wait must be called, once or more.
@@ -59,7 +59,7 @@ type Process struct {
 	stderr    *os.File      // our end, nil where ours is inherited
 	stderrEOF chan struct{} // closed when stderr is read to its end
 	lifeline  *os.File
-	guard     *guard
+	ward      *ward         // nil: it has no guard
 	watched   chan struct{} // closed when ctx is not looked at any more
 }
 
@@ -67,8 +67,13 @@ type Process struct {
 // after a grace of 5 seconds; its whole group where it has one. On Linux it
 // is also signalled when we die, whatever kills us: SIGTERM if it has a
 // lifeline, to end in order, otherwise SIGKILL. It is an error if the program
-// is not found or cannot be executed.
-func Start(ctx context.Context, c Cmd) (*Process, error) {
+// is not found or cannot be executed. An Input is used up then, too.
+func Start(ctx context.Context, c Cmd) (_ *Process, err error) {
+	defer func() {
+		if err != nil {
+			c.Input.drop()
+		}
+	}()
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -88,6 +93,10 @@ func Start(ctx context.Context, c Cmd) (*Process, error) {
 		close(p.done)
 	}()
 	p.watched = make(chan struct{})
+	if ctx.Done() == nil { // it is never cancelled
+		close(p.watched)
+		return p, nil
+	}
 	go func() {
 		defer close(p.watched)
 		p.endWith(ctx)
@@ -106,14 +115,12 @@ func (p *Process) start(path string, c Cmd) (err error) {
 			p.release()
 		}
 	}()
+	if err := p.guard(&c, &toClose); err != nil {
+		return err
+	}
 	files, env, err := p.descriptors(c, &toClose)
 	if err != nil {
 		return err
-	}
-	if c.Guard && c.Group {
-		if p.guard, err = startGuard(c.GuardKeepsOpen); err != nil {
-			return err
-		}
 	}
 	attr := &syscall.ProcAttr{Env: env, Sys: sysProcAttr(c)}
 	for _, f := range files {
@@ -123,13 +130,31 @@ func (p *Process) start(path string, c Cmd) (err error) {
 		}
 		attr.Files = append(attr.Files, uintptr(fd))
 	}
+	p.ward.starting()
 	if p.pid, _, err = syscall.StartProcess(path, c.Args, attr); err != nil {
+		p.ward.failed()
 		return err
 	}
-	p.guard.watch(p.pid)
+	p.ward.watch(p.pid)
 	if p.stderr != nil {
 		p.stderrEOF = make(chan struct{})
 		go p.readStderr(c)
+	}
+	return nil
+}
+
+// guard gives the program the guard that it is to have.
+func (p *Process) guard(c *Cmd, toClose *[]*os.File) error {
+	switch {
+	case c.Input != nil:
+		c.Stdin, p.ward = c.Input.r, c.Input.ward
+		*toClose = append(*toClose, c.Stdin)
+	case c.Guard && c.Group:
+		wards, err := startGuard()
+		if err != nil {
+			return err
+		}
+		p.ward = wards[0]
 	}
 	return nil
 }
@@ -181,7 +206,8 @@ func (p *Process) readStderr(c Cmd) {
 	if c.StderrCopy != nil {
 		to = append(to, lossy{c.StderrCopy})
 	}
-	io.Copy(io.MultiWriter(to...), struct{ io.Reader }{p.stderr})
+	// Most say nothing or little: 32 KiB for each would only cost.
+	io.CopyBuffer(io.MultiWriter(to...), struct{ io.Reader }{p.stderr}, make([]byte, 1<<10))
 }
 
 // lossy keeps a broken writer from stopping the program that writes to it.

@@ -7,7 +7,6 @@ import (
 	"os"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -135,76 +134,6 @@ func TestLifeline(t *testing.T) {
 	p.lifeline.Close() // as our death would
 	if s := p.Wait(); s.Code != 7 {
 		t.Error(s)
-	}
-}
-
-// The guard kills the group when we are gone, and nothing else does: while it
-// lives, what it keeps open stays open.
-func TestGuard(t *testing.T) {
-	r, w, err := Pipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, outEnd, err := Pipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	p := sh(t, context.Background(), "cat | cat; echo finished", func(c *Cmd) {
-		c.Stdin, c.Stdout, c.Guard, c.GuardKeepsOpen = r, outEnd, true, w
-	})
-	r.Close()
-	outEnd.Close()
-	w.Write([]byte("hello\n"))
-	w.Close() // our death closes both
-	p.guard.pipe.Close()
-	said, _ := io.ReadAll(out)
-	// What it was given may have come through before; its end must not.
-	if s := p.Wait(); s.Signal != syscall.SIGKILL || strings.Contains(string(said), "finished") {
-		t.Errorf("%v, and it said %q", s, said)
-	}
-}
-
-func TestGuardLetsGo(t *testing.T) {
-	r, w, _ := Pipe()
-	out, outEnd, _ := Pipe()
-	p := sh(t, context.Background(), "cat; echo finished", func(c *Cmd) {
-		c.Stdin, c.Stdout, c.Guard, c.GuardKeepsOpen = r, outEnd, true, w
-	})
-	r.Close()
-	outEnd.Close()
-	p.Finish()
-	w.Close()
-	said, _ := io.ReadAll(out)
-	if s := p.Wait(); !s.OK() || string(said) != "finished\n" {
-		t.Errorf("%v, and it said %q", s, said)
-	}
-	if err := syscall.Kill(p.guard.pid, 0); err != syscall.ESRCH {
-		t.Errorf("the guard is still there: %v", err)
-	}
-}
-
-// A killed program's input ends even before it is seen to be dead, which may
-// take until then.
-func TestKillEndsInput(t *testing.T) {
-	r, w, _ := Pipe()
-	p := sh(t, context.Background(), "sleep 100", func(c *Cmd) {
-		c.Stdin, c.Guard, c.GuardKeepsOpen = r, true, w
-	})
-	defer p.Wait()
-	p.Kill()
-	w.Close()
-	ended := make(chan error, 1)
-	go func() {
-		_, err := r.Read(make([]byte, 1))
-		ended <- err
-	}()
-	select {
-	case err := <-ended:
-		if err != io.EOF {
-			t.Errorf("%v, not the end", err)
-		}
-	case <-time.After(10 * time.Second):
-		t.Error("it is still open")
 	}
 }
 

@@ -2,36 +2,57 @@ package child
 
 import (
 	"os"
-	"strconv"
 	"sync"
 	"syscall"
 )
 
-// guard is a tiny shell that kills a process group when we are gone, even if
-// SIGKILL took us. It alone can do two things. It reaches all of the group,
-// which a parent's death signal does not; and it keeps the pipe to the
-// program open until that is dead, so that the program never takes our death
-// for the end of its input.
+// guard is a tiny shell that kills process groups when we are gone, even if
+// SIGKILL took us. It alone can do two things. It reaches all of a group,
+// which a parent's death signal does not; and it keeps the pipes to the
+// programs open until those are dead, so that none of them takes our death for
+// the end of its input.
 //
-// It reads three lines from a pipe of which we hold the other end: the number
-// of the group, a word when the input is complete, and a word when the
-// program has ended. At the end of input before that it kills.
+// It reads lines from a pipe of which we hold the other end, and kills at the
+// end of its input, unless the last line was "end".
 type guard struct {
-	mu   sync.Mutex
-	pid  int
-	pipe *os.File
-	kept bool
+	mu    sync.Mutex
+	pid   int
+	pipe  *os.File
+	wards int // that are not over
 }
 
+// The guard waits a moment if we died while we started a program whose group
+// it does not know: that program's own death signal comes after the end of its
+// input would.
 const guardScript = `trap '' HUP INT QUIT TERM PIPE
-read -r group && [ "$group" != end ] || exit 0
-if read -r word; then
-	exec 3>&-
-	if [ "$word" = end ] || read -r word; then exit 0; fi
-fi
-kill -9 "-$group"`
+groups= starting=0
+while read -r word n; do
+	case $word in
+	start) starting=$((starting + 1)) ;;
+	failed) starting=$((starting - 1)) ;;
+	kill) starting=$((starting - 1)) groups="$groups $n" ;;
+	close) eval "exec $n>&-" ;;
+	spare)
+		others=
+		for group in $groups; do [ "$group" = "$n" ] || others="$others $group"; done
+		groups=$others
+		;;
+	end) exit 0 ;;
+	esac
+done
+for group in $groups; do kill -9 "-$group"; done
+[ "$starting" = 0 ] || sleep 1`
 
-func startGuard(keep *os.File) (*guard, error) {
+// maxKept is how many pipes one guard keeps open, as descriptors from
+// firstKept on: a shell names none above 9.
+const (
+	firstKept = 3
+	maxKept   = 7
+)
+
+// startGuard starts a guard that keeps files open, and returns a ward for each
+// of them; one that keeps nothing where there are none.
+func startGuard(keep ...*os.File) ([]*ward, error) {
 	r, w, err := Pipe()
 	if err != nil {
 		return nil, err
@@ -43,12 +64,8 @@ func startGuard(keep *os.File) (*guard, error) {
 		return nil, err
 	}
 	defer null.Close()
-	files := []*os.File{r, null, null}
-	if keep != nil {
-		files = append(files, keep)
-	}
 	attr := &syscall.ProcAttr{Env: []string{}, Sys: &syscall.SysProcAttr{Setpgid: true}}
-	for _, f := range files {
+	for _, f := range append([]*os.File{r, null, null}, keep...) {
 		fd, err := FD(f)
 		if err != nil {
 			w.Close()
@@ -61,53 +78,28 @@ func startGuard(keep *os.File) (*guard, error) {
 		w.Close()
 		return nil, err
 	}
-	return &guard{pid: pid, pipe: w, kept: keep != nil}, nil
-}
-
-// watch names the group.
-func (g *guard) watch(group int) {
-	if g != nil {
-		g.say(strconv.Itoa(group))
+	g := &guard{pid: pid, pipe: w, wards: max(1, len(keep))}
+	wards := make([]*ward, g.wards)
+	for i := range wards {
+		wards[i] = &ward{guard: g}
+		if len(keep) > 0 {
+			wards[i].kept = firstKept + i
+		}
 	}
-}
-
-// letGo makes the guard close what it keeps open.
-func (g *guard) letGo() {
-	if g == nil {
-		return
-	}
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.kept && g.pipe != nil {
-		g.kept = false
-		g.say("eof")
-	}
-}
-
-// dismiss ends the guard without a kill.
-func (g *guard) dismiss() {
-	if g == nil {
-		return
-	}
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.pipe == nil {
-		return
-	}
-	g.say("end")
-	g.pipe.Close()
-	g.pipe = nil
-	reapGuard(g.pid)
+	return wards, nil
 }
 
 // say writes one line. A guard that is gone cannot be told anything, and
 // there is nothing to be done about it: our own exit still signals the child.
-func (g *guard) say(word string) { g.pipe.WriteString(word + "\n") }
+func (g *guard) say(line string) { g.pipe.WriteString(line + "\n") }
 
-func reapGuard(pid int) {
+// end ends the guard without a kill.
+func (g *guard) end() {
+	g.say("end")
+	g.pipe.Close()
 	for {
 		var ws syscall.WaitStatus
-		if _, err := syscall.Wait4(pid, &ws, 0, nil); err != syscall.EINTR {
+		if _, err := syscall.Wait4(g.pid, &ws, 0, nil); err != syscall.EINTR {
 			return
 		}
 	}

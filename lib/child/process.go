@@ -74,7 +74,7 @@ func (p *Process) Wait() Status {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if !p.reaped {
-		p.guard.dismiss()
+		p.ward.dismiss()
 		reap(p.pid)
 		p.reaped = true
 		p.release()
@@ -89,12 +89,12 @@ func (p *Process) release() {
 			f.Close()
 		}
 	}
-	p.guard.dismiss()
+	p.ward.dismiss()
 }
 
 // Finish says that the program was given all of its input: the guard lets go
 // of what it kept open.
-func (p *Process) Finish() { p.guard.letGo() }
+func (p *Process) Finish() { p.ward.letGo() }
 
 // Kill kills the program by SIGKILL, and all of its group where it has one.
 // It does nothing after Wait.
@@ -115,7 +115,7 @@ func (p *Process) Signal(sig syscall.Signal) {
 	case p.group:
 		syscall.Kill(-p.pid, sig)
 		if sig == syscall.SIGKILL {
-			p.guard.letGo()
+			p.ward.letGo()
 		}
 	default:
 		syscall.Kill(p.pid, sig)
