@@ -34,7 +34,7 @@ func (p *pruner) simulation(ctx context.Context) error {
 	if p.timeline {
 		o := retention.Options{Prefix: p.prefix}
 		text := p.policy.Timeline(simulated, held, make([]retention.Verdict, len(held)), o)
-		_, err = io.WriteString(p.out, text+retention.Legend)
+		io.WriteString(p.out, text+retention.Legend) // Flush returns the error
 	} else {
 		for _, h := range held {
 			p.out.record(simulated, "@", h.Name, "\t", strconv.FormatInt(h.Creation, 10), "\t", strconv.FormatUint(h.CreateTXG, 10))

@@ -32,11 +32,10 @@ type msnap struct {
 
 // mstream is what zfs send would write.
 type mstream struct {
-	from, to    dataset.GUID
-	name        string
-	fromContent uint64
-	content     uint64
-	raw         bool
+	from, to dataset.GUID
+	name     string
+	content  uint64
+	raw      bool
 }
 
 // world makes guids and contents that never repeat.

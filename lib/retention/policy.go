@@ -131,18 +131,6 @@ func Compare(a, b *Snapshot) int {
 	)
 }
 
-// Newest returns the newest snapshot with the prefix, nil where there is none.
-func Newest(snaps []Snapshot, prefix string) *Snapshot {
-	var newest *Snapshot
-	for i := range snaps {
-		s := &snaps[i]
-		if strings.HasPrefix(s.Name, prefix) && (newest == nil || Compare(newest, s) < 0) {
-			newest = s
-		}
-	}
-	return newest
-}
-
 func (p *Policy) judge(v view, verdicts []Verdict) {
 	for at, rule := range p.rules {
 		v.say = func(i int32, keep bool, why string) {

@@ -153,12 +153,22 @@ func (c trial) stay() []Snapshot {
 	return stay
 }
 
+// newest returns the newest snapshot with the prefix, nil if there is none.
+func newest(snaps []Snapshot, prefix string) (n *Snapshot) {
+	for i := range snaps {
+		if s := &snaps[i]; strings.HasPrefix(s.Name, prefix) && (n == nil || Compare(n, s) < 0) {
+			n = s
+		}
+	}
+	return n
+}
+
 func TestInvariants(t *testing.T) {
 	r := rand.New(rand.NewPCG(8, 8))
 	for round := range rounds(t) {
 		c := randomTrial(t, r)
 		verdicts := c.policy.Apply(c.snaps, c.o)
-		newest := Newest(c.snaps, c.o.Prefix)
+		newest := newest(c.snaps, c.o.Prefix)
 		for i, v := range verdicts {
 			s := &c.snaps[i]
 			kept := s == newest || s.Held || s.Origin || s.Protected || !strings.HasPrefix(s.Name, c.o.Prefix)

@@ -73,7 +73,7 @@ func FuzzMessage(f *testing.F) {
 		w.Trailer(frame.Trailer{Status: frame.StatusOK})
 		s := testServer()
 		s.Limits = Limits{JSON: 500, Line: 100, Lines: 100}
-		err, reply := serveBytes(t, s, b.Bytes())
+		reply, err := serveBytes(t, s, b.Bytes())
 		if err == nil && len(reply) == 0 {
 			t.Error("a good end without a reply")
 		}

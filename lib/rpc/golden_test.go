@@ -80,10 +80,10 @@ func TestGolden(t *testing.T) {
 		t.Errorf("the client sends\n%s", paragraphs(sent))
 	}
 	// What our server replies.
-	if _, reply := serveBytes(t, s, page[0]); !bytes.Equal(reply, page[1]) {
+	if reply, _ := serveBytes(t, s, page[0]); !bytes.Equal(reply, page[1]) {
 		t.Errorf("the server replies\n%s", paragraphs(reply))
 	}
-	if _, refusal := serveBytes(t, &Server{}, page[0]); !bytes.Equal(refusal, page[2]) {
+	if refusal, _ := serveBytes(t, &Server{}, page[0]); !bytes.Equal(refusal, page[2]) {
 		t.Errorf("the server refuses\n%s", paragraphs(refusal))
 	}
 }

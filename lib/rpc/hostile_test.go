@@ -41,7 +41,7 @@ const okJSON = `{"zframe":1,"checksum":"crc32c","zrpc":1,"status":"ok","body":"j
 
 // serveBytes gives a server these bytes and then the end of its input, and
 // returns what Serve says and what it replied.
-func serveBytes(t testing.TB, s *Server, input []byte) (error, []byte) {
+func serveBytes(t testing.TB, s *Server, input []byte) ([]byte, error) {
 	t.Helper()
 	l := pipes(t)
 	served := make(chan error, 1)
@@ -60,7 +60,7 @@ func serveBytes(t testing.TB, s *Server, input []byte) (error, []byte) {
 		t.Fatal(err)
 	}
 	l.clientIn.Close()
-	return await(t, served), reply
+	return reply, await(t, served)
 }
 
 // TestCutRequest cuts a request at every byte: it is never acted on.
@@ -70,12 +70,12 @@ func TestCutRequest(t *testing.T) {
 	s.Handle("echo", func(_ context.Context, q question) (question, error) { called.Add(1); return q, nil })
 	whole := message(request("echo", "json", "json"), `{"Text":"hello"}`, 5)
 	for cut := range whole {
-		err, reply := serveBytes(t, s, whole[:cut])
+		reply, err := serveBytes(t, s, whole[:cut])
 		if (err == nil) != (cut == 0) || len(reply) > 0 || called.Load() != 0 {
 			t.Fatalf("cut at %d of %d: %v, %d bytes of reply, %d calls", cut, len(whole), err, len(reply), called.Load())
 		}
 	}
-	if err, reply := serveBytes(t, s, whole); err != nil || len(reply) == 0 || called.Load() != 1 {
+	if reply, err := serveBytes(t, s, whole); err != nil || len(reply) == 0 || called.Load() != 1 {
 		t.Errorf("uncut: %v, %d bytes of reply, %d calls", err, len(reply), called.Load())
 	}
 	t.Logf("%d cuts", len(whole))
@@ -90,7 +90,7 @@ func TestFlippedRequest(t *testing.T) {
 	for bit := range 8 * len(whole) {
 		bad := bytes.Clone(whole)
 		bad[bit/8] ^= 1 << (bit % 8)
-		if err, _ := serveBytes(t, s, bad); err == nil || called.Load() != 0 {
+		if _, err := serveBytes(t, s, bad); err == nil || called.Load() != 0 {
 			t.Fatalf("bit %d: %v, %d calls", bit, err, called.Load())
 		}
 	}
@@ -158,7 +158,7 @@ func TestBadRequests(t *testing.T) {
 		"data for none": {message(request("nothing", "none", "none"), "{}", 9), "data where there is to be none"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			err, reply := serveBytes(t, s, c.input)
+			reply, err := serveBytes(t, s, c.input)
 			var protocol *ProtocolError
 			told := strings.HasPrefix(name, "big ") // the client learns of a limit, and of nothing else
 			if !errors.As(err, &protocol) || !strings.Contains(err.Error(), c.want) || told != bytes.Contains(reply, []byte(`"code":"limit"`)) || !told && len(reply) > 0 {
@@ -180,7 +180,7 @@ func TestBadLines(t *testing.T) {
 		"no end":     "1\n2",
 		"empty line": "1\n\n2\n",
 	} {
-		err, reply := serveBytes(t, s, message(request("sum", "jsonl", "json"), data, 64))
+		reply, err := serveBytes(t, s, message(request("sum", "jsonl", "json"), data, 64))
 		if err == nil || !bytes.Contains(reply, []byte(`"code":"failed"`)) {
 			t.Errorf("%s: %v, reply %q", name, err, reply)
 		}

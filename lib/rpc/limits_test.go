@@ -215,7 +215,7 @@ func TestWeight(t *testing.T) {
 		var before, after runtime.MemStats
 		input := message(request(c.call, "json", "json"), c.body, 1<<20)
 		runtime.ReadMemStats(&before)
-		err, reply := serveBytes(t, s, input)
+		reply, err := serveBytes(t, s, input)
 		runtime.ReadMemStats(&after)
 		took := (after.TotalAlloc - before.TotalAlloc) >> 20
 		t.Logf("%s %.14q… of %d MiB: %d MiB allocated: %v", c.call, c.body, len(c.body)>>20, took, err)

@@ -137,7 +137,6 @@ type lister struct {
 	w       listing
 	out     *bufio.Writer
 	rows    [][]string
-	any     bool
 }
 
 func (l *lister) run() int {

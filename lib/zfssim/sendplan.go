@@ -19,11 +19,11 @@ func (z *cmd) planSend(t *tx, o *options, full string) (*sendPlan, int) {
 		return nil, z.fail(1, "cannot open '%s': dataset does not exist", full)
 	}
 	to := t.find(d, "@"+short)
-	from, all := o.val('i')
+	from, _ := o.val('i')
 	if v, ok := o.val('I'); ok {
 		from = v
 	}
-	all = o.has('I')
+	all := o.has('I')
 	plan := &sendPlan{target: full}
 	if to == nil {
 		return nil, z.fail(1, "cannot open '%s': dataset does not exist", full)

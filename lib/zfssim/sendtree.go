@@ -38,7 +38,6 @@ type treeSend struct {
 	from, to string
 	object   uint64 // resume: skip what comes before
 	offset   uint64
-	embed    bool
 }
 
 func (s *treeSend) run(h head) error {

@@ -27,7 +27,6 @@ type cmd struct {
 	out     io.Writer
 	err     io.Writer
 	faults  *faults
-	user    string
 	denied  string // why the last thing that was asked for is not permitted
 }
 

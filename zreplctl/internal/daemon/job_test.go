@@ -3,7 +3,6 @@ package daemon
 import (
 	"context"
 	"io"
-	"log/slog"
 	"strings"
 	"testing"
 	"time"
@@ -13,8 +12,6 @@ import (
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/config"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/control"
 )
-
-var discard = slog.New(slog.DiscardHandler)
 
 func TestRunJob(t *testing.T) {
 	c, _ := start(t, "good", "bad", "long", "source")
