@@ -2,7 +2,6 @@ package zfssim
 
 import (
 	"encoding/binary"
-	"encoding/json"
 	"errors"
 	"io"
 	"os"
@@ -55,7 +54,7 @@ func (a *applier) record(rec *record) error {
 		return removeAll(path)
 	case drrObject:
 		if rec.object == 1 {
-			return json.Unmarshal(rec.payload, a.head)
+			return decode(rec.payload, a.head)
 		}
 		return a.object(rec)
 	case drrWrite, drrFree:
@@ -95,7 +94,7 @@ func (a *applier) object(rec *record) error {
 		return err
 	}
 	var e entry
-	if err := json.Unmarshal(rec.payload, &e); err != nil {
+	if err := decode(rec.payload, &e); err != nil {
 		return err
 	}
 	path, err := a.inside(e.Path)

@@ -1,7 +1,6 @@
 package zfssim
 
 import (
-	"encoding/json"
 	"fmt"
 	"os"
 	"strconv"
@@ -74,7 +73,7 @@ func (z *cmd) fillIn(t *tx, parent, prefix string, sets, snaps int) int {
 
 func (t *tx) fillSet(p *pool, dir string, txg uint64, creation int64) error {
 	m := meta{GUID: newGUID(), TXG: txg, Creation: creation, ID: t.nextID(p)}
-	data, err := json.Marshal(m)
+	data, err := encode(&m)
 	if err != nil {
 		return err
 	}

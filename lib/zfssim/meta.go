@@ -1,7 +1,6 @@
 package zfssim
 
 import (
-	"encoding/json"
 	"errors"
 	"io/fs"
 	"maps"
@@ -158,9 +157,9 @@ func (t *tx) load(name string) *ds {
 	return d
 }
 
-func readJSON(path string, v any) bool {
+func readJSON(path string, v coded) bool {
 	data, err := os.ReadFile(path)
-	return err == nil && json.Unmarshal(data, v) == nil
+	return err == nil && decode(data, v) == nil
 }
 
 // children returns the names directly below, in order.
@@ -236,7 +235,7 @@ func (t *tx) finish() error {
 		}
 		if d.dirty {
 			t.txg(d.pool)
-			data, err := json.Marshal(d.meta)
+			data, err := encode(&d.meta)
 			if err != nil {
 				return err
 			}
@@ -252,7 +251,7 @@ func (t *tx) finish() error {
 	}
 	for _, p := range t.pools {
 		if p != nil && p.dirty {
-			data, err := json.Marshal(p)
+			data, err := encode(p)
 			if err != nil {
 				return err
 			}

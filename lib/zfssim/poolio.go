@@ -2,7 +2,6 @@ package zfssim
 
 import (
 	"bufio"
-	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -192,7 +191,7 @@ func (z *cmd) importOne(t *tx, o *options, at exportedPool, to string) int {
 	p.Name, p.dirty = to, true
 	p.Altroot, _ = o.val('R')
 	p.ReadOnly = strings.Contains(strings.Join(o.vals['o'], ","), "readonly=on")
-	data, err := json.Marshal(p)
+	data, err := encode(p)
 	if err == nil { // the import is one step, mounting the next, as in ZFS
 		err = t.commit([]op{
 			{verb: opMove, a: at.dir, b: "pools/" + to},

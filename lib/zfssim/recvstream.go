@@ -44,9 +44,12 @@ func (r *receiving) stream(p *packaged) (code int, end bool) {
 
 // missingTarget names what was given and is not there.
 func (r *receiving) missingTarget() string {
+	origin, cloned := r.set["origin"]
+	if !cloned && !r.o.has('d') && !r.o.has('e') {
+		return ""
+	}
 	why := ""
 	r.z.look(func(t *tx) int {
-		origin, cloned := r.set["origin"]
 		_, there := t.object(origin)
 		switch {
 		case (r.o.has('d') || r.o.has('e')) && t.get(r.target) == nil:

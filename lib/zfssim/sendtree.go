@@ -2,7 +2,6 @@ package zfssim
 
 import (
 	"bytes"
-	"encoding/json"
 	"io"
 	"io/fs"
 	"os"
@@ -42,7 +41,7 @@ type treeSend struct {
 
 func (s *treeSend) run(h head) error {
 	if s.object <= 1 {
-		payload, err := json.Marshal(h)
+		payload, err := encode(&h)
 		if err != nil {
 			return err
 		}
@@ -91,7 +90,7 @@ func (s *treeSend) change(c change) error {
 	default:
 		e.Size, e.Keep = c.info.Size(), c.old != nil
 	}
-	payload, err := json.Marshal(e)
+	payload, err := encode(&e)
 	if err != nil {
 		return err
 	}
