@@ -3,7 +3,8 @@
 //
 // A program gets exactly the descriptors that it is given: they are passed as
 // they are, and no flag of theirs is changed. Killing one kills its process
-// group where it has its own. A grandchild that keeps a pipe open holds up
+// group where that is not ours; programs whose Input comes from the same Inputs
+// may share one. A grandchild that keeps a pipe open holds up
 // nobody: how a program ended and what it said on stderr are told within a
 // bounded time after its own exit.
 //
@@ -42,9 +43,9 @@ type Cmd struct {
 	Extra         []*os.File // descriptors 3 and up
 	Stderr        *Tail      // nil: inherit ours
 	StderrCopy    io.Writer  // optional: stderr is copied there, too
-	Group         bool       // its own process group
+	Group         bool       // a process group other than ours
 	Lifeline      bool       // it learns by Watch that we are gone
-	Guard         bool       // with Group: its group is killed even if we are killed by SIGKILL
+	Guard         bool       // with Group: it is killed even if we are killed by SIGKILL
 }
 
 // Process is a started program. Wait must be called, once or more.
@@ -122,7 +123,7 @@ func (p *Process) start(path string, c Cmd) (err error) {
 	if err != nil {
 		return err
 	}
-	attr := &syscall.ProcAttr{Env: env, Sys: sysProcAttr(c)}
+	attr := &syscall.ProcAttr{Env: env, Sys: sysProcAttr(c, p.ward.group())}
 	for _, f := range files {
 		fd, err := FD(f)
 		if err != nil {
@@ -130,12 +131,13 @@ func (p *Process) start(path string, c Cmd) (err error) {
 		}
 		attr.Files = append(attr.Files, uintptr(fd))
 	}
-	p.ward.starting()
-	if p.pid, _, err = syscall.StartProcess(path, c.Args, attr); err != nil {
-		p.ward.failed()
+	err = p.ward.start(func() (err error) {
+		p.pid, _, err = syscall.StartProcess(path, c.Args, attr)
+		return err
+	})
+	if err != nil {
 		return err
 	}
-	p.ward.watch(p.pid)
 	if p.stderr != nil {
 		p.stderrEOF = make(chan struct{})
 		go p.readStderr(c)

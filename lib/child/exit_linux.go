@@ -55,10 +55,10 @@ func reap(pid int) {
 
 // sysProcAttr: the program is signalled when we die, so that kill -9 leaves
 // nothing running.
-func sysProcAttr(c Cmd) *syscall.SysProcAttr {
+func sysProcAttr(c Cmd, group int) *syscall.SysProcAttr {
 	sig := syscall.SIGKILL
 	if c.Lifeline {
 		sig = syscall.SIGTERM
 	}
-	return &syscall.SysProcAttr{Setpgid: c.Group, Pdeathsig: sig}
+	return &syscall.SysProcAttr{Setpgid: c.Group, Pgid: group, Pdeathsig: sig}
 }

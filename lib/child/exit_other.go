@@ -36,4 +36,6 @@ func awaitExit(pid int) ended {
 // reap has nothing to do: awaitExit did it.
 func reap(int) {}
 
-func sysProcAttr(c Cmd) *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: c.Group} }
+func sysProcAttr(c Cmd, group int) *syscall.SysProcAttr {
+	return &syscall.SysProcAttr{Setpgid: c.Group, Pgid: group}
+}

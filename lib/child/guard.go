@@ -6,42 +6,33 @@ import (
 	"syscall"
 )
 
-// guard is a tiny shell that kills process groups when we are gone, even if
-// SIGKILL took us. It alone can do two things. It reaches all of a group,
-// which a parent's death signal does not; and it keeps the pipes to the
-// programs open until those are dead, so that none of them takes our death for
-// the end of its input.
+// guard is a tiny shell that leads the process group of the programs that it
+// guards, and kills it when we are gone, even if SIGKILL took us. It alone can
+// do two things. It reaches all of the group, which a parent's death signal
+// does not; and it keeps the pipes to the programs open until those are dead,
+// so that none of them takes our death for the end of its input.
+//
+// The programs are in its group from their first instruction on: there is no
+// moment in which we could die and it did not know of one.
 //
 // It reads lines from a pipe of which we hold the other end, and kills at the
 // end of its input, unless the last line was "end".
 type guard struct {
-	mu    sync.Mutex
-	pid   int
-	pipe  *os.File
-	wards int // that are not over
+	mu     sync.Mutex
+	pid    int // and the group
+	pipe   *os.File
+	wards  int  // that are not over
+	killed bool // with its group
 }
 
-// The guard waits a moment if we died while we started a program whose group
-// it does not know: that program's own death signal comes after the end of its
-// input would.
-const guardScript = `trap '' HUP INT QUIT TERM PIPE
-groups= starting=0
+const guardScript = `trap '' HUP INT QUIT TERM PIPE ALRM USR1 USR2
 while read -r word n; do
 	case $word in
-	start) starting=$((starting + 1)) ;;
-	failed) starting=$((starting - 1)) ;;
-	kill) starting=$((starting - 1)) groups="$groups $n" ;;
 	close) eval "exec $n>&-" ;;
-	spare)
-		others=
-		for group in $groups; do [ "$group" = "$n" ] || others="$others $group"; done
-		groups=$others
-		;;
 	end) exit 0 ;;
 	esac
 done
-for group in $groups; do kill -9 "-$group"; done
-[ "$starting" = 0 ] || sleep 1`
+kill -9 0`
 
 // maxKept is how many pipes one guard keeps open, as descriptors from
 // firstKept on: a shell names none above 9.

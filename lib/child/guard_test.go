@@ -4,7 +4,6 @@ import (
 	"context"
 	"io"
 	"os"
-	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -52,45 +51,24 @@ func TestGuard(t *testing.T) {
 	}
 }
 
-// A guard that was not told the group of a program that we had begun to start
-// keeps its input open until the program's own death signal has reached it.
-func TestGuardWhileStarting(t *testing.T) {
-	input, err := NewInputs(1, true).Next()
+// After a kill no program is started in the group: it would have no guard.
+func TestNoStartAfterKill(t *testing.T) {
+	inputs := NewInputs(2, true)
+	p, in, _ := fed(t, inputs, "cat")
+	p.Kill()
+	in.Close()
+	second, err := inputs.Next()
 	if err != nil {
 		t.Fatal(err)
 	}
-	input.ward.starting()
-	begin := time.Now()
-	input.W.Close()
-	input.ward.guard.pipe.Close()
-	if _, err := input.r.Read(make([]byte, 1)); err != io.EOF {
-		t.Error(err)
+	if _, err := Start(context.Background(), Cmd{Args: []string{"cat"}, Input: second, Group: true}); err == nil {
+		t.Error("it was started")
 	}
-	if took := time.Since(begin); took < 500*time.Millisecond || took > 20*time.Second {
-		t.Errorf("its input ended after %v", took)
-	}
-}
-
-// The guard kills the groups of programs that run, and spares one that it was
-// told has ended: its number may mean somebody else.
-func TestGuardSpares(t *testing.T) {
-	spared := sh(t, context.Background(), "exec sleep 100", nil)
-	defer func() { spared.Kill(); spared.Wait() }()
-	p, in, out := fed(t, NewInputs(1, true), "cat")
-	in.Close()
-	p.ward.tell(func(g *guard) {
-		g.say("start")
-		g.say("kill " + strconv.Itoa(spared.pid))
-		g.say("spare " + strconv.Itoa(spared.pid))
-	})
-	p.ward.guard.pipe.Close()
-	io.ReadAll(out)
+	second.W.Close()
 	if s := p.Wait(); s.Signal != syscall.SIGKILL {
-		t.Errorf("the one that runs: %v", s)
+		t.Error(s)
 	}
-	if _, ended := spared.Exited(); ended {
-		t.Error("the one that is spared was killed")
-	}
+	gone(t, map[int]bool{p.ward.guard.pid: true})
 }
 
 func TestGuardLetsGo(t *testing.T) {

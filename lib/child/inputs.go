@@ -2,8 +2,9 @@ package child
 
 import "os"
 
-// Inputs makes the inputs of programs that run one after the other. It starts
-// one guard for several of them, since that costs as much as a small program.
+// Inputs makes the inputs of programs that run one after the other. Several of
+// them have one guard, which costs as much as a small program, and are in one
+// process group: killing one kills those, too.
 type Inputs struct {
 	left    int      // that are not made
 	made    []*Input // and not taken
@@ -19,8 +20,8 @@ type Input struct {
 	ward *ward
 }
 
-// NewInputs returns those of n programs. Guarded ones are for programs with a
-// group of their own. Close must be called.
+// NewInputs returns those of n programs. Guarded ones are for programs in a
+// group other than ours. Close must be called.
 func NewInputs(n int, guarded bool) *Inputs { return &Inputs{left: n, guarded: guarded} }
 
 // Next is the input of one more program, to be given to Start.

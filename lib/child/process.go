@@ -99,10 +99,9 @@ func (p *Process) Finish() { p.ward.letGo() }
 // Kill kills the program by SIGKILL, and all of its group where it has one.
 // It does nothing after Wait.
 //
-// Nothing of a group runs on after that, so that the guard lets go of what it
-// kept open. The end of its input wakes a program that the signal does not: a
-// zfs receive was seen to sleep in the kernel for good, waiting for more data,
-// with its SIGKILL pending.
+// The guard is of that group, and lets go of what it kept open. The end of its
+// input wakes a program that the signal does not: a zfs receive was seen to
+// sleep in the kernel for good, waiting for more data, with its SIGKILL pending.
 func (p *Process) Kill() { p.Signal(syscall.SIGKILL) }
 
 // Signal sends a signal to the program, or to its group where it has one.
@@ -112,11 +111,10 @@ func (p *Process) Signal(sig syscall.Signal) {
 	defer p.mu.Unlock()
 	switch {
 	case p.reaped:
+	case p.group && p.ward != nil:
+		p.ward.signal(sig)
 	case p.group:
 		syscall.Kill(-p.pid, sig)
-		if sig == syscall.SIGKILL {
-			p.ward.letGo()
-		}
 	default:
 		syscall.Kill(p.pid, sig)
 	}

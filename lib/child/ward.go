@@ -1,62 +1,80 @@
 package child
 
-import "strconv"
+import (
+	"errors"
+	"strconv"
+	"syscall"
+)
 
-// ward is one program that a guard watches. Its methods do nothing for a
-// program without a guard, and after dismiss.
+// ward is one program that a guard guards. It is not used after dismiss.
 type ward struct {
 	guard *guard
 	kept  int // the guard's descriptor that it keeps open; 0: none, or closed
-	group int // 0: not known to the guard
 	over  bool
 }
 
-// tell runs f with the guard locked.
-func (w *ward) tell(f func(*guard)) {
+var errGroupKilled = errors.New("its process group was killed")
+
+// start runs f, which starts the program in the guard's group, unless that was
+// killed: the program would be in it without a guard.
+func (w *ward) start(f func() error) error {
+	if w == nil {
+		return f()
+	}
+	w.guard.mu.Lock()
+	defer w.guard.mu.Unlock()
+	if w.guard.killed {
+		return errGroupKilled
+	}
+	return f()
+}
+
+// group is the process group of a program that is to have one.
+func (w *ward) group() int {
+	if w == nil {
+		return 0 // one of its own
+	}
+	return w.guard.pid
+}
+
+// signal signals the group, in which there may be others of the guard's wards.
+// SIGKILL ends the guard, too, and what it keeps open.
+func (w *ward) signal(sig syscall.Signal) {
+	w.guard.mu.Lock()
+	defer w.guard.mu.Unlock()
+	if w.over {
+		return
+	}
+	w.guard.killed = w.guard.killed || sig == syscall.SIGKILL
+	syscall.Kill(-w.guard.pid, sig)
+}
+
+// letGo makes the guard close what it keeps open.
+func (w *ward) letGo() {
 	if w == nil {
 		return
 	}
 	w.guard.mu.Lock()
 	defer w.guard.mu.Unlock()
-	if !w.over {
-		f(w.guard)
+	if w.kept != 0 && !w.over {
+		w.guard.say("close " + strconv.Itoa(w.kept))
+		w.kept = 0
 	}
-}
-
-// starting says that the program is about to be started.
-func (w *ward) starting() { w.tell(func(g *guard) { g.say("start") }) }
-
-// failed says that it was not.
-func (w *ward) failed() { w.tell(func(g *guard) { g.say("failed") }) }
-
-// watch names the program's group.
-func (w *ward) watch(group int) {
-	w.tell(func(g *guard) {
-		w.group = group
-		g.say("kill " + strconv.Itoa(group))
-	})
-}
-
-// letGo makes the guard close what it keeps open.
-func (w *ward) letGo() {
-	w.tell(func(g *guard) {
-		if w.kept != 0 {
-			g.say("close " + strconv.Itoa(w.kept))
-			w.kept = 0
-		}
-	})
 }
 
 // dismiss ends the watch without a kill, and the guard with its last ward.
 func (w *ward) dismiss() {
+	if w == nil {
+		return
+	}
 	w.letGo()
-	w.tell(func(g *guard) {
-		w.over = true
-		if w.group != 0 {
-			g.say("spare " + strconv.Itoa(w.group))
-		}
-		if g.wards--; g.wards == 0 {
-			g.end()
-		}
-	})
+	w.guard.mu.Lock()
+	defer w.guard.mu.Unlock()
+	if w.over {
+		return
+	}
+	w.over = true
+	if w.guard.wards--; w.guard.wards == 0 {
+		w.guard.end()
+	}
 }
