@@ -2,6 +2,7 @@ package lib_test
 
 import (
 	"fmt"
+	"io/fs"
 	"maps"
 	"os"
 	"os/exec"
@@ -87,6 +88,7 @@ func TestManual(t *testing.T) {
 	t.Run("flags", func(t *testing.T) { manualFlags(t, bin, texts) })
 	t.Run("references", func(t *testing.T) { manualReferences(t, texts) })
 	t.Run("examples", func(t *testing.T) { manualExamples(t, bin, texts) })
+	t.Run("files", manualFiles)
 	t.Run("readme", func(t *testing.T) { readmeExamples(t, bin) })
 }
 
@@ -242,6 +244,31 @@ func manualExamples(t *testing.T, bin string, texts map[string]string) {
 		}
 	}
 	t.Logf("%d examples ran, %d are not run", ran, notRun)
+}
+
+// manualFiles: a file that a page for developers names is there.
+func manualFiles(t *testing.T) {
+	var paths []string
+	err := fs.WalkDir(os.DirFS(".."), ".", func(path string, _ fs.DirEntry, err error) error {
+		paths = append(paths, "/"+path)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := regexp.MustCompile("[`(]([A-Za-z][A-Za-z0-9/_.-]*\\.(?:go|sh|yml|md|[1578]))[`)]")
+	for _, page := range []string{"../README.md", "../CONTRIBUTING.md", "../doc/architecture.md"} {
+		text, err := os.ReadFile(page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range name.FindAllStringSubmatch(string(text), -1) {
+			named := func(path string) bool { return strings.HasSuffix(path, "/"+m[1]) }
+			if !slices.ContainsFunc(paths, named) {
+				t.Errorf("%s names %s, which is not there", page, m[1])
+			}
+		}
+	}
 }
 
 var block = regexp.MustCompile("(?ms)^(?:<!-- not run: ([^\n]*) -->\n)?```sh\n(.*?)^```")
