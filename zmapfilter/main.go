@@ -27,12 +27,12 @@ func command(f *filter) *ffcli.Command {
 	fs := flag.NewFlagSet("zmapfilter", flag.ContinueOnError)
 	var s source
 	fs.Var(&s.rules, "r", "add a rule, `PATTERN=RESULT`; may be repeated")
-	fs.Var(&s.files, "f", "read rules from `file`, a dictionary of YAML; may be repeated")
-	fs.BoolVar(&f.mapping, "map", false, "print source, target and the rest of each line that is mapped")
-	fs.BoolVar(&f.inverting, "invert", false, "take targets and print target, source and the rest")
-	fs.BoolVar(&f.explaining, "explain", false, "print name, result and the deciding rule of every line")
-	fs.BoolVar(&f.nul, "0", false, "records end with a NUL instead of a line break")
-	fs.BoolVar(&f.quiet, "q", false, "print nothing and end at the first match")
+	fs.Var(&s.files, "f", "read rules from `file`, a YAML dictionary; may be repeated")
+	fs.BoolVar(&f.mapping, "map", false, "print the source, the target and the rest of each line that is mapped")
+	fs.BoolVar(&f.inverting, "invert", false, "read targets, and print the target, the source and the rest of each line")
+	fs.BoolVar(&f.explaining, "explain", false, "print the name, the result and the deciding rule for every line")
+	fs.BoolVar(&f.nul, "0", false, "end records with a NUL byte instead of a line break")
+	fs.BoolVar(&f.quiet, "q", false, "print nothing, and end at the first name that matches")
 	return &ffcli.Command{
 		Name:       "zmapfilter",
 		ShortUsage: "zmapfilter [-0 -q] [-map | -invert | -explain] [-f file ...] [-r PATTERN=RESULT ...]",

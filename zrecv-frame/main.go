@@ -40,10 +40,10 @@ type options struct {
 func run(ctx context.Context, args []string, stdin, stdout *os.File, stderr io.Writer) int {
 	o := options{in: stdin, out: stdout, stderr: stderr}
 	fs := flag.NewFlagSet("zrecv-frame", flag.ContinueOnError)
-	fs.DurationVar(&o.stall, "stall", time.Minute, "give up after `silence` without even a heartbeat; 0: never")
-	fs.BoolVar(&o.verify, "verify", false, "only check the stream, and write nothing")
+	fs.DurationVar(&o.stall, "stall", time.Minute, "stop if nothing arrives for `silence`, not even a heartbeat; 0: never")
+	fs.BoolVar(&o.verify, "verify", false, "check the stream, and write nothing")
 	fs.Var(&o.expect, "expect-zfs", "accept only the zfs stream that these `words` name: to=GUID[@NAME], from=GUID, raw, …")
-	fs.BoolVar(&o.tty, "tty", false, "leave the command in our process group, so that it may use the terminal")
+	fs.BoolVar(&o.tty, "tty", false, "leave the command in this process group, so that it can read the terminal")
 	fs.BoolVar(&o.progress, "progress", cli.Terminal(stderr), "show progress on stderr")
 	fs.Var(&o.progressFD, "progress-fd", "write progress as JSON lines to descriptor `n`")
 	fs.Var(&o.statusFD, "status-fd", "write the outcome as a JSON line to descriptor `n`")

@@ -14,11 +14,11 @@ import (
 
 func abandonCommand(g *globals) *ffcli.Command {
 	fs := g.flags("abandon")
-	dry := fs.Bool("n", false, "only print what would be let go")
+	dry := fs.Bool("n", false, "print what would be released, and release nothing")
 	return &ffcli.Command{
 		Name:       "abandon",
 		ShortUsage: "zreplctl abandon [-n] [flags] job",
-		ShortHelp:  "Let go of all that a job protects, on both sides, before it is retired.",
+		ShortHelp:  "Release everything that a job protects, on both sides, before you remove it.",
 		FlagSet:    fs,
 		Exec: func(ctx context.Context, args []string) error {
 			if len(args) != 1 {

@@ -16,13 +16,13 @@ func activateCommand(g *globals) *ffcli.Command {
 	var a endpoint.Activation
 	fs := g.flags("activate")
 	dry := fs.Bool("n", false, "print what would be changed, and change nothing")
-	fs.BoolVar(&a.Recursive, "r", false, "also all copies below the datasets")
-	fs.BoolVar(&a.Inert, "inert", false, "make them inert again: read-only, unmounted, without devices")
-	fs.BoolVar(&a.Any, "any", false, "also datasets that zreplctl did not create")
+	fs.BoolVar(&a.Recursive, "r", false, "change the copies below the datasets, too")
+	fs.BoolVar(&a.Inert, "inert", false, "do the reverse: make the copies inert, and unmount them")
+	fs.BoolVar(&a.Any, "any", false, "allow datasets that zreplctl did not create")
 	return &ffcli.Command{
 		Name:       "activate",
 		ShortUsage: "zreplctl activate [-n] [-r] [-inert] [-any] [flags] dataset ...",
-		ShortHelp:  "Bring copies to life: take off what keeps them inert, and mount them.",
+		ShortHelp:  "Make copies normal datasets: remove what makes them inert, and mount them.",
 		FlagSet:    fs,
 		Exec: func(ctx context.Context, args []string) error {
 			if len(args) == 0 {

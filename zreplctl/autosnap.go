@@ -33,12 +33,12 @@ func autosnapCommand(g *globals) *ffcli.Command {
 // upkeepCommand is the command that does one part of a job.
 func (g *globals) upkeepCommand(name, part, help string, fits func(*config.Job) error, do func(*upkeep.Upkeep) func(context.Context) error) *ffcli.Command {
 	fs := g.flags(name)
-	skip := fs.String("skip", "", "leave out `parts`, joined by commas: with "+part+" there is nothing to do")
-	dryRun := fs.Bool("n", false, "change nothing: print the names that would be printed")
+	skip := fs.String("skip", "", "leave out `parts`, joined by commas; "+part+" leaves out everything")
+	dryRun := fs.Bool("n", false, "print the names of the snapshots, and change nothing")
 	explain, usage := false, "[-n]"
 	if name == "prune" {
 		usage = "[-explain] [-n]"
-		fs.BoolVar(&explain, "explain", false, "destroy nothing: print every snapshot with its verdict and the rule that decided")
+		fs.BoolVar(&explain, "explain", false, "print each snapshot with keep or destroy and the rule that decided, and destroy nothing")
 	}
 	return &ffcli.Command{
 		Name:       name,

@@ -16,7 +16,7 @@ func checkCommand(g *globals) *ffcli.Command {
 	return &ffcli.Command{
 		Name:       "check",
 		ShortUsage: "zreplctl check [-json] [flags]",
-		ShortHelp:  "Read the configuration and say what is wrong with it and what each job will do.",
+		ShortHelp:  "Check the configuration, and print what each job will do.",
 		FlagSet:    fs,
 		Exec: func(ctx context.Context, args []string) error {
 			if len(args) > 0 {

@@ -28,7 +28,7 @@ func completionCommand(g *globals) *ffcli.Command {
 	return &ffcli.Command{
 		Name:       "completion",
 		ShortUsage: "zreplctl completion bash|zsh|fish\nzreplctl completion words -- [word ...]",
-		ShortHelp:  "Print a script that makes a shell complete zreplctl's words, or the words for the last one given.",
+		ShortHelp:  "Print a script that makes a shell complete zreplctl's words, or print the words themselves.",
 		FlagSet:    g.flags("completion"),
 		Exec: func(_ context.Context, args []string) error {
 			scripts := map[string]string{"bash": bashScript, "zsh": zshScript, "fish": fishScript}

@@ -19,7 +19,7 @@ import (
 func daemonCommand(g *globals) *ffcli.Command {
 	fs := g.flags("daemon")
 	var ready cli.Descriptor
-	fs.Var(&ready, "ready-fd", "write a line to this `descriptor` once everything listens")
+	fs.Var(&ready, "ready-fd", "write a line to `descriptor` when everything listens")
 	return &ffcli.Command{
 		Name:       "daemon",
 		ShortUsage: "zreplctl daemon [flags]",

@@ -13,11 +13,11 @@ import (
 
 func forgetCommand(g *globals) *ffcli.Command {
 	fs := g.flags("forget")
-	dry := fs.Bool("n", false, "only print what would be released")
+	dry := fs.Bool("n", false, "print what would be released, and release nothing")
 	return &ffcli.Command{
 		Name:       "forget",
 		ShortUsage: "zreplctl forget [-n] [flags] job [dataset ...]",
-		ShortHelp:  "Release a job's hold on copies whose source is gone for good; of a job that serves, forget its client's job.",
+		ShortHelp:  "Stop reporting copies whose source is gone, or let another job use a client's identity.",
 		FlagSet:    fs,
 		Exec: func(ctx context.Context, args []string) error {
 			if len(args) == 0 {

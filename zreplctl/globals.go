@@ -29,7 +29,7 @@ func (g *globals) say(format string, args ...any) {
 func (g *globals) flags(name string) *flag.FlagSet {
 	fs := flag.NewFlagSet(name, flag.ContinueOnError)
 	fs.StringVar(&g.configPath, "config", "", "read the configuration from `file` (- is standard input)")
-	fs.BoolVar(&g.verbose, "v", false, "say more on standard error")
+	fs.BoolVar(&g.verbose, "v", false, "print more on standard error")
 	return fs
 }
 

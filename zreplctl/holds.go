@@ -17,8 +17,8 @@ import (
 
 func holdsCommand(g *globals) *ffcli.Command {
 	fs := g.flags("holds")
-	release := fs.Bool("release", false, "let go of them, and list those: the job's, or without a job those that belong to none here")
-	dry := fs.Bool("n", false, "with -release, only list what would be let go")
+	release := fs.Bool("release", false, "release those of the job, or without a job those that belong to none, and list them")
+	dry := fs.Bool("n", false, "with -release: list what would be released, and release nothing")
 	return &ffcli.Command{
 		Name:       "holds",
 		ShortUsage: "zreplctl holds [-release [-n]] [flags] [job]",

@@ -47,10 +47,10 @@ type first struct {
 func initCommand(g *globals) *ffcli.Command {
 	set := g.flags("init")
 	var f first
-	set.StringVar(&f.dir, "dir", "/etc/zreplctl", "write into the `directory`")
+	set.StringVar(&f.dir, "dir", "/etc/zreplctl", "write into `directory`")
 	set.StringVar(&f.peer, "host", "other.example.com", "the other `host`")
-	set.StringVar(&f.client, "client", "", "the `identity` of the host that connects (of this host, or else of -host)")
-	set.StringVar(&f.user, "user", "root", "the `user` to connect as: one without rights will do, see zstdinserver(8)")
+	set.StringVar(&f.client, "client", "", "the client `identity` of the host that connects, by default its name")
+	set.StringVar(&f.user, "user", "root", "connect as `user`; one without rights is enough, see zstdinserver(8)")
 	set.BoolVar(&f.dry, "n", false, "print the configuration, and write nothing")
 	return &ffcli.Command{
 		Name:       "init",

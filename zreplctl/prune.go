@@ -12,7 +12,7 @@ import (
 
 func pruneCommand(g *globals) *ffcli.Command {
 	return g.upkeepCommand("prune", "prune",
-		"Destroy the snapshots that a job's policy lets go, and print their names.",
+		"Destroy the snapshots that a job's policy does not keep, and print their names.",
 		func(j *config.Job) error {
 			if !j.Prunes() {
 				return errors.New("it has no retention policy")

@@ -38,8 +38,8 @@ func (g *globals) runCommand(t config.Type, help string) *ffcli.Command {
 	skip := fs.String("skip", "", "leave out `parts`: snapshot, replicate, prune, joined by commas")
 	var lines cli.Descriptor
 	fs.Var(&lines, "progress-fd", "write progress as lines of JSON to descriptor `n`")
-	show := fs.Bool("progress", false, "show progress on standard error, also where it is no terminal")
-	retries := fs.Int("retries", 6, "reconnect so `many` times in a row where the link is lost")
+	show := fs.Bool("progress", false, "show progress on standard error, even if that is no terminal")
+	retries := fs.Int("retries", 6, "if the link is lost, reconnect at most so `many` times in a row")
 	return &ffcli.Command{
 		Name:       string(t),
 		ShortUsage: fmt.Sprintf("zreplctl %s [-skip PARTS] [flags] job", t),

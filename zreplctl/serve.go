@@ -18,7 +18,7 @@ import (
 func serveCommand(g *globals) *ffcli.Command {
 	fs := g.flags("serve")
 	var status cli.Descriptor
-	fs.Var(&status, "status-fd", "write events as lines of JSON to this `descriptor`")
+	fs.Var(&status, "status-fd", "write events as lines of JSON to `descriptor`")
 	return &ffcli.Command{
 		Name:       "serve",
 		ShortUsage: "zreplctl serve [flags] identity",

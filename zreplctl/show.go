@@ -15,7 +15,7 @@ import (
 
 func showCommand(g *globals) *ffcli.Command {
 	fs := g.flags("show")
-	side := fs.String("side", "", "of a local job the policy of the `side` lhs (source) or rhs (target)")
+	side := fs.String("side", "", "for a local job: print the policy of `side` lhs (source) or rhs (target)")
 	return &ffcli.Command{
 		Name:       "show",
 		ShortUsage: "zreplctl show [-side lhs|rhs] [flags] job rules|policy",

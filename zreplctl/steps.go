@@ -36,17 +36,17 @@ type steps struct {
 func stepsCommand(g *globals) *ffcli.Command {
 	s := &steps{g: g}
 	fs := g.flags("steps")
-	fs.Func("r", "send the datasets that `pattern=result` maps; repeatable (without: each to its own name)", s.addRule)
-	fs.StringVar(&s.state, "state", "", "read what else decides from `file`: name, key and value (see zreplctl(8))")
-	fs.BoolVar(&s.policy.Merge, "merge", false, "one line for each stream that brings several snapshots (send -I)")
-	fs.StringVar(&s.initial, "initial", string(plan.MostRecent), "`policy` for what the target lacks: most_recent, all, fail")
+	fs.Func("r", "map datasets by `pattern=result`; may be repeated (without it, names stay the same)", s.addRule)
+	fs.StringVar(&s.state, "state", "", "read what else decides from `file`; see zreplctl(8)")
+	fs.BoolVar(&s.policy.Merge, "merge", false, "join the steps that one zfs send -I can do")
+	fs.StringVar(&s.initial, "initial", string(plan.MostRecent), "`policy` for datasets that the target lacks: most_recent, all, fail")
 	fs.StringVar(&s.policy.Prefix, "prefix", "", "send only snapshots whose name starts with `text`")
 	fs.StringVar(&s.send, "send", "L", "options of zfs send, as `letters` of wLec; an encrypted source always has w")
-	fs.BoolVar(&s.decrypt, "decrypt", false, "send encrypted datasets as plain text")
+	fs.BoolVar(&s.decrypt, "decrypt", false, "allow encrypted datasets to be sent as plain text")
 	return &ffcli.Command{
 		Name:       "steps",
 		ShortUsage: "zreplctl steps [-r pattern=result ...] [-state file] [-merge] [flags] source-list target-list",
-		ShortHelp:  "Print the steps that would replicate what one zfs list shows to what another shows.",
+		ShortHelp:  "Print the steps that replicate what one zfs list shows to what another shows.",
 		FlagSet:    fs,
 		Exec:       s.run,
 	}

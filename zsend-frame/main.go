@@ -42,11 +42,11 @@ type options struct {
 func run(ctx context.Context, args []string, stdin, stdout *os.File, stderr io.Writer) int {
 	o := options{in: stdin, out: stdout, stderr: stderr}
 	fs := flag.NewFlagSet("zsend-frame", flag.ContinueOnError)
-	fs.StringVar(&o.checksum, "checksum", "crc32c", "`sum` of the data: crc32c, or none where the transport has its own")
-	fs.DurationVar(&o.heartbeat, "heartbeat", 10*time.Second, "`silence` after which a heartbeat is sent; 0: never")
-	fs.Var(&o.rate, "rate", "send at most that many `bytes` a second (such as 50M)")
+	fs.StringVar(&o.checksum, "checksum", "crc32c", "protect the data with `sum`: crc32c, or none if the transport protects it")
+	fs.DurationVar(&o.heartbeat, "heartbeat", 10*time.Second, "send a heartbeat after `silence`; 0: never")
+	fs.Var(&o.rate, "rate", "send at most `bytes` a second, such as 50M")
 	fs.Var(&o.expect, "expect-zfs", "send only the zfs stream that these `words` name: to=GUID, from=GUID, raw, …")
-	fs.BoolVar(&o.tty, "tty", false, "leave the command in our process group, so that it may use the terminal")
+	fs.BoolVar(&o.tty, "tty", false, "leave the command in this process group, so that it can read the terminal")
 	fs.BoolVar(&o.progress, "progress", false, "show progress on stderr")
 	fs.Var(&o.progressFD, "progress-fd", "write progress as JSON lines to descriptor `n`")
 	fs.Var(&o.statusFD, "status-fd", "write the outcome as a JSON line to descriptor `n`")

@@ -32,26 +32,26 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 func command(s *snapper) *ffcli.Command {
 	fs := flag.NewFlagSet("zsnap", flag.ContinueOnError)
 	o := &s.options
-	fs.StringVar(&o.Prefix, "prefix", "zrepl_", "`text` that the names begin with")
-	fs.StringVar(&o.Format, "format", snap.DefaultFormat, "`layout` of the time behind it, as in Go's package time, 000 being milliseconds")
-	fs.BoolVar(&s.utc, "utc", true, "name them by UTC; -utc=false: by local time")
-	fs.BoolVar(&o.Recursive, "r", false, "take the datasets below, too")
+	fs.StringVar(&o.Prefix, "prefix", "zrepl_", "begin the names with `text`")
+	fs.StringVar(&o.Format, "format", snap.DefaultFormat, "`layout` of the time in the names, as in Go's package time; 000: milliseconds")
+	fs.BoolVar(&s.utc, "utc", true, "name the snapshots by UTC; -utc=false: by local time")
+	fs.BoolVar(&o.Recursive, "r", false, "also take snapshots of the datasets below")
 	fs.Var(&s.properties, "o", "set `property=value` on the snapshots; may be repeated")
-	fs.Var(&s.ifOlder, "if-older", "skip what has a snapshot with the prefix younger than `age`, as in 10m")
-	fs.BoolVar(&o.IfWritten, "if-written", false, "skip what has nothing new since its last snapshot with the prefix")
-	fs.StringVar(&o.Hooks.Before, "before", "", "run `program` for each dataset before")
-	fs.StringVar(&o.Hooks.After, "after", "", "run `program` for each dataset after, always when the one before ran")
-	fs.DurationVar(&o.Hooks.Timeout, "hook-timeout", time.Minute, "kill a hook that takes longer than `duration`")
-	fs.StringVar(&s.hookFail, "hook-fail", "skip", "when the hook before fails, `skip|abort`: spare its dataset, or end")
-	fs.BoolVar(&o.DryRun, "n", false, "take nothing: print the names that would be")
-	fs.BoolVar(&s.nul, "0", false, "records end with a NUL instead of a line break")
+	fs.Var(&s.ifOlder, "if-older", "skip datasets that have a snapshot with the prefix younger than `age`, such as 10m")
+	fs.BoolVar(&o.IfWritten, "if-written", false, "skip datasets without changes since their last snapshot with the prefix")
+	fs.StringVar(&o.Hooks.Before, "before", "", "run `program` for each dataset before its snapshot")
+	fs.StringVar(&o.Hooks.After, "after", "", "run `program` for each dataset after its snapshot, always if -before ran")
+	fs.DurationVar(&o.Hooks.Timeout, "hook-timeout", time.Minute, "kill a program of -before or -after that runs longer than `duration`")
+	fs.StringVar(&s.hookFail, "hook-fail", "skip", "if the program of -before fails, skip its dataset, or stop: `skip|abort`")
+	fs.BoolVar(&o.DryRun, "n", false, "print the names of the snapshots that would be taken, and take none")
+	fs.BoolVar(&s.nul, "0", false, "end records with a NUL byte instead of a line break")
 	return &ffcli.Command{
 		Name: "zsnap",
 		ShortUsage: "zsnap [-0nr] [-prefix text] [-format layout] [-utc=false] [-o property=value ...]\n" +
 			"[-if-older age] [-if-written] [-before program] [-after program]\n" +
 			"[-hook-timeout duration] [-hook-fail skip|abort] [dataset ...]",
-		ShortHelp: "Take snapshots, one command a pool, and print their names. Without arguments\n" +
-			"the datasets are read from standard input, one a line, in the first column.",
+		ShortHelp: "Take snapshots, in one transaction for each pool, and print their names. Without\n" +
+			"arguments, read the datasets from standard input, one a line, in the first column.",
 		FlagSet: fs,
 		Exec:    s.run,
 	}

@@ -33,7 +33,7 @@ func command(stdin, stdout *os.File) *ffcli.Command {
 	return &ffcli.Command{
 		Name:       "zstdinserver",
 		ShortUsage: "zstdinserver [-sockdir directory] client_identity",
-		ShortHelp:  "Hand standard input and output to the daemon, as a client.",
+		ShortHelp:  "Hand standard input and output to the replication daemon, for one client.",
 		FlagSet:    fs,
 		Exec: func(ctx context.Context, args []string) error {
 			if len(args) != 1 {
