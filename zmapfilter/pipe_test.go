@@ -113,7 +113,7 @@ func TestErrors(t *testing.T) {
 		{"-r a", "", "zmapfilter: invalid value \"a\" for flag -r: no = in it: a rule is PATTERN=RESULT\nusage: ", 2},
 		{"-r a=ok b", "", "zmapfilter: unexpected argument \"b\": names come from standard input\nusage: ", 2},
 		{"-r a=ok -map -invert", "", "zmapfilter: -map, -invert and -explain exclude each other\nusage: ", 2},
-		{"-r a@b=ok -r b<<=ok", "", "zmapfilter: -r \"a@b=ok\": pattern \"a@b\": '@' is part of a snapshot's or bookmark's name: a dataset is wanted\nzmapfilter: -r \"b<<=ok\": pattern \"b<<\": \"<\" stands once, at the end\n", 2},
+		{"-r a@b=ok -r b<<=ok", "", "zmapfilter: -r \"a@b=ok\": pattern \"a@b\": '@' is part of a snapshot's or bookmark's name: write a dataset's name\nzmapfilter: -r \"b<<=ok\": pattern \"b<<\": \"<\" stands once, at the end\n", 2},
 		{"-r a=ok -r a=!", "", "zmapfilter: -r \"a=!\": pattern \"a\": written twice (first at -r \"a=ok\")\n", 2},
 		{"-r a=ok -map", "", "zmapfilter: -r \"a=ok\": result \"ok\" of pattern \"a\": a map's result is a dataset or \"!\"\n", 2},
 		{"-f " + file, "", "zmapfilter: " + file + ":2:6: result of pattern \"b\": 7 is no result: write ok, \"!\" in quotes, or a target dataset\nzmapfilter: " + file + ":1:1: pattern \"a<<\": \"<\" stands once, at the end\nzmapfilter: " + file + ":3:1: pattern \"c/\": ends with \"/\"\n", 2},

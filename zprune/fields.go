@@ -14,7 +14,7 @@ import (
 // parse reads the fields behind the name.
 func (gr *grouper) parse(line []byte, s *retention.Snapshot, guid *dataset.GUID) (err error) {
 	if gr.strict && len(gr.field) < len(gr.columns) {
-		return gr.positioned(len(line), "%d columns: %d are wanted (%s)", len(gr.field), len(gr.columns), strings.Join(gr.columns, ","))
+		return gr.positioned(len(line), "%d columns instead of %d (%s)", len(gr.field), len(gr.columns), strings.Join(gr.columns, ","))
 	}
 	for i, f := range gr.field {
 		var n uint64
@@ -71,7 +71,7 @@ func (gr *grouper) number(column, bits int) (uint64, error) {
 	}
 	err = gr.positioned(at+digits, "the %s %q is not a whole number", name, f)
 	if name == "creation" {
-		err = cli.Hint(err, "seconds since 1970 are wanted, as zfs list -p prints them")
+		err = cli.Hint(err, "write times in seconds since 1970, as zfs list -p prints them")
 	}
 	return 0, err
 }

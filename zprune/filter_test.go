@@ -91,17 +91,17 @@ func TestExplain(t *testing.T) {
 
 func TestTimeline(t *testing.T) {
 	got, errs, status := try(hourly("p/a", 0, 1, 2, 3, 4)+hourly("p/b", 0), "-timeline", "-grid", "2x1h")
-	want := `p/a: 3 stay, 2 go; newest 1970-01-05 04:00:00
-  interval               to age           stay       go  young to old
+	want := `p/a: 3 kept, 2 destroyed; newest 1970-01-05 04:00:00
+  interval               to age           keep  destroy  young to old
   newest                 0s                  1        0  1
   2x1h                   2h                  2        0  11
   older                                      0        2  .
-p/b: 1 stay, 0 go; newest 1970-01-05 04:00:00
-  interval               to age           stay       go  young to old
+p/b: 1 kept, 0 destroyed; newest 1970-01-05 04:00:00
+  interval               to age           keep  destroy  young to old
   newest                 0s                  1        0  1
   2x1h                   2h                  0        0  __
   older                                      0        0  _
-a character is a bucket: 1 to 9 stay, + more stay, . all go, _ nothing there
+a character is a bucket: 1 to 9 are kept, + more are kept, . none is kept, _ no snapshot
 `
 	if status != 0 || errs != "" || got != want {
 		t.Errorf("status %d, %s\n%s", status, errs, cmp.Diff(want, got))
@@ -140,8 +140,8 @@ func TestProtect(t *testing.T) {
 func TestBadLines(t *testing.T) {
 	good := "p/a@zrepl_1\t1\n"
 	for line, want := range map[string]string{
-		"p/a@zrepl_2":                       "line 2, byte 12: no tab: name, tab, creation are wanted",
-		"":                                  "line 2, byte 1: no tab: name, tab, creation are wanted",
+		"p/a@zrepl_2":                       "line 2, byte 12: no tab: a line is a name, a tab and a creation",
+		"":                                  "line 2, byte 1: no tab: a line is a name, a tab and a creation",
 		"p/a@zrepl_2\t-5":                   `line 2, byte 13: the creation "-5" is negative`,
 		"p/a@zrepl_2\t":                     "line 2, byte 13: the creation is empty",
 		"p/a@zrepl_2\t12x":                  `line 2, byte 15: the creation "12x" is not a whole number`,
@@ -149,8 +149,8 @@ func TestBadLines(t *testing.T) {
 		"p/a@zrepl_2\t18446744073709551616": "line 2, byte 13: the creation 18446744073709551616 is too large",
 		"p/a@zrepl_2\t1\tx":                 `line 2, byte 15: the createtxg "x" is not a whole number`,
 		"p/a@zrepl_2\t1\t1\tx":              `line 2, byte 17: the userrefs "x" is not a whole number`,
-		"p/a#mark\t1":                       `line 2, byte 4: "p/a#mark" is a bookmark: a snapshot is wanted`,
-		"p/a\t1":                            `line 2, byte 4: "p/a" is a dataset: a snapshot is wanted`,
+		"p/a#mark\t1":                       `line 2, byte 4: "p/a#mark" is a bookmark, not a snapshot`,
+		"p/a\t1":                            `line 2, byte 4: "p/a" is a dataset, not a snapshot`,
 		"p//a@x\t1":                         `line 2, byte 3: bad dataset name "p//a": empty component at byte 3`,
 		"-p/a@x\t1":                         `line 2, byte 1: bad dataset name "-p/a": pool name starts with '-': it must start with a letter`,
 		"p/a@b@c\t1":                        `line 2, byte 6: bad snapshot name "p/a@b@c": character '@' at byte 2`,
@@ -175,7 +175,7 @@ func TestBadLines(t *testing.T) {
 		t.Errorf("an endless line: status %d, %.100s", status, errs)
 	}
 	if _, errs, status := try("p/a@zrepl_1\t1\t2\n", "-keep-last", "1", "-cols", "name,creation,createtxg,userrefs"); status != 1 ||
-		!strings.Contains(errs, "line 1, byte 16: 3 columns: 4 are wanted") {
+		!strings.Contains(errs, "line 1, byte 16: 3 columns instead of 4") {
 		t.Errorf("a column is missing: status %d, %s", status, errs)
 	}
 }
@@ -195,16 +195,16 @@ func TestBadUsage(t *testing.T) {
 		{"-grid;1x1d | 2x1h", `byte 8: 2x1h has shorter buckets than 1x1d before it`},
 		{"-grid;1x1q", `byte 4: unit "q" is not known`},
 		{"-grid;99999999999999999999x1h", "byte 1: a number of buckets of 99999999999999999999 is too large"},
-		{"-grid;1X1H", "byte 2: x is wanted"},
+		{"-grid;1X1H", "byte 2: expected x"},
 		{"-keep-last;0", "it must be at least 1"},
-		{"-keep-last;two", "a whole number is wanted"},
+		{"-keep-last;two", "it must be a whole number"},
 		{"-keep-regex;(", "missing closing )"},
 		{"-policy;" + file, file + `:2:22: grid "1x1h(keep=0)": byte 11: keep must be at least 1`},
 		{"-policy;" + file + ".none", "cannot read the policy"},
 		{"-keep-last;1;-cols;name", `column "creation" is missing`},
 		{"-keep-last;1;-cols;name,creation,size", `column "size" is not known`},
-		{"-keep-last;1;-cols;name,creation,name", `column "name" stands here twice`},
-		{"-keep-last;1;-now;yesterday", "a time is wanted"},
+		{"-keep-last;1;-cols;name,creation,name", `column "name" is here twice`},
+		{"-keep-last;1;-now;yesterday", "it must be a time"},
 		{"-keep-last;1;-r", "-r is for datasets"},
 		{"-keep-last;1;-destroy;-max;-1", "-max is a number"},
 		{"-keep-last;1;-explain;-timeline", "exclude each other"},

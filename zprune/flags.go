@@ -48,7 +48,7 @@ func newRules() rules {
 		lasts: parsed{parse: func(text string) (retention.Rule, error) {
 			n, err := strconv.ParseInt(text, 10, 64)
 			if err != nil {
-				return nil, errors.New("a whole number is wanted")
+				return nil, errors.New("it must be a whole number")
 			}
 			return retention.LastN(n)
 		}},
@@ -145,7 +145,7 @@ func (c *columns) Set(text string) error {
 		case !slices.Contains(known, name):
 			return fmt.Errorf("column %q is not known: %s", name, strings.Join(known, ", "))
 		case name != "-" && slices.Contains(names[:i], name):
-			return fmt.Errorf("column %q stands here twice", name)
+			return fmt.Errorf("column %q is here twice", name)
 		}
 	}
 	for _, name := range known[:2] {
@@ -175,5 +175,5 @@ func (m *moment) Set(text string) error {
 			return nil
 		}
 	}
-	return errors.New("a time is wanted, as in 2026-01-31 or 2026-01-31T12:00:00Z, or seconds since 1970")
+	return errors.New("it must be a time, such as 2026-01-31 or 2026-01-31T12:00:00Z, or seconds since 1970")
 }

@@ -49,7 +49,7 @@ func (g *group) unique() error {
 	for i := range g.snaps {
 		name := g.snaps[i].Name
 		if seen[name] {
-			return cli.Hint(fmt.Errorf("snapshot %q stands twice", g.dataset+"@"+name), "do lists overlap?")
+			return cli.Hint(fmt.Errorf("snapshot %q is listed twice", g.dataset+"@"+name), "do lists overlap?")
 		}
 		seen[name] = true
 	}
@@ -150,7 +150,7 @@ func (gr *grouper) column(name string) (field []byte, at int, ok bool) {
 // name finds the snapshot's name and says why it is none.
 func (gr *grouper) name(line []byte) (name []byte, at int, err error) {
 	if len(gr.field) < 2 {
-		return nil, 0, gr.positioned(len(line), "no tab: name, tab, creation are wanted")
+		return nil, 0, gr.positioned(len(line), "no tab: a line is a name, a tab and a creation")
 	}
 	name, at, ok := gr.column("name")
 	if !ok {
@@ -167,9 +167,9 @@ func (gr *grouper) name(line []byte) (name []byte, at int, err error) {
 	}
 	switch {
 	case kind < 0:
-		return nil, 0, gr.positioned(at+len(name), "%q is a dataset: a snapshot is wanted", name)
+		return nil, 0, gr.positioned(at+len(name), "%q is a dataset, not a snapshot", name)
 	case name[kind] == '#':
-		return nil, 0, gr.positioned(at+kind, "%q is a bookmark: a snapshot is wanted", name)
+		return nil, 0, gr.positioned(at+kind, "%q is a bookmark, not a snapshot", name)
 	case len(name) > dataset.MaxNameLen:
 		return nil, 0, gr.positioned(at+dataset.MaxNameLen, "a name of %d bytes: at most %d", len(name), dataset.MaxNameLen)
 	}
@@ -210,7 +210,7 @@ func (gr *grouper) change(ds string, at int) error {
 	}
 	g, seen := gr.seen[ds]
 	if seen && g == nil {
-		return cli.Hint(gr.positioned(at, "dataset %q again: its lines must stand together", ds),
+		return cli.Hint(gr.positioned(at, "dataset %q again: its lines must be together", ds),
 			"sort them by name, or give -unsorted")
 	}
 	if !gr.unsorted {

@@ -22,7 +22,7 @@ func abandonCommand(g *globals) *ffcli.Command {
 		FlagSet:    fs,
 		Exec: func(ctx context.Context, args []string) error {
 			if len(args) != 1 {
-				return cli.Usagef("abandon wants the name of one job")
+				return cli.Usagef("abandon requires the name of one job")
 			}
 			return g.abandon(ctx, args[0], *dry)
 		},
@@ -35,7 +35,7 @@ func (g *globals) abandon(ctx context.Context, name string, dry bool) error {
 		return err
 	}
 	if err := replicates("abandon job", j); err != nil {
-		return cli.Hint(err, "zreplctl holds -release %s lets go of what is held here for its client", name)
+		return cli.Hint(err, "zreplctl holds -release %s releases what is held here for its client", name)
 	}
 	r := &job.Run{Global: c.Global, Job: j}
 	if r.Programs, err = findPrograms(); err != nil {
@@ -52,7 +52,7 @@ func (g *globals) abandon(ctx context.Context, name string, dry bool) error {
 		}
 	}
 	if link := (*transfer.LinkError)(nil); errors.As(err, &link) {
-		return cli.Hint(runError(j, err), "where the other side is gone for good, zreplctl holds -release %s lets go of what is held here", name)
+		return cli.Hint(runError(j, err), "if the other side is gone, zreplctl holds -release %s releases what is held here", name)
 	}
 	if err != nil {
 		return runError(j, err)

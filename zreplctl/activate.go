@@ -26,7 +26,7 @@ func activateCommand(g *globals) *ffcli.Command {
 		FlagSet:    fs,
 		Exec: func(ctx context.Context, args []string) error {
 			if len(args) == 0 {
-				return cli.Usagef("activate wants at least one dataset")
+				return cli.Usagef("activate requires at least one dataset")
 			}
 			a.Datasets = args
 			return g.activate(ctx, a, *dry)
@@ -71,7 +71,7 @@ func activateError(a endpoint.Activation, err error) error {
 	var none *endpoint.NoCopyError
 	switch {
 	case errors.As(err, &none) && none.Placeholder:
-		return cli.Hint(cli.Cannot(verb, none.Dataset, none), "with -r the copies below it are meant")
+		return cli.Hint(cli.Cannot(verb, none.Dataset, none), "add -r to change the copies below it")
 	case errors.As(err, &none):
 		return cli.Hint(cli.Cannot(verb, none.Dataset, none), "nothing was changed; -any means such datasets, too")
 	}

@@ -47,7 +47,7 @@ func (g *globals) upkeepCommand(name, part, help string, fits func(*config.Job) 
 		FlagSet:    fs,
 		Exec: func(ctx context.Context, args []string) error {
 			if len(args) != 1 {
-				return cli.Usagef("%s wants the name of one job", name)
+				return cli.Usagef("%s requires the name of one job", name)
 			}
 			parts, err := parseSkip(*skip)
 			if err != nil {

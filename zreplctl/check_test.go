@@ -101,10 +101,10 @@ func TestCheckSurroundings(t *testing.T) {
 		`5: job "public": connect: identity_file: "` + public + `": it is the public half of a key: name the other file`,
 		`6: job "folder": connect: identity_file: "` + dir + `": it is no file`,
 		`7: job "program": connect: command: cannot find program "` + dir + `/zstdinserver"`,
-		`9: job "lost": mapping: there is no pool "tnk" here, or it is not imported`,
-		`9: job "lost": mapping: there is no pool "strage" here, or it is not imported`,
-		`10: job "sink": root: there is no pool "gone" here, or it is not imported`,
-		`11: job "snap": datasets: there is no pool "missing" here, or it is not imported`,
+		`9: job "lost": mapping: pool "tnk" does not exist here, or is not imported`,
+		`9: job "lost": mapping: pool "strage" does not exist here, or is not imported`,
+		`10: job "sink": root: pool "gone" does not exist here, or is not imported`,
+		`11: job "snap": datasets: pool "missing" does not exist here, or is not imported`,
 	}
 	for i, w := range got { // the column is looked at in TestListAndCheck
 		line, rest, _ := strings.Cut(w, ":")

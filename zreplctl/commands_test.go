@@ -113,7 +113,7 @@ func TestShow(t *testing.T) {
 		{"-side rhs mirror policy", "keep:\n  - type: grid\n    grid: 24x1h | 35x1d\n", 0},
 		{"mirror policy", "zreplctl: a local job has two policies: say -side lhs or -side rhs\nusage: ", 2},
 		{"-side lhs pull_prod1 policy", "zreplctl: -side: a pull job has one policy only\nusage: ", 2},
-		{"mirror", "zreplctl: show wants the name of a job, and rules or policy\nusage: ", 2},
+		{"mirror", "zreplctl: show requires the name of a job, and rules or policy\nusage: ", 2},
 		{"miror rules", "zreplctl: no job \"miror\" in \"" + threeJobs + "\"\nzreplctl: hint: did you mean \"mirror\"?\n", 2},
 	} {
 		stdout, stderr, status := zreplctl(t, "", append([]string{"show", "-config", threeJobs}, strings.Fields(test.args)...)...)
@@ -132,8 +132,8 @@ func TestWrongUse(t *testing.T) {
 		"check -config":               "zreplctl: flag needs an argument: -config\nusage: zreplctl check",
 		"list -config /nonexistent":   "zreplctl: cannot read configuration \"/nonexistent\": no such file or directory\n",
 		"list -config /":              "zreplctl: cannot read configuration \"/\": it is a directory\n",
-		"completion tcsh":             "zreplctl: completion wants the name of a shell: bash, zsh or fish\nusage: ",
-		"init -dir x nothing":         "zreplctl: init wants one of pull, source, push, push-sink, local\nusage: ",
+		"completion tcsh":             "zreplctl: completion requires the name of a shell: bash, zsh or fish\nusage: ",
+		"init -dir x nothing":         "zreplctl: init takes one of pull, source, push, push-sink, local\nusage: ",
 		"init -dir x -client a/b":     "zreplctl: bad -client \"a/b\": character '/' at byte 2",
 	} {
 		stdout, stderr, status := zreplctl(t, "", strings.Fields(args)...)

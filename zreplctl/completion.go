@@ -38,7 +38,7 @@ func completionCommand(g *globals) *ffcli.Command {
 			case len(args) == 1 && scripts[args[0]] != "":
 				return cli.Quiet(g.stdout.Text(scripts[args[0]]))
 			}
-			return cli.Usagef("completion wants the name of a shell: bash, zsh or fish")
+			return cli.Usagef("completion requires the name of a shell: bash, zsh or fish")
 		},
 	}
 }

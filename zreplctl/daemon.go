@@ -41,7 +41,7 @@ func (g *globals) daemon(ctx context.Context, readyFile *os.File) error {
 		return err
 	}
 	if c.Path == "-" {
-		return cli.Usagef("the daemon wants a file: its children read it again")
+		return cli.Usagef("the daemon requires a file: its jobs read it again")
 	}
 	if c.Path, err = filepath.Abs(c.Path); err != nil {
 		return err

@@ -21,7 +21,7 @@ func forgetCommand(g *globals) *ffcli.Command {
 		FlagSet:    fs,
 		Exec: func(ctx context.Context, args []string) error {
 			if len(args) == 0 {
-				return cli.Usagef("forget wants the name of a job")
+				return cli.Usagef("forget requires the name of a job")
 			}
 			c, j, err := g.job(args[0])
 			if err != nil {
@@ -33,7 +33,7 @@ func forgetCommand(g *globals) *ffcli.Command {
 			case !j.Replicates():
 				return replicates("forget datasets of job", j)
 			case len(args) == 1:
-				return cli.Usagef("forget wants the datasets that job %q is to forget", j.Name)
+				return cli.Usagef("forget requires the datasets that job %q should forget", j.Name)
 			}
 			return g.forget(ctx, c, j, args[1:], *dry)
 		},

@@ -26,7 +26,7 @@ func holdsCommand(g *globals) *ffcli.Command {
 		FlagSet:    fs,
 		Exec: func(ctx context.Context, args []string) error {
 			if len(args) > 1 {
-				return cli.Usagef("holds wants at most one job")
+				return cli.Usagef("holds takes at most one job")
 			}
 			c, err := g.load()
 			if err != nil {

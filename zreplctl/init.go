@@ -77,7 +77,7 @@ func (f *first) complete(args []string) error {
 		known = known || t.text == f.kind
 	}
 	if len(args) > 1 || !known {
-		return cli.Usagef("init wants one of pull, source, push, push-sink, local")
+		return cli.Usagef("init takes one of pull, source, push, push-sink, local")
 	}
 	dir, err := filepath.Abs(f.dir)
 	if err != nil {

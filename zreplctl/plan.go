@@ -20,7 +20,7 @@ func planCommand(g *globals) *ffcli.Command {
 		FlagSet:    fs,
 		Exec: func(ctx context.Context, args []string) error {
 			if len(args) != 1 {
-				return cli.Usagef("plan wants the name of one job")
+				return cli.Usagef("plan requires the name of one job")
 			}
 			return g.plan(ctx, args[0], *asJSON)
 		},
@@ -54,7 +54,7 @@ func (g *globals) plan(ctx context.Context, name string, asJSON bool) error {
 		return cli.Quiet(err)
 	}
 	if failed > 0 {
-		return fmt.Errorf("%d datasets of job %q cannot go on", failed, name)
+		return fmt.Errorf("%d datasets of job %q cannot be replicated", failed, name)
 	}
 	return nil
 }

@@ -47,7 +47,7 @@ func (g *globals) runCommand(t config.Type, help string) *ffcli.Command {
 		FlagSet:    fs,
 		Exec: func(ctx context.Context, args []string) error {
 			if len(args) != 1 {
-				return cli.Usagef("%s wants the name of one job", t)
+				return cli.Usagef("%s requires the name of one job", t)
 			}
 			parts, err := parseSkip(*skip)
 			if err != nil {
@@ -130,7 +130,7 @@ func replicates(verb string, j *config.Job) error {
 	if j.Replicates() {
 		return nil
 	}
-	return cli.WithStatus(cli.Usage, cli.Cannot(verb, j.Name, fmt.Errorf("a job of type %s replicates nothing by itself", j.Type)))
+	return cli.WithStatus(cli.Usage, cli.Cannot(verb, j.Name, fmt.Errorf("a job of type %s does not replicate", j.Type)))
 }
 
 // planError is runError for what changes nothing.
@@ -168,29 +168,29 @@ func runError(j *config.Job, err error) error {
 
 // hints say what a person can do about a dataset that does not move.
 var hints = map[plan.Reason]string{
-	plan.KeyNotLoaded:   "load the key on the receiver (zfs load-key), or have what is sent as plain text stored so: recv: {plain_encryption: off}",
-	plan.KeyChanged:     "give the copy a key of its own again, the source's comes with the next stream: zfs change-key -o keyformat=passphrase -o keylocation=prompt TARGET",
+	plan.KeyNotLoaded:   "load the key on the receiver (zfs load-key), or store plain text unencrypted: recv: {plain_encryption: off}",
+	plan.KeyChanged:     "give the copy a key of its own; the next stream brings the source's: zfs change-key -o keyformat=passphrase -o keylocation=prompt TARGET",
 	plan.FeatureMissing: "enable it in the receiving pool: zpool set feature@NAME=enabled POOL",
 	plan.Modified:       whatToLose,
 	plan.Diverged:       whatToLose,
 	plan.NotOffered:     "if its source is gone for good: zreplctl forget JOB TARGET",
 	plan.SourceEmpty:    "if its source stays empty for good: zreplctl forget JOB TARGET",
 	plan.NoneWanted:     "snapshot_prefix says which snapshots a job sends; a dataset without such is left out by the job's rules",
-	plan.NoSpace:        "make room on the receiver, or leave the dataset out; the others went first",
-	plan.ForeignPartial: "finish that receive, or throw what has arrived away: zfs receive -A TARGET",
-	plan.NameTaken:      "rename the target's snapshot out of the way, zfs rename TARGET@NAME TARGET@NAME.old, or destroy it if nobody needs it",
-	plan.Illegal:        "the other host lists what no pool can hold, by mistake or on purpose: ask its administrator",
-	plan.Unrelated:      "to begin anew, keep the old copy under another name; zfs rename takes all that is below with it: zrepl-recovery(7) has a way for the one dataset",
+	plan.NoSpace:        "make room on the receiver, or exclude the dataset; the other datasets went first",
+	plan.ForeignPartial: "finish that receive, or discard it: zfs receive -A TARGET",
+	plan.NameTaken:      "rename the target's snapshot: zfs rename TARGET@NAME TARGET@NAME.old; or destroy it if nobody needs it",
+	plan.Illegal:        "the other host lists what no pool can hold: ask its administrator",
+	plan.Unrelated:      "to begin anew, rename the old copy; zfs rename moves all datasets below, too: zrepl-recovery(7) says how to replace one dataset",
 }
 
-const whatToLose = "zrepl-recovery(7) says how to go on from the common snapshot, and what is lost then"
+const whatToLose = "zrepl-recovery(7) says how to continue from the common snapshot, and what that loses"
 
 func hint(d *job.DatasetError) string {
 	if d.Reason == "" && strings.Contains(d.Error(), "permission denied") {
-		return `what a user has to be allowed stands under "Without root" in zreplctl(8)`
+		return `zreplctl(8) lists the permissions that a user needs, under "Without root"`
 	}
 	if d.Reason == plan.Unrelated && d.Target != "" && dataset.Parent(d.Target) == "" {
-		return "a pool's own dataset is always there and never empty: map to a dataset below it, as in " + d.Target + "/backup"
+		return "a pool's own dataset always exists: map to a dataset below it, such as " + d.Target + "/backup"
 	}
 	return hints[d.Reason]
 }

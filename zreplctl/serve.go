@@ -26,7 +26,7 @@ func serveCommand(g *globals) *ffcli.Command {
 		FlagSet:    fs,
 		Exec: func(ctx context.Context, args []string) error {
 			if len(args) != 1 {
-				return cli.Usagef("serve wants one client identity")
+				return cli.Usagef("serve requires one client identity")
 			}
 			return g.serve(ctx, args[0], status.Writer())
 		},

@@ -23,7 +23,7 @@ func showCommand(g *globals) *ffcli.Command {
 		FlagSet:    fs,
 		Exec: func(_ context.Context, args []string) error {
 			if len(args) != 2 || args[1] != "rules" && args[1] != "policy" {
-				return cli.Usagef("show wants the name of a job, and rules or policy")
+				return cli.Usagef("show requires the name of a job, and rules or policy")
 			}
 			_, j, err := g.job(args[0])
 			if err != nil {
@@ -61,7 +61,7 @@ func shown(j *config.Job, what, side string) ([]byte, error) {
 func shownRules(j *config.Job, side string) ([]byte, error) {
 	switch {
 	case side != "":
-		return nil, cli.Usagef("-side goes with policy only")
+		return nil, cli.Usagef("-side is allowed with policy only")
 	case j.Root != "":
 		return fmt.Appendf(nil, "\"<\": %q\n", j.Root), nil
 	case j.Mapping != nil:

@@ -32,7 +32,7 @@ func (f *first) makeKey(ctx context.Context, g *globals) error {
 		}
 		g.say("wrote %s", key)
 	} else {
-		g.say("the key %s is there already and stays", key)
+		g.say("the key %s exists, and is kept", key)
 	}
 	return nil
 }

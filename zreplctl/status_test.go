@@ -113,7 +113,7 @@ func TestDaemonRefuses(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, stderr, status := zreplctl(t, string(text), "daemon", "-config", "-"); status != 2 || !strings.Contains(stderr, "wants a file") {
+	if _, stderr, status := zreplctl(t, string(text), "daemon", "-config", "-"); status != 2 || !strings.Contains(stderr, "requires a file") {
 		t.Errorf("configuration on stdin: %d, %s", status, stderr)
 	}
 	if _, stderr, status := zreplctl(t, "", "daemon", "extra", "-config", path); status != 2 || !strings.Contains(stderr, "unexpected argument") {

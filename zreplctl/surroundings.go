@@ -132,7 +132,7 @@ func missingPools(c *config.Config, j *config.Job, pools []string) (all []*confi
 				continue
 			}
 			told[pool] = true
-			all = append(all, c.Problem(j, key, fmt.Sprintf("%s: there is no pool %q here, or it is not imported", key, pool)))
+			all = append(all, c.Problem(j, key, fmt.Sprintf("%s: pool %q does not exist here, or is not imported", key, pool)))
 		}
 	}
 	for _, side := range j.Sides() {

@@ -49,7 +49,7 @@ func TestHooks(t *testing.T) {
 			`cannot snapshot "p/a": hook "BEFORE" before: not done within 300ms`, 2},
 		"no snapshot": {"", "", nil, "ZFS_SIM_FAULTS=on=snapshot fail=1 message=cannot create snapshots : out of space",
 			"before p x; before p/a x; before p/b x; after p x failed; after p/a x failed; after p/b x failed; ",
-			`none of 3 snapshots is taken: zfs snapshot: cannot create snapshots : out of space`, 0},
+			`0 of 3 snapshots are taken: zfs snapshot: cannot create snapshots : out of space`, 0},
 		"after fails": {"", "exit 3", nil, "",
 			"before p x; before p/a x; before p/b x; after p x taken; after p/a x taken; after p/b x taken; ",
 			`cannot snapshot "p": hook "AFTER" after: exit status 3`, 3},

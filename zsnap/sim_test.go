@@ -76,7 +76,7 @@ func TestRecursive(t *testing.T) {
 	}
 	// The name is taken now: none of the pool's is made.
 	out, errs, status = h.Run("", "zsnap", "-r", "-prefix", "x-", "-format", "2006", "p")
-	if status != 1 || out != "" || !strings.HasPrefix(errs, `zsnap: cannot snapshot "p": none of 4 snapshots is taken: `) {
+	if status != 1 || out != "" || !strings.HasPrefix(errs, `zsnap: cannot snapshot "p": 0 of 4 snapshots are taken: `) {
 		t.Errorf("status %d, %q, %s", status, out, errs)
 	}
 	if !slices.Equal(h.Snapshots(), want) {
@@ -151,7 +151,7 @@ func TestBadUsage(t *testing.T) {
 		{"-format;;p", "", `-format is empty`},
 		{"-prefix;a,b;p", "", `no snapshot can be named`},
 		{"-prefix;@;p", "", `no snapshot can be named`},
-		{"-o;x;p", "", "property=value is wanted"},
+		{"-o;x;p", "", "it must be property=value"},
 		{"-o;a=1;-o;a=2;p", "", `property "a" is set twice`},
 		{"-if-older;soon;p", "", `byte 1: a length must be a whole number`},
 		{"-if-older;99999999999999y;p", "", "too l"},

@@ -122,7 +122,7 @@ func (p *properties) String() string { return "" }
 func (p *properties) Set(text string) error {
 	name, value, ok := strings.Cut(text, "=")
 	if !ok || name == "" {
-		return errors.New("property=value is wanted")
+		return errors.New("it must be property=value")
 	}
 	if p.values == nil {
 		p.values = map[string]string{}

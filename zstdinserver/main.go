@@ -37,7 +37,7 @@ func command(stdin, stdout *os.File) *ffcli.Command {
 		FlagSet:    fs,
 		Exec: func(ctx context.Context, args []string) error {
 			if len(args) != 1 {
-				return cli.Usagef("one client identity is wanted, not %d arguments", len(args))
+				return cli.Usagef("one client identity is required, not %d arguments", len(args))
 			}
 			status, err := transport.Pass(ctx, *dir, args[0], stdin, stdout)
 			if err != nil {

@@ -45,7 +45,7 @@ func TestRun(t *testing.T) {
 		code int
 		want string
 	}{
-		{"", 2, "zstdinserver: one client identity is wanted, not 0 arguments\n"},
+		{"", 2, "zstdinserver: one client identity is required, not 0 arguments\n"},
 		{"a b", 2, "not 2 arguments\n"},
 		{"-nosuch a", 2, "usage: zstdinserver"},
 		{"../a", 2, "bad client identity \"../a\""},

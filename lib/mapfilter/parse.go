@@ -45,13 +45,13 @@ func (p *rule) readResult() error {
 func checkPath(path string) error {
 	switch {
 	case path[0] == '/':
-		return errors.New(`starts with "/": a dataset's name, not a mountpoint, is wanted`)
+		return errors.New(`starts with "/": write a dataset's name, not a mountpoint`)
 	case path[len(path)-1] == '/':
 		return errors.New(`ends with "/"`)
 	case strings.ContainsAny(path, "@#"):
-		return fmt.Errorf("%q is part of a snapshot's or bookmark's name: a dataset is wanted", path[strings.IndexAny(path, "@#")])
+		return fmt.Errorf("%q is part of a snapshot's or bookmark's name: write a dataset's name", path[strings.IndexAny(path, "@#")])
 	case strings.ContainsAny(path, "<"):
-		return errors.New(`"<" stands only at the end of a pattern`)
+		return errors.New(`"<" is allowed only at the end of a pattern`)
 	case strings.Contains(path, "*"):
 		return errors.New(`"*" has no meaning: "P<" is P and all below it`)
 	}

@@ -62,7 +62,7 @@ func nodes(node *yaml.Node, file string) ([]Rule, error) {
 func isText(n *yaml.Node, isResult bool) error {
 	switch {
 	case n.Kind != yaml.ScalarNode:
-		return errors.New("a string is wanted")
+		return errors.New("it must be a string")
 	case n.ShortTag() == "!!str":
 		return nil
 	}

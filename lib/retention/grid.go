@@ -63,7 +63,7 @@ func ParseGrid(text string) (*Grid, error) {
 			return g, nil
 		}
 		if !p.take("|") {
-			return nil, p.errorf(p.at, "| is wanted between two intervals, not %q", p.text[p.at])
+			return nil, p.errorf(p.at, "expected | between two intervals, not %q", p.text[p.at])
 		}
 	}
 }
@@ -75,7 +75,7 @@ func (p *parser) interval() (iv Interval, err error) {
 	}
 	p.spaces()
 	if !p.take("x") {
-		return iv, p.errorf(p.at, "x is wanted behind the number of buckets, as in 24x1h")
+		return iv, p.errorf(p.at, "expected x after the number of buckets, as in 24x1h")
 	}
 	p.spaces()
 	if iv.Length, err = p.duration(); err != nil {
@@ -97,11 +97,11 @@ func (p *parser) interval() (iv Interval, err error) {
 func (p *parser) keep() (n int64, err error) {
 	p.spaces()
 	if !p.take("keep") {
-		return 0, p.errorf(p.at, "keep=NUMBER or keep=all is wanted in the parentheses")
+		return 0, p.errorf(p.at, "expected keep=NUMBER or keep=all in the parentheses")
 	}
 	p.spaces()
 	if !p.take("=") {
-		return 0, p.errorf(p.at, "= is wanted behind keep")
+		return 0, p.errorf(p.at, "expected = after keep")
 	}
 	p.spaces()
 	if p.take("all") {
@@ -111,7 +111,7 @@ func (p *parser) keep() (n int64, err error) {
 	}
 	p.spaces()
 	if !p.take(")") {
-		return 0, p.errorf(p.at, ") is wanted behind keep")
+		return 0, p.errorf(p.at, "expected ) after keep")
 	}
 	return n, nil
 }

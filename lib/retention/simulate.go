@@ -26,7 +26,7 @@ func ParseSimulation(text string) (every, length int64, err error) {
 	}{{"every", &every}, {"for", &length}} {
 		p.spaces()
 		if !p.take(part.word + " ") {
-			return 0, 0, p.errorf(p.at, "%q is wanted, as in every 10m for 2y", part.word)
+			return 0, 0, p.errorf(p.at, "expected %q, as in every 10m for 2y", part.word)
 		}
 		p.spaces()
 		if *part.to, err = p.duration(); err != nil {

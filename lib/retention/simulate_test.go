@@ -29,8 +29,8 @@ func simulate(t *testing.T, life, grid string) (*Policy, []Snapshot) {
 func TestSimulateFillsEveryBucket(t *testing.T) {
 	p, held := simulate(t, "every 10m for 300d", "1x1h(keep=all) | 24x1h | 35x1d | 6x30d")
 	got := p.Timeline("tank/a", held, make([]Verdict, len(held)), Options{})
-	want := `tank/a: 72 stay, 0 go; newest 2026-09-21 14:13:20
-  interval               to age           stay       go  young to old
+	want := `tank/a: 72 kept, 0 destroyed; newest 2026-09-21 14:13:20
+  interval               to age           keep  destroy  young to old
   newest                 0s                  1        0  1
   1x1h(keep=all)         1h                  6        0  6
   24x1h                  1d1h               24        0  111111111111111111111111
@@ -54,8 +54,8 @@ func TestTimelineShowsWhatGoes(t *testing.T) {
 	}
 	p := New(g)
 	got := p.Timeline("a", snaps, p.Apply(snaps, Options{}), Options{})
-	want := `a: 6 stay, 9 go; newest 1970-01-01 00:01:40
-  interval               to age           stay       go  young to old
+	want := `a: 6 kept, 9 destroyed; newest 1970-01-01 00:01:40
+  interval               to age           keep  destroy  young to old
   newest                 0s                  1        0  1
   1x10s(keep=all)        10s                 2        0  2
   3x10s                  40s                 3        5  111
@@ -71,10 +71,10 @@ func TestTimelineShowsWhatGoes(t *testing.T) {
 
 func TestParseSimulationErrors(t *testing.T) {
 	for text, want := range map[string]string{
-		"":                       `simulation "": at its end: "every" is wanted, as in every 10m for 2y`,
-		"each 10m":               `simulation "each 10m": byte 1: "every" is wanted, as in every 10m for 2y`,
+		"":                       `simulation "": at its end: expected "every", as in every 10m for 2y`,
+		"each 10m":               `simulation "each 10m": byte 1: expected "every", as in every 10m for 2y`,
 		"every 10 for 2y":        `simulation "every 10 for 2y": byte 9: a unit is missing: s, m, min, h, d, w, mon or y`,
-		"every 10m":              `simulation "every 10m": at its end: "for" is wanted, as in every 10m for 2y`,
+		"every 10m":              `simulation "every 10m": at its end: expected "for", as in every 10m for 2y`,
 		"every 10m for 2y, then": `simulation "every 10m for 2y, then": byte 17: ", then" does not belong here`,
 		"every 2y for 10m":       `simulation "every 2y for 10m": at its end: not a single snapshot: every 2y for 10m`,
 	} {

@@ -81,9 +81,9 @@ func (d *drawing) at(age int64) *cell {
 func (d *drawing) text(title string, anchor int64) string {
 	var b strings.Builder
 	total := sum(d.cells...)
-	fmt.Fprintf(&b, "%s: %d stay, %d go; newest %s\n", title, total.stay, total.gone,
+	fmt.Fprintf(&b, "%s: %d kept, %d destroyed; newest %s\n", title, total.stay, total.gone,
 		time.Unix(anchor, 0).UTC().Format("2006-01-02 15:04:05"))
-	fmt.Fprintf(&b, "  %-22s %-12s %8s %8s  %s\n", "interval", "to age", "stay", "go", "young to old")
+	fmt.Fprintf(&b, "  %-22s %-12s %8s %8s  %s\n", "interval", "to age", "keep", "destroy", "young to old")
 	n := len(d.grid.intervals)
 	row := func(name, to string, cells []cell) {
 		s := sum(cells)
@@ -127,7 +127,7 @@ func picture(cells []cell) string {
 }
 
 // Legend explains the characters of a timeline.
-const Legend = "a character is a bucket: 1 to 9 stay, + more stay, . all go, _ nothing there\n"
+const Legend = "a character is a bucket: 1 to 9 are kept, + more are kept, . none is kept, _ no snapshot\n"
 
 // formatAge writes seconds for people: the two largest units of d, h, m, s.
 func formatAge(seconds int64) string {

@@ -195,7 +195,7 @@ func (r *reader) mapping(n *yaml.Node, what string, known ...string) map[string]
 			r.failf(key, "%s has no key %q", what, key.Value)
 			good = false
 		case m[key.Value] != nil:
-			r.failf(key, "key %q stands here twice", key.Value)
+			r.failf(key, "key %q is here twice", key.Value)
 			good = false
 		}
 		m[key.Value] = n.Content[i+1]

@@ -65,7 +65,7 @@ func TestFromYAMLErrors(t *testing.T) {
 		"keep: [{type: arrived, age: 14}]":                "f:1:29: age is a string",
 		"keep: [{type: arrived, age: 14x}]":               `f:1:29: duration "14x": byte 3: unit "x" is not known: s, m, min, h, d, w, mon or y`,
 		"keep: [{type: last_n, count: 1, age: 1d}]":       `f:1:33: a rule of type last_n has no key "age"`,
-		"keep: [{type: last_n, type: regex}]":             `f:1:23: key "type" stands here twice`,
+		"keep: [{type: last_n, type: regex}]":             `f:1:23: key "type" is here twice`,
 		"keep: [{type: regex, regex: '('}]":               "f:1:29: regex: error parsing regexp: missing closing ): `(`",
 		"keep: [{type: regex, regex: a, negate: 1}]":      "f:1:40: negate is true or false",
 		"keep:\n- {type: last_n, count: 0}\n- {typ: a}\n": "f:2:25: last_n: a count of 0: it must be at least 1\nf:3:4: a rule has no key \"typ\"",

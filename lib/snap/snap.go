@@ -197,7 +197,7 @@ func (r *run) snapshot(ctx context.Context, datasets []string) ([]string, error)
 		return nil, nil
 	case err != nil:
 		r.result.Failed += len(datasets) - 1
-		r.fail(dataset.Pool(datasets[0]), fmt.Errorf("none of %d snapshots is taken: %w", len(datasets), err))
+		r.fail(dataset.Pool(datasets[0]), fmt.Errorf("0 of %d snapshots are taken: %w", len(datasets), err))
 		return nil, nil
 	}
 	return datasets, cmp.Or(r.created(datasets), ctx.Err())

@@ -39,7 +39,7 @@ func (d *decoder) checkGlobal(g *Global) {
 		if at.line == 0 {
 			at = d.at["sockdir"]
 		}
-		d.wrongAt(at, "global: the control socket %q must not stand in the directory of the clients' sockets %q", g.Control, g.SockDir)
+		d.wrongAt(at, "global: the control socket %q must not be in the directory of the clients' sockets %q", g.Control, g.SockDir)
 	}
 }
 

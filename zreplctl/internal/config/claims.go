@@ -132,6 +132,6 @@ func tellClaims(tell teller, a, b claim, where string) {
 	if first.Type == Source && later.Type == Source {
 		instead = "write one job for all clients, with client_identities"
 	}
-	tell(later.key("snapshot_prefix"), "job %q: snapshot_prefix: %q %s, on %q: %s: %s, or shared_prefix: true in both if that is meant",
+	tell(later.key("snapshot_prefix"), "job %q: snapshot_prefix: %q %s, on %q: %s: %s, or shared_prefix: true in both if you want that",
 		later.Name, later.SnapshotPrefix, same, where, harm, instead)
 }

@@ -109,7 +109,7 @@ func (d *decoder) dict(n *yaml.Node, what string, keys []string, set func(key st
 		return false
 	}
 	if n.Kind != yaml.MappingNode {
-		d.wrong(n, "%s: a dictionary is wanted, not %s", what, kindOf(n))
+		d.wrong(n, "%s must be a dictionary, not %s", what, kindOf(n))
 		return false
 	}
 	seen := map[string]int{}
@@ -152,7 +152,7 @@ func (d *decoder) list(n *yaml.Node, what string, item func(*yaml.Node)) bool {
 		return false
 	}
 	if n.Kind != yaml.SequenceNode {
-		d.wrong(n, "%s: a list is wanted, not %s", what, kindOf(n))
+		d.wrong(n, "%s must be a list, not %s", what, kindOf(n))
 		return false
 	}
 	for _, v := range n.Content {
@@ -169,9 +169,9 @@ func (d *decoder) str(n *yaml.Node, what string) (string, bool) {
 	case n.Kind == yaml.ScalarNode && n.ShortTag() == "!!str":
 		return n.Value, true
 	case n.Kind == yaml.ScalarNode && n.ShortTag() != "!!null" && n.Value != "":
-		d.wrong(n, "%s: a string is wanted, not %s: write %q", what, kindOf(n), n.Value)
+		d.wrong(n, "%s must be a string, not %s: write %q", what, kindOf(n), n.Value)
 	default:
-		d.wrong(n, "%s: a string is wanted, not %s", what, kindOf(n))
+		d.wrong(n, "%s must be a string, not %s", what, kindOf(n))
 	}
 	return "", false
 }
@@ -194,7 +194,7 @@ func (d *decoder) boolean(n *yaml.Node, what string) bool {
 	n, ok := d.resolve(n)
 	var b bool
 	if ok && (n.Kind != yaml.ScalarNode || n.ShortTag() != "!!bool" || n.Decode(&b) != nil) {
-		d.wrong(n, "%s: true or false is wanted, not %s", what, kindOf(n))
+		d.wrong(n, "%s must be true or false, not %s", what, kindOf(n))
 	}
 	return b
 }
@@ -205,7 +205,7 @@ func (d *decoder) integer(n *yaml.Node, what string, low, high int) int {
 	switch {
 	case !ok:
 	case n.Kind != yaml.ScalarNode || n.ShortTag() != "!!int":
-		d.wrong(n, "%s: a whole number is wanted, not %s", what, kindOf(n))
+		d.wrong(n, "%s must be a whole number, not %s", what, kindOf(n))
 	case n.Decode(&i) != nil || i < low || i > high:
 		d.wrong(n, "%s: %s is out of range: %d to %d", what, n.Value, low, high)
 		return low

@@ -105,7 +105,7 @@ func TestWarnings(t *testing.T) {
 		`f:3:89: job "b": datasets: no rule lets anything take part`,
 		`f:5:33: job "often_too": connect: it connects as job "a" does, and so as the same client, which has one job and one cursor there: give it a key and an identity of its own`,
 		`f:7:31: job "all": it takes snapshots of what job "a" receives in "t/a": leave that out`,
-		`f:9:59: job "by_hand": snapshot_prefix: "z_" and "z_daily_" of job "elsewhere" begin alike, on "q/a": the snapshots of one would count as the other's: write another prefix, or shared_prefix: true in both if that is meant`,
+		`f:9:59: job "by_hand": snapshot_prefix: "z_" and "z_daily_" of job "elsewhere" begin alike, on "q/a": the snapshots of one would count as the other's: write another prefix, or shared_prefix: true in both if you want that`,
 		`f:10:33: job "taker": it takes snapshots of what job "sink" receives in "u/sink": leave that out`,
 	}
 	if d := cmp.Diff(want, got); d != "" {

@@ -217,7 +217,7 @@ func (d *decoder) ownPolicy(j *Job, key, what string, v *yaml.Node) {
 }
 
 func (d *decoder) interval(v *yaml.Node, what string) time.Duration {
-	return d.duration(v, what, "; without the key the job runs only when it is told to")
+	return d.duration(v, what, "; without the key the job runs only by hand")
 }
 
 // rate reads bytes a second, as zsend-frame -rate does.
@@ -228,7 +228,7 @@ func (d *decoder) rate(v *yaml.Node, what string) cli.Size {
 	}
 	var size cli.Size
 	if n.Kind != yaml.ScalarNode || size.Set(n.Value) != nil || size == 0 {
-		d.wrong(n, "%s: bytes a second are wanted, such as 500K or 50M, not %s", what, kindOf(n))
+		d.wrong(n, "%s must be bytes a second, such as 500K or 50M, not %s", what, kindOf(n))
 	}
 	return size
 }
@@ -244,7 +244,7 @@ func (d *decoder) duration(v *yaml.Node, what, otherwise string) time.Duration {
 		return 0
 	}
 	if n.Kind != yaml.ScalarNode || !slices.Contains([]string{"!!str", "!!int"}, n.ShortTag()) {
-		d.wrong(n, "%s: a duration like 10m is wanted, not %s", what, kindOf(n))
+		d.wrong(n, "%s must be a duration such as 10m, not %s", what, kindOf(n))
 		return 0
 	}
 	length, err := ParseDuration(n.Value)

@@ -34,7 +34,7 @@ func (d *decoder) checkPair(j *Job, name string, other *Job, at string) {
 	if other == j || other.Name == "" || j.SharedTarget && other.SharedTarget || name == at && j.at[""].before(other.at[""]) {
 		return
 	}
-	d.wrongAt(j.firstKey("mapping", "root"), "job %q: target %q lies within target %q of job %q: if that is meant, write shared_target: true in both", j.Name, name, at, other.Name)
+	d.wrongAt(j.firstKey("mapping", "root"), "job %q: target %q lies within target %q of job %q: to allow that, write shared_target: true in both", j.Name, name, at, other.Name)
 }
 
 // checkReceived finds jobs that take snapshots, and prune them, where another

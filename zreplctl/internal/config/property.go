@@ -27,7 +27,7 @@ var fixed = map[string]string{
 func (d *decoder) properties(n *yaml.Node, what string) map[string]string {
 	n, ok := d.resolve(n)
 	if !ok || n.Kind != yaml.MappingNode {
-		d.wrong(n, "%s: a dictionary of properties is wanted, not %s", what, kindOf(n))
+		d.wrong(n, "%s must be a dictionary of properties, not %s", what, kindOf(n))
 		return nil
 	}
 	set := map[string]string{}
@@ -120,7 +120,7 @@ func (d *decoder) patterns(n *yaml.Node, what string) (all []string) {
 func (d *decoder) propertyValue(n *yaml.Node, what string) string {
 	n, ok := d.resolve(n)
 	if !ok || n.Kind != yaml.ScalarNode || n.ShortTag() == "!!null" {
-		d.wrong(n, "%s: a value is wanted, not %s", what, kindOf(n))
+		d.wrong(n, "%s must be a value, not %s", what, kindOf(n))
 		return ""
 	}
 	if len(n.Value) > 1024 || strings.ContainsFunc(n.Value, func(r rune) bool { return r < ' ' || r == 0x7f }) {

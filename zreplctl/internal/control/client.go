@@ -72,7 +72,7 @@ func RunJob(ctx context.Context, sockpath string, r Request, to Follower) (code 
 		case errors.As(err, &remote) && remote.Code == codeBusy:
 			return cli.TryLater, true, &busyError{r.Job}
 		case ctx.Err() != nil:
-			return 1, true, fmt.Errorf("job %q goes on in the daemon: %w", r.Job, context.Cause(ctx))
+			return 1, true, fmt.Errorf("job %q still runs in the daemon: %w", r.Job, context.Cause(ctx))
 		case err != nil:
 			return cli.TryLater, true, &lostError{err}
 		case e.Exit != nil:

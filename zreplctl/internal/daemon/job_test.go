@@ -97,7 +97,7 @@ func TestBusy(t *testing.T) {
 		t.Errorf("a second run: %d, %v, %v", code, handled, err)
 	}
 	cancel()
-	if err := await(t, followed); err == nil || !strings.Contains(err.Error(), "goes on in the daemon") {
+	if err := await(t, followed); err == nil || !strings.Contains(err.Error(), "still runs in the daemon") {
 		t.Errorf("stopped following: %v", err)
 	}
 	s, err := control.Get(context.Background(), c.Global.Control)

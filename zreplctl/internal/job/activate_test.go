@@ -107,7 +107,7 @@ func TestActivate(t *testing.T) {
 		}
 	}
 	has(activate(1, "b/back/a", "b/back/a/mine"), `cannot activate "b/back/a/mine": dataset "b/back/a/mine" is no copy`, "hint: nothing was changed; -any")
-	has(activate(1, "b/back"), "only carries others", "hint: with -r")
+	has(activate(1, "b/back"), "only carries others", "hint: add -r")
 	has(activate(1, "b/none"), "does not exist")
 	activate(2)
 	activate(2, "-x/y")

@@ -118,7 +118,7 @@ func (c *clientLock) enter(ctx context.Context, job, run string) error {
 	case at < 0:
 		err := poll(ctx, endGrace, c.endOthers())
 		if errors.Is(err, errPatience) && len(runs) > 0 {
-			return &transfer.LinkError{Err: fmt.Errorf("another run of %q is going on since %s, and does not end", c.client, clock(runs[len(runs)-1].Since))}
+			return &transfer.LinkError{Err: fmt.Errorf("another run of %q started at %s, and does not end", c.client, clock(runs[len(runs)-1].Since))}
 		}
 		if err != nil {
 			return err

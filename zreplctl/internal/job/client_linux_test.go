@@ -94,7 +94,7 @@ func TestStuckRun(t *testing.T) {
 		t.Errorf("plan: exit status %d: %s", code, said)
 	}
 	code, said := w.second("pull", "-skip", "prune", "first")
-	if code != 75 || !strings.Contains(said, `another run of "one" is going on since 20`) {
+	if code != 75 || !strings.Contains(said, `another run of "one" started at 20`) {
 		t.Errorf("exit status %d: %s", code, said)
 	}
 	syscall.Kill(server, syscall.SIGKILL)

@@ -312,7 +312,7 @@ func TestNoPruneBeforeLook(t *testing.T) {
 		}
 		return said
 	}
-	if said := push(1); !strings.Contains(said, "the receiver has never been looked at: nothing is pruned before that, and 2 snapshots stay") {
+	if said := push(1); !strings.Contains(said, "the receiver has never been looked at: nothing is pruned until then, and 2 snapshots are kept") {
 		t.Error(said)
 	}
 	if code, said := w.ctl("prune", "far"); code != 0 || !strings.Contains(said, "never been looked at") {
@@ -338,7 +338,7 @@ func TestNoPruneBeforeLook(t *testing.T) {
 		}
 	}
 
-	if code, said := w.ctl("prune", "lent"); code != 0 || !strings.Contains(said, `client "borrower" has never fetched anything: nothing is pruned before that, and 2 snapshots stay`) {
+	if code, said := w.ctl("prune", "lent"); code != 0 || !strings.Contains(said, `client "borrower" has never fetched anything: nothing is pruned until then, and 2 snapshots are kept`) {
 		t.Error(code, said)
 	}
 	left("a/y", 3)

@@ -69,7 +69,7 @@ func (p Programs) ends(j *config.Job, run string, inherit ...*os.File) (s replic
 	case config.Local:
 		return p.sender(j, j.Name), p.receiver(j, inherit...), func() {}, nil
 	}
-	return nil, nil, nil, fmt.Errorf("a job of type %s replicates nothing by itself", j.Type)
+	return nil, nil, nil, fmt.Errorf("a job of type %s does not replicate", j.Type)
 }
 
 func policy(j *config.Job) plan.Policy {

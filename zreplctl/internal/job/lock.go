@@ -13,7 +13,7 @@ import (
 )
 
 // ErrRunning says that another run of the job holds its lock.
-var ErrRunning = errors.New("another run of this job is going on")
+var ErrRunning = errors.New("another run of this job is active")
 
 // leftoverGrace is how long what a killed run has left may take to end.
 const leftoverGrace = 10 * time.Second

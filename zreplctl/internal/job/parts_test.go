@@ -32,7 +32,7 @@ func TestPassive(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	for _, command := range []string{"plan", "abandon"} {
-		if code, said := w.ctl(command, "offer"); code != 2 || !strings.Contains(said, `"offer": a job of type source replicates nothing by itself`) {
+		if code, said := w.ctl(command, "offer"); code != 2 || !strings.Contains(said, `"offer": a job of type source does not replicate`) {
 			t.Errorf("%s: %d, %s", command, code, said)
 		}
 	}
@@ -69,7 +69,7 @@ func TestHoldsOfOne(t *testing.T) {
 		t.Fatal(err)
 	}
 	lock.WriteAt([]byte("1\n"), 0) // a process that is there
-	if code, said := w.ctl("holds", "-release", "back_mirror"); code != 75 || !strings.Contains(said, "another run of this job is going on") {
+	if code, said := w.ctl("holds", "-release", "back_mirror"); code != 75 || !strings.Contains(said, "another run of this job is active") {
 		t.Errorf("holds -release of a job that runs: %d, %s", code, said)
 	}
 	lock.Close()

@@ -102,7 +102,7 @@ func TestNotLooked(t *testing.T) {
 		if slices.Contains(left, "p/a@x_2") == ours || slices.Contains(left, "p/t@x_1") || (noted == 1) != ours {
 			t.Errorf("%s: %v, noted %d times", name, left, noted)
 		}
-		if !ours && (len(said) != 1 || !strings.HasPrefix(said[0], "the receiver has never been looked at: nothing is pruned before that, and ")) {
+		if !ours && (len(said) != 1 || !strings.HasPrefix(said[0], "the receiver has never been looked at: nothing is pruned until then, and ")) {
 			t.Errorf("%s: %q", name, said)
 		}
 	}

@@ -72,7 +72,7 @@ func (u *Upkeep) prune(ctx context.Context, s side) error {
 	}
 	for _, root := range result.Missing {
 		if s.Name == config.SourceSide {
-			u.warn(fmt.Sprintf("there is no dataset %q, which the job's rules name: nothing to prune there", root))
+			u.warn(fmt.Sprintf("the job's rules name dataset %q, which does not exist: nothing to prune", root))
 		}
 	}
 	errs = append(errs, err, u.old(ctx, s, held))
@@ -145,7 +145,7 @@ func (u *Upkeep) allow(ctx context.Context, s side, victims int) error {
 	if u.Job.Type == config.Source {
 		who = fmt.Sprintf("client %q has never fetched anything", client(never[0]))
 	}
-	u.warn(fmt.Sprintf("%s: nothing is pruned before that, and %d snapshots stay that the policy lets go", who, victims))
+	u.warn(fmt.Sprintf("%s: nothing is pruned until then, and %d snapshots are kept that the policy would destroy", who, victims))
 	return errNotLooked
 }
 
