@@ -21,6 +21,7 @@ func examples(t *testing.T) [][]byte {
 		t.Fatal(err)
 	}
 	var all [][]byte
+	_, page, _ = bytes.Cut(page, []byte(".Sh EXAMPLES"))
 	for _, m := range regexp.MustCompile(`(?s)\.Bd -literal[^\n]*\n(.*?)\.Ed`).FindAllSubmatch(page, -1) {
 		b, err := hex.DecodeString(strings.Join(strings.Fields(string(m[1])), ""))
 		if err != nil {
