@@ -175,6 +175,7 @@ var hints = map[plan.Reason]string{
 	plan.Diverged:       whatToLose,
 	plan.NotOffered:     "if its source is gone for good: zreplctl forget JOB TARGET",
 	plan.SourceEmpty:    "if its source stays empty for good: zreplctl forget JOB TARGET",
+	plan.OlderMissing:   "roll the target back, as zrepl-recovery(7) says, or leave the older snapshots out for good: zreplctl forget JOB TARGET",
 	plan.NoneWanted:     "snapshot_prefix says which snapshots a job sends; a dataset without such is left out by the job's rules",
 	plan.NoSpace:        "make room on the receiver, or exclude the dataset; the other datasets went first",
 	plan.ForeignPartial: "finish that receive, or discard it: zfs receive -A TARGET",

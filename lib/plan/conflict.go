@@ -21,6 +21,7 @@ const (
 	Unrelated            Reason = "unrelated"             // no common guid
 	Diverged             Reason = "diverged"              // the receiver went its own way since the base
 	Modified             Reason = "modified"              // the receiver's data changed since the base
+	OlderMissing         Reason = "older-missing"         // another job brought a newer snapshot before an older one of this job came
 	NameTaken            Reason = "name-taken"            // a snapshot to come has the name of another
 	NameTooLong          Reason = "name-too-long"         // a name that ZFS would refuse
 	BadOptions           Reason = "options"               // the chain does not allow these send options

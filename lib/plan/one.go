@@ -62,6 +62,9 @@ func (o *one) plan() {
 	}
 	base, at := findBase(o.sender, o.receiver)
 	o.r.Base = base // to be protected also where nothing can be sent onto it
+	if o.refuse(o.checkOlder(base, at)) {
+		return
+	}
 	if o.refuse(o.checkTarget()) || o.refuse(o.checkOptions()) {
 		return
 	}

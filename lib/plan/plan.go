@@ -61,6 +61,7 @@ type Input struct {
 	Encrypted bool                  // the source is encrypted
 	KeyTarget string                // where the source's encryption root goes; empty: the source is one, or it goes nowhere
 	Deferred  map[dataset.GUID]bool // sender snapshots marked by destroy -d (defer_destroy=on)
+	Mine      Mine                  // what the job itself holds
 	Send      Options               // how this dataset would be sent
 	Receiver  *Receiver             // nil: the target does not exist
 	// Lacks names the pool features (zpool-features(7)) that the streams of
@@ -150,6 +151,10 @@ type Result struct {
 	Base     *Base     `json:"base,omitempty"`
 	Steps    []Step    `json:"steps,omitempty"`
 	Conflict *Conflict `json:"conflict,omitempty"`
+	// Older are the snapshots that OlderMissing is about. Base is then the last
+	// one that the job received, and Newest the newest common version.
+	Older  []dataset.Version `json:"older,omitempty"`
+	Newest *Base             `json:"newest,omitempty"`
 	// Discard, where not empty, says why the partial receive on the target is
 	// of no use. Throw it away first (zfs receive -A), read the target's state
 	// again and call One again: Steps are what is likely to come of it.

@@ -17,7 +17,7 @@ type bases struct {
 
 type base struct {
 	source string
-	guid   dataset.GUID
+	guids  []dataset.GUID
 }
 
 // plan notes the bases that a look at both ends has found.
@@ -27,7 +27,10 @@ func (b *bases) plan(results []plan.Result) {
 	b.looked, b.at = true, map[string]base{}
 	for _, p := range results {
 		if p.Base != nil {
-			b.at[p.Target] = base{p.Source, p.Base.Sender.GUID}
+			b.at[p.Target] = base{p.Source, []dataset.GUID{p.Base.Sender.GUID}}
+		}
+		if p.Newest != nil {
+			b.at[p.Target] = base{p.Source, []dataset.GUID{p.Base.Sender.GUID, p.Newest.Sender.GUID}}
 		}
 	}
 }
@@ -36,7 +39,7 @@ func (b *bases) plan(results []plan.Result) {
 func (b *bases) move(p plan.Result, to dataset.GUID) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.at[p.Target] = base{p.Source, to}
+	b.at[p.Target] = base{p.Source, []dataset.GUID{to}}
 }
 
 // Bases returns the guid of the newest common version of each dataset that
@@ -47,8 +50,8 @@ func (j *Job) Bases() (source, target map[string][]dataset.GUID, looked bool) {
 	defer j.bases.mu.Unlock()
 	source, target = map[string][]dataset.GUID{}, map[string][]dataset.GUID{}
 	for name, b := range j.bases.at {
-		source[b.source] = append(source[b.source], b.guid)
-		target[name] = append(target[name], b.guid)
+		source[b.source] = append(source[b.source], b.guids...)
+		target[name] = append(target[name], b.guids...)
 	}
 	return source, target, j.bases.looked
 }

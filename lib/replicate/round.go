@@ -85,7 +85,7 @@ func (r *round) survey(ctx context.Context) (err error) {
 			return err
 		}
 		r.bases.plan(r.results)
-		if here, _ := r.missing(); r.thorough || len(here.Hold) == 0 {
+		if here, _ := r.missing(); r.thorough || len(here.Hold)+len(here.Bookmark) == 0 {
 			return nil
 		}
 		r.thorough = true

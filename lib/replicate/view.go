@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
@@ -113,9 +114,29 @@ func (v *view) pair(from []transfer.Dataset, targets map[string]string) {
 		if ok {
 			in.Receiver = receiver(t, d.Send, children[target])
 		}
+		in.Mine = mine(d, t)
 		in.Illegal = illegal(d, t)
 		v.inputs = append(v.inputs, in)
 	}
+}
+
+// mine is what the job holds of source and target, as far as the lists tell.
+func mine(source, target transfer.Dataset) (m plan.Mine) {
+	if len(target.Held) == 0 {
+		return m
+	}
+	var last dataset.Version
+	for _, v := range target.Versions {
+		if holds(target, v) && (m.Last == 0 || v.CreateTXG > last.CreateTXG) {
+			m.Last, last = v.GUID, v
+		}
+	}
+	for _, v := range source.Versions {
+		if holds(source, v) || v.Kind == dataset.Bookmark && slices.Contains(source.Marks, v.Name) {
+			m.Sent = append(m.Sent, v.GUID)
+		}
+	}
+	return m
 }
 
 func options(o transfer.Options) plan.Options {
@@ -188,8 +209,11 @@ func (j *Job) decide(ctx context.Context, v *view) ([]plan.Result, error) {
 	for _, r := range results {
 		for _, s := range r.Steps {
 			for _, b := range s.Brings {
-				ask = append(ask, transfer.Snap{Dataset: r.Source, Name: b.Name, GUID: b.GUID})
+				ask = append(ask, snap(r.Source, b))
 			}
+		}
+		for _, v := range r.Older {
+			ask = append(ask, snap(r.Source, v))
 		}
 	}
 	if len(ask) == 0 {
@@ -225,12 +249,9 @@ func (j *Job) decide(ctx context.Context, v *view) ([]plan.Result, error) {
 
 // Plan returns what Run would do first, and changes nothing.
 func (j *Job) Plan(ctx context.Context) ([]plan.Result, error) {
-	v, err := j.look(ctx, false)
-	if err != nil {
+	r := &round{Job: j}
+	if err := r.survey(ctx); err != nil {
 		return nil, err
 	}
-	if err := j.scope(v); err != nil {
-		return nil, err
-	}
-	return j.plan(ctx, v)
+	return r.results, j.scope(r.view)
 }
