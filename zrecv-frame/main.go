@@ -35,6 +35,7 @@ type options struct {
 	in, out    *os.File
 	stderr     io.Writer
 	moved      atomic.Uint64
+	ending     atomic.Bool
 }
 
 func run(ctx context.Context, args []string, stdin, stdout *os.File, stderr io.Writer) int {
@@ -70,7 +71,7 @@ func (o *options) exec(ctx context.Context, args []string) error {
 	case o.stall < 0:
 		return cli.Usagef("-stall must not be negative")
 	}
-	receive := frame.ReceiveOptions{In: o.in, Out: o.out, Stall: o.stall, Moved: &o.moved}
+	receive := frame.ReceiveOptions{In: o.in, Out: o.out, Stall: o.stall, Moved: &o.moved, Ending: &o.ending}
 	if o.verify {
 		receive.Out = nil
 	}
@@ -89,7 +90,7 @@ func (o *options) exec(ctx context.Context, args []string) error {
 		}
 		receive.Next = commands.next
 	}
-	meter := frame.Meter{Moved: &o.moved, Program: o.progressFD.Writer()}
+	meter := frame.Meter{Moved: &o.moved, Ending: &o.ending, Program: o.progressFD.Writer()}
 	if o.progress {
 		meter.Person = o.stderr
 	}

@@ -19,9 +19,14 @@ import (
 // be it that nobody writes or that nobody reads.
 type flow struct {
 	moved    atomic.Uint64
+	ending   atomic.Bool   // all has moved, or all of one snapshot: zfs receive has to end
 	limit    time.Duration // 0: none
 	progress func(bytes uint64)
 }
+
+// mostEnding is how long a zfs receive that has all of its stream may take to
+// end. It may have much to free then, and nothing moves meanwhile.
+const mostEnding = 24 * time.Hour
 
 // flowTick is how often a flow is looked at.
 const flowTick = time.Second
@@ -35,12 +40,19 @@ func (f *flow) watch(parent context.Context) (ctx context.Context, stop func()) 
 		defer close(over)
 		tick := time.NewTicker(flowTick)
 		defer tick.Stop()
-		last, since := uint64(0), time.Now()
+		last, since, ending := uint64(0), time.Now(), false
 		for done := false; !done; {
 			select {
 			case <-tick.C:
 			case <-quit:
 				done = true
+			}
+			limit := f.limit
+			if limit > 0 && f.ending.Load() {
+				limit = max(limit, mostEnding)
+			}
+			if was := ending; was != f.ending.Load() {
+				since, ending = time.Now(), !was
 			}
 			switch n := f.moved.Load(); {
 			case n != last:
@@ -48,7 +60,7 @@ func (f *flow) watch(parent context.Context) (ctx context.Context, stop func()) 
 				if f.progress != nil {
 					f.progress(n)
 				}
-			case !done && f.limit > 0 && time.Since(since) >= f.limit:
+			case !done && limit > 0 && time.Since(since) >= limit:
 				cancel(&transfer.StallError{Limit: f.limit})
 			}
 		}
@@ -74,12 +86,14 @@ func (f *flow) follow(lines *os.File) (over chan struct{}) {
 		in := json.NewDecoder(lines)
 		for {
 			var line struct {
-				Bytes uint64 `json:"bytes"`
+				Bytes  uint64 `json:"bytes"`
+				Ending bool   `json:"ending"`
 			}
 			if in.Decode(&line) != nil {
 				return
 			}
 			f.moved.Store(line.Bytes)
+			f.ending.Store(line.Ending)
 		}
 	}()
 	return over

@@ -39,6 +39,7 @@ func (r *Receiver) join(ctx context.Context, in transfer.ReceiveRequest, send []
 		relay(from, into, &f.moved)
 		from.Close() // zfs send ends where zfs receive has
 		into.Close()
+		f.ending.Store(true)
 	}()
 	sent, received := ended(watched, sp), ended(watched, rp)
 	got.Bytes = f.moved.Load()

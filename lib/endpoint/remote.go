@@ -357,6 +357,7 @@ func (r RemoteReceiver) Receive(ctx context.Context, in transfer.ReceiveRequest,
 	var sent error
 	err = l.CallSend(watched, "receive", in, func(ctx context.Context, out *os.File) error {
 		sent = f.send(ctx, r.SendFrame, stream, out)
+		f.ending.Store(sent == nil) // the far side watches over its own end
 		return sent
 	}, &got)
 	if err == nil {

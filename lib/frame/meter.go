@@ -11,8 +11,9 @@ import (
 // Meter tells how much data has moved, once a second and at the end.
 type Meter struct {
 	Moved   *atomic.Uint64
-	Person  io.Writer // one line that is written over; may be nil
-	Program io.Writer // one JSON object a line; may be nil
+	Ending  *atomic.Bool // see [ReceiveOptions]; may be nil
+	Person  io.Writer    // one line that is written over; may be nil
+	Program io.Writer    // one JSON object a line; may be nil
 }
 
 // Progress is a line for programs.
@@ -20,6 +21,7 @@ type Progress struct {
 	Bytes   uint64  `json:"bytes"`   // moved so far
 	Rate    float64 `json:"rate"`    // bytes a second, since the line before
 	Seconds float64 `json:"seconds"` // since the beginning
+	Ending  bool    `json:"ending"`  // a command has all of its input, and has not ended
 	Done    bool    `json:"done"`    // the last line
 }
 
@@ -42,7 +44,7 @@ func (m Meter) Run() (stop func()) {
 				done = true
 			}
 			now, bytes := time.Now(), m.Moved.Load()
-			p := Progress{Bytes: bytes, Seconds: now.Sub(begun).Seconds(), Done: done}
+			p := Progress{Bytes: bytes, Seconds: now.Sub(begun).Seconds(), Done: done, Ending: !done && m.Ending != nil && m.Ending.Load()}
 			p.Rate = float64(bytes-lastBytes) / max(now.Sub(last).Seconds(), 1e-3)
 			if done { // of the whole
 				p.Rate = float64(bytes) / max(p.Seconds, 1e-3)

@@ -46,6 +46,10 @@ func (r *receiver) kill() {
 // endPart gives the current command the end of its input, and waits for its
 // own.
 func (r *receiver) endPart() error {
+	if r.Ending != nil {
+		r.Ending.Store(true)
+		defer r.Ending.Store(false)
+	}
 	r.Command.Finish()
 	r.Out.Close()
 	return r.awaitCommand()

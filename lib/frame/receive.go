@@ -22,6 +22,7 @@ type ReceiveOptions struct {
 	Split   Splitter       // looks at all of the data before it is passed on; may be nil
 	Next    Next           // opens the output of each part but the first; nil if Split makes one part only
 	Moved   *atomic.Uint64 // counts the data as it is passed on; may be nil
+	Ending  *atomic.Bool   // set while a command has all of its input, and has not ended; may be nil
 	Plain   bool           // copy through a buffer, whatever could be faster
 }
 

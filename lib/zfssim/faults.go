@@ -23,6 +23,7 @@ import (
 //	fail[=STATUS]      print message=… (it takes the rest of the line) and exit
 //	hang               do nothing, for ever
 //	slow=DURATION      wait first
+//	linger=DURATION    a receive waits between the end of a stream and its effect
 //	kill=before|after  SIGKILL the caller's process group, and this process,
 //	                   before or after the command takes effect
 //	kill=BYTES         the same in the middle of a stream

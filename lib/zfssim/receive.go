@@ -94,6 +94,7 @@ func (r *receiving) one(rec *record, p *packaged) int {
 	if err != nil {
 		return r.broken(w, err)
 	}
+	z.faults.linger()
 	if code := z.change(func(t *tx) int { return r.complete(t, w, to) }); code != 0 {
 		return code
 	}

@@ -22,6 +22,18 @@ func (f *faults) receiveReader(r io.Reader) io.Reader {
 	return r
 }
 
+// linger waits behind the end of a stream.
+func (f *faults) linger() {
+	if f == nil {
+		return
+	}
+	for _, rule := range f.hit {
+		if d, err := time.ParseDuration(rule["linger"]); err == nil {
+			time.Sleep(d)
+		}
+	}
+}
+
 type streamFault struct {
 	kind string
 	at   int64

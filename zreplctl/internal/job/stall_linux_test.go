@@ -73,6 +73,39 @@ func TestStall(t *testing.T) {
 	}
 }
 
+// TestLateEnd has zfs receive work on for longer than stall once it has all of
+// its stream: that is no stall, on neither side.
+func TestLateEnd(t *testing.T) {
+	t.Parallel()
+	for _, job := range [][4]string{
+		{"pull", "spull", "b/spull/x", "7s"},
+		{"push", "spush", "b/spush/a/x", "7s"},
+		{"local", "slocal", "b/slocal", "7s"},
+		{"pull", "spull", "b/spull/x", "3s"}, // of each snapshot in a stream of several
+	} {
+		t.Run(job[0]+" "+job[3], func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.extend(stallJobs)
+			w.must("zfs", "create", "a/x")
+			w.fill("a/x", 3<<20)
+			w.snapshot("s1")
+			w.done(job[0], job[1])
+			w.snapshot("s2")
+			if job[3] == "3s" {
+				w.snapshot("s3", "s4")
+			}
+			w.write("sim/faults", "on=receive linger="+job[3]+" from=1\n")
+			started := time.Now()
+			w.done(job[0], job[1])
+			w.same("a/x", job[2])
+			if took := time.Since(started); took < 5*time.Second {
+				t.Errorf("after %v: it did not linger", took)
+			}
+		})
+	}
+}
+
 // TestStallServer has clients stop reading, and stop writing, in the middle
 // of a stream: the server ends them.
 func TestStallServer(t *testing.T) {
