@@ -45,11 +45,12 @@ const notThere = "is not there"
 func NotThere(snapshot string) string { return fmt.Sprintf("snapshot %q %s", snapshot, notThere) }
 
 // Dead reports whether an error says that a partial receive can never go on:
-// what it was of is gone from the sender, or its token is refused there. In
-// words, as Full (zfs_send_resume_impl in libzfs_sendrecv.c), or ours.
+// what it was of is gone from the sender, or its token, or the stream that is
+// made of it, is refused. In words, as Full (zfs_send_resume_impl in
+// libzfs_sendrecv.c), or ours.
 func Dead(err error) bool {
 	text := err.Error()
-	for _, words := range []string{"resume token: ", "resume token is corrupt", "used in the initial send", "no longer exists"} {
+	for _, words := range []string{"resume token: ", "resume token is corrupt", "the stream is refused: ", "used in the initial send", "no longer exists"} {
 		if strings.Contains(text, words) {
 			return true
 		}

@@ -36,13 +36,17 @@ type Token struct {
 	Raw        bool   // rawok
 	Saved      bool   // savedok: a stream of a partial receive
 	Redacted   bool
+	Unknown    []string // other keys, which a newer OpenZFS may write
 }
 
 // DecodeToken reads a receive_resume_token: "VERSION-CHECKSUM-LENGTH-HEX",
 // the hex being a zlib stream of a packed native nvlist
 // (get_receive_resume_token_impl in OpenZFS's dsl_dataset.c). Its size is
-// bounded before anything is allocated, and a key that is not known is an
-// error, since it could change what would be sent.
+// bounded before anything is allocated. A key that is not known is no error,
+// or no token of a newer OpenZFS could be used. It could change what zfs send
+// makes of the token, so the stream itself has to be judged before it leaves.
+// A known key of another type is an error: zfs send only asks whether it is
+// there.
 func DecodeToken(text string) (Token, error) {
 	packed, err := unpackToken(text)
 	if err != nil {
@@ -125,8 +129,10 @@ func (t *Token) set(p nvpair) error {
 		*number[p.name] = p.number
 	case flag[p.name] != nil && (p.kind == nvBoolean || p.kind == nvUint64Array):
 		*flag[p.name] = true
+	case p.name == "toname", number[p.name] != nil, flag[p.name] != nil:
+		return fmt.Errorf("key %q is of type %d", p.name, p.kind)
 	default:
-		return fmt.Errorf("key %q is not known", p.name)
+		t.Unknown = append(t.Unknown, p.name)
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package stream
 
 import (
 	"encoding/hex"
+	"reflect"
 	"strings"
 	"testing"
 )
@@ -15,12 +16,12 @@ const (
 func TestDecodeToken(t *testing.T) {
 	got, err := DecodeToken(plainToken)
 	want := Token{ToName: "a/x@1", ToGUID: 14605952654186754382, Object: 2, Offset: 0x760000, Bytes: 0x785320}
-	if err != nil || got != want {
+	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("%+v, %v, not %+v", got, err, want)
 	}
 	got, err = DecodeToken(rawToken)
 	want = Token{ToName: "a/e@1", ToGUID: 0x7c59f887198e5ccb, Object: 2, Offset: 0x3a0000, Bytes: 0x3c345c, Raw: true, Compressed: true}
-	if err != nil || got != want {
+	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("%+v, %v, not %+v", got, err, want)
 	}
 }

@@ -2,6 +2,9 @@ package job_test
 
 import (
 	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -107,7 +110,11 @@ func TestForgedTokens(t *testing.T) {
 		{"no guid", "a/x", with(plain, func(k *stream.Token) { k.ToGUID = 0 }), false},
 		{"redact_snaps", "a/x", pack(plain, "redact_snaps", uint64(1)), false},
 		{"book_redact", "a/x", pack(plain, "book_redact", "mark"), false},
-		{"a key that nobody knows", "a/x", pack(plain, "evil", uint64(1)), false},
+		{"an unknown key, and another dataset's guid", "a/x", pack(secret, "newok", true), true},
+		{"an unknown key, and rawok", "a/x", pack(plain, "newok", true, "rawok", true), false},
+		{"rawok as a number", "a/x", pack(plain, "rawok", uint64(1)), false},
+		{"rawok as a text", "a/x", pack(plain, "rawok", "1"), false},
+		{"toname as a flag", "a/x", forge("toguid", uint64(plain.ToGUID), "toname", true), false},
 		{"a guid twice", "a/x", pack(plain, "toguid", uint64(secret.ToGUID)), false},
 		{"a name twice", "a/x", pack(plain, "toname", "a/secret@s1"), false},
 		{"a name of 60,000 bytes", "a/x", with(plain, func(k *stream.Token) { k.ToName = strings.Repeat("a", 60000) + "@s1" }), false},
@@ -163,6 +170,43 @@ func TestForgedTokens(t *testing.T) {
 	}
 	w.done("pull", "fetch")
 	t.Logf("%d forged tokens, each refused; zfs send itself would have taken %d", len(forged), taken)
+}
+
+// TestUnknownTokenKeys resumes with tokens that have keys of a newer OpenZFS:
+// the receive goes on, and nothing but the stream that was asked for is sent.
+func TestUnknownTokenKeys(t *testing.T) {
+	t.Parallel()
+	for _, job := range [][3]string{{"local", "mirror", "b/mirror/x"}, {"pull", "fetch", "b/back/a/x"}, {"push", "pushit", "b/sink/pusher/a/x"}} {
+		t.Run(job[0], func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.must("zfs", "create", "a/x")
+			w.fill("a/x", 4<<20)
+			w.snapshot("s1")
+			w.write("sim/faults", "on=send match=a/x@ cut=2000000\n")
+			w.tried(job[0], job[1])
+			w.write("sim/faults", "")
+			was := w.token(job[2])
+			k, err := stream.DecodeToken(was)
+			if err != nil {
+				t.Fatal(err)
+			}
+			more := pack(k, "newok", true, "newnumber", uint64(7), "newtext", "a/secret@s1")
+			w.write("zfs-newer", fmt.Sprintf("#!/bin/sh\ncase $1 in\nlist|get) %s \"$@\" | sed 's/%s/%s/' ;;\n*) exec %[1]s \"$@\" ;;\nesac\n", filepath.Join(bin, "zfs"), was, more))
+			if err := os.Chmod(w.path("zfs-newer"), 0o700); err != nil {
+				t.Fatal(err)
+			}
+			c := w.command("zreplctl", "-config", w.path("c.yml"), job[0], "-skip", "snapshot,prune", job[1])
+			c.Env = append(c.Env, "ZREPL_ZFS="+w.path("zfs-newer"))
+			if said, err := c.CombinedOutput(); err != nil {
+				t.Fatalf("%v: %s", err, said)
+			}
+			w.same("a/x", job[2])
+			if log := w.read("sim/log"); !strings.Contains(log, "-t "+more) {
+				t.Error("nothing was resumed")
+			}
+		})
+	}
 }
 
 func (w *world) guid(name string) dataset.GUID {
