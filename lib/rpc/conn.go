@@ -195,6 +195,8 @@ func (x *exchange) request(name string, in any, octetsOut, octetsIn bool) (lines
 	o.head = header
 	w.earlyReply = true
 	defer func() { w.earlyReply = false }()
+	before := w.sent
+	defer func() { x.c.in.asked = w.sent - before }()
 	switch s.body {
 	case bodyNone:
 		err = o.whole(header, nil)

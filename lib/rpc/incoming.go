@@ -27,6 +27,7 @@ type incoming struct {
 	began   time.Time
 	patient bool  // the reply may take as long as the octets of its request
 	read    int   // bytes of data
+	asked   int64 // bytes of the request that it is the reply to
 	ended   bool  // its trailer was read
 	fault   error // of lines: why the connection cannot go on
 }
@@ -42,7 +43,7 @@ func (m *incoming) begin() {
 	m.fr.Again()
 	m.number++
 	m.ended, m.fault, m.w.more = false, nil, false
-	m.began, m.read, m.patient = time.Now(), 0, false
+	m.began, m.read, m.asked, m.patient = time.Now(), 0, 0, false
 }
 
 // header reads to the end of the message's header. Before a reply's there may
@@ -117,6 +118,11 @@ func (m *incoming) next() ([]byte, error) {
 	return nil, io.EOF
 }
 
+// askRate is how many bytes of a request make its reply take a second longer:
+// a request that names 10,000 snapshots has each of them held, and each hold
+// waits for the disk.
+const askRate = 256
+
 // patience is how long the next frame may let us wait. A message that comes
 // frame by frame, or a reply of which only heartbeats come, could otherwise
 // take for ever.
@@ -128,7 +134,7 @@ func (m *incoming) patience() (time.Duration, error) {
 	if most == 0 || m.patient {
 		return m.limits.Silence, nil
 	}
-	limit := most + time.Duration(m.read)*time.Second/minRate
+	limit := most + time.Duration(m.read)*time.Second/minRate + time.Duration(m.asked)*time.Second/askRate
 	left := limit - time.Since(m.began)
 	if left <= 0 {
 		return 0, &TimeoutError{Doing: fmt.Sprintf(doing, m.read), Limit: limit.Round(time.Millisecond)}

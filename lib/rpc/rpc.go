@@ -63,7 +63,7 @@ type Limits struct {
 	Start     time.Duration // for a frame, from its first byte on; 10 s. A longer frame may take longer, at 4 KiB a second
 	Silence   time.Duration // without a byte inside a message, or before a reply; 60 s. Heartbeats are bytes
 	Idle      time.Duration // a server's, between two calls; 0 means no limit
-	Reply     time.Duration // a client's, from a call to the end of its reply, and a second more for each 4 KiB of it; octets are not in it; 0 means no limit
+	Reply     time.Duration // a client's, from a call to the end of its reply, and a second more for each 4 KiB of it and each 256 bytes of its request; octets are not in it; 0 means no limit
 	Slowest   time.Duration // a server's, for the body of a request, and a second more for each 4 KiB of it; 60 s
 	Heartbeat time.Duration // a server's, while a reply takes long; 10 s
 	JSON      int           // bytes of a json body; 16 MiB
