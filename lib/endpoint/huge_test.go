@@ -13,7 +13,7 @@ import (
 	"github.com/zrepl-tools/zrepl-tools/lib/transfer"
 )
 
-const hugeDatasets, hugeSnapshots = 100_000, 5
+const hugeDatasets, hugeSnapshots = 100_000, 3
 
 func hugeName(i int) string { return fmt.Sprintf("tank/%s/%06d", strings.Repeat("d", 100), i) }
 

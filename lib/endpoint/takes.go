@@ -29,7 +29,8 @@ var streamFeatures = []string{extensible, lz4, embedded, encryption, largeBlocks
 // Takes says what streams the receiver can take. It costs one command. What
 // cannot be found out is not in the answer: zfs receive will tell.
 func (r *Receiver) Takes(ctx context.Context, _ struct{}) (transfer.Takes, error) {
-	t := transfer.Takes{Properties: r.Take.Any(), Lacks: map[string][]string{}}
+	t := transfer.Takes{Properties: r.Take.Any(), Lacks: map[string][]string{},
+		PlainCopies: r.PlainCopies, PlainPlaceholders: r.PlainPlaceholders}
 	pools, err := r.ZFS.PoolFeatures(ctx, poolsOf(r.Roots), streamFeatures)
 	if err != nil {
 		return t, ctx.Err()

@@ -15,11 +15,10 @@ import (
 // would send, and reports whether anything is to be planned again. It asks the
 // sender only where the receiver lacks something.
 func (j *Job) fit(ctx context.Context, v *view, results []plan.Result) (again bool, err error) {
-	takes, err := j.Receiver.Takes(ctx, struct{}{})
-	if err != nil {
-		return false, fmt.Errorf("cannot ask the receiver what it takes: %w", err)
+	if err := j.takes(ctx, v); err != nil {
+		return false, err
 	}
-	v.takes = takes
+	takes := v.takes
 	lacks := lacking(takes, results)
 	uses := map[string]transfer.Uses{}
 	if len(lacks) > 0 {
@@ -48,6 +47,18 @@ func (j *Job) fit(ctx context.Context, v *view, results []plan.Result) (again bo
 		again = again || len(in.Lacks) > 0
 	}
 	return again, nil
+}
+
+// takes asks the receiver once what it takes.
+func (j *Job) takes(ctx context.Context, v *view) (err error) {
+	if v.asked {
+		return nil
+	}
+	if v.takes, err = j.Receiver.Takes(ctx, struct{}{}); err != nil {
+		return fmt.Errorf("cannot ask the receiver what it takes: %w", err)
+	}
+	v.asked = true
+	return nil
 }
 
 // lacking returns what the pools lack to which the sources would be sent.

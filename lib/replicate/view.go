@@ -21,6 +21,7 @@ type view struct {
 	thorough bool           // all that is held is known
 	mark     int            // length of a cursor bookmark's name
 	takes    transfer.Takes // known where something is to be sent
+	asked    bool           // takes is known
 	outlaws  outlaws
 	outside  map[string]bool // sources that are mapped to where nothing can be
 }
@@ -197,54 +198,6 @@ func (j *Job) plan(ctx context.Context, v *view) ([]plan.Result, error) {
 		return nil, err
 	}
 	return v.cover(append(results, v.outlaws.all()...)), nil
-}
-
-// decide plans, and plans again where snapshots that would be sent turn out to
-// be marked for destruction, or more than the receiver takes.
-func (j *Job) decide(ctx context.Context, v *view) ([]plan.Result, error) {
-	policy := j.Policy
-	policy.BookmarkLen = v.mark
-	results := plan.All(v.inputs, v.lookup, policy)
-	var ask []transfer.Snap
-	for _, r := range results {
-		for _, s := range r.Steps {
-			for _, b := range s.Brings {
-				ask = append(ask, snap(r.Source, b))
-			}
-		}
-		for _, v := range r.Older {
-			ask = append(ask, snap(r.Source, v))
-		}
-	}
-	if len(ask) == 0 {
-		return results, nil
-	}
-	var marked []transfer.Snap
-	var again bool
-	var errs [2]error
-	var wg sync.WaitGroup
-	wg.Go(func() { again, errs[0] = j.fit(ctx, v, results) })
-	wg.Go(func() { marked, errs[1] = j.Sender.Deferred(ctx, ask) })
-	wg.Wait()
-	switch {
-	case errs[0] != nil:
-		return nil, errs[0]
-	case errs[1] != nil:
-		return nil, fmt.Errorf("cannot ask the sender what is to be destroyed: %w", errs[1])
-	case len(marked) == 0 && !again:
-		return results, nil
-	}
-	deferred := map[string]map[dataset.GUID]bool{}
-	for _, s := range marked {
-		if deferred[s.Dataset] == nil {
-			deferred[s.Dataset] = map[dataset.GUID]bool{}
-		}
-		deferred[s.Dataset][s.GUID] = true
-	}
-	for i := range v.inputs {
-		v.inputs[i].Deferred = deferred[v.inputs[i].Source]
-	}
-	return plan.All(v.inputs, v.lookup, policy), nil
 }
 
 // Plan returns what Run would do first, and changes nothing.

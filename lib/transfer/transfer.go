@@ -260,6 +260,10 @@ type Takes struct {
 	Lacks map[string][]string `json:"lacks,omitempty"`
 	// Properties: some of what a sender tells is taken.
 	Properties bool `json:"properties,omitempty"`
+	// PlainCopies and PlainPlaceholders are the receiver's own configuration:
+	// what it stores without encryption below an encrypted dataset.
+	PlainCopies       bool `json:"plainCopies,omitempty"`
+	PlainPlaceholders bool `json:"plainPlaceholders,omitempty"`
 }
 
 // Settings asks a receiver to deal with what a sender tells of the source of

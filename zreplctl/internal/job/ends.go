@@ -78,8 +78,6 @@ func policy(j *config.Job) plan.Policy {
 		Prefix:  j.SnapshotPrefix,
 		Merge:   true,
 		// The sender decides that, and refuses if it does not want to.
-		Decrypt:           true,
-		PlainPlaceholders: j.Recv.PlainPlaceholders,
-		PlainCopies:       j.Recv.PlainCopies,
+		Decrypt: true,
 	}
 }

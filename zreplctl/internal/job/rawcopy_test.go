@@ -77,3 +77,45 @@ func TestPlainBelowRaw(t *testing.T) {
 	w.equal("encryption", w.lines("zfs", "get", "-H", "-r", "-t", "filesystem", "-o", "name,value", "encryption", "b/mirror"),
 		"b/mirror\toff", "b/mirror/x\taes-256-gcm", "b/mirror/x/plain\toff")
 }
+
+// The sink's own configuration decides what a push may store without
+// encryption, and the client plans by it.
+func TestPlainBelowRawPushed(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.underKey("a/x")
+	w.must("zfs", "create", "-o", "encryption=off", "a/x/plain")
+	w.snapshot("s1")
+	push := []string{"push", "-skip", "snapshot,prune", "pushit"}
+	if code, said := w.ctl(push...); code != 1 || !strings.Contains(said, "key-not-loaded: ") {
+		t.Errorf("exit status %d: %s", code, said)
+	}
+	w.write("c.yml", strings.ReplaceAll(w.read("c.yml"), "root: b/sink/pusher\n", "root: b/sink/pusher\n  recv: {plain_encryption: off}\n"))
+	if code, said := w.ctl("plan", "pushit"); code != 0 || !strings.Contains(said, "full\ta/x/plain\t") {
+		t.Errorf("plan: exit status %d: %s", code, said)
+	}
+	w.done("push", "pushit")
+	w.same("a/x", "b/sink/pusher/a/x")
+	w.equal("encryption", w.lines("zfs", "get", "-H", "-o", "name,value", "encryption", "b/sink/pusher/a/x", "b/sink/pusher/a/x/plain"),
+		"b/sink/pusher/a/x\taes-256-gcm", "b/sink/pusher/a/x/plain\toff")
+}
+
+// The same for placeholders below a locked dataset of the sink.
+func TestPlainPlaceholderPushed(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.underKey("a/x")
+	w.underKey("b/enc")
+	w.snapshot("s1")
+	w.extend(`- {name: locked, type: push-sink, serve: {type: stdinserver, client_identity: locked}, root: b/enc/sink}
+- {name: tolocked, type: push, datasets: {"a/x<": ok}, snapshot_prefix: s, shared_prefix: true, connect: {type: exec, command: [zreplctl, -config, DIR/c.yml, serve, locked]}}
+`)
+	w.must("zfs", "unmount", "b/enc")
+	w.must("zfs", "unload-key", "b/enc")
+	if code, said := w.ctl("push", "-skip", "snapshot,prune", "tolocked"); code != 1 || !strings.Contains(said, "placeholder-encrypted: ") {
+		t.Errorf("exit status %d: %s", code, said)
+	}
+	w.write("c.yml", strings.ReplaceAll(w.read("c.yml"), "root: b/enc/sink}", "root: b/enc/sink, recv: {placeholder_encryption: off}}"))
+	w.done("push", "tolocked")
+	w.same("a/x", "b/enc/sink/a/x")
+}
