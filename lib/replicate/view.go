@@ -76,6 +76,18 @@ func (v *view) missing(named []string) (none []string) {
 	return none
 }
 
+// unreadable says which targets bear a record of their send options that
+// somebody wrote, and that says nothing.
+func (v *view) unreadable() (texts []string) {
+	for _, in := range v.inputs {
+		recorded := v.targets[in.Target].Recorded
+		if _, err := plan.ParseOptions(recorded); recorded != "" && err != nil {
+			texts = append(texts, fmt.Sprintf("ignoring the property zreplctl:send of %q, which says no send options: %.40q", in.Target, recorded))
+		}
+	}
+	return texts
+}
+
 // scope says, once, where the job's rules have nothing to take: a dataset that
 // was renamed would otherwise go without a copy, and nobody would know.
 func (j *Job) scope(v *view) error {
@@ -85,6 +97,9 @@ func (j *Job) scope(v *view) error {
 	if !j.scoped {
 		for _, name := range v.missing(j.Named) {
 			j.say(fmt.Sprintf("the sender has no dataset %q, which the job's rules name", name))
+		}
+		for _, text := range v.unreadable() {
+			j.say(text)
 		}
 	}
 	j.scoped = true

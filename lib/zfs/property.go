@@ -66,56 +66,6 @@ func propertyLine(line string) (name, property string, p Property, err error) {
 	return name, property, Property{Value: rest[:last], Source: rest[last+1:]}, nil
 }
 
-// Dataset is a filesystem or a volume with some properties.
-type Dataset struct {
-	Name       string
-	Type       string // filesystem or volume
-	Properties map[string]Property
-}
-
-// Datasets returns the filesystems and volumes of roots (all there are
-// without roots, those below too with recursive) in zfs's order, with
-// properties, by one command.
-func (z *ZFS) Datasets(ctx context.Context, roots []string, recursive bool, properties ...string) ([]Dataset, error) {
-	args := []string{"get", "-Hp", "-o", "name,property,value,source", "-t", "filesystem,volume"}
-	if recursive {
-		args = append(args, "-r")
-	}
-	for _, p := range properties {
-		if err := checkProperty(p); err != nil {
-			return nil, err
-		}
-	}
-	if err := checkDatasets(roots...); err != nil {
-		return nil, err
-	}
-	columns := append([]string{"type"}, properties...)
-	args = append(args, strings.Join(columns, ","))
-	var all []Dataset
-	known := map[string]bool{}
-	next := 0 // of columns
-	err := z.lines(ctx, append(args, roots...), func(line string) error {
-		name, p, value, err := propertyLine(line)
-		if err != nil {
-			return err
-		}
-		// A value with line breaks would otherwise speak for other datasets.
-		begins := next == 0
-		if p != columns[next] || begins && known[name] || !begins && all[len(all)-1].Name != name {
-			return fmt.Errorf("zfs get: out of place, by a value with a line break: %q", line)
-		}
-		next = (next + 1) % len(columns)
-		if begins {
-			known[name] = true
-			all = append(all, Dataset{Name: name, Type: value.Value, Properties: map[string]Property{}})
-		} else if value.Source != "-" || value.Value != "-" {
-			all[len(all)-1].Properties[p] = value
-		}
-		return nil
-	})
-	return all, err
-}
-
 // Inherit clears a local property of objects, so that its parent's or the
 // default holds again.
 func (z *ZFS) Inherit(ctx context.Context, property string, names ...string) error {

@@ -39,7 +39,13 @@ func (z *ZFS) SettingNames(ctx context.Context, roots []string, recursive bool) 
 // itself or received, by one command; and the read-only ones. A value may
 // hold anything, line breaks too. FitNames says how many names fit.
 func (z *ZFS) Settings(ctx context.Context, roots []string, recursive bool, names []string) (map[string]map[string]Property, error) {
-	args := []string{"get", "-Hp", "-o", "name,property,value,source", "-s", "local,received,none", "-t", "filesystem,volume"}
+	return z.fenced(ctx, roots, recursive, names, []string{"-s", "local,received,none"})
+}
+
+// fenced returns properties of each dataset of roots, whose values may hold
+// anything.
+func (z *ZFS) fenced(ctx context.Context, roots []string, recursive bool, names, sources []string) (map[string]map[string]Property, error) {
+	args := slices.Concat([]string{"get", "-Hp", "-o", "name,property,value,source", "-t", "filesystem,volume"}, sources)
 	if recursive {
 		args = append(args, "-r")
 	}
