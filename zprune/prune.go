@@ -56,7 +56,7 @@ func (p *pruner) run(ctx context.Context, args []string) (err error) {
 		return err
 	}
 	if len(args) > 0 {
-		err = p.datasets(ctx, args)
+		err = p.pools(ctx, args)
 	} else {
 		err = p.lines(ctx)
 	}

@@ -129,6 +129,58 @@ func TestMissingDataset(t *testing.T) {
 	}
 }
 
+// One pool cannot be listed, or does not answer: the others are pruned.
+func TestPoolsApart(t *testing.T) {
+	for fault, status := range map[string]int{
+		"on=list match=q/d00 from=1 fail=1 message=cannot open 'q/d00': I/O error": 1,
+		"on=list match=q/d00 from=1 slow=7s":                                       0,
+		"on=list match=q/d00 from=1 hang":                                          130,
+	} {
+		t.Run(fault, func(t *testing.T) {
+			h := newHost(t, "p", "q", "r")
+			h.fill(3, h.datasets("p", 1)...)
+			h.fill(3, h.datasets("q", 1)...)
+			h.fill(3, h.datasets("r", 1)...)
+			h.Env = []string{"ZFS_SIM_FAULTS=" + fault}
+			cmd := h.Command("zprune", "-keep-last", "1", "-destroy", "q/d00", "p/d00", "r/d00")
+			var out, errs bytes.Buffer
+			cmd.Stderr = &errs
+			lines, err := cmd.StdoutPipe()
+			if err == nil {
+				err = cmd.Start()
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			for in := bufio.NewScanner(lines); in.Scan(); {
+				if fmt.Fprintln(&out, in.Text()); in.Text() == "r/d00@zrepl_001" && status == 130 {
+					cmd.Process.Signal(os.Interrupt)
+				}
+			}
+			cmd.Wait()
+			if got := cmd.ProcessState.ExitCode(); got != status {
+				t.Errorf("exit status %d", got)
+			}
+			want := "p/d00@zrepl_000\np/d00@zrepl_001\nr/d00@zrepl_000\nr/d00@zrepl_001\n"
+			if status == 0 {
+				want += "q/d00@zrepl_000\nq/d00@zrepl_001\n"
+			}
+			if out.String() != want {
+				t.Errorf("%q, %s", &out, &errs)
+			}
+			if status == 1 && !strings.Contains(errs.String(), "I/O error") {
+				t.Error(&errs)
+			}
+		})
+	}
+	h := newHost(t, "p", "q")
+	h.fill(3, h.datasets("p", 1)...)
+	h.fill(3, h.datasets("q", 1)...)
+	if out, errs, status := h.Run("", "zprune", "-keep-last", "1", "-destroy", "-max", "3", "p/d00", "q/d00"); status != 1 || out != "" || len(h.Snapshots()) != 6 {
+		t.Errorf("-max: status %d, %s %s", status, out, errs)
+	}
+}
+
 // A failure that names no snapshot is looked for by halves, and the other
 // datasets go on.
 func TestDestroyGoesOn(t *testing.T) {
