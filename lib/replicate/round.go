@@ -92,9 +92,9 @@ func (r *round) survey(ctx context.Context) (err error) {
 	}
 }
 
-// maxChain is how many snapshots one stream brings at most: the base does not
-// move before its end.
-const maxChain = 100
+// maxChain is how many snapshots one stream brings at most, as zrecv-frame
+// takes them. The base does not move before its end.
+const maxChain = 1000
 
 // split cuts long chains of snapshots into several steps.
 func split(steps []plan.Step) []plan.Step {

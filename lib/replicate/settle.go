@@ -14,25 +14,29 @@ import (
 
 // settler makes what has arrived the new common base: it has the guid looked
 // up on the receiver, and moves the holds, first the new ones, then the old.
-// While one batch is on its way those that arrive wait for the next.
+// While one batch is on its way those that arrive wait for the next. What has
+// an older base that both ends hold waits for others, since ZFS holds
+// snapshots that were taken together at once.
 type settler struct {
 	r    *round
 	mu   sync.Mutex
 	todo []arrival
 	run  bool
 	idle *sync.Cond
-	full chan struct{}      // closed when there is no use in waiting for more
+	wake chan struct{}      // what there is to wait for has changed
 	over bool               // nothing more will come
 	last map[int]*plan.Base // what both ends hold of a dataset
 }
 
 type arrival struct {
-	i    int
-	step plan.Step
+	i      int
+	step   plan.Step
+	at     time.Time
+	urgent bool // no older base stands in for it
 }
 
 func newSettler(r *round) *settler {
-	s := &settler{r: r, last: map[int]*plan.Base{}}
+	s := &settler{r: r, last: map[int]*plan.Base{}, wake: make(chan struct{}, 1)}
 	s.idle = sync.NewCond(&s.mu)
 	for i, p := range r.results {
 		s.last[i] = p.Base
@@ -40,29 +44,31 @@ func newSettler(r *round) *settler {
 	return s
 }
 
-func (s *settler) add(ctx context.Context, i int, step plan.Step) {
+// add settles what step has brought. Cut says that its stream broke after it:
+// the sender does not hold it yet.
+func (s *settler) add(ctx context.Context, i int, step plan.Step, cut bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.todo = append(s.todo, arrival{i, step})
+	s.todo = append(s.todo, arrival{i, step, time.Now(), cut || s.last[i] == nil})
 	if !s.run {
-		s.run, s.full = true, make(chan struct{})
+		s.run = true
 		go s.loop(ctx)
 	}
-	if len(s.todo) == waveSnaps {
-		s.hurry()
-	}
+	s.nudge()
 }
 
-// linger is how long a batch waits for more to come: until then what both ends
-// held before is the base that nobody can take away.
-const linger = 4 * time.Second
+const (
+	// linger is how long what has no older base waits for more to come.
+	linger = 4 * time.Second
+	// patience is how long others do. They cost a hold and a release each if
+	// they cannot wait for all that was snapshotted with them.
+	patience = 5 * time.Minute
+)
 
-// hurry ends the wait for more, under mu.
-func (s *settler) hurry() {
+func (s *settler) nudge() {
 	select {
-	case <-s.full:
+	case s.wake <- struct{}{}:
 	default:
-		close(s.full)
 	}
 }
 
@@ -71,24 +77,25 @@ func (s *settler) finish() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.over = true
+	s.nudge()
 	for s.run {
-		s.hurry()
 		s.idle.Wait()
 	}
 }
 
 func (s *settler) loop(ctx context.Context) {
 	var old replaced
+	began := time.Now()
 	for {
-		select {
-		case <-s.full:
-		case <-time.After(linger):
-		}
 		s.mu.Lock()
-		batch := s.todo
-		s.todo = nil
-		if !s.over {
-			s.full = make(chan struct{})
+		batch, wait := s.next(old, began)
+		if wait > 0 {
+			s.mu.Unlock()
+			select {
+			case <-s.wake:
+			case <-time.After(wait):
+			}
+			continue
 		}
 		if len(batch)+len(old.datasets) == 0 {
 			s.run = false
@@ -98,7 +105,52 @@ func (s *settler) loop(ctx context.Context) {
 		}
 		s.mu.Unlock()
 		old = s.settle(ctx, batch, old)
+		began = time.Now()
 	}
+}
+
+// next takes what is to be settled now, or else says how long to wait. Began
+// is when old was replaced.
+func (s *settler) next(old replaced, began time.Time) (batch []arrival, wait time.Duration) {
+	now, urgent := time.Now(), 0
+	first, all := now.Add(patience), s.over
+	if len(old.datasets) > 0 {
+		first = began.Add(linger)
+	}
+	for _, a := range s.todo {
+		due := a.at.Add(patience)
+		if !due.After(now) {
+			all = true
+		}
+		if a.urgent {
+			urgent++
+			due = a.at.Add(linger)
+		}
+		if due.Before(first) {
+			first = due
+		}
+	}
+	switch {
+	case all, len(s.todo) == 0 && len(old.datasets) == 0:
+		batch, s.todo = s.todo, nil
+		return batch, 0
+	case urgent < waveSnaps && first.After(now):
+		return nil, first.Sub(now)
+	}
+	var rest []arrival
+	taken := map[int]bool{} // what is under way of a dataset is settled in order
+	for _, a := range s.todo {
+		taken[a.i] = taken[a.i] || a.urgent
+	}
+	for _, a := range s.todo {
+		if taken[a.i] {
+			batch = append(batch, a)
+		} else {
+			rest = append(rest, a)
+		}
+	}
+	s.todo = rest
+	return batch, 0
 }
 
 // replaced is what both ends need not hold any more, and of which datasets.
@@ -132,7 +184,9 @@ func (s *settler) settle(ctx context.Context, batch []arrival, old replaced) (ne
 			next.there.Past = append(next.there.Past, s.r.target(i, last.Receiver))
 		}
 		s.letGo(&next.here, i, newest[i], between[i])
+		s.mu.Lock()
 		s.last[i] = &plan.Base{Sender: newest[i], Receiver: newest[i]}
+		s.mu.Unlock()
 		s.r.bases.move(s.r.results[i], newest[i].GUID)
 	}
 	return next

@@ -45,7 +45,7 @@ func (r *round) step(ctx context.Context, i int, step plan.Step) error {
 // settle has the end of a step settled.
 func (r *round) settle(ctx context.Context, i int, step plan.Step) {
 	r.held.arrived(i, *step.To)
-	r.settled.add(ctx, i, step)
+	r.settled.add(ctx, i, step, false)
 }
 
 // afterFailure looks at what is there: zfs receive may have completed though
@@ -61,7 +61,7 @@ func (r *round) afterFailure(ctx context.Context, i int, step plan.Step, err err
 	} else if n > 0 {
 		part := step
 		part.Brings, part.To = step.Brings[:n], &step.Brings[n-1]
-		r.settled.add(ctx, i, part)
+		r.settled.add(ctx, i, part, true)
 	}
 	part := there.Partial
 	if part != nil {

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -17,11 +16,11 @@ import (
 // cost a line on stderr, all of which have to be kept to be judged.
 const holdBatch = 150
 
-// Each hold and each release of a command waits until the disk has it, one
-// after the other. Several commands at once wait together.
+// A command takes a transaction group for each of its snapshots, one after the
+// other. Several commands at once share them.
 const (
-	holdsAtOnce = 4
-	holdShare   = 12 // fewer are not worth a command of their own
+	holdsAtOnce = 8
+	holdShare   = 4 // fewer are not worth a command of their own
 )
 
 // Hold puts the hold tag on snapshots (full names). The command takes many
@@ -38,8 +37,8 @@ func (z *ZFS) Release(ctx context.Context, tag string, snapshots []string) (map[
 }
 
 func (z *ZFS) holdOrRelease(ctx context.Context, verb, tag string, snapshots []string, fine ...string) (map[string]error, error) {
-	if err := dataset.CheckShort(tag); err != nil || tag[0] == '-' {
-		return nil, fmt.Errorf("bad tag %q", tag)
+	if err := checkTag(tag); err != nil {
+		return nil, err
 	}
 	if err := checkVersions(dataset.Snapshot, snapshots...); err != nil {
 		return nil, err

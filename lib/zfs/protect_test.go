@@ -68,7 +68,7 @@ exit ${bad:-0}`)
 	}
 	slices.Sort(asked)
 	slices.Sort(names)
-	if d := cmp.Diff(names, asked); d != "" || commands != 4 {
+	if d := cmp.Diff(names, asked); d != "" || commands != 8 {
 		t.Errorf("%d commands asked for %s", commands, d)
 	}
 }
