@@ -61,7 +61,7 @@ func TestExpect(t *testing.T) {
 		{"full where incremental", "to=7,from=5", plain(7, 0), "from guid 0, not 5"},
 		{"incremental where full", "to=7", plain(7, 5), "incremental from guid 5"},
 		{"a package", "to=7", chain(plain(7, 0)), "package"},
-		{"no zfs stream", "to=7", []byte(strings.Repeat("x", 400)), "no stream of zfs send"},
+		{"no zfs stream", "to=7", []byte(strings.Repeat("x", 400)), "not a stream of zfs send"},
 		{"too short", "to=7", plain(7, 0)[:311], "ends before its last record"},
 		{"empty", "to=7", nil, "holds nothing"},
 	} {

@@ -73,7 +73,7 @@ func activateError(a endpoint.Activation, err error) error {
 	case errors.As(err, &none) && none.Placeholder:
 		return cli.Hint(cli.Cannot(verb, none.Dataset, none), "add -r to change the copies below it")
 	case errors.As(err, &none):
-		return cli.Hint(cli.Cannot(verb, none.Dataset, none), "nothing was changed; -any means such datasets, too")
+		return cli.Hint(cli.Cannot(verb, none.Dataset, none), "nothing was changed; -any allows such datasets")
 	}
 	return cli.Cannot(verb, a.Datasets[0], err)
 }

@@ -64,7 +64,7 @@ func (s *steps) addRule(text string) error {
 
 func (s *steps) run(_ context.Context, args []string) error {
 	if len(args) != 2 {
-		return cli.Usagef("want a source list and a target list, got %d arguments", len(args))
+		return cli.Usagef("steps requires a source list and a target list, not %d arguments", len(args))
 	}
 	sides, err := s.prepare()
 	if err != nil {

@@ -148,7 +148,7 @@ func TestStepsBadInput(t *testing.T) {
 		status int
 		want   string
 	}{
-		{[]string{good}, 2, "got 1 arguments"},
+		{[]string{good}, 2, "not 1 arguments"},
 		{[]string{good, "/nonexistent"}, 1, `cannot open "/nonexistent": no such file or directory`},
 		{[]string{good, bad("tank/a 1 1\n")}, 1, "line 1: not NAME, GUID and CREATETXG"},
 		{[]string{good, bad("tank/a\t1\t1\ntank/a@s\tx\t1\n")}, 1, `line 2: guid "x"`},
@@ -159,7 +159,7 @@ func TestStepsBadInput(t *testing.T) {
 		{[]string{bad(strings.Repeat("a", 1<<20)), good}, 1, "line 1"},
 		{[]string{"-r", "tank/a", good, good}, 2, "no = in rule"},
 		{[]string{"-r", "tank/a=ok", good, good}, 2, "ok"},
-		{[]string{"-r", "tank/a=x/y", "-r", "tank/b=x/y", good, good}, 2, `cannot plan "x/y": "tank/a" goes there, and "tank/b", too`},
+		{[]string{"-r", "tank/a=x/y", "-r", "tank/b=x/y", good, good}, 2, `cannot plan "x/y": both "tank/a" and "tank/b" map to it`},
 		{[]string{"-initial", "some", good, good}, 2, "initial policy"},
 		{[]string{"-send", "Z", good, good}, 2, "send option"},
 		{[]string{"-state", bad("a\tb\n"), good, good}, 1, "line 1: not NAME, KEY and VALUE"},

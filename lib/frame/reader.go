@@ -110,7 +110,7 @@ func (r *Reader) cut(err error) error {
 func (r *Reader) accept(b []byte) (prefix, error) {
 	p, err := parsePrefix(b)
 	if err != nil && r.state == atStart {
-		return p, corrupt("this is no framed stream, as zsend-frame makes them: %v", err)
+		return p, corrupt("this is not a framed stream of zsend-frame: %v", err)
 	}
 	if err != nil {
 		return p, err

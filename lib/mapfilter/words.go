@@ -24,7 +24,7 @@ func checkAnswer(result string) error {
 	case !is:
 		return nil
 	case meant == passes:
-		return errors.New("it is no result: write ok in a filter, or a target dataset in a map")
+		return errors.New("it is not a result: write ok in a filter, or a target dataset in a map")
 	}
 	return errors.New(`it is no result: write "!" in quotes to leave the dataset out`)
 }
@@ -37,7 +37,7 @@ func notText(n *yaml.Node, isResult bool) error {
 		said = "nothing"
 	}
 	if !isResult {
-		return fmt.Errorf(`%s is no pattern: write a dataset, or a dataset and "<"`, said)
+		return fmt.Errorf(`%s is not a pattern: write a dataset, or a dataset and "<"`, said)
 	}
 	if err := checkAnswer(n.Value); err != nil {
 		return fmt.Errorf("%s: %w", said, err)
@@ -45,5 +45,5 @@ func notText(n *yaml.Node, isResult bool) error {
 	if n.ShortTag() == "!!null" {
 		return errors.New(`nothing: write "!" in quotes to leave the dataset out`)
 	}
-	return fmt.Errorf(`%s is no result: write ok, "!" in quotes, or a target dataset`, said)
+	return fmt.Errorf(`%s is not a result: write ok, "!" in quotes, or a target dataset`, said)
 }

@@ -132,7 +132,7 @@ func Check(name string) error {
 		return fmt.Errorf("property %q is never taken: it belongs to zreplctl", name)
 	}
 	if _, ok := natives[name]; !ok && !IsUser(name) {
-		return fmt.Errorf("%q is no property that can be taken", name)
+		return fmt.Errorf("%q is not a property that can be taken", name)
 	}
 	return nil
 }

@@ -39,7 +39,7 @@ func CheckPattern(p string) error {
 	case strings.HasPrefix(start, Prefix):
 		return fmt.Errorf("%q: these properties belong to zreplctl", p)
 	case !IsUser(start+":") && !IsUser(start):
-		return fmt.Errorf("%q is no name of properties", p)
+		return fmt.Errorf("%q does not name properties", p)
 	}
 	return nil
 }

@@ -179,7 +179,7 @@ func (o Options) destroy(ctx context.Context, z *zfs.ZFS, v Victims) (gone, left
 
 // TooMany is the refusal to destroy n snapshots where limit are allowed.
 func TooMany(n, limit int) error {
-	return fmt.Errorf("%d snapshots would go, more than the limit of %d: nothing is destroyed", n, limit)
+	return fmt.Errorf("%d snapshots would be destroyed, more than the limit of %d: nothing is destroyed", n, limit)
 }
 
 // Oldest returns the names of the snapshots that go, the oldest first.
@@ -216,9 +216,9 @@ func Ahead(ds string, snaps []retention.Snapshot, prefix string, now time.Time) 
 	}
 	name, at := ds+"@"+furthest.Name, time.Unix(min(furthest.Creation, maxDate), 0).UTC().Format(time.RFC3339)
 	if n == 1 {
-		return fmt.Sprintf("snapshot %q was created in the future, at %s: it takes part in no grid until then", name, at)
+		return fmt.Sprintf("snapshot %q was created in the future, at %s: grids ignore it until then", name, at)
 	}
-	return fmt.Sprintf("%d snapshots of %q were created in the future, the last %q at %s: they take part in no grid until then", n, ds, name, at)
+	return fmt.Sprintf("%d snapshots of %q were created in the future, the last %q at %s: grids ignore them until then", n, ds, name, at)
 }
 
 // maxDate is the end of the year 9999: later ones can't be written.

@@ -155,7 +155,7 @@ func TestBadRequests(t *testing.T) {
 		"long name":     {message(request(strings.Repeat("x", 65), "json", "json"), "1", 9), "illegal name"},
 		"big body":      {message(request("echo", "json", "json"), `{"Text":"`+strings.Repeat("x", 20_000)+`"}`, 999), "longer than is allowed"},
 		"big unknown":   {message(request("what", "json", "json"), strings.Repeat("x", 20_000), 999), "longer than is allowed"},
-		"data for none": {message(request("nothing", "none", "none"), "{}", 9), "data where there is to be none"},
+		"data for none": {message(request("nothing", "none", "none"), "{}", 9), "data in a body that must be empty"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			reply, err := serveBytes(t, s, c.input)

@@ -178,7 +178,7 @@ func (m *incoming) none() error {
 	case err != nil:
 		return err
 	}
-	return &ProtocolError{Err: errors.New("data where there is to be none")}
+	return &ProtocolError{Err: errors.New("data in a body that must be empty")}
 }
 
 // skip reads a body that nobody wants, within the limit of a json one.
@@ -266,7 +266,7 @@ func unmarshal(data []byte, to any, strict bool) error {
 		return err
 	}
 	if _, err := dec.Token(); err != io.EOF {
-		return errors.New("something behind the value")
+		return errors.New("bytes after the value")
 	}
 	return nil
 }

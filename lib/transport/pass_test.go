@@ -201,7 +201,7 @@ func TestListenAgain(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "client"), []byte("precious"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Listen(dir, "client"); err == nil || !strings.Contains(err.Error(), "no socket") {
+	if _, err := Listen(dir, "client"); err == nil || !strings.Contains(err.Error(), "not a socket") {
 		t.Errorf("in place of a file: %v", err)
 	}
 	if _, err := Listen(filepath.Join(dir, "client"), "x"); err == nil {

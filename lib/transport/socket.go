@@ -111,7 +111,7 @@ func removeStale(path string) error {
 	case err != nil:
 		return err
 	case info.Mode().Type() != fs.ModeSocket:
-		return errors.New("something that is no socket is there")
+		return errors.New("another file, not a socket, is there")
 	}
 	c, err := net.DialTimeout("unix", path, passLimit)
 	if err == nil {

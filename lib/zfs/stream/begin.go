@@ -48,7 +48,7 @@ type Begin struct {
 	order binary.ByteOrder
 }
 
-var errNoStream = errors.New("it is no stream of zfs send")
+var errNoStream = errors.New("it is not a stream of zfs send")
 
 // ParseBegin reads the first record of a stream of either byte order. It
 // needs 312 bytes. It does not judge what it reads, but for what makes the

@@ -68,7 +68,7 @@ func (e Expect) judge(b Begin, n int) error {
 		return fmt.Errorf("it is not of a %s", word)
 	}
 	if ds, kind, short := dataset.Split(b.ToName); kind != dataset.Snapshot || dataset.CheckName(ds) != nil || dataset.CheckShort(short) != nil {
-		return fmt.Errorf("it names %q, which is no snapshot", b.ToName)
+		return fmt.Errorf("it names %q, which is not a snapshot", b.ToName)
 	}
 	return e.judgePayloadSize(b)
 }

@@ -32,7 +32,7 @@ func (d *decoder) check(c *Config) {
 
 func (d *decoder) checkGlobal(g *Global) {
 	if len(g.Control) > maxSocket {
-		d.wrongAt(d.at["control"], "global: control: sockpath: %q has more than %d bytes, which no socket's path may", g.Control, maxSocket)
+		d.wrongAt(d.at["control"], "global: control: sockpath: %q is longer than %d bytes, the limit for the path of a socket", g.Control, maxSocket)
 	}
 	if dataset.Within(g.Control, g.SockDir) {
 		at := d.at["control"]
@@ -90,7 +90,7 @@ func (d *decoder) checkJob(j *Job) {
 			continue
 		}
 		if roots, all := rules.Roots(); len(roots) == 0 && !all {
-			d.warnAt(j.key(key), "%s: %s: no rule lets anything take part", what, key)
+			d.warnAt(j.key(key), "%s: %s: the rules allow no dataset", what, key)
 		}
 	}
 	if j.Mapping != nil {

@@ -39,7 +39,7 @@ func ParseDuration(text string) (time.Duration, error) {
 		case number != "" && unit == "" && after == "":
 			return 0, fmt.Errorf("%q has no unit: write %ss, %sm, %sh or %sd", text, number, number, number, number)
 		case err != nil || unit == "":
-			return 0, fmt.Errorf("%q is no duration: write 90s, 10m, 1h30m or 1d", text)
+			return 0, fmt.Errorf("%q is not a duration: write 90s, 10m, 1h30m or 1d", text)
 		}
 		length := unitLength(unit)
 		if length == 0 {

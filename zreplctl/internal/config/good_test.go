@@ -102,7 +102,7 @@ func TestWarnings(t *testing.T) {
 	want := []string{
 		`f:2:68: job "a": mapping: rules "x<=t/a" and "y<=t/a/b" could bring two datasets to one target`,
 		`f:3:3: job "b": without snapshot_prefix the job takes no snapshots of its own`,
-		`f:3:89: job "b": datasets: no rule lets anything take part`,
+		`f:3:89: job "b": datasets: the rules allow no dataset`,
 		`f:5:33: job "often_too": connect: it connects as job "a" does, and so as the same client, which has one job and one cursor there: give it a key and an identity of its own`,
 		`f:7:31: job "all": it takes snapshots of what job "a" receives in "t/a": leave that out`,
 		`f:9:59: job "by_hand": snapshot_prefix: "z_" and "z_daily_" of job "elsewhere" begin alike, on "q/a": the snapshots of one would count as the other's: write another prefix, or shared_prefix: true in both if you want that`,

@@ -23,7 +23,7 @@ func (d *decoder) host(n *yaml.Node, what string) string {
 		if port, is := strings.CutPrefix(after, ":"); is {
 			instead += " and port: " + port
 		}
-		d.wrong(n, "%s: %q is no address: write %s", what, s, instead)
+		d.wrong(n, "%s: %q is not an address: write %s", what, s, instead)
 		return ""
 	}
 	if name, port, colon := strings.Cut(s, ":"); colon {
@@ -33,7 +33,7 @@ func (d *decoder) host(n *yaml.Node, what string) string {
 		if _, err := strconv.ParseUint(port, 10, 16); err == nil && name != "" {
 			d.wrong(n, "%s: %q has a port: write host: %s and port: %s", what, s, name, port)
 		} else {
-			d.wrong(n, "%s: %q is no address: only an IPv6 address holds a colon", what, s)
+			d.wrong(n, "%s: %q is not an address: only an IPv6 address holds a colon", what, s)
 		}
 		return ""
 	}

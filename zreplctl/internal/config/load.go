@@ -55,7 +55,7 @@ func unreadable(path string, err error) error {
 	if stat, ok := info.Sys().(*syscall.Stat_t); ok {
 		owner = fmt.Sprintf("uid %d", stat.Uid)
 	}
-	return cli.Hint(err, "it belongs to %s (mode %04o), and this is uid %d: let the user read it as whom jobs and zreplctl serve run", owner, info.Mode().Perm(), os.Geteuid())
+	return cli.Hint(err, "it belongs to %s (mode %04o), and this is uid %d: the user of jobs and of zreplctl serve must be able to read it", owner, info.Mode().Perm(), os.Geteuid())
 }
 
 // Read reads the configuration from r; file is its name in messages.
@@ -106,7 +106,7 @@ func (d *decoder) document(text []byte) *yaml.Node {
 	}
 	var second yaml.Node
 	if err := documents.Decode(&second); err == nil {
-		d.wrong(&second, "a second document: a configuration is one")
+		d.wrong(&second, "a second document: a configuration has one")
 		return nil
 	} else if !errors.Is(err, io.EOF) {
 		d.syntax(text, err)

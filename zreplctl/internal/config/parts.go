@@ -120,7 +120,7 @@ func (d *decoder) prefix(n *yaml.Node, what string) string {
 	case s == "":
 		d.wrong(n, "%s: empty: leave the key out", what)
 	case err != nil:
-		d.wrong(n, "%s: %q can start no snapshot's name: %v", what, s, err)
+		d.wrong(n, "%s: %q cannot begin a snapshot's name: %v", what, s, err)
 	case len(s) > maxPrefix:
 		d.wrong(n, "%s: longer than %d characters", what, maxPrefix)
 	}

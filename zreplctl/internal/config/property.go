@@ -42,7 +42,7 @@ func (d *decoder) properties(n *yaml.Node, what string) map[string]string {
 		}
 		set[name] = d.propertyValue(v, what+": "+name)
 		if name == "mountpoint" && set[name] != "none" {
-			d.wrong(v, "%s: mountpoint: only none makes sense: every dataset would have the same", what)
+			d.wrong(v, "%s: mountpoint: only none is allowed: every dataset would have the same", what)
 		}
 	}
 	return set
@@ -66,7 +66,7 @@ func (d *decoder) property(n *yaml.Node, what, name string) bool {
 		return !(r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || strings.ContainsRune(":+._-@", r))
 	}
 	if name == "" || len(name) > 256 || name[0] == '-' || strings.IndexFunc(name, bad) >= 0 {
-		d.wrong(n, "%s: %q is no name of a property", what, name)
+		d.wrong(n, "%s: %q is not the name of a property", what, name)
 		return false
 	}
 	return true

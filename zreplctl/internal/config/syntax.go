@@ -18,7 +18,7 @@ func (d *decoder) readable(text []byte) bool {
 			column := func() int { return utf8.RuneCount(line[:at]) + 1 }
 			switch {
 			case r == utf8.RuneError && size == 1:
-				d.wrongAt(place{i + 1, column()}, "byte 0x%02x is no UTF-8 text", line[at])
+				d.wrongAt(place{i + 1, column()}, "byte 0x%02x is not UTF-8 text", line[at])
 				return false
 			case r < ' ' && r != '\t' && r != '\r' || r == 0x7f:
 				d.wrongAt(place{i + 1, column()}, "control character %q", r)
@@ -49,11 +49,11 @@ func (d *decoder) syntax(text []byte, err error) {
 	}
 	if at, ok := misindented(lines); ok && strings.HasPrefix(message, "did not find expected ") {
 		n := len(lines[at]) - len(strings.TrimLeft(lines[at], " "))
-		d.wrongAt(place{at + 1, n + 1}, "no YAML: this line's indentation (%d) is that of no line above", n)
+		d.wrongAt(place{at + 1, n + 1}, "not YAML: no line above has this line's indentation (%d)", n)
 		return
 	}
 	column := len(lines[line-1]) - len(strings.TrimLeft(lines[line-1], " ")) + 1
-	d.wrongAt(place{line, column}, "no YAML: %s", message)
+	d.wrongAt(place{line, column}, "not YAML: %s", message)
 }
 
 // usualSlip looks near the line where the parser gave up for what most often

@@ -128,7 +128,7 @@ type Daemon interface {
 // What Run may refuse.
 var (
 	ErrNoJob = errors.New("the daemon has no such job")
-	ErrBusy  = errors.New("a run of this job is on already")
+	ErrBusy  = errors.New("a run of this job is already active")
 )
 
 // Codes of errors, on the wire.

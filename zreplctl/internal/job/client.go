@@ -155,8 +155,8 @@ type secondJobError struct {
 }
 
 func (e *secondJobError) Error() string {
-	return fmt.Sprintf("identity %q is that of job %q, which came last at %s: two jobs would move one cursor, so that job %q needs an identity of its own; "+
-		"if it has taken the place of %q, run zreplctl forget with the serving job's name there", e.client, e.last.Job, clock(e.last.Since), e.job, e.last.Job)
+	return fmt.Sprintf("client identity %q belongs to job %q, which connected last at %s: two jobs would move one cursor, so job %q needs a client identity of its own; "+
+		"if it replaces %q, run zreplctl forget with the serving job's name there", e.client, e.last.Job, clock(e.last.Since), e.job, e.last.Job)
 }
 
 func clock(t time.Time) string { return t.Format("2006-01-02 15:04:05") }

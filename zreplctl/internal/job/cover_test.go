@@ -152,7 +152,7 @@ func TestSecondJob(t *testing.T) {
 	held := w.holds()
 	w.snapshot("s2")
 	code, said := w.ctl("pull", "-skip", "prune", "fetch_too")
-	if code != 1 || !strings.Contains(said, `identity "me" is that of job "fetch"`) {
+	if code != 1 || !strings.Contains(said, `identity "me" belongs to job "fetch"`) {
 		t.Errorf("exit status %d: %s", code, said)
 	}
 	w.equal("holds", w.holds(), held...)

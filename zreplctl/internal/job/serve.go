@@ -74,7 +74,7 @@ func (p Programs) Serve(ctx context.Context, c *config.Config, client string, in
 		r.Stall *= patience
 		endpoint.ServeReceiver(server, service, r)
 	default:
-		return fmt.Errorf("job %q of type %s serves nobody", j.Name, j.Type)
+		return fmt.Errorf("job %q of type %s does not serve clients", j.Name, j.Type)
 	}
 	return server.Serve(ctx, in, out)
 }

@@ -37,7 +37,7 @@ func (s *Sides) Plan(p plan.Policy) ([]plan.Result, error) {
 			continue
 		}
 		if other, twice := from[target]; twice {
-			return nil, fmt.Errorf("cannot plan %q: %q goes there, and %q, too", target, other, source)
+			return nil, fmt.Errorf("cannot plan %q: both %q and %q map to it", target, other, source)
 		}
 		from[target] = source
 		in := s.input(source, target, parents)

@@ -68,7 +68,7 @@ func (a *arrivals) write(path string) error {
 		err = replace(path, append(text, '\n'))
 	}
 	if err != nil {
-		return fmt.Errorf("cannot note when snapshots arrived: %w", err)
+		return fmt.Errorf("cannot record when snapshots arrived: %w", err)
 	}
 	return nil
 }
@@ -159,7 +159,7 @@ func readBounded(path string, max int64) ([]byte, error) {
 		return nil, err
 	}
 	if info.Size() > max || !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("%q is no file of at most %d bytes", path, max)
+		return nil, fmt.Errorf("%q is not a file of at most %d bytes", path, max)
 	}
 	return os.ReadFile(path)
 }
