@@ -1,12 +1,12 @@
-// Package child starts programs that must not outlive us, and tells how they
-// ended.
+// Package child starts programs that must end before we do, and reports how
+// they ended.
 //
-// A program gets exactly the descriptors that it is given: they are passed as
-// they are, and no flag of theirs is changed. Killing one kills its process
-// group where that is not ours; programs whose Input comes from the same Inputs
-// may share one. A grandchild that keeps a pipe open holds up
-// nobody: how a program ended and what it said on stderr are told within a
-// bounded time after its own exit.
+// A program gets exactly the descriptors that it is given, and no flag of
+// theirs is changed. Killing a program kills its process group, if that is not
+// ours; programs whose Input comes from the same Inputs may share one. If a
+// grandchild keeps a pipe open, nobody waits for it: the package reports how a
+// program ended and what it wrote on stderr within a bounded time after the
+// program's own exit.
 //
 // The package does not move data; see package frame.
 package child

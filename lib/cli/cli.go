@@ -1,10 +1,9 @@
-// Package cli is what the command lines of all programs have in common: flags
-// that may stand anywhere, the environment behind them, usage, errors, exit
-// statuses, signals, and records read and written a line at a time.
+// Package cli is the common part of all command lines: flags anywhere, the
+// environment, usage, errors, exit statuses, signals, and records read and
+// written a line at a time.
 //
-// It promises that a program behaves the same way in all of this as every
-// other one. It knows nothing of ZFS and of what a program does, and nothing in
-// lib imports it.
+// It promises that all programs behave alike in this. It knows nothing of ZFS
+// and of what a program does. Only programs import it.
 package cli
 
 import (

@@ -1,8 +1,8 @@
 // Package dataset holds the names and the versions of ZFS datasets.
 //
-// It promises that what it lets pass is a legal OpenZFS name (zfs(8), and
+// It promises that a name it accepts is a legal OpenZFS name (zfs(8), and
 // zfs_namecheck.c for the limits) that no program can take for an option. It
-// runs no command and knows nothing of pools that exist.
+// runs no command, and does not know which pools exist.
 package dataset
 
 import (

@@ -3,11 +3,11 @@
 // clients that are the same ends over a connection.
 //
 // It promises that an end does nothing beyond what its job offers, whoever
-// asks: every name, guid and token of a request is checked here. It decides
-// nothing about what should be replicated; see packages plan and replicate.
-// A stream never passes through this process: programs are given the
-// descriptors. Only where both ends are here it is passed on between them, on
-// Linux without entering this process's memory, and counted.
+// asks: it checks every name, guid and token of a request. It does not decide
+// what to replicate; see packages plan and replicate. A stream never passes
+// through this process: the programs get the descriptors. If both ends are
+// here, the stream is passed on between them and counted, on Linux without
+// entering this process's memory.
 package endpoint
 
 import (

@@ -2,11 +2,10 @@
 // and one to write, from one process to another over a Unix stream socket
 // (SCM_RIGHTS, unix(7)).
 //
-// Receive promises that what it returns is exactly one such pair, made of
-// pipes or connected stream sockets that can be read and written as their
-// places say, and that nothing else the sender passed stays open. It looks at
-// nothing the descriptors carry, and it never changes their O_NONBLOCK, which
-// the two processes share.
+// Receive promises to return exactly one such pair, pipes or connected stream
+// sockets, one open for reading and one for writing, and to close everything
+// else that the sender passed. It reads nothing from the descriptors, and
+// never changes their O_NONBLOCK, which the two processes share.
 package fdpass
 
 import (

@@ -1,9 +1,9 @@
 // Package identity checks the names of jobs and of clients.
 //
-// Such a name becomes part of a file's name, of a hold's tag and of a
-// bookmark's, and comes from the command line of an SSH key or from a
-// configuration, so that there is one rule for all of them and it is strict.
-// The package knows nothing of who bears a name.
+// Such a name comes from the command line of an SSH key or from a
+// configuration, and becomes part of a file's name, of a hold's tag and of a
+// bookmark's. So one strict rule holds for all of them. The package does not
+// know which names are in use.
 package identity
 
 import (

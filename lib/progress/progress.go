@@ -1,8 +1,8 @@
-// Package progress counts what a run of replication has done, for people and
-// programs that watch it.
+// Package progress counts what a run of replication has done, for the people
+// and programs that watch it.
 //
-// It promises that a Snapshot is consistent in itself and cheap to take. It
-// prints nothing.
+// It promises that a Snapshot is consistent and cheap to take. It prints
+// nothing.
 package progress
 
 import (

@@ -1,9 +1,9 @@
 // Package property knows the properties of datasets that a receiver may take
 // from a sender, and those that keep a copy inert.
 //
-// It promises that a name it accepts is one that zfs(8) takes for nothing
-// else: a native property is accepted only under its full name, never under an
-// alias such as rdonly, and only if it is in the table here. It runs nothing.
+// It promises that zfs(8) takes a name it accepts for nothing else: it accepts
+// a native property only if that is in the table here, and only under its full
+// name, never under an alias such as rdonly. It runs nothing.
 package property
 
 import (

@@ -1,9 +1,9 @@
 // Package prune lists the snapshots of datasets, has a policy judge them, and
-// destroys those that it lets go.
+// destroys those that the policy does not keep.
 //
-// It promises that nothing is destroyed before everything was read and
-// judged, and that what ZFS will not let go is told and left, while the rest
-// goes on. What may go is package retention's decision alone.
+// It promises to destroy nothing before it has read and judged everything. If
+// ZFS refuses to destroy a snapshot, it reports that one and destroys the
+// others. Package retention alone decides what to keep.
 package prune
 
 import (

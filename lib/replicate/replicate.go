@@ -1,11 +1,10 @@
 // Package replicate carries out one run of replication between two ends.
 //
-// It promises section by section what the manual does: the chain of common
-// snapshots is never without a link that both sides hold; a run that is cut
-// anywhere is put right by the next; a dataset that cannot go on does not
-// stop the others; and a run that returns no error has done all of it. It
-// moves no byte itself and knows no zfs: the ends do, which may be here or at
-// the other end of a connection.
+// It promises what zrepl-tools(7) promises to users: both sides hold a common
+// snapshot at all times; a run that is cut anywhere is repaired by the next; a
+// dataset in conflict does not stop the others; and a run that returns no error
+// has done everything. It moves no byte itself and does not know zfs: the ends
+// do, on this host or at the other end of a connection.
 package replicate
 
 import (

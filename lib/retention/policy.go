@@ -1,9 +1,9 @@
-// Package retention decides which snapshots of a dataset may go.
+// Package retention decides which snapshots of a dataset to keep.
 //
-// A policy is a list of rules, and a snapshot goes only if every rule lets it
-// go; an empty list lets nothing go. Whatever the rules say, what does not
-// match the prefix stays, and so do the newest that matches, what is held,
-// what has clones, and what the caller says is protected.
+// A policy is a list of rules. A snapshot is destroyed only if no rule keeps
+// it; an empty list keeps everything. Whatever the rules say, these are kept:
+// snapshots without the prefix, the newest with the prefix, those that are
+// held or have clones, and those that the caller protects.
 //
 // The package is pure: it knows no ZFS and no clock, and destroys nothing.
 package retention

@@ -3,19 +3,17 @@
 //
 // A call is one message in each direction, and each message is a framed
 // stream of zframe(5). A server's handlers are ordinary functions, and their
-// parameters decide what the bodies are, so that a new call needs no change
-// here; see Server.Handle. A call may carry a stream of octets either way:
-// that is a second framed stream directly behind the message, and it does not
-// pass through this package. Instead the descriptor is handed out, to give
-// to a child, and the package promises to have read nothing beyond the
-// message before it.
+// parameters decide what the bodies are, so a new call needs no change here;
+// see Server.Handle. A call may carry a stream of octets either way: a second
+// framed stream directly after the message. It does not pass through this
+// package. The caller gets the descriptor, to give it to a child, and the
+// package promises to have read nothing beyond the message.
 //
-// Descriptors are used as they are: they may be shared with others, O_NONBLOCK
-// is never changed, and every wait is a poll(2) with a limit. One message at
-// a time; after anything but a clean end the connection is no longer used.
+// Other processes may share the descriptors: O_NONBLOCK is never changed, and
+// every wait is a poll(2) with a limit. A connection carries one message at a
+// time. After anything but a clean end it is not used again.
 //
-// The package does not connect, does not log and does not know what is
-// called.
+// The package does not connect, does not log and does not know the calls.
 package rpc
 
 import (

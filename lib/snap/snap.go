@@ -1,8 +1,8 @@
 // Package snap takes snapshots of datasets.
 //
-// It promises one command, and so one transaction, for each pool, as far as
-// the system takes that many arguments, and that every snapshot which exists
-// afterwards was told. It destroys nothing: see package prune.
+// It promises one command, and so one transaction, for each pool, if the
+// system takes that many arguments, and to report every snapshot that exists
+// afterwards. It destroys nothing; see package prune.
 package snap
 
 import (

@@ -1,9 +1,9 @@
 // Package transfer holds what the two ends of a replication say to each
-// other: what there is, what is to be sent, what is to be protected.
+// other: which datasets exist, what to send, what to protect.
 //
-// The types are the JSON of the calls where the ends are joined by a
-// connection, and plain values where they are not. They decide nothing and
-// check nothing: an end that serves strangers checks every name itself.
+// The types are the JSON of the calls if a connection joins the ends, and
+// plain values otherwise. They decide nothing and check nothing: an end that
+// serves strangers checks every name itself.
 package transfer
 
 import (

@@ -1,11 +1,11 @@
-// Package transport makes connections: a pair of descriptors, one to read and
-// one to write, with another host's server behind them.
+// Package transport makes connections to another host's server: a pair of
+// descriptors, one to read and one to write.
 //
 // Dial starts a program whose standard input and output are the connection,
 // usually ssh(1). Listen and Pass are the other end: a socket at which
 // zstdinserver(8) hands over the descriptors that sshd gave it. All
-// descriptors are blocking and close-on-exec. The package reads and writes
-// nothing of what they carry.
+// descriptors are blocking and close-on-exec. The package neither reads from
+// nor writes to them.
 package transport
 
 import (

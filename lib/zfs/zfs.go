@@ -1,10 +1,9 @@
 // Package zfs runs zfs(8) and reads what it prints.
 //
-// It promises that only checked names become arguments, that a list which
-// ended early is an error however much of it was read, and that an error is
-// one line in ZFS's own words. It decides nothing: what to destroy, to keep
-// or to send is its callers' business. It knows no state of its own, so that
-// any number of goroutines may use one ZFS.
+// It promises that only checked names become arguments, that a list which ends
+// early is an error however much of it was read, and that an error is one line
+// in ZFS's own words. Its callers decide what to destroy, to keep or to send.
+// It has no state, so any number of goroutines may use one ZFS.
 package zfs
 
 import (

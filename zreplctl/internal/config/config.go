@@ -1,10 +1,9 @@
 // Package config reads the configuration of zreplctl, zreplctl.yml(5).
 //
-// It promises that a Config that was loaded is whole and consistent: every
-// name, rule, duration and policy in it has been checked, every default is
-// filled in, and everything that is wrong with a file is reported at once,
-// with file, line and column. It opens nothing but the file itself, logs
-// nothing and starts nothing.
+// It promises that a loaded Config is complete and consistent: it has checked
+// every name, rule, duration and policy and filled in every default. It reports
+// everything that is wrong with a file at once, with file, line and column. It
+// opens only that file, and neither logs nor starts anything.
 package config
 
 import (

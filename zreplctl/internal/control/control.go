@@ -1,9 +1,9 @@
-// Package control is how commands talk to a running daemon: over a Unix
-// socket that only its owner can reach, with the calls of zrpc(5).
+// Package control lets commands talk to a running daemon, over a Unix socket
+// that only its owner can reach, with the calls of zrpc(5).
 //
-// It promises that what a command prints and how it exits is the same whether
-// a job runs in the command's own process or in the daemon. It decides
-// nothing about jobs.
+// It promises that a command prints the same and exits with the same status
+// whether a job runs in its own process or in the daemon. It decides nothing
+// about jobs.
 package control
 
 import (

@@ -1,11 +1,11 @@
 // Package daemon runs jobs at their times and lets clients in.
 //
-// It never parses a client's bytes: a client's descriptors go to a process of
-// its own, `zreplctl serve`, and a run of a job is a process, too. So a
+// It never parses a client's bytes: each client's descriptors go to a process
+// of their own, `zreplctl serve`. A run of a job is a process, too. So a
 // deadline is a kill, and a leak or a crash costs one connection or one run.
-// What the package knows it was told on those processes' status descriptors.
+// These processes report on a status descriptor what happens.
 //
-// It promises that when it ends, all that it started has ended.
+// The package promises that when it ends, all that it started has ended.
 package daemon
 
 import (

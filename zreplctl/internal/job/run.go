@@ -1,9 +1,8 @@
 // Package job runs one job of the configuration once, or serves one
-// connection of a client of one.
+// connection of a client.
 //
-// It promises that two runs of a job never overlap, and that what a run
-// returns, what it writes into the job's record and what the exit status says
-// are the same. It prints nothing.
+// It promises that two runs of a job never overlap, and that the error of a
+// run, the job's record and the exit status say the same. It prints nothing.
 package job
 
 import (

@@ -1,9 +1,9 @@
-// Package listing reads what decides about a replication from files: lists of
-// datasets and their versions as zfs list prints them, and what zfs get says
-// of them besides.
+// Package listing reads what a plan depends on from files: lists of datasets
+// and their versions as zfs list prints them, and what zfs get prints about
+// them.
 //
-// It promises to keep little more than the versions themselves in memory, and
-// to name the line of whatever it does not understand. It runs no command.
+// It promises to keep little more than the versions in memory, and to name the
+// line that it does not understand. It runs no command.
 package listing
 
 import (

@@ -1,7 +1,7 @@
-// Package upkeep takes and prunes the snapshots of a job: all that a job does
-// besides replication.
+// Package upkeep takes and prunes the snapshots of a job: everything that a
+// job does besides replication.
 //
-// It promises to touch only datasets that the job's rules pass or map to, and
+// It promises to touch only datasets that the job's rules allow or map to, and
 // only snapshots with the job's prefix. It prints nothing, and takes no locks.
 package upkeep
 
