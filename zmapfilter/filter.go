@@ -186,7 +186,7 @@ func cut(name string) (ds, version string) {
 	return ds, name[len(ds):]
 }
 
-// fault reports a record that cannot be answered; the others go on.
+// fault reports a record that cannot be answered; the others are answered.
 func (f *filter) fault(err error) {
 	f.faults++
 	cli.Print(f.errs, "zmapfilter", err)

@@ -11,7 +11,7 @@ import (
 	"github.com/zrepl-tools/zrepl-tools/lib/retention"
 )
 
-// parse reads the fields behind the name.
+// parse reads the fields after the name.
 func (gr *grouper) parse(line []byte, s *retention.Snapshot, guid *dataset.GUID) (err error) {
 	if gr.strict && len(gr.field) < len(gr.columns) {
 		return gr.positioned(len(line), "%d columns instead of %d (%s)", len(gr.field), len(gr.columns), strings.Join(gr.columns, ","))

@@ -128,7 +128,7 @@ func (p *protection) read(nul bool) error {
 	return lines.Err()
 }
 
-// columns say what stands where in a line.
+// columns say which field of a line is what.
 type columns struct {
 	names []string
 	given bool

@@ -33,7 +33,7 @@ func (g *group) complete() {
 	}
 }
 
-// unique returns an error where a snapshot stands twice: the newest would be
+// unique returns an error if a snapshot is listed twice: the newest would be
 // taken for two, of which one may go. Lines as zfs list prints them need only
 // one look each.
 func (g *group) unique() error {

@@ -1,4 +1,4 @@
-// Zprune decides which snapshots a retention policy lets go: see zprune(8).
+// Zprune destroys snapshots by a retention policy: see zprune(8).
 package main
 
 import (

@@ -24,7 +24,7 @@ func (o *output) record(parts ...string) error {
 	return o.WriteByte(o.end)
 }
 
-// explanation writes a dataset's lines behind their verdicts.
+// explanation writes a dataset's lines after their verdicts.
 func (o *output) explanation(g *group, verdicts []retention.Verdict) error {
 	for i, v := range verdicts {
 		word := "keep\t"
@@ -38,7 +38,7 @@ func (o *output) explanation(g *group, verdicts []retention.Verdict) error {
 	return nil
 }
 
-// victims writes the names of what goes, the oldest first.
+// victims writes the names of what is destroyed, the oldest first.
 func (o *output) victims(g *group, verdicts []retention.Verdict) error {
 	for _, short := range prune.Oldest(g.snaps, verdicts) {
 		if err := o.record(g.dataset, "@", short); err != nil {

@@ -38,7 +38,7 @@ type pruner struct {
 	zfs     *zfs.ZFS
 	waiting []prune.Victims // to be destroyed when all is read
 	total   int
-	bad     bool // something could not be done; it has been told
+	bad     bool // something could not be done, and was reported
 }
 
 func (p *pruner) run(ctx context.Context, args []string) (err error) {

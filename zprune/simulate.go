@@ -10,7 +10,7 @@ import (
 	"github.com/zrepl-tools/zrepl-tools/lib/retention"
 )
 
-// simulated is the dataset whose life -simulate tells.
+// simulated is the dataset of -simulate.
 const simulated = "simulated"
 
 // simulation prints the lines of what would be there at the end, which is now

@@ -160,7 +160,7 @@ func split(fs *flag.FlagSet, args []string, toFirst bool) (flags, words, rest []
 	return flags, words, nil, true
 }
 
-// wantsValue reports whether the flag arg takes the argument behind it.
+// wantsValue reports whether the flag arg takes the argument after it.
 func wantsValue(fs *flag.FlagSet, arg string) bool {
 	name := strings.TrimPrefix(arg[1:], "-")
 	f := fs.Lookup(name)
@@ -171,7 +171,7 @@ func wantsValue(fs *flag.FlagSet, arg string) bool {
 	return !ok || !b.IsBoolFlag()
 }
 
-// Where tells how far args get in the tree of commands below root: which
+// Where says how far args get in the tree of commands below root: which
 // command they choose, the flag that still wants its value, if the last of
 // them is one, and the command's own arguments. It sets the flags that are
 // complete, and is for completion: what is wrong in args it passes over.

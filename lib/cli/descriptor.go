@@ -50,7 +50,7 @@ func (d *Descriptor) Writer() io.Writer {
 	return d.File
 }
 
-// Terminal tells whether w is a terminal.
+// Terminal reports whether w is a terminal.
 func Terminal(w io.Writer) bool {
 	f, ok := w.(*os.File)
 	if !ok {

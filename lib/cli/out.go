@@ -16,7 +16,7 @@ type Out struct{ w io.Writer }
 // NewOut makes an Out of a standard descriptor.
 func NewOut(w io.Writer) *Out { return &Out{w} }
 
-// Write prints text of several lines and columns: line breaks and tabs stay,
+// Write prints text of several lines and columns: it keeps line breaks and tabs,
 // and everything else that must not be printed is escaped.
 func (o *Out) Write(p []byte) (int, error) { return clean.Writer{W: o.w}.Write(p) }
 
@@ -70,7 +70,7 @@ func (o *Out) IndentedJSON(v any) error {
 	return err
 }
 
-// Over writes text over the terminal's last line. With last the line stays.
+// Over writes text over the terminal's last line. With last it keeps the line.
 func (o *Out) Over(text string, last bool) error {
 	text = "\r\x1b[K" + oneLine(text)
 	if last {
@@ -86,7 +86,7 @@ func (o *Out) Home() error {
 	return err
 }
 
-// Terminal reports whether o goes to a terminal.
+// Terminal reports whether o writes to a terminal.
 func (o *Out) Terminal() bool { return Terminal(o.w) }
 
 // Buffered prints many records at a time.

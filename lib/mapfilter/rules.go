@@ -9,7 +9,7 @@
 //
 // In a filter the result is "ok" or "!" (also "omit"), in any case. In a map
 // it is a target dataset, or "!": an exact pattern gives the target as it is,
-// "P<" puts what follows P behind the target, "<" the whole path. A map is
+// "P<" appends what follows P to the target, "<" the whole path. A map is
 // also a filter, which passes what it maps, and can be inverted.
 //
 // The package promises that a decision costs a few look-ups however many rules
@@ -178,7 +178,7 @@ func (rs *Rules) Pass(name string) bool {
 	return r != nil && r.kind != omits
 }
 
-// Map returns the target that name goes to, and whether it goes anywhere.
+// Map returns the target of name, and whether it has one.
 // The target is made of legal parts, but may be too long to be a dataset's
 // name: dataset.CheckName tells.
 func (rs *Rules) Map(name string) (target string, ok bool) {
@@ -200,13 +200,13 @@ func (r *rule) apply(name string) string {
 	return r.target + name[len(r.path):]
 }
 
-// Decision tells why a name is passed, mapped or left out.
+// Decision says why a name is passed, mapped or left out.
 type Decision struct {
 	Result string // "ok", "!", the target, or "!" where no rule matches
 	Rule   *Rule  // the rule that decided, nil where none matches
 }
 
-// Explain decides about name as Pass and Map do and tells by which rule.
+// Explain decides about name as Pass and Map do, and says by which rule.
 func (rs *Rules) Explain(name string) Decision {
 	r := rs.decide(name)
 	switch {

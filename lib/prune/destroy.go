@@ -8,15 +8,15 @@ import (
 	"github.com/zrepl-tools/zrepl-tools/lib/zfs"
 )
 
-// Events tell of each snapshot, by its full name, what became of it. Each may
+// Events report what became of each snapshot, by its full name. Each may
 // be nil. An error of Gone ends the destroying.
 type Events struct {
 	Gone func(snapshot string) error
 	Left func(snapshot string, err error)
-	// Kept is told what is held or has clones, and became so only after it was
-	// listed. It stays, and that is no failure.
+	// Kept reports a snapshot that is held or has clones, and became so only after it was
+	// listed. It is kept, and this is not a failure.
 	Kept func(snapshot, why string)
-	// Warn is told what a person should know of a dataset.
+	// Warn reports what a person should know about a dataset.
 	Warn func(text string)
 }
 
@@ -69,7 +69,7 @@ func (d *destroyer) batch(ctx context.Context, shorts []string) error {
 	switch {
 	case zfs.NoneThere(err):
 		return d.destroyed(shorts)
-	case len(shorts) == 1, zfs.Denied(err), // which goes for the whole dataset
+	case len(shorts) == 1, zfs.Denied(err), // which holds for the whole dataset
 		zfs.NotExist(err): // it was renamed, or its pool exported, or it is gone, too
 		for _, short := range shorts {
 			d.leave(short, err)

@@ -12,7 +12,7 @@ import (
 )
 
 // Columns are what List asks zfs list for, and the fields of its lines. The
-// clones tell of partial receives, too, which zfs lists nowhere else.
+// clones also show partial receives, which zfs lists nowhere else.
 var Columns = []string{"name", "creation", "createtxg", "userrefs", "clones", "guid"}
 
 // List lists the snapshots of datasets by one command, dataset by dataset,

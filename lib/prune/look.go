@@ -109,7 +109,7 @@ type inUse struct {
 }
 
 // uses looks up what holds snapshots and what was made of them, by full name.
-// The clones tell of partial receives, too.
+// The clones also show partial receives.
 func uses(ctx context.Context, z *zfs.ZFS, names []string) (map[string]inUse, error) {
 	found := make(map[string]inUse, len(names))
 	list := zfs.ListOptions{Types: []string{"snapshot"}, Columns: []string{"name", "guid", "userrefs", "clones"}}

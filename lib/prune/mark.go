@@ -37,7 +37,7 @@ func (o Options) mark(ctx context.Context, z *zfs.ZFS, groups []Group) error {
 	return nil
 }
 
-// candidates calls each with the snapshots that the policy lets go.
+// candidates calls each with the snapshots that the policy does not keep.
 func (o Options) candidates(groups []Group, each func(g Group, i int)) {
 	for _, g := range groups {
 		for i, v := range o.apply(g) {

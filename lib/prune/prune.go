@@ -27,7 +27,7 @@ type Options struct {
 	Prefix    string
 	Partners  Partners        // those whom not_replicated waits for
 	Unsent    map[string]bool // datasets of which the partner has nothing yet, whatever is held
-	// Bases are what replications go on from, by dataset: they stay, whatever
+	// Bases are what the next replications start from, by dataset: they are kept, whatever
 	// the policy says.
 	Bases  map[string][]dataset.GUID
 	Max    int       // destroy no more than so many; 0: no limit
@@ -36,7 +36,7 @@ type Options struct {
 	// Known returns a snapshot's creation if an earlier run has seen it. Nil:
 	// none has, and all are listed with it.
 	Known func(guid dataset.GUID, createtxg uint64) (creation int64, ok bool)
-	// Listed is told all snapshots there are, before the first is judged; it
+	// Listed gets all snapshots before the first is judged; it
 	// must not keep them. May be nil. An error of it ends the work.
 	Listed func([]Group) error
 	// Arrived returns the largest createtxg of a pool that is known to have
@@ -45,7 +45,7 @@ type Options struct {
 	// Allow is asked before the first snapshot is destroyed, where one is to
 	// be. An error of it ends the work. May be nil.
 	Allow func(ctx context.Context, victims int) error
-	// Judged is told the verdict on each snapshot, dataset by dataset. May be
+	// Judged gets the verdict on each snapshot, dataset by dataset. May be
 	// nil.
 	Judged func(snapshot string, v retention.Verdict)
 	Events Events
@@ -151,7 +151,7 @@ func (o Options) decide(groups []Group, r *Result) (all []Victims, total int) {
 	return all, total
 }
 
-// tell says what was decided, and warns of what is from the future.
+// tell reports what was decided, and warns of snapshots from the future.
 func (o Options) tell(g Group, verdicts []retention.Verdict) {
 	if o.Judged != nil {
 		for i, v := range verdicts {

@@ -114,7 +114,7 @@ func (p *parser) duration() (int64, error) {
 }
 
 // FormatDuration writes seconds as ParseDuration reads them, in the largest
-// unit that goes without a rest.
+// unit that divides it without a rest.
 func FormatDuration(seconds int64) string {
 	for _, unit := range []string{"y", "mon", "w", "d", "h", "m"} {
 		if seconds != 0 && seconds%units[unit] == 0 {

@@ -9,11 +9,11 @@ import (
 // KeepAll is the Keep of an interval whose buckets lose nothing.
 const KeepAll = math.MaxInt64
 
-// Interval is Count buckets of one length, one behind the other.
+// Interval is Count buckets of one length, one after the other.
 type Interval struct {
 	Count  int64
 	Length int64 // of a bucket, in seconds
-	Keep   int64 // snapshots that stay in each bucket, or KeepAll
+	Keep   int64 // snapshots to keep in each bucket, or KeepAll
 	Text   string
 	start  int64 // the age at which it begins
 }
@@ -128,7 +128,7 @@ func (g *Grid) Span() int64 {
 func (g *Grid) String() string { return "grid " + g.text }
 
 // judge walks from the oldest to the youngest, so that the first it meets of
-// a bucket are those that stay. A bucket holds its older edge and not its
+// a bucket are those that are kept. A bucket holds its older edge and not its
 // younger one, and age 0 belongs to none.
 func (g *Grid) judge(v view) {
 	at := len(g.intervals) // intervals seen so far, from the oldest

@@ -16,14 +16,14 @@ import (
 
 // Snapshot is what a policy looks at.
 type Snapshot struct {
-	Name       string // behind the @
+	Name       string // after the @
 	Creation   int64  // seconds since 1970
 	CreateTXG  uint64 // orders those of the same second; 0 if not known
 	Held       bool   // it has a hold
 	Origin     bool   // of a clone, or the base of a partial receive
-	Base       bool   // a replication goes on from it
+	Base       bool   // the next replication starts from it
 	Protected  bool   // the caller asks to keep it
-	Replicated bool   // it has got to where it is replicated to; for not_replicated
+	Replicated bool   // the partner has it; for not_replicated
 }
 
 func (s *Snapshot) matches(prefix string) bool { return strings.HasPrefix(s.Name, prefix) }
@@ -60,7 +60,7 @@ type Options struct {
 // that stays the first that keeps it, of one that goes all of them.
 type Verdict struct {
 	Destroy bool
-	Spared  bool // the rules let it go, and it stays all the same
+	Spared  bool // no rule keeps it, and it is kept all the same
 	Rule    string
 }
 

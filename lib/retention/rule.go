@@ -30,7 +30,7 @@ func (n lastN) judge(v view) {
 	}
 }
 
-// Regex keeps the snapshots whose name (behind the @) matches, or with negate
+// Regex keeps the snapshots whose name (after the @) matches, or with negate
 // those whose name does not. The syntax is RE2's; the match may be anywhere
 // in the name.
 func Regex(expr string, negate bool) (Rule, error) {

@@ -9,7 +9,7 @@ import (
 const MaxSteps = 10_000_000
 
 // Simulation is a life of one dataset: a snapshot every so often, and the
-// policy applied behind each.
+// policy applied after each.
 type Simulation struct {
 	Every, For int64 // seconds
 	End        int64 // when the last snapshot is taken, in seconds since 1970

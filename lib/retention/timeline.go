@@ -15,7 +15,7 @@ const usual = "1x1h(keep=all) | 23x1h | 29x1d | 11x30d | 9x1y"
 // cell is a piece of time in the picture.
 type cell struct{ stay, gone int }
 
-// Timeline draws what stays and what goes of one dataset's snapshots, a row
+// Timeline draws which of one dataset's snapshots are kept, a row
 // for each interval of the policy's first grid. It ends with a line break.
 func (p *Policy) Timeline(title string, snaps []Snapshot, verdicts []Verdict, o Options) string {
 	v := o.view(snaps, make([]Verdict, len(snaps)))
@@ -41,7 +41,7 @@ func (p *Policy) grid() *Grid {
 
 type drawing struct {
 	grid   *Grid
-	cells  [][]cell // by interval; the anchor's before them, what is older behind
+	cells  [][]cell // by interval; the anchor's before them, older ones after
 	widths []int64  // buckets in a cell
 }
 
@@ -107,8 +107,8 @@ func sum(rows ...[]cell) (s cell) {
 	return s
 }
 
-// picture has a character for each cell: how many stay (+ for ten and more),
-// a dot where all go, and _ where there is nothing.
+// picture has a character for each cell: how many are kept (+ for ten and more),
+// a dot if none is, and _ if it has no snapshot.
 func picture(cells []cell) string {
 	b := make([]byte, len(cells))
 	for i, c := range cells {

@@ -63,7 +63,7 @@ func (v view) latest() (int32, bool) {
 	return 0, false
 }
 
-// newest returns those that stay whatever the rules say: the newest, and where
+// newest returns those that are kept whatever the rules say: the newest, and where
 // the time is known the newest that are not from the future, by arrival and by
 // creation.
 func (v view) newest() []int32 {

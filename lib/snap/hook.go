@@ -51,8 +51,8 @@ func (h *Hooks) call(ctx context.Context, program, when, ds, snapshot, result st
 	return errors.New(status.String())
 }
 
-// before runs the hooks of a batch of datasets and returns those that go on,
-// and those whose hook ran. With abort, nothing goes on.
+// before runs the hooks of a batch of datasets and returns those to snapshot,
+// and those whose hook ran. With abort, the run ends.
 func (r *run) before(ctx context.Context, batch []string) (goOn, ran []string, abort bool) {
 	h := &r.o.Hooks
 	if h.Before == "" {

@@ -7,10 +7,10 @@ import (
 )
 
 // DefaultFormat is that of the time in a snapshot's name: as in package time,
-// with 000 for the milliseconds wherever it stands.
+// with 000 for the milliseconds.
 const DefaultFormat = "20060102_150405_000"
 
-// Name is the name behind the @ of a snapshot taken at t.
+// Name is the name after the @ of a snapshot taken at t.
 func Name(prefix, format string, t time.Time) string {
 	parts := strings.Split(format, "000")
 	for i, part := range parts {

@@ -19,7 +19,7 @@ import (
 // Options of Take.
 type Options struct {
 	Prefix     string
-	Format     string               // of the time behind the prefix; empty: DefaultFormat
+	Format     string               // of the time after the prefix; empty: DefaultFormat
 	Local      bool                 // local time instead of UTC
 	Recursive  bool                 // the datasets below, too
 	Passes     func(ds string) bool // only these; nil: all
@@ -48,7 +48,7 @@ type run struct {
 	out    error
 }
 
-// Take takes a snapshot of each dataset, all with the same name behind the @.
+// Take takes a snapshot of each dataset, all with the same name after the @.
 // Where one of a pool's datasets does not exist, the others get theirs. err is
 // for what ends the run; what failed alone is told by Failed and counted.
 func Take(ctx context.Context, z *zfs.ZFS, datasets []string, o Options) (Result, error) {
