@@ -37,7 +37,7 @@ func (s *Sender) optionsOf(ctx context.Context, in transfer.SendRequest, what tr
 	}
 	p := got[name]
 	if p["guid"].Value != what.To.String() {
-		return transfer.Options{}, fmt.Errorf("dataset %q has no snapshot %q with guid %v any more", in.Dataset, what.Name, what.To)
+		return transfer.Options{}, fmt.Errorf("dataset %q no longer has snapshot %q with guid %v", in.Dataset, what.Name, what.To)
 	}
 	return s.options(encrypted(zfs.Dataset{Properties: p})), nil
 }

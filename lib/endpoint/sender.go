@@ -207,7 +207,7 @@ func (s *Sender) checkToken(ctx context.Context, ds string, t stream.Token, opts
 	case err != nil:
 		return err
 	case !to:
-		return fmt.Errorf("resume token: dataset %q has no snapshot %q with its guid any more", ds, short)
+		return fmt.Errorf("resume token: dataset %q no longer has snapshot %q with its guid", ds, short)
 	case !from && t.FromGUID != 0:
 		return fmt.Errorf("resume token: dataset %q has no version with the guid it starts from", ds)
 	}

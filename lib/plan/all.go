@@ -83,7 +83,7 @@ func (f *forest) inherits(r *Result) *Conflict {
 	if !host.Encrypted || host.KeyLoaded {
 		return nil
 	}
-	return conflict(KeyNotLoaded, "the key of %q is not loaded, and what is sent plain would be encrypted with it", where)
+	return conflict(KeyNotLoaded, "the key of %q is not loaded, and plain data would be encrypted with it", where)
 }
 
 // above reports why nothing can be made below target's parent. It adds the
@@ -124,7 +124,7 @@ func (f *forest) placeholder(name string) *Conflict {
 			name, where)
 	}
 	r := Result{Target: name, missing: true}
-	r.Steps = []Step{{Kind: Placeholder, EncryptionOff: locked, Reason: "something has to stand above what is received"}}
+	r.Steps = []Step{{Kind: Placeholder, EncryptionOff: locked, Reason: "the datasets below need it"}}
 	f.at[name] = len(f.results)
 	f.results = append(f.results, r)
 	return nil

@@ -24,7 +24,7 @@ func (o *one) checkTarget() *Conflict {
 func (o *one) checkOptions() *Conflict {
 	send, rcv := o.in.Send, o.in.Receiver
 	if o.in.Encrypted && !send.Raw && !o.p.Decrypt {
-		return conflict(BadOptions, "the source is encrypted and would be sent as plain text, which the configuration does not say")
+		return conflict(BadOptions, "the source is encrypted and would be sent as plain text, which the configuration does not allow")
 	}
 	if rcv == nil || len(o.receiver) == 0 && !o.partialFull() {
 		return nil
@@ -62,7 +62,7 @@ func (o *one) checkTakes() *Conflict {
 		return conflict(FeatureMissing, "the pool %q has no feature@%s, which streams of the source with send options %s need",
 			pool, strings.Join(in.Lacks, ", feature@"), in.Send)
 	case in.Receiver != nil && in.Receiver.Locked && !o.r.sealed:
-		return conflict(KeyNotLoaded, "the key of the target is not loaded, and what is sent plain would be encrypted with it")
+		return conflict(KeyNotLoaded, "the key of the target is not loaded, and plain data would be encrypted with it")
 	}
 	return nil
 }
@@ -123,7 +123,7 @@ func (o *one) checkNames() *Conflict {
 		for _, v := range s.Brings {
 			if i, ok := taken[v.Name]; ok {
 				t := o.receiver[i]
-				return conflict(NameTaken, "%s is to come with guid %s, and the target has %s with guid %s; the source has %s, the target has %s",
+				return conflict(NameTaken, "%s will arrive with guid %s, and the target has %s with guid %s; the source has %s, the target has %s",
 					v, v.GUID, t, t.GUID, o.senderHistory(), history(o.receiver))
 			}
 			if n := len(v.Full(o.in.Target)); n > dataset.MaxNameLen {
@@ -150,7 +150,7 @@ func (o *one) encryptedSide() string {
 // below says that a rename of the target would take others with it.
 func (o *one) below() string {
 	if o.in.Receiver.Children {
-		return "; other datasets stand below the target"
+		return "; the target has other datasets below it"
 	}
 	return ""
 }
@@ -163,5 +163,5 @@ func (o *one) nothingToSend() string {
 	case len(have) == 0:
 		return "the source has no snapshot; the target has " + history(o.receiver)
 	}
-	return "the source has " + history(have) + ", none of them wanted: they are marked for destruction, or their names are others"
+	return "the source has " + history(have) + ", and the job sends none of them: they are marked for destruction, or have other names"
 }

@@ -48,7 +48,7 @@ func (r Reason) nothing() bool { return r == NoSnapshots || r == NoneWanted }
 // the sender maps to any more.
 func Gone(target string, newest dataset.Version) Result {
 	return Result{Target: target, Conflict: conflict(NotOffered,
-		"the job received it up to %s, and the sender offers nothing for it any more", newest)}
+		"the job received it up to %s, and the sender no longer offers its source", newest)}
 }
 
 // Emptied makes a result whose source has no snapshot the failure that it is

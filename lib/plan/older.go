@@ -42,7 +42,7 @@ func (o *one) checkOlder(base *Base, at int) *Conflict {
 		return nil
 	}
 	o.r.Base, o.r.Newest = &Base{Sender: from, Receiver: o.receiver[last]}, base
-	return conflict(OlderMissing, "the target lacks %s of the source and can't receive it any more: the job received up to %s, and another one brought %s",
+	return conflict(OlderMissing, "the target lacks %s of the source and can no longer receive it: the job received up to %s, and another one brought %s",
 		named(o.r.Older), o.r.Base.Receiver, base.Receiver)
 }
 

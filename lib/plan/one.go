@@ -74,7 +74,7 @@ func (o *one) plan() {
 	case base != nil:
 		o.incremental(at)
 	case len(o.receiver) > 0:
-		o.r.Conflict = conflict(Unrelated, "nothing in common: the source has %s, the target has %s%s%s",
+		o.r.Conflict = conflict(Unrelated, "no snapshot in common: the source has %s, the target has %s%s%s",
 			o.senderHistory(), history(o.receiver), o.sameName(), o.below())
 	case o.r.missing, o.placeholder():
 		o.initial()
@@ -124,7 +124,7 @@ func (o *one) startInitial(wanted []dataset.Version) {
 	at := o.resumeAt(wanted, 0)
 	if at < 0 {
 		if o.r.Discard != "" && o.r.missing && o.in.Receiver.Children {
-			o.r.Conflict = conflict(PartialParent, "%s, and it cannot be thrown away because of the datasets below it: destroy the target by hand",
+			o.r.Conflict = conflict(PartialParent, "%s, and it cannot be discarded because of the datasets below it: destroy the target by hand",
 				o.r.Discard)
 			return
 		}
@@ -136,7 +136,7 @@ func (o *one) startInitial(wanted []dataset.Version) {
 			Reason: o.why(o.initialReason())})
 	} else {
 		o.step(Step{Kind: Resume, To: &wanted[at], Brings: wanted[at : at+1], Force: o.placeholder(),
-			Reason: "a cut full stream goes on"})
+			Reason: "continues a cut full stream"})
 	}
 	o.chain(&wanted[at], wanted[at+1:], "follows")
 	o.refuse(o.checkNames())
@@ -181,7 +181,7 @@ func (o *one) incremental(at int) {
 		reason += fmt.Sprintf(", onto %s of the target, which changed nothing", named(newer))
 	}
 	if i := o.resumeAt(wanted, from.GUID); i >= 0 {
-		o.step(Step{Kind: Resume, From: from, To: &wanted[i], Brings: wanted[i : i+1], Reason: "a cut stream goes on"})
+		o.step(Step{Kind: Resume, From: from, To: &wanted[i], Brings: wanted[i : i+1], Reason: "continues a cut stream"})
 		from, wanted = &wanted[i], wanted[i+1:]
 	}
 	o.chain(from, wanted, o.why(reason))
@@ -193,7 +193,7 @@ func (o *one) why(reason string) string {
 	if o.r.Discard == "" {
 		return reason
 	}
-	return reason + "; before that the partial receive goes: " + o.r.Discard
+	return reason + "; before that, the partial receive is discarded: " + o.r.Discard
 }
 
 // chain adds the steps that bring wanted one after the other onto from.

@@ -22,7 +22,7 @@ func (o *one) resumeAt(wanted []dataset.Version, base dataset.GUID) int {
 		switch {
 		case v.GUID != part.To:
 		case i > 0 && base != 0:
-			o.r.Discard = fmt.Sprintf("it would leave out %s, which is wanted by now", named(wanted[:i]))
+			o.r.Discard = fmt.Sprintf("it would leave out %s, which is needed now", named(wanted[:i]))
 			return -1
 		case part.Name != "" && part.Name != v.Name:
 			o.r.Discard = fmt.Sprintf("it is of @%s, which is named %s now", part.Name, v)
@@ -31,7 +31,7 @@ func (o *one) resumeAt(wanted []dataset.Version, base dataset.GUID) int {
 			return i
 		}
 	}
-	o.r.Discard = fmt.Sprintf("the source has no snapshot with guid %s to send any more", part.To)
+	o.r.Discard = fmt.Sprintf("the source no longer has the snapshot with guid %s", part.To)
 	return -1
 }
 
@@ -66,7 +66,7 @@ func (o *one) checkPartial() *Conflict {
 	if why == "" {
 		return nil
 	}
-	return conflict(ForeignPartial, "a partial receive stands on the target, and it is not this job's: %s", why)
+	return conflict(ForeignPartial, "the target has a partial receive that is not this job's: %s", why)
 }
 
 // stranger says why a partial receive of a snapshot that the source does not

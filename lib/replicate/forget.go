@@ -35,7 +35,7 @@ func (j *Job) Forget(ctx context.Context, names []string, dry bool) ([]Left, err
 		})
 		switch {
 		case i < 0:
-			return nil, fmt.Errorf("%q bears no hold of the job: there is nothing to forget", name)
+			return nil, fmt.Errorf("%q has no hold of the job: nothing to forget", name)
 		case !forgets(results[i].Conflict):
 			return nil, fmt.Errorf("the sender still offers %q with its snapshots: leave it out in the job's rules first", name)
 		}

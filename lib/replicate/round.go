@@ -166,11 +166,11 @@ func (r *round) discard(ctx context.Context) {
 		if p.Discard == "" || p.Conflict != nil {
 			continue
 		}
-		r.say(fmt.Sprintf("throwing away the partial receive of %q: %s", p.Target, p.Discard))
+		r.say(fmt.Sprintf("discarding the partial receive of %q: %s", p.Target, p.Discard))
 		if err := r.Receiver.Abort(ctx, transfer.Name{Dataset: p.Target}); err != nil {
-			r.fail(i, fmt.Errorf("cannot throw away the partial receive: %w", err))
+			r.fail(i, fmt.Errorf("cannot discard the partial receive: %w", err))
 		} else {
-			r.again[i] = fmt.Errorf("threw the partial receive away: %s", p.Discard)
+			r.again[i] = fmt.Errorf("discarded the partial receive: %s", p.Discard)
 		}
 		p.Steps = nil
 	}

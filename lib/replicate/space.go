@@ -88,7 +88,7 @@ func (r *round) waitForOthers() {
 	}
 	for _, i := range late {
 		r.results[i].Steps = nil
-		r.again[i] = errors.New("it had no room, and lets others go first")
+		r.again[i] = errors.New("it had no room, and waits for the others")
 	}
 }
 

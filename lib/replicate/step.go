@@ -77,7 +77,7 @@ func (r *round) afterFailure(ctx context.Context, i int, step plan.Step, err err
 	case step.Kind == plan.Resume && transfer.Dead(err):
 		return r.abort(ctx, i, err)
 	case part != nil:
-		return fmt.Errorf("%w (what has arrived is kept, and the next run goes on with it)", err)
+		return fmt.Errorf("%w (what has arrived is kept, and the next run resumes it)", err)
 	}
 	return err
 }
@@ -87,7 +87,7 @@ func (r *round) abort(ctx context.Context, i int, why error) error {
 	target := r.results[i].Target
 	r.say(fmt.Sprintf("cannot resume the receive of %q, starting it again: %v", target, why))
 	if err := r.Receiver.Abort(ctx, transfer.Name{Dataset: target}); err != nil {
-		return fmt.Errorf("%w; and cannot throw the partial receive away: %w", why, err)
+		return fmt.Errorf("%w; and cannot discard the partial receive: %w", why, err)
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()

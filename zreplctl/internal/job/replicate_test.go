@@ -169,7 +169,7 @@ func TestTidy(t *testing.T) {
 	w.must("zfs", "destroy", "a/x@s4")
 	w.snapshot("s5")
 	said := w.done("local", "mirror")
-	for _, word := range []string{"throwing away the partial receive", "released"} {
+	for _, word := range []string{"discarding the partial receive", "released"} {
 		if !strings.Contains(said, word) {
 			t.Errorf("does not say %q: %s", word, said)
 		}
