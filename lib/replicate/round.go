@@ -27,19 +27,20 @@ type round struct {
 	held    *holder
 	settled *settler
 
-	mu     sync.Mutex
-	wake   *sync.Cond
-	queue  *plan.Queue
-	busy   int
-	moved  bool          // something was done
-	tidied bool          // what earlier runs left was dealt with
-	again  map[int]error // what to look at again, at once, and why
-	failed bool          // something is left undone
-	blamed map[int]bool
-	parts  map[int]dataset.Version // of which the receiver has a part that can go on
-	untidy bool                    // something may be held that need not be
-	lost   error                   // the link was lost
-	others error                   // what is no dataset's own fault, or of one that no longer takes part
+	mu      sync.Mutex
+	wake    *sync.Cond
+	queue   *plan.Queue
+	busy    int
+	moved   bool          // something was done
+	tidied  bool          // what earlier runs left was dealt with
+	again   map[int]error // what to look at again, at once, and why
+	failed  bool          // something is left undone
+	blamed  map[int]bool
+	refused map[string]bool         // targets of datasets that cannot go on
+	parts   map[int]dataset.Version // of which the receiver has a part that can go on
+	untidy  bool                    // something may be held that need not be
+	lost    error                   // the link was lost
+	others  error                   // what is no dataset's own fault, or of one that no longer takes part
 }
 
 func (r *round) run(ctx context.Context) error {
@@ -114,7 +115,14 @@ func split(steps []plan.Step) []plan.Step {
 // report writes the plan into the tracker.
 func (r *round) report() {
 	behind := r.behind()
+	r.refused = map[string]bool{}
 	for i, p := range r.results {
+		if p.Source == "" && r.refused[p.Target] { // a placeholder in the place of what cannot come
+			continue
+		}
+		if p.Conflict != nil && p.Conflict.Reason.Failure() {
+			r.refused[p.Target] = true
+		}
 		r.update(key(&p), func(d *progress.Dataset) {
 			d.Source, d.Target, d.Steps, d.Behind = p.Source, p.Target, d.Done+len(p.Steps), behind[p.Target]
 			d.State, d.Reason, d.Error = progress.Waiting, "", ""
@@ -239,6 +247,9 @@ func (r *round) done(ctx context.Context, i int, step plan.Step, err error) {
 }
 
 func (r *round) finished(i int, step plan.Step) {
+	if step.Kind == plan.Placeholder && r.refused[r.results[i].Target] {
+		return
+	}
 	r.update(r.results[i].Target, func(d *progress.Dataset) {
 		d.Done++
 		d.Behind = max(d.Behind-len(step.Brings), 0)

@@ -87,12 +87,12 @@ type mixed struct {
 func TestMixed(t *testing.T) {
 	lives := number("ZT_MIXED", 2)
 	if heavy() != few && lives == 2 {
-		lives = 500
+		lives = 160 // 2,000 runs
 	}
 	total, zero, killed, rolled := 0, 0, 0, 0
 	for seed := range lives {
 		m := newMixed(t, uint64(seed+number("ZT_MIXED_SEED", 0)))
-		for range 4 {
+		for range 6 {
 			m.happen()
 			m.run(t)
 			if t.Failed() {
@@ -136,11 +136,15 @@ func (m *mixed) happen() {
 		m.act(m.datasets[m.rng.IntN(len(m.datasets))])
 	}
 	j := pairings[m.rng.IntN(len(pairings))]
-	copied := j.to + strings.TrimPrefix(m.datasets[m.rng.IntN(len(m.datasets))], "src/h")
-	switch m.rng.IntN(10) {
-	case 0:
-		if m.exists(copied) {
+	copied := m.copied(j)
+	switch m.rng.IntN(12) {
+	case 0, 7:
+		for range 1 + m.rng.IntN(3) {
 			m.act(copied)
+		}
+	case 8, 9:
+		for range 4 {
+			m.writeInto(copied)
 		}
 	case 1:
 		m.sim("zfs", "snapshot", fmt.Sprintf("%s@x_%d", copied, m.rng.IntN(100)))
@@ -167,6 +171,16 @@ func (m *mixed) happen() {
 		m.fetchCut, m.giveCut = m.cut("from"), m.cut("to")
 	}
 	m.scenario.spec = m.spec()
+}
+
+// copied is one of a job's targets, one that is there if that is easily found.
+func (m *mixed) copied(j pairing) (to string) {
+	for range 4 {
+		if _, to = j.ends(m.datasets[m.rng.IntN(len(m.datasets))]); m.exists(to) {
+			break
+		}
+	}
+	return to
 }
 
 // cut says where a connection breaks: in a frame, or in a stream.

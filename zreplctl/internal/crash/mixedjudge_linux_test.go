@@ -92,6 +92,9 @@ func (m *mixed) judge(t *testing.T, j pairing, b before, o outcome) {
 	if o.left != nil {
 		t.Errorf("%s: left running %q", j.name, o.left)
 	}
+	if o.status == 1 && (!strings.Contains(o.talk, "cannot ") || strings.Contains(o.talk, "not everything was replicated")) {
+		t.Errorf("%s: exit status 1 without a reason: %s", j.name, o.talk)
+	}
 	for _, p := range pairings {
 		after := m.newest(t, p)
 		for to, guids := range b.common[p.name] {

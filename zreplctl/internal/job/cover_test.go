@@ -119,6 +119,28 @@ func TestNoneWanted(t *testing.T) {
 	w.done("local", "mirror")
 }
 
+// The failure of a dataset is told also if a placeholder takes its place, for
+// what is below.
+func TestNoneWantedAbove(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for _, ds := range []string{"a/x", "a/x/y", "a/x/y/z"} {
+		w.must("zfs", "create", ds)
+	}
+	w.must("zfs", "snapshot", "a/x@s1")
+	w.must("zfs", "snapshot", "a/x/y@daily_1")
+	w.must("zfs", "snapshot", "a/x/y/z@s1")
+	for range 2 {
+		if code, said := w.ctl("local", "-skip", "snapshot,prune", "mirror"); code != 1 || !strings.Contains(said, `"b/mirror/x/y": none-wanted: `) {
+			t.Errorf("exit status %d: %s", code, said)
+		}
+		if code, said := w.ctl("status"); !strings.Contains(said, "none-wanted") {
+			t.Errorf("status: %d: %s", code, said)
+		}
+	}
+	w.must("zfs", "list", "b/mirror/x/y/z@s1")
+}
+
 // A pool of the sender that is not imported, under a rule for everything.
 func TestPoolOfSeveralGone(t *testing.T) {
 	t.Parallel()
