@@ -69,6 +69,7 @@ jobs:
 type mixed struct {
 	*past
 	fate
+	likely pairing // what people have had to do with, and so the next to run
 	runs   int
 	zero   int // of which with exit status 0
 	killed int
@@ -136,13 +137,14 @@ func (m *mixed) happen() {
 		m.act(m.datasets[m.rng.IntN(len(m.datasets))])
 	}
 	j := pairings[m.rng.IntN(len(pairings))]
+	m.likely = j
 	copied := m.copied(j)
 	switch m.rng.IntN(12) {
 	case 0, 7:
 		for range 1 + m.rng.IntN(3) {
 			m.act(copied)
 		}
-	case 8, 9:
+	case 8, 9, 10, 11:
 		for range 4 {
 			m.writeInto(copied)
 		}
@@ -230,7 +232,10 @@ func (m *mixed) quietly(host string, args ...string) outcome {
 // run runs one job, perhaps until it is killed or cut, and judges what is
 // there.
 func (m *mixed) run(t *testing.T) {
-	j := pairings[m.rng.IntN(len(pairings))]
+	j := m.likely
+	if m.rng.IntN(2) == 0 {
+		j = pairings[m.rng.IntN(len(pairings))]
+	}
 	m.heal(t)
 	b := m.before(t, j)
 	for _, host := range []string{"src", "dst"} { // the wrappers count from here
