@@ -53,8 +53,9 @@ func forgets(c *plan.Conflict) bool {
 
 // forgotten is what the ends hold and release, and what was released.
 type forgotten struct {
-	here, there, old transfer.Holds
-	left             []Left
+	here, there       transfer.Holds
+	oldHere, oldThere transfer.Holds
+	left              []Left
 }
 
 func (f *forgotten) add(v *view, p plan.Result) {
@@ -63,11 +64,17 @@ func (f *forgotten) add(v *view, p plan.Result) {
 		if p.Newest.Sender.Kind == dataset.Snapshot {
 			f.here.Hold = append(f.here.Hold, snap(p.Source, p.Newest.Sender))
 		}
+		source := v.sources[p.Source]
+		for _, s := range source.Versions {
+			if holds(source, s) && s.GUID != p.Newest.Sender.GUID {
+				f.oldHere.Release = append(f.oldHere.Release, snap(p.Source, s))
+			}
+		}
 	}
 	t := v.targets[p.Target]
 	for _, s := range t.Versions {
 		if holds(t, s) {
-			f.old.Release = append(f.old.Release, snap(t.Name, s))
+			f.oldThere.Release = append(f.oldThere.Release, snap(t.Name, s))
 			f.left = append(f.left, Left{Receiver: true, Name: s.Full(t.Name)})
 		}
 	}
@@ -79,7 +86,7 @@ func (f *forgotten) protect(ctx context.Context, j *Job) error {
 	for _, end := range []struct {
 		protect protect
 		in      transfer.Holds
-	}{{j.Sender.Protect, f.here}, {j.Receiver.Protect, f.there}, {j.Receiver.Protect, f.old}} {
+	}{{j.Sender.Protect, f.here}, {j.Receiver.Protect, f.there}, {j.Receiver.Protect, f.oldThere}, {j.Sender.Protect, f.oldHere}} {
 		if len(end.in.Hold)+len(end.in.Release) == 0 {
 			continue
 		}

@@ -115,3 +115,33 @@ func TestOlderNotMissing(t *testing.T) {
 	w.done("local", "mirror")
 	w.must("zfs", "list", "b/mirror/x@s5")
 }
+
+// The same over a connection, where a person has sent the newer one.
+func TestOlderMissingRemote(t *testing.T) {
+	for _, job := range [][3]string{{"pull", "fetch", "b/back/a/x"}, {"push", "pushit", "b/sink/pusher/a/x"}} {
+		t.Run(job[0], func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.must("zfs", "create", "a/x")
+			w.must("zfs", "snapshot", "a/x@s1")
+			w.done(job[0], job[1])
+			w.must("zfs", "snapshot", "a/x@s2")
+			w.must("zfs", "snapshot", "a/x@s3")
+			w.must("sh", "-c", "zfs send -L -i @s1 a/x@s3 | zfs receive -u "+job[2])
+			w.must("zfs", "snapshot", "a/x@s4")
+			for range 2 {
+				if code, said := w.ctl(job[0], "-skip", "snapshot,prune", job[1]); code != 1 || !strings.Contains(said, "older-missing: the target lacks @s2 ") {
+					t.Fatalf("exit status %d: %s", code, said)
+				}
+			}
+			if code, said := w.ctl("forget", job[1], job[2]); code != 0 {
+				t.Errorf("forget: exit status %d: %s", code, said)
+			}
+			w.done(job[0], job[1])
+			w.must("zfs", "list", job[2]+"@s4")
+			if held := strings.Join(w.holds(), "\n"); strings.Contains(held, "@s1 ") || strings.Contains(held, "@s3 ") {
+				t.Errorf("still held:\n%s", held)
+			}
+		})
+	}
+}
