@@ -3,13 +3,13 @@ package main
 import (
 	"context"
 	"errors"
-	"os"
 
 	"github.com/peterbourgon/ff/v3/ffcli"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/cli"
 	"github.com/zrepl-tools/zrepl-tools/lib/transfer"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/job"
+	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/state"
 )
 
 func abandonCommand(g *globals) *ffcli.Command {
@@ -58,7 +58,7 @@ func (g *globals) abandon(ctx context.Context, name string, dry bool) error {
 		return runError(j, err)
 	}
 	if !dry {
-		os.Remove(job.RecordPath(c.Global.RunDir, name))
+		return job.ForgetRecord(state.Of(c.Global), name)
 	}
 	return nil
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/zrepl-tools/zrepl-tools/lib/zfs"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/config"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/job"
+	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/state"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/upkeep"
 )
 
@@ -105,7 +106,7 @@ func (g *globals) explain(u *upkeep.Upkeep) {
 // join lets upkeep know what the run does, and the run what upkeep finds.
 func (g *globals) join(r *job.Run, u *upkeep.Upkeep) {
 	u.Unsent, u.Bases, u.Looked = r.Unsent, r.Known, r.NoteLooked
-	u.State = job.StatePath(r.Global.RunDir, r.Job.Name)
+	u.State = state.Of(r.Global)
 }
 
 // upkeep is the upkeep of a job that prints what it takes and destroys.

@@ -17,6 +17,7 @@ import (
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/config"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/control"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/job"
+	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/state"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/upkeep"
 )
 
@@ -126,7 +127,7 @@ func (p *statusPrinter) complete(s *control.Status) {
 	for i := range s.Jobs {
 		j := &s.Jobs[i]
 		p.fromRecord(j)
-		j.OldHolds = upkeep.ReadOld(job.StatePath(p.c.Global.RunDir, j.Name))
+		j.OldHolds = upkeep.ReadOld(state.Of(p.c.Global), j.Name)
 		if s.PID == 0 {
 			p.begun(j)
 		}
@@ -138,7 +139,7 @@ func (p *statusPrinter) complete(s *control.Status) {
 
 // fromRecord takes what the last run of j left.
 func (p *statusPrinter) fromRecord(j *control.Job) {
-	record, err := job.ReadRecord(p.c.Global.RunDir, j.Name)
+	record, err := job.ReadRecord(state.Of(p.c.Global), j.Name)
 	if err != nil {
 		return // it never ran, or is running
 	}
@@ -162,7 +163,7 @@ func (p *statusPrinter) fromRecord(j *control.Job) {
 // begun tells of a run that no daemon started: one that is going on, or one
 // that was killed before it could write its record.
 func (p *statusPrinter) begun(j *control.Job) {
-	when, running := job.Begun(p.c.Global.RunDir, j.Name)
+	when, running := job.Begun(state.Of(p.c.Global), p.c.Global.RunDir, j.Name)
 	if when.IsZero() {
 		return
 	}

@@ -31,6 +31,7 @@ func (d *decoder) check(c *Config) {
 }
 
 func (d *decoder) checkGlobal(g *Global) {
+	d.checkState(g)
 	if len(g.Control) > maxSocket {
 		d.wrongAt(d.at["control"], "global: control: sockpath: %q is longer than %d bytes, the limit for the path of a socket", g.Control, maxSocket)
 	}
@@ -40,6 +41,21 @@ func (d *decoder) checkGlobal(g *Global) {
 			at = d.at["sockdir"]
 		}
 		d.wrongAt(at, "global: the control socket %q must not be in the directory of the clients' sockets %q", g.Control, g.SockDir)
+	}
+}
+
+// checkState finds state that would be lost, or that the group could not read.
+func (d *decoder) checkState(g *Global) {
+	if g.StateDir != g.RunDir {
+		return
+	}
+	if g.Monitor.Group != "" {
+		d.wrongAt(d.at["monitor"], "global: monitor: group: %q cannot read state in rundir: name another directory as statedir", g.Monitor.Group)
+	}
+	for _, dir := range []string{"/run", "/var/run"} {
+		if dataset.Within(g.RunDir, dir) {
+			d.warnAt(d.at["rundir"], "global: rundir: a reboot empties %q, and what the jobs know of their last runs is lost: name a statedir", dir)
+		}
 	}
 }
 

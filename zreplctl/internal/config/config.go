@@ -28,10 +28,17 @@ type Config struct {
 
 // Global is what the jobs share. All paths are absolute.
 type Global struct {
-	RunDir  string // locks and state
-	Control string // the daemon's control socket
-	SockDir string // the sockets that zstdinserver connects to
-	Limits  Limits // of what clients can make this host do
+	RunDir   string // locks
+	StateDir string // what must survive a reboot
+	Control  string // the daemon's control socket
+	SockDir  string // the sockets that zstdinserver connects to
+	Limits   Limits // of what clients can make this host do
+	Monitor  Monitor
+}
+
+// Monitor says who may ask how the jobs are.
+type Monitor struct {
+	Group string // may read StateDir; empty: only its owner
 }
 
 // Limits bound what the clients of serving jobs can use of this host.

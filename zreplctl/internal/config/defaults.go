@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"os"
+	"os/user"
 	"path/filepath"
 	"time"
 )
@@ -29,7 +30,25 @@ func SystemDefaults() Global {
 			base = fmt.Sprintf("/run/user/%d", uid)
 		}
 	}
-	return Global{RunDir: filepath.Join(base, "zreplctl")}
+	return Global{RunDir: filepath.Join(base, "zreplctl"), StateDir: filepath.Join(stateHome(), "zreplctl")}
+}
+
+// stateHome is where programs of this user keep their state.
+func stateHome() string {
+	if os.Geteuid() == 0 {
+		return "/var/lib"
+	}
+	if dir := os.Getenv("XDG_STATE_HOME"); filepath.IsAbs(dir) {
+		return dir
+	}
+	home := os.Getenv("HOME")
+	if !filepath.IsAbs(home) {
+		home = "/"
+		if u, err := user.Current(); err == nil && filepath.IsAbs(u.HomeDir) {
+			home = u.HomeDir
+		}
+	}
+	return filepath.Join(home, ".local", "state")
 }
 
 // DefaultLimits are the limits where the file names none.

@@ -64,6 +64,12 @@ func (g *Global) encode() *dict {
 	serve.put("stdinserver", sockets)
 	serve.put("limits", g.Limits.encode())
 	m.put("rundir", text(g.RunDir))
+	m.put("statedir", text(g.StateDir))
+	if g.Monitor.Group != "" {
+		monitor := dictionary()
+		monitor.put("group", text(g.Monitor.Group))
+		m.put("monitor", monitor)
+	}
 	m.put("control", control)
 	m.put("serve", serve)
 	return m

@@ -10,7 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-var testDefaults = Global{RunDir: "/var/run/zreplctl"}
+var testDefaults = Global{RunDir: "/var/run/zreplctl", StateDir: "/var/lib/zreplctl"}
 
 func parseText(t *testing.T, text string) *Config {
 	t.Helper()
@@ -58,8 +58,8 @@ func TestDefaults(t *testing.T) {
 	c := parseText(t, `jobs:
 - {name: a, type: pull, connect: {type: ssh+stdinserver, host: h}, mapping: {"<": t/a}}
 - {name: b, type: source, serve: {type: stdinserver, client_identity: c}, datasets: {"<": ok}}`)
-	if want := (Global{"/var/run/zreplctl", "/var/run/zreplctl/daemon/control", "/var/run/zreplctl/stdinserver",
-		Limits{128, 16, 10 * time.Minute, time.Minute}}); c.Global != want {
+	if want := (Global{"/var/run/zreplctl", "/var/lib/zreplctl", "/var/run/zreplctl/daemon/control", "/var/run/zreplctl/stdinserver",
+		Limits{128, 16, 10 * time.Minute, time.Minute}, Monitor{}}); c.Global != want {
 		t.Errorf("global: %+v", c.Global)
 	}
 	a, b := c.Jobs[0], c.Jobs[1]

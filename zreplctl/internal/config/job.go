@@ -44,6 +44,7 @@ func (d *decoder) config(root *yaml.Node, defaults Global) *Config {
 	if !seen && len(d.problems) == 0 {
 		d.wrong(root, `configuration: key "jobs" is missing`)
 	}
+	d.defaultState(&c.Global, defaults)
 	c.Global.within()
 	return c
 }

@@ -11,10 +11,16 @@ import (
 )
 
 func (d *decoder) global(n *yaml.Node, g *Global) {
-	d.dict(n, "global", []string{"rundir", "control", "serve"}, func(key string, k, v *yaml.Node) {
+	d.dict(n, "global", []string{"rundir", "statedir", "control", "serve", "monitor"}, func(key string, k, v *yaml.Node) {
 		switch key {
 		case "rundir":
 			g.RunDir = d.path(v, "global: rundir")
+			d.at["rundir"] = place{v.Line, v.Column}
+		case "statedir":
+			g.StateDir = d.path(v, "global: statedir")
+			d.at["statedir"] = place{v.Line, v.Column}
+		case "monitor":
+			d.globalMonitor(v, &g.Monitor)
 		case "control":
 			d.dict(v, "global: control", []string{"sockpath"}, func(_ string, _, v *yaml.Node) {
 				d.at["control"] = place{v.Line, v.Column}

@@ -2,15 +2,12 @@ package job
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io/fs"
-	"os"
-	"path/filepath"
 	"slices"
 	"time"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
+	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/state"
 )
 
 // Bases are what a job's replications go on from, by dataset on each side, as
@@ -23,11 +20,9 @@ type Bases struct {
 	Target map[string][]dataset.GUID `json:"target,omitempty"`
 }
 
-// StatePath is what the names of the files begin with that prune keeps for a
-// job.
-func StatePath(rundir, job string) string { return filepath.Join(rundir, job) }
+const maxBases = 256 << 20
 
-func basesPath(rundir, job string) string { return filepath.Join(rundir, job+".bases") }
+func basesName(job string) string { return job + ".bases" }
 
 // Known returns the bases that this run has found or, where it has not looked,
 // the last one that did.
@@ -35,7 +30,7 @@ func (r *Run) Known() (source, target map[string][]dataset.GUID, looked bool) {
 	if source, target, looked := r.Bases(); looked {
 		return source, target, true
 	}
-	b := readBases(basesPath(r.Global.RunDir, r.Job.Name))
+	b := readBases(r.state(), r.Job.Name)
 	return b.Source, b.Target, !b.Looked.IsZero() && b.of(r.Job.IDs())
 }
 
@@ -47,8 +42,8 @@ func (b Bases) of(ids []string) bool {
 
 // readBases reads what there is. What can't be read was never written whole,
 // and is as if nobody had looked.
-func readBases(path string) (b Bases) {
-	text, err := os.ReadFile(path)
+func readBases(dir state.Dir, job string) (b Bases) {
+	text, err := dir.Read(basesName(job), maxBases)
 	if err != nil || json.Unmarshal(text, &b) != nil {
 		return Bases{}
 	}
@@ -68,7 +63,7 @@ func (r *Run) noteBases() error {
 // NoteLooked notes that the partner has been looked at, though nothing is known
 // of bases.
 func (r *Run) NoteLooked() error {
-	b := readBases(basesPath(r.Global.RunDir, r.Job.Name))
+	b := readBases(r.state(), r.Job.Name)
 	b.Looked, b.IDs = time.Now(), r.Job.IDs()
 	return r.writeBases(b)
 }
@@ -76,21 +71,10 @@ func (r *Run) NoteLooked() error {
 func (r *Run) writeBases(b Bases) error {
 	text, err := json.Marshal(b)
 	if err == nil {
-		path := basesPath(r.Global.RunDir, r.Job.Name)
-		if err = writeState(path+".new", append(text, '\n')); err == nil {
-			err = os.Rename(path+".new", path)
-		}
+		err = r.state().Write(basesName(r.Job.Name), append(text, '\n'))
 	}
 	if err != nil {
 		return fmt.Errorf("cannot note what replication goes on from: %w", err)
-	}
-	return nil
-}
-
-// forgetBases removes what was noted: the job's protection was given up.
-func forgetBases(rundir, job string) error {
-	if err := os.Remove(basesPath(rundir, job)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
 	}
 	return nil
 }

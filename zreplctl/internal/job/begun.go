@@ -1,33 +1,71 @@
 package job
 
 import (
+	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
+	"strings"
+	"syscall"
 	"time"
+
+	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/state"
 )
 
-// A run notes that it begins in a file of the run directory, and removes that
-// when its record is written. One that is left without a process says that the
-// run was killed, or that this host went down.
-func begunPath(rundir, job string) string { return filepath.Join(rundir, job+".begun") }
+// begun is the note that a run makes when it begins, and removes when its
+// record is written. A note that is left without a process says that the run
+// was killed, or that this host went down.
+type begun struct {
+	PID  int    `json:"pid"`
+	Boot string `json:"boot,omitempty"` // after another boot a process of this number is another one
+}
 
-// begin makes the note. Without it a run that is killed leaves no trace, which
-// is no reason not to run.
-func begin(rundir, job string) { _ = writeState(begunPath(rundir, job), nil) }
+const maxBegun = 1 << 10
 
-func end(rundir, job string) { os.Remove(begunPath(rundir, job)) }
+func begunName(job string) string { return job + ".begun" }
+
+// begin makes the note. A run that cannot make it fails later, when it cannot
+// write its record.
+func begin(dir state.Dir, job string) {
+	text, err := json.Marshal(begun{os.Getpid(), bootID()})
+	if err == nil {
+		_ = dir.Write(begunName(job), append(text, '\n'))
+	}
+}
+
+func end(dir state.Dir, job string) { _ = dir.Remove(begunName(job)) }
 
 // Begun tells when a run of a job began that has not ended in order, and
-// whether it is still going on. Without such a run when is zero.
-func Begun(rundir, job string) (when time.Time, running bool) {
-	info, err := os.Stat(begunPath(rundir, job))
+// whether it is still running. Without such a run when is zero.
+func Begun(dir state.Dir, rundir, job string) (when time.Time, running bool) {
+	info, err := os.Stat(dir.Where(begunName(job)))
 	if err != nil {
 		return time.Time{}, false
 	}
 	lock, err := os.Open(filepath.Join(rundir, job+".lock"))
-	if err != nil {
-		return info.ModTime(), false
+	if err == nil {
+		defer lock.Close()
+		return info.ModTime(), ownerLives(lock)
 	}
-	defer lock.Close()
-	return info.ModTime(), ownerLives(lock)
+	// Those who only look may not read the lock.
+	return info.ModTime(), !os.IsNotExist(err) && beginnerLives(dir, job)
+}
+
+// beginnerLives reports whether the process that made the note is there.
+func beginnerLives(dir state.Dir, job string) bool {
+	var b begun
+	text, err := dir.Read(begunName(job), maxBegun)
+	if err != nil || json.Unmarshal(text, &b) != nil || b.PID <= 0 || b.Boot != bootID() {
+		return false
+	}
+	return !errors.Is(syscall.Kill(b.PID, 0), syscall.ESRCH)
+}
+
+// bootID is another one after each boot, or empty on systems without one.
+func bootID() string {
+	text, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(text))
 }

@@ -3,14 +3,13 @@ package job
 import (
 	"encoding/json"
 	"maps"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/clean"
 	"github.com/zrepl-tools/zrepl-tools/lib/progress"
+	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/state"
 )
 
 // Record is the outcome of a job's last run: what the exit status, the status
@@ -32,13 +31,18 @@ type Record struct {
 	Failed map[string]string `json:"failed,omitempty"`
 }
 
-// RecordPath is the file of a job's record.
-func RecordPath(rundir, job string) string { return filepath.Join(rundir, job+".json") }
+// maxRecord bounds a record: it has a line or two for each dataset.
+const maxRecord = 256 << 20
 
-// ReadRecord reads a job's record. The error is fs.ErrNotExist where it never
-// ran.
-func ReadRecord(rundir, job string) (*Record, error) {
-	b, err := os.ReadFile(RecordPath(rundir, job))
+// recordName is the file of a job's record.
+func recordName(job string) string { return job + ".json" }
+
+// ForgetRecord removes a job's record.
+func ForgetRecord(dir state.Dir, job string) error { return dir.Remove(recordName(job)) }
+
+// ReadRecord reads a job's record. The error is fs.ErrNotExist if it never ran.
+func ReadRecord(dir state.Dir, job string) (*Record, error) {
+	b, err := dir.Read(recordName(job), maxRecord)
 	if err != nil {
 		return nil, err
 	}
@@ -55,7 +59,7 @@ func (r *Run) Unsent() map[string]bool {
 		datasets = r.Tracker.Snapshot().Datasets
 	}
 	if len(datasets) == 0 {
-		if old, err := ReadRecord(r.Global.RunDir, r.Job.Name); err == nil {
+		if old, err := ReadRecord(r.state(), r.Job.Name); err == nil {
 			datasets = old.Datasets
 		}
 	}
@@ -71,7 +75,7 @@ func (r *Run) Unsent() map[string]bool {
 // partly is the record for a part of a job: what it is about is the last whole
 // run, where the job has such runs.
 func (r *Run) partly(rec *Record) *Record {
-	old, err := ReadRecord(r.Global.RunDir, r.Job.Name)
+	old, err := ReadRecord(r.state(), r.Job.Name)
 	switch {
 	case err != nil || old.Type != rec.Type:
 		return rec
@@ -118,7 +122,7 @@ func rows(seen []progress.Dataset, old *Record) []progress.Dataset {
 
 func (r *Run) record(started time.Time, err error, stopped bool) error {
 	s := r.Tracker.Snapshot()
-	old, oldErr := ReadRecord(r.Global.RunDir, r.Job.Name)
+	old, oldErr := ReadRecord(r.state(), r.Job.Name)
 	if oldErr != nil || old.Type != string(r.Job.Type) {
 		old = nil
 	}
@@ -141,9 +145,5 @@ func (r *Run) record(started time.Time, err error, stopped bool) error {
 	if err != nil {
 		return err
 	}
-	path := RecordPath(r.Global.RunDir, r.Job.Name)
-	if err := writeState(path+".new", append(b, '\n')); err != nil {
-		return err
-	}
-	return os.Rename(path+".new", path)
+	return r.state().Write(recordName(r.Job.Name), append(b, '\n'))
 }

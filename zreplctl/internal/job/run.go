@@ -19,6 +19,7 @@ import (
 	"github.com/zrepl-tools/zrepl-tools/lib/progress"
 	"github.com/zrepl-tools/zrepl-tools/lib/replicate"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/config"
+	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/state"
 )
 
 // Run is one run of an active job.
@@ -41,6 +42,9 @@ type Run struct {
 	Part string
 }
 
+// state is where the job's runs leave what later ones read.
+func (r *Run) state() state.Dir { return state.Of(r.Global) }
+
 // Do runs the job. The error is ErrRunning, or a *DatasetsError where only
 // some datasets failed, or says why nothing could be done.
 func (r *Run) Do(ctx context.Context) (err error) {
@@ -53,12 +57,12 @@ func (r *Run) Do(ctx context.Context) (err error) {
 		r.Tracker = &progress.Tracker{}
 	}
 	started := time.Now()
-	begin(r.Global.RunDir, r.Job.Name)
+	begin(r.state(), r.Job.Name)
 	defer func() {
 		if werr := r.record(started, err, ctx.Err() != nil); werr != nil && err == nil {
 			err = fmt.Errorf("cannot write the record of the run: %w", werr)
 		}
-		end(r.Global.RunDir, r.Job.Name)
+		end(r.state(), r.Job.Name)
 	}()
 	var errs []error
 	if r.Before != nil {
@@ -101,7 +105,7 @@ func (r *Run) replicate(ctx context.Context, lock *os.File) error {
 
 // cramped are the targets that had no room in the last run.
 func (r *Run) cramped() (targets []string) {
-	old, err := ReadRecord(r.Global.RunDir, r.Job.Name)
+	old, err := ReadRecord(r.state(), r.Job.Name)
 	if err != nil {
 		return nil
 	}
@@ -157,7 +161,7 @@ func (r *Run) Abandon(ctx context.Context, dry bool) ([]replicate.Left, error) {
 	defer closeAll()
 	j := &replicate.Job{Sender: sender, Receiver: receiver}
 	if !dry {
-		if err := forgetBases(r.Global.RunDir, r.Job.Name); err != nil {
+		if err := r.state().Remove(basesName(r.Job.Name)); err != nil {
 			return nil, err
 		}
 	}

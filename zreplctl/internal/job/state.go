@@ -7,31 +7,15 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
+
+	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/state"
 )
 
 // MakeRunDir makes the run directory with this mode if it is missing, and
-// refuses one of which another user could say what is in it: who could put
-// links there could have us write into any file of ours.
+// refuses one whose contents another user controls.
 func MakeRunDir(dir string, mode fs.FileMode) error {
-	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
+	if err := state.Make(dir, mode); err != nil {
 		return &runDirError{dir, err}
-	}
-	if err := os.Mkdir(dir, mode); err != nil && !errors.Is(err, fs.ErrExist) {
-		return &runDirError{dir, err}
-	}
-	// A link of another user's could lead to any directory of ours.
-	for _, look := range []func(string) (fs.FileInfo, error){os.Lstat, os.Stat} {
-		info, err := look(dir)
-		if err != nil {
-			return &runDirError{dir, err}
-		}
-		stat, ok := info.Sys().(*syscall.Stat_t)
-		switch {
-		case !ok || stat.Uid != 0 && int(stat.Uid) != os.Geteuid():
-			return &runDirError{dir, errors.New("it belongs to another user")}
-		case info.IsDir() && info.Mode().Perm()&0o022 != 0:
-			return &runDirError{dir, fmt.Errorf("others can write there (mode %04o)", info.Mode().Perm())}
-		}
 	}
 	return nil
 }

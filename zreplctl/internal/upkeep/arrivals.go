@@ -5,11 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"strings"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
 	"github.com/zrepl-tools/zrepl-tools/lib/prune"
+	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/state"
 )
 
 // note says that at a time the snapshot with the largest createtxg of a pool
@@ -40,9 +40,9 @@ const (
 	coarse = 32
 )
 
-func readArrivals(path string, age, now int64) (*arrivals, error) {
+func readArrivals(dir state.Dir, name string, age, now int64) (*arrivals, error) {
 	a := &arrivals{pools: map[string][]note{}, age: age, now: now}
-	text, err := readBounded(path, maxNotesFile)
+	text, err := dir.Read(name, maxNotesFile)
 	if errors.Is(err, fs.ErrNotExist) {
 		return a, nil
 	}
@@ -62,10 +62,10 @@ func readArrivals(path string, age, now int64) (*arrivals, error) {
 	return a, nil
 }
 
-func (a *arrivals) write(path string) error {
+func (a *arrivals) write(dir state.Dir, name string) error {
 	text, err := json.Marshal(a.pools)
 	if err == nil {
-		err = replace(path, append(text, '\n'))
+		err = dir.Write(name, append(text, '\n'))
 	}
 	if err != nil {
 		return fmt.Errorf("cannot record when snapshots arrived: %w", err)
@@ -150,33 +150,4 @@ func (a *arrivals) thin(notes []note) []note {
 		kept[i], kept[j] = kept[j], kept[i]
 	}
 	return kept
-}
-
-// readBounded reads a file of at most max bytes.
-func readBounded(path string, max int64) ([]byte, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, err
-	}
-	if info.Size() > max || !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("%q is not a file of at most %d bytes", path, max)
-	}
-	return os.ReadFile(path)
-}
-
-// replace writes a file that is whole at any moment.
-func replace(path string, text []byte) error {
-	fresh := path + ".new"
-	if err := os.Remove(fresh); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	f, err := os.OpenFile(fresh, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(text)
-	if err := errors.Join(err, f.Close()); err != nil {
-		return err
-	}
-	return os.Rename(fresh, path)
 }

@@ -4,13 +4,13 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
-	"path/filepath"
 	"slices"
 	"testing"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
 	"github.com/zrepl-tools/zrepl-tools/lib/prune"
 	"github.com/zrepl-tools/zrepl-tools/lib/retention"
+	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/state"
 )
 
 // there makes the snapshots of a dataset, of guid and createtxg.
@@ -26,18 +26,19 @@ func there(ds string, pairs ...uint64) prune.Group {
 const day = 86400
 
 func TestArrivals(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "j.arrivals.target")
+	const name = "j.arrivals.target"
+	kept := state.In(t.TempDir())
 	at := int64(1_000_000_000)
 	var a *arrivals
 	run := func(days int64, groups ...prune.Group) {
 		t.Helper()
 		at += days * day
 		var err error
-		if a, err = readArrivals(path, 14*day, at); err != nil {
+		if a, err = readArrivals(kept, name, 14*day, at); err != nil {
 			t.Fatal(err)
 		}
 		a.see(groups, at)
-		if err := a.write(path); err != nil {
+		if err := a.write(kept, name); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -77,7 +78,7 @@ func TestArrivals(t *testing.T) {
 	// A pool that is not there keeps its notes; a file that was cut has none.
 	run(1)
 	before("without the pool", 5_400)
-	if err := os.WriteFile(path, []byte(`{"p":[{"ti`), 0o600); err != nil {
+	if err := os.WriteFile(kept.Path(name), []byte(`{"p":[{"ti`), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	run(1, there("p/a", 8, 5_300, 9, 5_400))
@@ -127,18 +128,19 @@ func TestArrivalsAreBounded(t *testing.T) {
 }
 
 func TestCreations(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "c")
-	if c := readCreations(path); c != nil || !c.stale() {
+	kept := state.In(t.TempDir())
+	path := kept.Path("c")
+	if c := readCreations(kept, "c"); c != nil || !c.stale() {
 		t.Error("there are none")
 	}
 	g := there("p/a", 5, 50, 3, 30, 5, 40, 1<<63+5, 1)
 	for i := range g.Snapshots {
 		g.Snapshots[i].Creation = int64(i) - 1
 	}
-	if err := writeCreations(path, []prune.Group{g}); err != nil {
+	if err := writeCreations(kept, "c", []prune.Group{g}); err != nil {
 		t.Fatal(err)
 	}
-	c := readCreations(path)
+	c := readCreations(kept, "c")
 	for i := range g.Snapshots {
 		if at, ok := c.get(g.GUIDs[i], g.Snapshots[i].CreateTXG); !ok || at != int64(i)-1 {
 			t.Errorf("%d: %d, %v", i, at, ok)
@@ -158,11 +160,11 @@ func TestCreations(t *testing.T) {
 		bad := slices.Clone(text)
 		bad[i] ^= 4
 		os.WriteFile(path, bad, 0o600)
-		if readCreations(path) != nil {
+		if readCreations(kept, "c") != nil {
 			t.Errorf("byte %d is wrong, and nobody sees it", i)
 		}
 		os.WriteFile(path, text[:i], 0o600)
-		if readCreations(path) != nil {
+		if readCreations(kept, "c") != nil {
 			t.Errorf("cut at byte %d, and nobody sees it", i)
 		}
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
 	"github.com/zrepl-tools/zrepl-tools/lib/retention"
+	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/state"
 )
 
 func guidOf(t *testing.T, name string) dataset.GUID {
@@ -115,7 +116,7 @@ func TestPruneCost(t *testing.T) {
 	dir := t.TempDir()
 	var ran []string
 	z.Ran = func(args []string) { ran = append(ran, strings.Join(args, " ")) }
-	u := &Upkeep{ZFS: z, State: filepath.Join(dir, "j"),
+	u := &Upkeep{ZFS: z, State: state.In(dir),
 		Job: job(t, `type: prune, snapshot_prefix: x_, datasets: {"p/a<": ok}, keep: [{type: grid, grid: "1x1d(keep=all)"}, {type: last_n, count: 3}]`)}
 	taken := 0
 	take := func(age int64) {
@@ -196,7 +197,7 @@ func TestReplicatedByBase(t *testing.T) {
 // A client's hold that keeps a snapshot for too long is warned of and noted.
 func TestOldHolds(t *testing.T) {
 	z := host(t, "p/a")
-	state := filepath.Join(t.TempDir(), "j")
+	kept := state.In(t.TempDir())
 	for _, short := range []string{"x_1", "x_2", "x_3"} {
 		must(t, "zfs", "snapshot", "p/a@"+short)
 	}
@@ -211,11 +212,11 @@ func TestOldHolds(t *testing.T) {
 		want int
 	}{{"", 1}, {", max_hold: 50d", 0}, {", max_hold: 2h", 1}} {
 		var said []string
-		u := &Upkeep{ZFS: z, Job: job(t, text+c.more), State: state, Warn: func(text string) { said = append(said, text) }}
+		u := &Upkeep{ZFS: z, Job: job(t, text+c.more), State: kept, Warn: func(text string) { said = append(said, text) }}
 		if err := u.Prune(ctx); err != nil {
 			t.Fatal(err)
 		}
-		old := ReadOld(state)
+		old := ReadOld(kept, "j")
 		if len(old) != c.want || len(said) != c.want {
 			t.Errorf("%s: %v, %q", c.more, old, said)
 		}

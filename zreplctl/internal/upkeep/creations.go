@@ -8,6 +8,7 @@ import (
 
 	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
 	"github.com/zrepl-tools/zrepl-tools/lib/prune"
+	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/state"
 )
 
 // creations remember when snapshots were created, which ZFS is slow to tell.
@@ -39,8 +40,8 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // readCreations reads what earlier runs have found, nil if that is not there
 // or not whole.
-func readCreations(path string) *creations {
-	text, err := readBounded(path, int64(len(creationsMagic)+maxCreations*createdSize+4))
+func readCreations(dir state.Dir, name string) *creations {
+	text, err := dir.Read(name, int64(len(creationsMagic)+maxCreations*createdSize+4))
 	size := len(text) - len(creationsMagic) - 4
 	if err != nil || size < 0 || size%createdSize != 0 || string(text[:len(creationsMagic)]) != creationsMagic {
 		return nil
@@ -73,7 +74,7 @@ func (c *creations) get(guid dataset.GUID, txg uint64) (int64, bool) {
 // much is gone.
 func (c *creations) stale() bool { return c == nil || c.fresh || c.used < len(c.known)*7/8 }
 
-func writeCreations(path string, groups []prune.Group) error {
+func writeCreations(dir state.Dir, name string, groups []prune.Group) error {
 	var all []created
 	for _, g := range groups {
 		for i := range g.Snapshots {
@@ -89,5 +90,5 @@ func writeCreations(path string, groups []prune.Group) error {
 		text = binary.LittleEndian.AppendUint64(text, uint64(c.creation))
 	}
 	text = binary.LittleEndian.AppendUint32(text, crc32.Checksum(text, castagnoli))
-	return replace(path, text)
+	return dir.Write(name, text)
 }

@@ -3,15 +3,13 @@ package upkeep
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 	"strings"
 	"time"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/endpoint"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/config"
+	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/state"
 )
 
 // maxOld is how many held snapshots are asked about.
@@ -30,18 +28,15 @@ func (u *Upkeep) old(ctx context.Context, s side, held []string) error {
 	for _, h := range old {
 		u.warn(TooOld(u.Job, h))
 	}
-	if u.State == "" || u.DryRun {
+	if u.State.IsNone() || u.DryRun {
 		return nil
 	}
 	if len(old) == 0 {
-		if err := os.Remove(oldPath(u.State)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return err
-		}
-		return nil
+		return u.State.Remove(oldName(u.Job.Name))
 	}
 	text, err := json.Marshal(old)
 	if err == nil {
-		err = replace(oldPath(u.State), append(text, '\n'))
+		err = u.State.Write(oldName(u.Job.Name), append(text, '\n'))
 	}
 	return err
 }
@@ -57,11 +52,11 @@ func client(tag string) string {
 	return strings.TrimPrefix(tag, endpoint.CursorTag(string(config.Source), ""))
 }
 
-func oldPath(state string) string { return state + ".holds" }
+func oldName(job string) string { return job + ".holds" }
 
-// ReadOld returns the old holds that the last pruning has found.
-func ReadOld(state string) (old []endpoint.OldHold) {
-	text, err := readBounded(oldPath(state), maxNotesFile)
+// ReadOld returns the old holds that a job's last pruning has found.
+func ReadOld(dir state.Dir, job string) (old []endpoint.OldHold) {
+	text, err := dir.Read(oldName(job), maxNotesFile)
 	if err != nil || json.Unmarshal(text, &old) != nil {
 		return nil
 	}

@@ -161,8 +161,8 @@ func (u *Upkeep) remember(o *prune.Options, s side) error {
 		o.Arrived = when.before
 	}
 	var dates *creations
-	if u.State != "" {
-		if dates = readCreations(u.file("creations", s)); dates != nil {
+	if !u.State.IsNone() {
+		if dates = readCreations(u.State, u.file("creations", s)); dates != nil {
 			o.Known = dates.get
 		}
 	}
@@ -170,28 +170,29 @@ func (u *Upkeep) remember(o *prune.Options, s side) error {
 		if when != nil {
 			when.see(groups, time.Now().Unix())
 		}
-		if u.DryRun || u.State == "" {
+		if u.DryRun || u.State.IsNone() {
 			return nil
 		}
 		if dates.stale() {
 			// Without it the next run only takes longer.
-			if err := writeCreations(u.file("creations", s), groups); err != nil {
+			if err := writeCreations(u.State, u.file("creations", s), groups); err != nil {
 				u.warn(fmt.Sprintf("cannot keep the creation times of snapshots: %v", err))
 			}
 		}
 		if when == nil {
 			return nil
 		}
-		return when.write(u.file("arrivals", s))
+		return when.write(u.State, u.file("arrivals", s))
 	}
 	return nil
 }
 
-func (u *Upkeep) file(what string, s side) string { return u.State + "." + what + "." + s.Name }
+// file is the name of a file of state.
+func (u *Upkeep) file(what string, s side) string { return u.Job.Name + "." + what + "." + s.Name }
 
 func (u *Upkeep) arrivals(s side, age, now int64) (*arrivals, error) {
-	if u.State == "" {
+	if u.State.IsNone() {
 		return &arrivals{pools: map[string][]note{}, age: age, now: now}, nil
 	}
-	return readArrivals(u.file("arrivals", s), age, now)
+	return readArrivals(u.State, u.file("arrivals", s), age, now)
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/zrepl-tools/zrepl-tools/lib/snap"
 	"github.com/zrepl-tools/zrepl-tools/lib/zfs"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/config"
+	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/state"
 )
 
 // Upkeep is what a job does to the snapshots on this host.
@@ -39,9 +40,9 @@ type Upkeep struct {
 	// Looked notes for later runs that the partner has been looked at. May be
 	// nil.
 	Looked func() error
-	// State is what the names of the files begin with that keep what one run
-	// has found for the next; empty: nothing is kept.
-	State string
+	// State keeps what one run has found for the next; its zero value keeps
+	// nothing.
+	State state.Dir
 	// Judged is told the verdict on each snapshot that prune looks at. May be
 	// nil.
 	Judged func(snapshot string, v retention.Verdict)

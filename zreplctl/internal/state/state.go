@@ -1,0 +1,131 @@
+// Package state keeps what a job's runs leave for later ones, and for those
+// who ask how the job is, in files that survive a reboot.
+//
+// It promises that a file is whole at any moment, that it is bounded in what
+// it reads, and that nobody but the directory's owner decides what is in it.
+package state
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+
+	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/config"
+)
+
+// Dir is a directory of state. The zero value keeps nothing.
+type Dir struct {
+	path  string
+	group string // may read it; empty: nobody else
+	old   string // where earlier versions kept the same files
+}
+
+// Of returns the directory that a configuration names.
+func Of(g config.Global) Dir { return Dir{path: g.StateDir, group: g.Monitor.Group, old: g.RunDir} }
+
+// In returns a directory by its path alone.
+func In(path string) Dir { return Dir{path: path} }
+
+// IsNone reports whether d keeps nothing.
+func (d Dir) IsNone() bool { return d.path == "" }
+
+// Path is where a file is, or will be.
+func (d Dir) Path(name string) string { return filepath.Join(d.path, name) }
+
+// Where is Path, or the file of an earlier version if there is no other.
+func (d Dir) Where(name string) string {
+	path := d.Path(name)
+	if d.old == "" || d.old == d.path {
+		return path
+	}
+	if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
+		if old := filepath.Join(d.old, name); there(old) {
+			return old
+		}
+	}
+	return path
+}
+
+func there(path string) bool {
+	info, err := os.Lstat(path)
+	return err == nil && info.Mode().IsRegular()
+}
+
+// Make makes the directory if it is missing, and lets the group read it.
+func (d Dir) Make() error {
+	mode := fs.FileMode(0o700)
+	if d.group != "" {
+		mode = 0o750
+	}
+	if err := Make(d.path, mode); err != nil {
+		return &DirError{"statedir", d.path, err}
+	}
+	if err := d.share(d.path, mode); err != nil {
+		return &DirError{"statedir", d.path, err}
+	}
+	return nil
+}
+
+// Read reads a file of at most max bytes. The error is fs.ErrNotExist if it was
+// never written.
+func (d Dir) Read(name string, max int64) ([]byte, error) {
+	f, err := os.Open(d.Where(name))
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if info.Size() > max || !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%q is not a file of at most %d bytes", f.Name(), max)
+	}
+	return io.ReadAll(io.LimitReader(f, max))
+}
+
+// Write replaces a file. The old text or the new one is there at any moment,
+// also after a crash.
+func (d Dir) Write(name string, text []byte) error {
+	if err := d.Make(); err != nil {
+		return err
+	}
+	fresh := d.Path(name) + ".new"
+	f, err := os.OpenFile(fresh, os.O_WRONLY|os.O_CREATE|os.O_TRUNC|syscall.O_NOFOLLOW, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(text)
+	if err = errors.Join(err, f.Sync(), f.Close(), d.share(fresh, 0o640)); err != nil {
+		return err
+	}
+	if err := os.Rename(fresh, d.Path(name)); err != nil {
+		return err
+	}
+	return d.removeOld(name)
+}
+
+// Remove removes a file, if it is there.
+func (d Dir) Remove(name string) error {
+	if err := os.Remove(d.Path(name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return d.removeOld(name)
+}
+
+// removeOld removes what an earlier version left: it would come back if the new
+// file were lost.
+func (d Dir) removeOld(name string) error {
+	if d.old == "" || d.old == d.path {
+		return nil
+	}
+	err := os.Remove(filepath.Join(d.old, name))
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
+		return nil
+	}
+	return err
+}

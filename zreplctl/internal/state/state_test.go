@@ -1,0 +1,84 @@
+package state
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"os/user"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/config"
+)
+
+func read(t *testing.T, d Dir, name string) string {
+	t.Helper()
+	text, err := d.Read(name, 100)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// TestUpgrade: what an earlier version left in the run directory counts until
+// the new place has something, and never again.
+func TestUpgrade(t *testing.T) {
+	run, kept := t.TempDir(), filepath.Join(t.TempDir(), "a", "state")
+	d := Of(config.Global{RunDir: run, StateDir: kept})
+	if err := os.WriteFile(filepath.Join(run, "j.json"), []byte("old"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got := read(t, d, "j.json"); got != "old" {
+		t.Errorf("before: %q", got)
+	}
+	if err := d.Write("j.json", []byte("new")); err != nil {
+		t.Fatal(err)
+	}
+	if got := read(t, d, "j.json"); got != "new" {
+		t.Errorf("after: %q", got)
+	}
+	os.RemoveAll(kept)
+	if got := read(t, d, "j.json"); got != "" {
+		t.Errorf("lost, and %q came back", got)
+	}
+	os.WriteFile(filepath.Join(run, "j.json"), []byte("old"), 0o600)
+	if err := d.Remove("j.json"); err != nil || read(t, d, "j.json") != "" {
+		t.Errorf("removed: %v, %q", err, read(t, d, "j.json"))
+	}
+}
+
+// TestModes: nobody else can read the state, or the group can.
+func TestModes(t *testing.T) {
+	me, err := user.LookupGroupId(strconv.Itoa(os.Getegid()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for group, want := range map[string][2]fs.FileMode{"": {0o700, 0o600}, me.Name: {0o750, 0o640}} {
+		d := Dir{path: filepath.Join(t.TempDir(), "s"), group: group}
+		if err := d.Write("f", nil); err != nil {
+			t.Fatal(err)
+		}
+		for i, path := range []string{d.path, d.Path("f")} {
+			if info, err := os.Stat(path); err != nil || info.Mode().Perm() != want[i] {
+				t.Errorf("group %q: %s has mode %v, want %v", group, path, info.Mode(), want[i])
+			}
+		}
+	}
+	if err := (Dir{path: t.TempDir(), group: "no-such-group"}).Write("f", nil); err == nil || !strings.Contains(err.Error(), "no-such-group") {
+		t.Errorf("a group that does not exist: %v", err)
+	}
+}
+
+// TestBounded: a file that is too long, or no file, is not read.
+func TestBounded(t *testing.T) {
+	d := In(t.TempDir())
+	d.Write("long", make([]byte, 101))
+	os.Mkdir(d.Path("dir"), 0o700)
+	for _, name := range []string{"long", "dir"} {
+		if _, err := d.Read(name, 100); err == nil {
+			t.Errorf("%s was read", name)
+		}
+	}
+}
