@@ -49,7 +49,7 @@ func (z *cmd) get(args []string) int {
 	for i, p := range props {
 		switch {
 		case p == "all" && len(props) == 1:
-		case native(p) != nil:
+		case z.native(p) != nil:
 			props[i] = native(p).name
 		case strings.Contains(p, ":"), strings.HasPrefix(p, "written@"), strings.HasPrefix(p, "written#"):
 		default:
@@ -98,7 +98,7 @@ func sourceKind(source string) string {
 func (t *tx) allProps(o object) []string {
 	var names []string
 	for _, p := range propTable {
-		if p.takes&o.take() != 0 && p.name != "name" {
+		if p.takes&o.take() != 0 && p.name != "name" && (p.name != "snapshots_changed" || t.trait.snapsChanged) {
 			names = append(names, p.name)
 		}
 	}

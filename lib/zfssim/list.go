@@ -79,7 +79,7 @@ func (z *cmd) list(args []string) int {
 			switch {
 			case c == "space":
 				columns = append(columns, "name", "available", "used", "usedbysnapshots", "usedbydataset", "usedbyrefreservation", "usedbychildren")
-			case native(c) != nil:
+			case z.native(c) != nil:
 				columns = append(columns, native(c).name)
 			case strings.Contains(c, ":") || strings.HasPrefix(c, "written@") || strings.HasPrefix(c, "written#"):
 				columns = append(columns, c)
@@ -120,7 +120,7 @@ func (z *cmd) sortKeys(o *options) ([]sortKey, int) {
 		default:
 			continue
 		}
-		if native(name) == nil && !isUser(name) {
+		if z.native(name) == nil && !isUser(name) {
 			return nil, z.fail(2, "invalid property '%s'", name)
 		}
 		keys = append(keys, sortKey{canonical(name), c == 'S'})

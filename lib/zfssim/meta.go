@@ -22,6 +22,7 @@ type pool struct {
 	Features string            `json:"features,omitempty"` // "legacy" for -d: nothing enabled
 	Props    map[string]string `json:"props,omitempty"`
 	Vdevs    []string          `json:"vdevs,omitempty"`
+	Load     uint64            `json:"load"`             // another one after each import
 	Clones   map[string]string `json:"clones,omitempty"` // clone: its origin
 
 	dirty bool
@@ -35,6 +36,7 @@ type meta struct {
 	TXG      uint64            `json:"txg"`
 	Creation int64             `json:"creation"`
 	ID       uint64            `json:"id"`
+	Changed  int64             `json:"changed,omitempty"`  // when its snapshots did
 	Props    map[string]string `json:"props,omitempty"`    // set here
 	Received map[string]string `json:"received,omitempty"` // set by a stream
 	Hidden   map[string]bool   `json:"hidden,omitempty"`   // received, but inherited over

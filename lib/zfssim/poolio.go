@@ -23,7 +23,7 @@ func (z *cmd) poolGet(args []string) int {
 	}
 	for i, p := range props {
 		props[i] = or(poolAlias[p], p)
-		if _, ok := poolColumns[props[i]]; !ok && !strings.HasPrefix(p, "feature@") {
+		if _, ok := poolColumns[props[i]]; !ok && p != "load_guid" && !strings.HasPrefix(p, "feature@") {
 			return z.usage("bad property list: invalid property '%s'", p)
 		}
 	}
@@ -188,7 +188,7 @@ func (z *cmd) importOne(t *tx, o *options, at exportedPool, to string) int {
 		return code
 	}
 	p := &at.pool
-	p.Name, p.dirty = to, true
+	p.Name, p.Load, p.dirty = to, newGUID(), true
 	p.Altroot, _ = o.val('R')
 	p.ReadOnly = strings.Contains(strings.Join(o.vals['o'], ","), "readonly=on")
 	data, err := encode(p)

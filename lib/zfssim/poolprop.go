@@ -59,6 +59,8 @@ func (t *tx) poolProp(p *pool, name string, exact bool) (text, source string) {
 		return "ONLINE", "-"
 	case "guid":
 		return strconv.FormatUint(p.GUID, 10), "-"
+	case "load_guid":
+		return strconv.FormatUint(p.Load, 10), "-"
 	case "readonly":
 		return onOff(p.ReadOnly), "-"
 	case "freeing", "leaked":

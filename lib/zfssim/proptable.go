@@ -115,6 +115,16 @@ var propIndex = func() map[string]*propdef {
 // native returns the definition of a native property, or nil.
 func native(name string) *propdef { return propIndex[strings.ToLower(name)] }
 
+// native is the function, without the properties that this version does not
+// know.
+func (z *cmd) native(name string) *propdef {
+	p := native(name)
+	if p != nil && p.name == "snapshots_changed" && !z.trait().snapsChanged {
+		return nil
+	}
+	return p
+}
+
 // isUser reports whether name is a legal name of a user property.
 func isUser(name string) bool {
 	if !strings.Contains(name, ":") || len(name) >= 256 || strings.HasPrefix(name, "-") {

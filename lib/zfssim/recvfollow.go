@@ -246,6 +246,7 @@ func (t *tx) renameVersion(d *ds, v *version, name string) bool {
 	t.do(opMove, t.rel(d.name, treeOf(v)), t.rel(d.name, "@zfs/snapshot/"+name))
 	was := v.full(d)
 	v.name, d.moved = name, true
+	t.changed(d, v)
 	for clone, origin := range d.pool.Clones {
 		if origin == was {
 			t.setOrigin(clone, v.full(d))

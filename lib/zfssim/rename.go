@@ -62,6 +62,7 @@ func (z *cmd) renameSnap(t *tx, o *options, from, to string) int {
 		was := v.full(d)
 		v.name = short
 		d.moved = true
+		t.changed(d, v)
 		for clone, origin := range d.pool.Clones {
 			if origin == was {
 				t.setOrigin(clone, v.full(d))

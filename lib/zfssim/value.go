@@ -170,7 +170,10 @@ func (t *tx) computed(o object, name string, exact bool) (value, bool) {
 	case "receive_resume_token":
 		text = or(t.resumeToken(o.d), "-")
 	case "snapshots_changed":
-		text = t.snapshotsChanged(o.d, exact)
+		if o.d.Changed == 0 {
+			return noValue, false
+		}
+		text = when(o.d.Changed, exact)
 	case "used", "available", "referenced", "written", "logicalused", "logicalreferenced", "usedbysnapshots",
 		"usedbydataset", "usedbychildren", "usedbyrefreservation", "compressratio":
 		text = t.space(o, name, exact)
@@ -224,13 +227,6 @@ func (t *tx) clonesOf(o object) []string {
 	}
 	slices.Sort(names)
 	return names
-}
-
-func (t *tx) snapshotsChanged(d *ds, exact bool) string {
-	if v := t.newest(d); v != nil {
-		return when(v.creation, exact)
-	}
-	return "-"
 }
 
 func typeName(take int) string {

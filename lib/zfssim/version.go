@@ -15,6 +15,8 @@ type trait struct {
 	getNoPool   string // zpool get of a pool that is not there
 	features    uint64 // of streams that are understood
 	skipAll     bool   // a -R stream of what is all there already is fine
+
+	snapsChanged bool // snapshots_changed is known
 }
 
 // features21 is DMU_BACKUP_FEATURE_MASK of OpenZFS 2.1.
@@ -27,7 +29,7 @@ var traits = map[string]trait{
 		setFailed: 1, held: "dataset is busy", maxRecord: 1 << 20, getNoPool: "cannot open '%s': no such pool", features: features21},
 	"2.3": {volblock: 16384, compression: "on", badProp: "cannot receive: cannot receive", resumeOver: true,
 		setFailed: 255, held: "it's being held. Run 'zfs holds -r %s' to see holders.", maxRecord: 16 << 20,
-		mountBelow: true, getNoPool: "Cannot get properties of %s: no such pool available.", skipAll: true, features: features21 | 1<<28 | 1<<29},
+		mountBelow: true, getNoPool: "Cannot get properties of %s: no such pool available.", skipAll: true, snapsChanged: true, features: features21 | 1<<28 | 1<<29},
 }
 
 func (z *cmd) trait() trait {

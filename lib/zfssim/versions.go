@@ -145,7 +145,15 @@ func (t *tx) newest(d *ds) *version {
 	return snaps[len(snaps)-1]
 }
 
+// changed notes that d's snapshots are others now, unless v is a bookmark.
+func (t *tx) changed(d *ds, v *version) {
+	if v.kind == '@' && t.trait.snapsChanged {
+		d.Changed, d.dirty = t.now, true
+	}
+}
+
 func (t *tx) addVersion(d *ds, v *version) {
+	t.changed(d, v)
 	t.versions(d)
 	if n := len(d.vers); n == 0 || d.vers[n-1].txg <= v.txg {
 		d.vers = append(d.vers, v)
@@ -158,6 +166,7 @@ func (t *tx) addVersion(d *ds, v *version) {
 }
 
 func (t *tx) dropVersion(d *ds, v *version) {
+	t.changed(d, v)
 	t.versions(d)
 	d.vers = slices.DeleteFunc(slices.Clone(d.vers), func(x *version) bool { return x == v })
 	d.moved = true

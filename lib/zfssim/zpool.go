@@ -55,7 +55,7 @@ func (z *cmd) poolCreateIn(t *tx, o *options, props map[string]string) int {
 	case t.pool(name) != nil:
 		return -z.fail(1, "cannot create '%s': pool already exists", name)
 	}
-	p := &pool{Name: name, GUID: newGUID(), Clones: map[string]string{}, Props: map[string]string{}, TXG: 3, dirty: true}
+	p := &pool{Name: name, GUID: newGUID(), Load: newGUID(), Clones: map[string]string{}, Props: map[string]string{}, TXG: 3, dirty: true}
 	size, code := z.vdevs(t, p, o.args[1:], o.has('f'))
 	if code != 0 {
 		return code
