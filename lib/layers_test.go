@@ -31,10 +31,11 @@ var layers = map[string][]string{
 	"snap":            {"zfs", "dataset", "child"},
 	"plan":            {"dataset"},
 	"transfer":        {"dataset"},
+	"history":         {"dataset"},
 	"rpc":             {"frame", "child"},
 	"transport":       {"fdpass", "identity", "child", "clean"},
 	"replicate":       {"plan", "dataset", "progress", "transfer", "clean"},
-	"endpoint":        {"zfs", "zfs/stream", "dataset", "identity", "mapfilter", "property", "rpc", "transfer", "child", "clean"},
+	"endpoint":        {"history", "zfs", "zfs/stream", "dataset", "identity", "mapfilter", "property", "rpc", "transfer", "child", "clean"},
 	"zfssim":          {"dataset"},
 	"zfssim/simhost":  {}, // for tests
 	"zfssim/forge":    {}, // for tests

@@ -21,6 +21,9 @@ type listing struct {
 	properties []string
 	tag        string                 // where set, the holds with this tag, too
 	told       func(name string) bool // where set, the settings of these datasets, too
+	bookmarks  bool                   // bookmarks, too
+	memory     Memory                 // where set, what earlier looks saw
+	fresh      bool                   // do not rely on it
 
 	datasets []zfs.Dataset
 	versions map[string][]dataset.Version
@@ -30,28 +33,41 @@ type listing struct {
 
 func (l *listing) run(ctx context.Context) error {
 	var wg sync.WaitGroup
-	var errs [4]error
+	var errs [3]error
+	wg.Go(func() { errs[0] = l.read(ctx) })
+	if l.tag != "" {
+		wg.Go(func() { errs[1] = l.findHeld(ctx) })
+	}
+	if l.told != nil {
+		wg.Go(func() { l.settings, errs[2] = tell(ctx, l.zfs, l.roots, l.recursive, l.told) })
+	}
+	wg.Wait()
+	return once(errs[:])
+}
+
+// read reads the datasets and their versions.
+func (l *listing) read(ctx context.Context) error {
+	if l.memory != nil && l.recursive {
+		if asked, err := l.recall(ctx); asked || err != nil {
+			return err
+		}
+	}
+	l.versions = map[string][]dataset.Version{}
+	list := l.zfs.Snapshots
+	if l.bookmarks {
+		list = l.zfs.Histories
+	}
+	var wg sync.WaitGroup
+	var errs [2]error
 	wg.Go(func() {
 		list, err := l.zfs.Datasets(ctx, l.roots, l.recursive, l.properties...)
 		l.datasets, errs[0] = list, zfs.Present(err)
 	})
-	wg.Go(func() {
-		l.versions = map[string][]dataset.Version{}
-		errs[1] = l.zfs.Histories(ctx, l.roots, l.recursive, func(ds string, v dataset.Version) error {
-			l.versions[ds] = append(l.versions[ds], v)
-			return nil
-		})
-		for _, vs := range l.versions {
-			dataset.Sort(vs)
-		}
-	})
-	if l.tag != "" {
-		wg.Go(func() { errs[2] = l.findHeld(ctx) })
-	}
-	if l.told != nil {
-		wg.Go(func() { l.settings, errs[3] = tell(ctx, l.zfs, l.roots, l.recursive, l.told) })
-	}
+	wg.Go(func() { errs[1] = list(ctx, l.roots, l.recursive, gatherInto(l.versions)) })
 	wg.Wait()
+	for _, vs := range l.versions {
+		dataset.Sort(vs)
+	}
 	return once(errs[:])
 }
 

@@ -47,6 +47,8 @@ type Receiver struct {
 	Inherit []*os.File
 	// Limits bound what the client may have.
 	Limits Limits
+	// Memory keeps what List has seen for later; nil: nothing is kept.
+	Memory Memory
 
 	census census
 }
@@ -94,7 +96,8 @@ func (r *Receiver) List(ctx context.Context, in transfer.ListRequest) ([]transfe
 	if len(roots) == 0 {
 		return nil, nil
 	}
-	l := listing{zfs: r.ZFS, roots: roots, recursive: recursive, properties: receiverProperties}
+	l := listing{zfs: r.ZFS, roots: roots, recursive: recursive, properties: receiverProperties,
+		memory: r.Memory, fresh: in.Fresh || in.Thorough}
 	if in.Thorough {
 		l.tag = r.Tag
 	}

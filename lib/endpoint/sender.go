@@ -31,11 +31,14 @@ type Sender struct {
 	Bookmarks bool
 	// Tell makes List tell the properties that datasets have set or received.
 	Tell bool
+	// Memory keeps what List has seen for later; nil: nothing is kept.
+	Memory Memory
 }
 
 // List returns the datasets that the job offers, with their versions. It
 // costs two commands, two more if it is to be thorough, and two more if it is
-// to tell properties.
+// to tell properties. With Memory one of them, about snapshots, asks only for
+// datasets where something changed.
 func (s *Sender) List(ctx context.Context, in transfer.ListRequest) ([]transfer.Dataset, error) {
 	for _, name := range in.Datasets {
 		if err := allowed(s.Datasets, name); err != nil {
@@ -46,7 +49,8 @@ func (s *Sender) List(ctx context.Context, in transfer.ListRequest) ([]transfer.
 	if none {
 		return nil, nil
 	}
-	l := listing{zfs: s.ZFS, roots: roots, recursive: recursive, properties: []string{"encryption", "encryptionroot"}}
+	l := listing{zfs: s.ZFS, roots: roots, recursive: recursive, properties: []string{"encryption", "encryptionroot"},
+		bookmarks: true, memory: s.Memory, fresh: in.Fresh || in.Thorough}
 	if in.Thorough {
 		l.tag = s.Tag
 	}

@@ -16,7 +16,7 @@ import (
 // older snapshots, the job holds the newest common one instead, and goes on
 // from there.
 func (j *Job) Forget(ctx context.Context, names []string, dry bool) ([]Left, error) {
-	v, err := j.look(ctx, true)
+	v, err := j.look(ctx, transfer.ListRequest{Thorough: true})
 	if err != nil {
 		return nil, err
 	}

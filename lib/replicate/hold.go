@@ -29,17 +29,21 @@ const (
 type holder struct {
 	r     *round
 	mu    sync.Mutex
-	ahead map[int]claim // by dataset, the newest
+	ahead map[claim]*wave
 	holds map[int][]dataset.Version
 	last  *wave
 	order []want // what no wave has yet, in the order of the queue
 	most  int    // how many snapshots the next wave has, about
 	under sync.WaitGroup
 
-	later    map[string][]want // ends of later steps, by name, until all that have the name are there
-	expected map[string]int    // how many those will be
-	having   map[string]int    // how many of the sender's datasets have a snapshot of that name
+	next   map[int]int        // by dataset, the first of its steps that no wave has
+	begun  map[int]int        // and the one behind the one under way
+	later  map[string][]place // steps but the first, by the names of their ends
+	having map[string]int     // how many of the sender's datasets have a snapshot of that name
 }
+
+// place is the k-th step of dataset i.
+type place struct{ i, k int }
 
 // want is the end of a step of dataset i.
 type want struct {
@@ -47,9 +51,9 @@ type want struct {
 	v dataset.Version
 }
 
-// claim is a snapshot in a wave.
+// claim is a snapshot of dataset i in a wave.
 type claim struct {
-	w    *wave
+	i    int
 	guid dataset.GUID
 }
 
@@ -62,15 +66,15 @@ type wave struct {
 }
 
 func newHolder(r *round) *holder {
-	h := &holder{r: r, ahead: map[int]claim{}, holds: map[int][]dataset.Version{}, most: firstSnaps,
-		later: map[string][]want{}, expected: map[string]int{}, having: map[string]int{}}
+	h := &holder{r: r, ahead: map[claim]*wave{}, holds: map[int][]dataset.Version{}, most: firstSnaps,
+		next: map[int]int{}, begun: map[int]int{}, later: map[string][]place{}, having: map[string]int{}}
 	for i, p := range r.results {
 		if len(p.Steps) > 0 && p.Steps[0].To != nil {
 			h.order = append(h.order, want{i, *p.Steps[0].To})
 		}
-		for _, s := range p.Steps[min(1, len(p.Steps)):] {
-			if s.To != nil {
-				h.expected[s.To.Name]++
+		for k, s := range p.Steps {
+			if k > 0 && s.To != nil {
+				h.later[s.To.Name] = append(h.later[s.To.Name], place{i, k})
 			}
 		}
 	}
@@ -87,95 +91,112 @@ func first(steps []plan.Step) uint64 {
 	return steps[0].Brings[0].CreateTXG
 }
 
+// begin notes that step is what is done next of i.
+func (h *holder) begin(i int, step plan.Step) {
+	if step.To != nil {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		h.begun[i] = h.index(i, step.To.GUID) + 1
+	}
+}
+
 // ensure returns when the end of step is held.
 func (h *holder) ensure(ctx context.Context, i int, step plan.Step) error {
 	h.mu.Lock()
-	c, ok := h.ahead[i]
-	if !ok || c.guid != step.To.GUID {
-		h.promote(step.To.Name)
-		h.order = slices.DeleteFunc(h.order, func(w want) bool { return w.i == i })
-		h.order = slices.Insert(h.order, 0, want{i, *step.To})
-		h.start(ctx)
-		c = h.ahead[i]
+	c := claim{i, step.To.GUID}
+	if h.ahead[c] == nil {
+		h.start(ctx, h.with(want{i, *step.To}))
 	}
+	w := h.ahead[c]
 	h.mu.Unlock()
 	select {
-	case <-c.w.done:
+	case <-w.done:
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	switch problem := c.w.bad[h.r.results[i].Source]; {
-	case c.w.err != nil:
-		return c.w.err
+	switch problem := w.bad[h.r.results[i].Source]; {
+	case w.err != nil:
+		return w.err
 	case problem != "":
 		return errors.New(problem)
 	}
-	h.goOn(ctx, i, step, c.w)
+	h.goOn(ctx, i, step, w)
 	return nil
 }
 
-// goOn notes that the end of the next step of i may be held while step flows,
-// and begins the wave after w, if w is the last one.
+// goOn has the end of the next step of i held while step flows, if all that has
+// its name can be held with it, and begins the wave after w, if w is the last
+// one.
 func (h *holder) goOn(ctx context.Context, i int, step plan.Step, w *wave) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	steps := h.r.results[i].Steps
-	at := slices.IndexFunc(steps, func(s plan.Step) bool { return s.To != nil && s.To.GUID == step.To.GUID })
-	if at >= 0 && at+1 < len(steps) {
-		next := *steps[at+1].To
-		h.later[next.Name] = append(h.later[next.Name], want{i, next})
-		if len(h.later[next.Name]) >= h.expected[next.Name] {
-			h.promote(next.Name)
+	if k := h.index(i, step.To.GUID) + 1; k > 0 && k < len(steps) && h.next[i] == k {
+		name := steps[k].To.Name
+		if group := h.follow(name); len(group) == len(h.later[name]) {
+			h.start(ctx, group)
+			return
 		}
 	}
 	if w == h.last && len(h.order) > 0 {
-		h.start(ctx)
+		h.start(ctx, h.with(h.order[0]))
 	}
 }
 
-// promote has the ends with one name of later steps come next, under mu.
-func (h *holder) promote(name string) {
-	h.order = append(h.later[name], h.order...)
-	delete(h.later, name)
+// index is which of the steps of i ends with a snapshot; -1: none.
+func (h *holder) index(i int, end dataset.GUID) int {
+	return slices.IndexFunc(h.r.results[i].Steps, func(s plan.Step) bool { return s.To != nil && s.To.GUID == end })
 }
 
-// start begins a wave of what comes next, under mu.
-func (h *holder) start(ctx context.Context) {
+// follow are the ends with one name of later steps, of datasets whose step
+// before is under way or done: at most one hold is ahead of it.
+func (h *holder) follow(name string) (group []want) {
+	for _, p := range h.later[name] {
+		if h.next[p.i] == p.k && h.begun[p.i] >= p.k {
+			group = append(group, want{p.i, *h.r.results[p.i].Steps[p.k].To})
+		}
+	}
+	return group
+}
+
+// with is what the next wave holds if w is to be in it: all that has its name,
+// since ZFS can hold that at once if no other dataset has such a snapshot, or
+// else what comes next in the order.
+func (h *holder) with(w want) []want {
+	group := []want{w}
+	for _, o := range slices.Concat(h.order, h.follow(w.v.Name)) {
+		if o.i != w.i && o.v.Name == w.v.Name {
+			group = append(group, o)
+		}
+	}
+	if len(group) > 1 && (len(group) <= waveSnaps || len(group) >= h.have(w.v.Name)) {
+		return group
+	}
+	group = group[:1]
+	for _, o := range h.order[:min(len(h.order), h.most)] {
+		if o.i != w.i && len(group) < h.most {
+			group = append(group, o)
+		}
+	}
+	h.most = min(waveGrowth*h.most, waveSnaps)
+	return group
+}
+
+// start begins a wave, under mu.
+func (h *holder) start(ctx context.Context, group []want) {
 	w := &wave{done: make(chan struct{})}
-	for _, o := range h.take() {
+	for _, o := range group {
 		w.in.Hold = append(w.in.Hold, h.r.source(o.i, o.v))
-		h.ahead[o.i] = claim{w, o.v.GUID}
+		h.ahead[claim{o.i, o.v.GUID}] = w
 		h.holds[o.i] = append(h.holds[o.i], o.v)
+		h.next[o.i] = h.index(o.i, o.v.GUID) + 1
 	}
+	h.order = slices.DeleteFunc(h.order, func(o want) bool { return h.next[o.i] > 0 })
 	h.last = w
 	h.under.Go(func() {
 		defer close(w.done)
 		w.bad, w.err = h.r.Sender.Protect(ctx, w.in)
 	})
-}
-
-// take takes from the order what the next wave holds: all that has the name
-// of what comes next, since ZFS can hold that at once if no other dataset has
-// that name, or else the first few.
-func (h *holder) take() []want {
-	name := h.order[0].v.Name
-	with := make([]want, 0, len(h.order))
-	var without []want
-	for _, o := range h.order {
-		if o.v.Name == name {
-			with = append(with, o)
-		} else {
-			without = append(without, o)
-		}
-	}
-	if len(with) > h.most && (len(with) <= waveSnaps || len(with) >= h.have(name)) {
-		h.order = without
-		return with
-	}
-	n := min(len(h.order), h.most)
-	with, h.order = h.order[:n:n], h.order[n:]
-	h.most = min(waveGrowth*h.most, waveSnaps)
-	return with
 }
 
 // have counts the datasets that the sender offers and that have a snapshot of

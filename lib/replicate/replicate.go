@@ -114,8 +114,8 @@ func (j *Job) Run(ctx context.Context) error {
 		cramped[target] = true
 	}
 	var others error
-	for {
-		r := &round{Job: j, thorough: thorough, spoiled: spoiled, cramped: cramped, again: map[int]error{}}
+	for again := false; ; again = true {
+		r := &round{Job: j, thorough: thorough, fresh: again, spoiled: spoiled, cramped: cramped, again: map[int]error{}}
 		err := r.run(ctx)
 		j.tidy = err == nil && ctx.Err() == nil && r.lost == nil && !r.untidy
 		if ctx.Err() != nil {

@@ -18,6 +18,7 @@ import (
 type round struct {
 	*Job
 	thorough bool
+	fresh    bool             // what was known of snapshots turned out to be wrong, or has changed
 	spoiled  map[string]error // by target: what went wrong in this run for good
 
 	cramped map[string]bool // targets that had no room
@@ -79,7 +80,7 @@ func (r *round) run(ctx context.Context) error {
 // says that the cursor is elsewhere: then it looks at all that is held.
 func (r *round) survey(ctx context.Context) (err error) {
 	for {
-		if r.view, err = r.look(ctx, r.thorough); err != nil {
+		if r.view, err = r.look(ctx, transfer.ListRequest{Thorough: r.thorough, Fresh: r.fresh}); err != nil {
 			return err
 		}
 		if r.results, err = r.plan(ctx, r.view); err != nil {
@@ -205,7 +206,9 @@ func (r *round) next(ctx context.Context) (int, plan.Step, bool) {
 		}
 		if i, ok := r.queue.Next(); ok {
 			r.busy++
-			return i, r.queue.Step(i), true
+			step := r.queue.Step(i)
+			r.held.begin(i, step)
+			return i, step, true
 		}
 		if r.busy == 0 {
 			return 0, plan.Step{}, false

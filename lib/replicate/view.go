@@ -27,11 +27,10 @@ type view struct {
 }
 
 // look lists both ends at the same time.
-func (j *Job) look(ctx context.Context, thorough bool) (*view, error) {
+func (j *Job) look(ctx context.Context, in transfer.ListRequest) (*view, error) {
 	var from, to []transfer.Dataset
 	var errs [2]error
 	var wg sync.WaitGroup
-	in := transfer.ListRequest{Thorough: thorough}
 	wg.Go(func() { from, errs[0] = j.Sender.List(ctx, in) })
 	wg.Go(func() { to, errs[1] = j.Receiver.List(ctx, in) })
 	wg.Wait()
@@ -43,7 +42,7 @@ func (j *Job) look(ctx context.Context, thorough bool) (*view, error) {
 	if len(from) == 0 { // a pool that is not imported, most likely
 		return nil, errors.New("the sender has none of the datasets that its job names")
 	}
-	v := &view{thorough: thorough, sources: map[string]transfer.Dataset{}, targets: map[string]transfer.Dataset{}, outside: map[string]bool{}}
+	v := &view{thorough: in.Thorough, sources: map[string]transfer.Dataset{}, targets: map[string]transfer.Dataset{}, outside: map[string]bool{}}
 	v.receivers(to)
 	from = v.lawful(from)
 	var names []string

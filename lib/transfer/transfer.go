@@ -38,6 +38,8 @@ type ListRequest struct {
 	Datasets []string `json:"datasets,omitempty"`
 	// Thorough asks for the holds of this client, too (slow).
 	Thorough bool `json:"thorough,omitempty"`
+	// Fresh has all snapshots looked at, whatever is known of them.
+	Fresh bool `json:"fresh,omitempty"`
 }
 
 // Dataset is one filesystem or volume with its versions. An end may spread a

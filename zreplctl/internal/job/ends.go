@@ -12,6 +12,7 @@ import (
 	"github.com/zrepl-tools/zrepl-tools/lib/transfer"
 	"github.com/zrepl-tools/zrepl-tools/lib/zfs"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/config"
+	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/state"
 )
 
 // Programs are the paths of what moves streams.
@@ -23,21 +24,24 @@ type Programs struct {
 }
 
 // sender is the sending end of a job whose datasets are here, for the receiver
-// that id names.
-func (p Programs) sender(j *config.Job, id string) *endpoint.Sender {
+// that id names. It keeps what it lists in dir.
+func (p Programs) sender(j *config.Job, id string, dir state.Dir) *endpoint.Sender {
 	s := &endpoint.Sender{Stall: j.Stall, ZFS: p.ZFS, Datasets: j.Sources(), Plain: j.Send.Decrypt,
 		Options: transfer.Options{LargeBlocks: j.Send.LargeBlocks, Compressed: j.Send.Compressed,
 			Embedded: j.Send.Embedded}, Tell: j.Send.Properties}
 	s.Bookmarks = j.Cursor == config.CursorBookmark
 	s.Tag = endpoint.CursorTag(string(j.Type), id)
+	s.Memory = remember(dir, j.Name, "offered")
 	return s
 }
 
-// receiver is the receiving end of a job whose targets are here.
-func (p Programs) receiver(j *config.Job, inherit ...*os.File) *endpoint.Receiver {
+// receiver is the receiving end of a job whose targets are here. It keeps what
+// it lists in dir.
+func (p Programs) receiver(j *config.Job, dir state.Dir, inherit ...*os.File) *endpoint.Receiver {
 	r := &endpoint.Receiver{ZFS: p.ZFS, Tag: endpoint.LastTag(j.Name), Inherit: inherit,
 		Stall: j.Stall, Set: j.Recv.Override, RecvFrame: []string{p.RecvFrame}, PlainPlaceholders: j.Recv.PlainPlaceholders,
 		PlainCopies: j.Recv.PlainCopies, Take: property.Rules{Take: j.Recv.Properties, Exclude: j.Recv.Exclude}}
+	r.Memory = remember(dir, j.Name, "received")
 	r.Limits = endpoint.Limits{Datasets: j.Limits.Datasets, Snapshots: j.Limits.Snapshots, Quota: j.Limits.Quota, RootsCount: j.Mapping != nil}
 	if j.Mapping != nil {
 		r.Map, r.Roots = j.Mapping.Map, j.Mapping.Targets()
@@ -57,17 +61,17 @@ func (p Programs) sendFrame(j *config.Job) []string {
 }
 
 // ends makes both ends of an active job. Close ends its connections.
-func (p Programs) ends(j *config.Job, run string, inherit ...*os.File) (s replicate.Sender, r replicate.Receiver, closeAll func(), err error) {
+func (p Programs) ends(j *config.Job, run string, dir state.Dir, inherit ...*os.File) (s replicate.Sender, r replicate.Receiver, closeAll func(), err error) {
 	pool := &endpoint.Pool{Job: j.Name, Run: run, Dial: func(ctx context.Context) (*endpoint.Link, error) { return dial(ctx, j, p.Daemon) }}
 	switch j.Type {
 	case config.Pull:
 		pool.Role = endpoint.SourceRole
-		return endpoint.RemoteSender{Pool: pool}, p.receiver(j, inherit...), pool.Close, nil
+		return endpoint.RemoteSender{Pool: pool}, p.receiver(j, dir, inherit...), pool.Close, nil
 	case config.Push:
 		pool.Role = endpoint.SinkRole
-		return p.sender(j, j.Name), endpoint.RemoteReceiver{Pool: pool, SendFrame: p.sendFrame(j), Stall: j.Stall}, pool.Close, nil
+		return p.sender(j, j.Name, dir), endpoint.RemoteReceiver{Pool: pool, SendFrame: p.sendFrame(j), Stall: j.Stall}, pool.Close, nil
 	case config.Local:
-		return p.sender(j, j.Name), p.receiver(j, inherit...), func() {}, nil
+		return p.sender(j, j.Name, dir), p.receiver(j, dir, inherit...), func() {}, nil
 	}
 	return nil, nil, nil, fmt.Errorf("a job of type %s does not replicate", j.Type)
 }

@@ -78,7 +78,7 @@ func (r *Run) Do(ctx context.Context) (err error) {
 }
 
 func (r *Run) replicate(ctx context.Context, lock *os.File) error {
-	sender, receiver, closeAll, err := r.Programs.ends(r.Job, runID(), lock)
+	sender, receiver, closeAll, err := r.Programs.ends(r.Job, runID(), r.state(), lock)
 	if err != nil {
 		return err
 	}
@@ -154,7 +154,7 @@ func (r *Run) Abandon(ctx context.Context, dry bool) ([]replicate.Left, error) {
 		return nil, err
 	}
 	defer done()
-	sender, receiver, closeAll, err := r.Programs.ends(r.Job, runID())
+	sender, receiver, closeAll, err := r.Programs.ends(r.Job, runID(), r.state())
 	if err != nil {
 		return nil, err
 	}
@@ -176,7 +176,7 @@ func (r *Run) Forget(ctx context.Context, names []string, dry bool) ([]replicate
 		return nil, err
 	}
 	defer done()
-	sender, receiver, closeAll, err := r.Programs.ends(r.Job, runID())
+	sender, receiver, closeAll, err := r.Programs.ends(r.Job, runID(), r.state())
 	if err != nil {
 		return nil, err
 	}
@@ -187,7 +187,7 @@ func (r *Run) Forget(ctx context.Context, names []string, dry bool) ([]replicate
 
 // Plan returns what a run would do, and changes nothing.
 func (r *Run) Plan(ctx context.Context) ([]plan.Result, error) {
-	sender, receiver, closeAll, err := r.Programs.ends(r.Job, "")
+	sender, receiver, closeAll, err := r.Programs.ends(r.Job, "", r.state())
 	if err != nil {
 		return nil, err
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/zrepl-tools/zrepl-tools/lib/endpoint"
 	"github.com/zrepl-tools/zrepl-tools/lib/rpc"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/config"
+	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/state"
 )
 
 // Event is a line of JSON that serve writes for the daemon.
@@ -66,11 +67,11 @@ func (p Programs) Serve(ctx context.Context, c *config.Config, client string, in
 	server := &rpc.Server{Limits: rpc.Limits{Idle: limits.Idle, Silence: limits.Silence, JSON: maxBody, Decoded: maxBody}}
 	switch j.Type {
 	case config.Source:
-		s := p.sender(j, client)
+		s := p.sender(j, client, state.Of(c.Global))
 		s.Stall *= patience
 		endpoint.ServeSender(server, service, s, p.sendFrame(j))
 	case config.PushSink:
-		r := p.receiver(j)
+		r := p.receiver(j, state.Of(c.Global))
 		r.Stall *= patience
 		endpoint.ServeReceiver(server, service, r)
 	default:

@@ -1,0 +1,223 @@
+package endpoint
+
+import (
+	"context"
+	"hash/fnv"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
+	"github.com/zrepl-tools/zrepl-tools/lib/history"
+	"github.com/zrepl-tools/zrepl-tools/lib/zfs"
+)
+
+// Memory is where an end keeps the snapshots that it has listed, for later
+// looks. What it returns is checked, and what cannot be read was never kept.
+type Memory interface {
+	Read() ([]byte, error)
+	Write(text []byte) error
+}
+
+// stamps are the properties by which a dataset's snapshots are known again.
+var stamps = []string{"guid", "snapshots_changed", "origin"}
+
+// recall reads datasets with properties, and the snapshots of those of which
+// something may have changed since the last look. Asked says that it did; it
+// does not where ZFS does not know snapshots_changed (before 2.2), nor without
+// zpool.
+func (l *listing) recall(ctx context.Context) (asked bool, err error) {
+	now := history.Now()
+	book := history.New()
+	if text, err := l.memory.Read(); err == nil {
+		book, _ = history.Parse(text)
+	}
+	if book.Refused(now) {
+		return false, nil
+	}
+	r := &recollection{listing: l, book: book, began: now.Now, whole: l.fresh || !book.Certain(now)}
+	loads, err := r.look(ctx)
+	switch {
+	case zfs.UnknownProperty(err):
+		book.Refuse(now)
+		l.keep(book)
+		return false, nil
+	case err != nil:
+		return true, err
+	case loads == nil:
+		return false, nil
+	}
+	if r.whole {
+		book.Begin(now)
+	}
+	if err := r.list(ctx, loads); err != nil {
+		return true, err
+	}
+	l.keep(book)
+	return true, nil
+}
+
+// keep writes a book. One that is not kept costs the next look some time.
+func (l *listing) keep(book *history.Book) {
+	if book.Changed() {
+		if text := book.Text(); text != nil {
+			l.memory.Write(text)
+		}
+	}
+}
+
+// recollection is one look at datasets of which something is known.
+type recollection struct {
+	*listing
+	book  *history.Book
+	began time.Time
+	whole bool // all snapshots are listed
+	marks map[string][]dataset.Version
+}
+
+// look lists the datasets and the bookmarks, which move no snapshots_changed,
+// and if need be all snapshots, too. Loads are nil where zpool cannot tell
+// them.
+func (r *recollection) look(ctx context.Context) (loads map[string]uint64, err error) {
+	var wg sync.WaitGroup
+	var errs [3]error
+	r.marks, r.versions = map[string][]dataset.Version{}, map[string][]dataset.Version{}
+	wg.Go(func() {
+		list, err := r.zfs.Datasets(ctx, r.roots, r.recursive, slices.Concat(stamps, r.properties)...)
+		r.datasets, errs[0] = list, zfs.Present(err)
+	})
+	wg.Go(func() {
+		if r.bookmarks {
+			errs[1] = r.zfs.Bookmarks(ctx, r.roots, r.recursive, gatherInto(r.marks))
+		}
+	})
+	wg.Go(func() {
+		if r.whole {
+			errs[2] = r.zfs.Snapshots(ctx, r.roots, r.recursive, gatherInto(r.versions))
+		}
+	})
+	wg.Go(func() { loads, _ = r.zfs.Loads(ctx) })
+	wg.Wait()
+	return loads, once(errs[:])
+}
+
+func gatherInto(all map[string][]dataset.Version) func(string, dataset.Version) error {
+	return func(ds string, v dataset.Version) error {
+		all[ds] = append(all[ds], v)
+		return nil
+	}
+}
+
+// fewChanged is one of how many datasets may have changed for their snapshots
+// to be asked for by name. If more have, a list of all is faster.
+const fewChanged = 3
+
+// list asks for the snapshots of datasets that are not known, and notes them.
+func (r *recollection) list(ctx context.Context, loads map[string]uint64) error {
+	there := make(map[dataset.GUID]bool, len(r.datasets))
+	var unknown []string
+	for _, d := range r.datasets {
+		guid, stamp, ok := stampOf(d, loads)
+		there[guid] = true
+		if r.whole {
+			unknown = append(unknown, d.Name)
+		} else if known, found := r.book.Find(guid, stamp); found && ok {
+			r.versions[d.Name] = known
+		} else {
+			unknown = append(unknown, d.Name)
+		}
+	}
+	r.book.Keep(there)
+	if err := r.ask(ctx, unknown); err != nil {
+		return err
+	}
+	if err := r.note(ctx, unknown, loads); err != nil {
+		return err
+	}
+	for ds, marks := range r.marks {
+		all := append(append(make([]dataset.Version, 0, len(marks)+len(r.versions[ds])), r.versions[ds]...), marks...)
+		dataset.Sort(all)
+		r.versions[ds] = all
+	}
+	return nil
+}
+
+// ask lists the snapshots of some datasets, unless all have been.
+func (r *recollection) ask(ctx context.Context, unknown []string) error {
+	if len(unknown) == 0 {
+		return nil
+	}
+	if !r.whole {
+		listed := map[string][]dataset.Version{}
+		roots, recursive := unknown, false
+		if len(unknown) > len(r.datasets)/fewChanged {
+			roots, recursive = r.roots, r.recursive
+		}
+		if err := r.zfs.Snapshots(ctx, roots, recursive, gatherInto(listed)); err != nil {
+			return err
+		}
+		for _, ds := range unknown {
+			r.versions[ds] = listed[ds]
+		}
+	}
+	for _, ds := range unknown {
+		dataset.Sort(r.versions[ds])
+	}
+	return nil
+}
+
+// note keeps what was listed, of the datasets whose names stand for the same
+// ones as before: others were renamed meanwhile.
+func (r *recollection) note(ctx context.Context, listed []string, loads map[string]uint64) error {
+	if len(listed) == 0 {
+		return nil
+	}
+	names, recursive := listed, false
+	if r.whole {
+		names, recursive = r.roots, r.recursive
+	}
+	now := map[string]string{}
+	for first := true; first || len(names) > 0; first = false {
+		n := zfs.FitArgs(names)
+		list, err := r.zfs.Datasets(ctx, names[:n], recursive, "guid")
+		if err := zfs.Present(err); err != nil {
+			return err
+		}
+		for _, d := range list {
+			now[d.Name] = d.Properties["guid"].Value
+		}
+		names = names[n:]
+	}
+	asked := map[string]bool{}
+	for _, ds := range listed {
+		asked[ds] = true
+	}
+	for _, d := range r.datasets {
+		guid, stamp, ok := stampOf(d, loads)
+		if ok && asked[d.Name] && now[d.Name] == d.Properties["guid"].Value {
+			r.book.Note(guid, stamp, r.began, r.versions[d.Name])
+		}
+	}
+	return nil
+}
+
+// stampOf is how a dataset is known again; ok is false if it cannot be.
+func stampOf(d zfs.Dataset, loads map[string]uint64) (guid dataset.GUID, s history.Stamp, ok bool) {
+	guid, err := dataset.ParseGUID(d.Properties["guid"].Value)
+	if err != nil {
+		return 0, s, false
+	}
+	s.Load = loads[dataset.Pool(d.Name)]
+	if text := d.Properties["snapshots_changed"].Value; text != "" && text != "-" {
+		if s.Changed, err = strconv.ParseInt(text, 10, 64); err != nil || s.Changed == 0 {
+			return guid, s, false
+		}
+	}
+	if origin := d.Properties["origin"].Value; origin != "" && origin != "-" {
+		h := fnv.New64a()
+		h.Write([]byte(origin))
+		s.Origin = h.Sum64()
+	}
+	return guid, s, s.Load != 0
+}
