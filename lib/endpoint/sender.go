@@ -31,6 +31,9 @@ type Sender struct {
 	Bookmarks bool
 	// Tell makes List tell the properties that datasets have set or received.
 	Tell bool
+	// Begun is told each stream of several snapshots that begins: pruning must
+	// know what lies between its ends. May be nil.
+	Begun func(ds string, from, to dataset.GUID) error
 	// Memory keeps what List has seen for later; nil: nothing is kept.
 	Memory Memory
 }
@@ -163,6 +166,11 @@ func (s *Sender) Send(ctx context.Context, in transfer.SendRequest) (*transfer.S
 	args, err := s.ZFS.SendArgs(in.Dataset, o)
 	if err != nil {
 		return nil, err
+	}
+	if o.Chained && s.Begun != nil {
+		if err := s.Begun(in.Dataset, in.From.GUID, in.To.GUID); err != nil {
+			return nil, fmt.Errorf("cannot note what is sent of dataset %q: %w", in.Dataset, err)
+		}
 	}
 	return &transfer.Stream{SendReply: reply, Args: args, Expect: expect.Words()}, nil
 }

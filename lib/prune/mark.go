@@ -17,6 +17,9 @@ func (o Options) mark(ctx context.Context, z *zfs.ZFS, groups []Group) error {
 			g.Snapshots[i].Replicated = true
 		}
 	}
+	if err := o.spareChains(ctx, z, groups); err != nil {
+		return fmt.Errorf("cannot find out what is being sent: %w", err)
+	}
 	if NeedsCursor(o.Policy) {
 		if err := o.replicated(ctx, z, groups); err != nil {
 			return fmt.Errorf("cannot find out what is replicated: %w", err)

@@ -29,7 +29,10 @@ type Options struct {
 	Unsent    map[string]bool // datasets of which the partner has nothing yet, whatever is held
 	// Bases are what the next replications start from, by dataset: they are kept, whatever
 	// the policy says.
-	Bases  map[string][]dataset.GUID
+	Bases map[string][]dataset.GUID
+	// Chains are streams of several snapshots that began, by dataset, whether
+	// or not they are still under way.
+	Chains map[string][]Chain
 	Max    int       // destroy no more than so many; 0: no limit
 	DryRun bool      // Gone is called, and nothing is destroyed
 	Now    time.Time // what was created later is from the future; zero: nothing is

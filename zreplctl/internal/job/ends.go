@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 
+	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
 	"github.com/zrepl-tools/zrepl-tools/lib/endpoint"
 	"github.com/zrepl-tools/zrepl-tools/lib/plan"
 	"github.com/zrepl-tools/zrepl-tools/lib/property"
@@ -31,6 +32,7 @@ func (p Programs) sender(j *config.Job, id string, dir state.Dir) *endpoint.Send
 			Embedded: j.Send.Embedded}, Tell: j.Send.Properties}
 	s.Bookmarks = j.Cursor == config.CursorBookmark
 	s.Tag = endpoint.CursorTag(string(j.Type), id)
+	s.Begun = func(ds string, from, to dataset.GUID) error { return dir.NoteChain(j.Name, ds, from, to) }
 	s.Memory = remember(dir, j.Name, "offered")
 	return s
 }

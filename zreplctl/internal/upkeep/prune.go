@@ -89,6 +89,15 @@ func (u *Upkeep) protect(ctx context.Context, o *prune.Options, s side) (err err
 	if s.sends() && u.Unsent != nil {
 		o.Unsent = u.Unsent()
 	}
+	if s.sends() {
+		o.Chains = map[string][]prune.Chain{}
+		err := u.State.Chains(u.Job.Name, func(ds string, from, to dataset.GUID) {
+			o.Chains[ds] = append(o.Chains[ds], prune.Chain{From: from, To: to})
+		})
+		if err != nil {
+			return fmt.Errorf("cannot read what was being sent: %w", err)
+		}
+	}
 	if u.Bases == nil {
 		return nil
 	}

@@ -1,0 +1,59 @@
+package job_test
+
+import (
+	"slices"
+	"testing"
+	"time"
+)
+
+// TestPruneInChain kills a run in the middle of a chain, and prunes the sending
+// side: what the receiver has by then is still there, and the next run goes on.
+func TestPruneInChain(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.must("zfs", "create", "a/x")
+	w.extend(`- name: chain
+  type: local
+  mapping: {"a/x": b/chain}
+  snapshot_prefix: s
+  shared_prefix: true
+  prune_lhs: {keep: [{type: last_n, count: 1}]}
+`)
+	w.snapshot("s1")
+	w.done("local", "chain")
+	for _, name := range []string{"s2", "s3", "s4", "s5", "s6", "s7"} {
+		w.fill("a/x", 200_000)
+		w.snapshot(name)
+	}
+	w.write("sim/faults", "on=receive slow=400ms\n")
+	c := w.command("zreplctl", "-config", w.path("c.yml"), "local", "-skip", "snapshot,prune", "chain")
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	for range 300 {
+		if time.Sleep(100 * time.Millisecond); len(w.guids("b/chain")) >= 3 {
+			break
+		}
+	}
+	c.Process.Kill()
+	c.Wait()
+	w.write("sim/faults", "")
+	time.Sleep(time.Second)
+	arrived := w.guids("b/chain")
+	if len(arrived) < 3 || len(arrived) > 6 {
+		t.Fatalf("the run was killed with %q there", arrived)
+	}
+	if code, said := w.ctl("prune", "chain"); code != 0 {
+		t.Fatal(code, said)
+	}
+	if last := arrived[len(arrived)-1]; !slices.Contains(w.guids("a/x"), last) {
+		t.Errorf("%s was destroyed, and the sender has %q", last, w.guids("a/x"))
+	}
+	w.done("local", "chain")
+	if got := w.guids("b/chain"); got[len(got)-1] != w.guids("a/x")[len(w.guids("a/x"))-1] {
+		t.Errorf("the copy has %q", got)
+	}
+	if code, said := w.ctl("prune", "chain"); code != 0 || len(w.guids("a/x")) != 1 {
+		t.Errorf("%d, and the sender has %q: %s", code, w.guids("a/x"), said)
+	}
+}
