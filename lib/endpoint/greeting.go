@@ -177,7 +177,7 @@ func splitHolds(all transfer.Holds) []transfer.Holds {
 	}
 	parts := make([]transfer.Holds, last+1)
 	for i := range parts {
-		parts[i].Confirm = all.Confirm
+		parts[i].Confirm, parts[i].Together = all.Confirm, all.Together
 		to := snapLists(&parts[i])
 		for k, list := range snapLists(&all) {
 			*to[k] = slices.DeleteFunc(slices.Clone(*list), func(s transfer.Snap) bool { return part[s.Dataset] != i })

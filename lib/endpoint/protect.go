@@ -14,9 +14,11 @@ import (
 // protect moves holds and cursor bookmarks. What is past goes meanwhile: each
 // hold and each release waits for the disk, and both wait together.
 func protect(ctx context.Context, z *zfs.ZFS, tag string, in transfer.Holds) (bad transfer.Problems, err error) {
-	g, err := survey(ctx, z, in.Hold, in.Release, in.Past)
-	if err != nil {
-		return nil, err
+	g := &ground{}
+	if in.Together {
+		if g, err = survey(ctx, z, in.Hold, in.Release, in.Past); err != nil {
+			return nil, err
+		}
 	}
 	past := transfer.Problems{}
 	var perr error

@@ -20,8 +20,9 @@ type Memory interface {
 	Write(text []byte) error
 }
 
-// stamps are the properties by which a dataset's snapshots are known again.
-var stamps = []string{"guid", "snapshots_changed", "origin"}
+// stamps are the properties by which, beside its guid, a dataset's snapshots
+// are known again.
+var stamps = []string{"snapshots_changed", "origin"}
 
 // recall reads datasets with properties, and the snapshots of those of which
 // something may have changed since the last look. Asked says that it did; it
@@ -81,20 +82,20 @@ type recollection struct {
 // them.
 func (r *recollection) look(ctx context.Context) (loads map[string]uint64, err error) {
 	var wg sync.WaitGroup
-	var errs [3]error
-	r.marks, r.versions = map[string][]dataset.Version{}, map[string][]dataset.Version{}
+	var errs [2]error
+	r.versions = map[string][]dataset.Version{}
 	wg.Go(func() {
-		list, err := r.zfs.Datasets(ctx, r.roots, r.recursive, slices.Concat(stamps, r.properties)...)
+		columns := slices.Concat(stamps, r.properties)
+		if r.bookmarks {
+			r.datasets, r.marks, errs[0] = r.zfs.DatasetsAndBookmarks(ctx, r.roots, r.recursive, columns...)
+			return
+		}
+		list, err := r.zfs.Datasets(ctx, r.roots, r.recursive, append([]string{"guid"}, columns...)...)
 		r.datasets, errs[0] = list, zfs.Present(err)
 	})
 	wg.Go(func() {
-		if r.bookmarks {
-			errs[1] = r.zfs.Bookmarks(ctx, r.roots, r.recursive, gatherInto(r.marks))
-		}
-	})
-	wg.Go(func() {
 		if r.whole {
-			errs[2] = r.zfs.Snapshots(ctx, r.roots, r.recursive, gatherInto(r.versions))
+			errs[1] = r.zfs.Snapshots(ctx, r.roots, r.recursive, gatherInto(r.versions))
 		}
 	})
 	wg.Go(func() { loads, _ = r.zfs.Loads(ctx) })
@@ -132,9 +133,7 @@ func (r *recollection) list(ctx context.Context, loads map[string]uint64) error 
 	if err := r.ask(ctx, unknown); err != nil {
 		return err
 	}
-	if err := r.note(ctx, unknown, loads); err != nil {
-		return err
-	}
+	r.note(unknown, loads)
 	for ds, marks := range r.marks {
 		all := append(append(make([]dataset.Version, 0, len(marks)+len(r.versions[ds])), r.versions[ds]...), marks...)
 		dataset.Sort(all)
@@ -167,39 +166,17 @@ func (r *recollection) ask(ctx context.Context, unknown []string) error {
 	return nil
 }
 
-// note keeps what was listed, of the datasets whose names stand for the same
-// ones as before: others were renamed meanwhile.
-func (r *recollection) note(ctx context.Context, listed []string, loads map[string]uint64) error {
-	if len(listed) == 0 {
-		return nil
-	}
-	names, recursive := listed, false
-	if r.whole {
-		names, recursive = r.roots, r.recursive
-	}
-	now := map[string]string{}
-	for first := true; first || len(names) > 0; first = false {
-		n := zfs.FitArgs(names)
-		list, err := r.zfs.Datasets(ctx, names[:n], recursive, "guid")
-		if err := zfs.Present(err); err != nil {
-			return err
-		}
-		for _, d := range list {
-			now[d.Name] = d.Properties["guid"].Value
-		}
-		names = names[n:]
-	}
-	asked := map[string]bool{}
+// note keeps what was listed, as of the names that the datasets had.
+func (r *recollection) note(listed []string, loads map[string]uint64) {
+	asked := make(map[string]bool, len(listed))
 	for _, ds := range listed {
 		asked[ds] = true
 	}
 	for _, d := range r.datasets {
-		guid, stamp, ok := stampOf(d, loads)
-		if ok && asked[d.Name] && now[d.Name] == d.Properties["guid"].Value {
+		if guid, stamp, ok := stampOf(d, loads); ok && asked[d.Name] {
 			r.book.Note(guid, stamp, r.began, r.versions[d.Name])
 		}
 	}
-	return nil
 }
 
 // stampOf is how a dataset is known again; ok is false if it cannot be.
@@ -208,16 +185,20 @@ func stampOf(d zfs.Dataset, loads map[string]uint64) (guid dataset.GUID, s histo
 	if err != nil {
 		return 0, s, false
 	}
-	s.Load = loads[dataset.Pool(d.Name)]
+	s.Load, s.Name = loads[dataset.Pool(d.Name)], sumOf(d.Name)
 	if text := d.Properties["snapshots_changed"].Value; text != "" && text != "-" {
 		if s.Changed, err = strconv.ParseInt(text, 10, 64); err != nil || s.Changed == 0 {
 			return guid, s, false
 		}
 	}
 	if origin := d.Properties["origin"].Value; origin != "" && origin != "-" {
-		h := fnv.New64a()
-		h.Write([]byte(origin))
-		s.Origin = h.Sum64()
+		s.Origin = sumOf(origin)
 	}
 	return guid, s, s.Load != 0
+}
+
+func sumOf(name string) uint64 {
+	h := fnv.New64a()
+	h.Write([]byte(name))
+	return h.Sum64()
 }

@@ -69,7 +69,7 @@ func newRemembering(t *testing.T) *remembering {
 
 func (r *remembering) at(now int64) {
 	r.now = now
-	r.t.Setenv("ZFS_SIM_NOW", strconv.FormatInt(now, 10))
+	r.t.Setenv("ZFS_SIM_CHANGED", strconv.FormatInt(now, 10))
 }
 
 func (r *remembering) run(args ...string) bool {

@@ -7,6 +7,7 @@ import (
 	"iter"
 	"os"
 
+	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
 	"github.com/zrepl-tools/zrepl-tools/lib/rpc"
 	"github.com/zrepl-tools/zrepl-tools/lib/transfer"
 )
@@ -117,12 +118,14 @@ func spread(list []transfer.Dataset) iter.Seq2[transfer.Dataset, error] {
 // gather joins what spread cut.
 func gather(seq iter.Seq2[entry, error]) ([]transfer.Dataset, error) {
 	var list []transfer.Dataset
+	names := map[string]string{} // one copy of each
 	size := 0
 	for e, err := range seq {
 		if err != nil {
 			return nil, err
 		}
 		d := e.Dataset
+		shareNames(d.Versions, names)
 		if size += sizeOf(&d); size > maxList {
 			return nil, fmt.Errorf("the list takes more than %d bytes of memory: the job covers more than this program allows, or the far side lies", maxList)
 		}
@@ -134,4 +137,23 @@ func gather(seq iter.Seq2[entry, error]) ([]transfer.Dataset, error) {
 		list = append(list, d)
 	}
 	return list, nil
+}
+
+// maxShared bounds what is kept for names that nobody shares.
+const maxShared = 1 << 16
+
+// shareNames has versions with the same names share them: most snapshots are
+// taken together with those of other datasets.
+func shareNames(versions []dataset.Version, names map[string]string) {
+	for i := range versions {
+		name, ok := names[versions[i].Name]
+		if !ok {
+			if len(names) >= maxShared {
+				clear(names)
+			}
+			name = versions[i].Name
+			names[name] = name
+		}
+		versions[i].Name = name
+	}
 }

@@ -138,7 +138,7 @@ func TestFewCommands(t *testing.T) {
 		w.guids[name] = dataset.GUID(len(name))
 		in.Hold = append(in.Hold, transfer.Snap{Dataset: name, Name: "s", GUID: w.guids[name]})
 	}
-	in.Past, in.Confirm = in.Hold, true
+	in.Past, in.Confirm, in.Together = in.Hold, true, true
 	z := w.zfs(t)
 	z.Ran = func(args []string) {
 		if args[0] == "hold" {

@@ -39,6 +39,7 @@ func (b *Book) Text() []byte {
 		e := b.entries[ds]
 		text = binary.LittleEndian.AppendUint64(text, uint64(ds))
 		text = binary.LittleEndian.AppendUint64(text, e.Load)
+		text = binary.LittleEndian.AppendUint64(text, e.Name)
 		text = binary.LittleEndian.AppendUint64(text, e.Origin)
 		text = binary.AppendVarint(text, e.Changed)
 		text = binary.AppendUvarint(text, uint64(len(e.snapshots)))
@@ -113,9 +114,9 @@ func (r *reader) book() *Book {
 		}
 		names = append(names, name)
 	}
-	for range r.count(26) {
+	for range r.count(34) {
 		ds := dataset.GUID(r.fixed())
-		e := entry{Stamp: Stamp{Load: r.fixed(), Origin: r.fixed(), Changed: r.varint()}}
+		e := entry{Stamp: Stamp{Load: r.fixed(), Name: r.fixed(), Origin: r.fixed(), Changed: r.varint()}}
 		e.snapshots = r.snapshots(names)
 		if _, twice := b.entries[ds]; twice || ds == 0 || r.bad {
 			r.bad = true

@@ -21,6 +21,9 @@ type Stamp struct {
 	Load uint64
 	// Changed is snapshots_changed, in seconds since 1970. 0: never.
 	Changed int64
+	// Name stands for the dataset's name, by which its snapshots are listed:
+	// another dataset may have had it at that moment.
+	Name uint64
 	// Origin stands for the dataset's origin: zfs promote moves snapshots.
 	Origin uint64
 }

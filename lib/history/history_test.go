@@ -51,7 +51,7 @@ func TestFind(t *testing.T) {
 	if got, ok := b.Find(43, Stamp{Load: 7}); !ok || len(got) != 0 {
 		t.Error("a dataset without snapshots:", ok, got)
 	}
-	for _, other := range []Stamp{{7, s.Changed + 1, 3}, {7, s.Changed - 1, 3}, {8, s.Changed, 3}, {7, s.Changed, 0}, {7, 0, 3}} {
+	for _, other := range []Stamp{{7, s.Changed + 1, 0, 3}, {7, s.Changed - 1, 0, 3}, {8, s.Changed, 0, 3}, {7, s.Changed, 1, 3}, {7, s.Changed, 0, 0}, {7, 0, 0, 3}} {
 		if _, ok := b.Find(42, other); ok {
 			t.Errorf("known with stamp %v", other)
 		}

@@ -184,7 +184,7 @@ func (h *holder) with(w want) []want {
 
 // start begins a wave, under mu.
 func (h *holder) start(ctx context.Context, group []want) {
-	w := &wave{done: make(chan struct{})}
+	w := &wave{done: make(chan struct{}), in: transfer.Holds{Together: len(group) >= h.have(group[0].v.Name)}}
 	for _, o := range group {
 		w.in.Hold = append(w.in.Hold, h.r.source(o.i, o.v))
 		h.ahead[claim{o.i, o.v.GUID}] = w
@@ -251,6 +251,7 @@ func (h *holder) finish(ctx context.Context) {
 	if len(in.Hold)+len(in.Release) == 0 {
 		return
 	}
+	in.Together = true
 	bad, err := h.r.Sender.Protect(ctx, in)
 	switch {
 	case errors.As(err, new(*transfer.LinkError)):

@@ -18,14 +18,15 @@ import (
 // an older base that both ends hold waits for others, since ZFS holds
 // snapshots that were taken together at once.
 type settler struct {
-	r    *round
-	mu   sync.Mutex
-	todo []arrival
-	run  bool
-	idle *sync.Cond
-	wake chan struct{}      // what there is to wait for has changed
-	over bool               // nothing more will come
-	last map[int]*plan.Base // what both ends hold of a dataset
+	r      *round
+	mu     sync.Mutex
+	todo   []arrival
+	run    bool
+	idle   *sync.Cond
+	wake   chan struct{}      // what there is to wait for has changed
+	over   bool               // nothing more will come
+	parted bool               // something was settled before that
+	last   map[int]*plan.Base // what both ends hold of a dataset
 }
 
 type arrival struct {
@@ -89,6 +90,8 @@ func (s *settler) loop(ctx context.Context) {
 	for {
 		s.mu.Lock()
 		batch, wait := s.next(old, began)
+		whole := s.over && !s.parted
+		s.parted = s.parted || len(batch) > 0 && !s.over // some of a name is held already
 		if wait > 0 {
 			s.mu.Unlock()
 			select {
@@ -104,7 +107,7 @@ func (s *settler) loop(ctx context.Context) {
 			return
 		}
 		s.mu.Unlock()
-		old = s.settle(ctx, batch, old)
+		old = s.settle(ctx, batch, old, whole)
 		began = time.Now()
 	}
 }
@@ -157,12 +160,14 @@ func (s *settler) next(old replaced, began time.Time) (batch []arrival, wait tim
 type replaced struct {
 	datasets    []int
 	there, here transfer.Holds
+	together    bool // they are all that there is
 }
 
 // settle has the receiver hold what arrived last of each dataset. What both
 // ends held until now is let go with the next batch, so that holds and
 // releases, each of which waits for the disk, wait together.
-func (s *settler) settle(ctx context.Context, batch []arrival, old replaced) (next replaced) {
+func (s *settler) settle(ctx context.Context, batch []arrival, old replaced, together bool) (next replaced) {
+	next.together = together
 	newest := map[int]dataset.Version{}
 	between := map[int][]dataset.Version{} // the last of a stream, but not the newest
 	var order []int
@@ -175,7 +180,7 @@ func (s *settler) settle(ctx context.Context, batch []arrival, old replaced) (ne
 		n := len(a.step.Brings) - 1
 		newest[a.i] = a.step.Brings[n]
 	}
-	for _, i := range s.hold(ctx, order, newest, old) {
+	for _, i := range s.hold(ctx, order, newest, old, together) {
 		next.datasets = append(next.datasets, i)
 		for _, v := range between[i] { // held where its stream had failed and it was found there
 			next.there.Past = append(next.there.Past, s.r.target(i, v))
@@ -194,25 +199,34 @@ func (s *settler) settle(ctx context.Context, batch []arrival, old replaced) (ne
 
 // hold has the receiver look up and hold the newest version of each dataset,
 // and both ends let go of what is old. It returns the datasets held.
-func (s *settler) hold(ctx context.Context, datasets []int, newest map[int]dataset.Version, old replaced) (good []int) {
+func (s *settler) hold(ctx context.Context, datasets []int, newest map[int]dataset.Version, old replaced, together bool) (good []int) {
 	in := old.there
-	in.Confirm = true
+	in.Confirm, in.Together = true, together || old.together
 	for _, i := range datasets {
 		in.Hold = append(in.Hold, s.r.target(i, newest[i]))
 	}
+	source := func(i int) string { return s.r.results[i].Source }
+	letGo := func() []int {
+		old.here.Together = old.together
+		bad, err := s.r.Sender.Protect(ctx, old.here)
+		return s.judge(old.datasets, bad, err, source)
+	}
 	var wg sync.WaitGroup
+	switch {
+	case len(old.here.Hold) > 0: // until the sender holds it the receiver's old one is the base
+		kept := letGo()
+		in.Past = slices.DeleteFunc(in.Past, func(snap transfer.Snap) bool {
+			return !slices.ContainsFunc(kept, func(i int) bool { return s.r.results[i].Target == snap.Dataset })
+		})
+	case len(old.datasets) > 0:
+		wg.Go(func() { letGo() })
+	}
 	wg.Go(func() {
 		bad, err := s.r.Receiver.Protect(ctx, in)
 		target := func(i int) string { return s.r.results[i].Target }
 		s.judge(old.datasets, bad, err, target)
 		good = s.judge(datasets, bad, err, target)
 	})
-	if len(old.datasets) > 0 {
-		wg.Go(func() {
-			bad, err := s.r.Sender.Protect(ctx, old.here)
-			s.judge(old.datasets, bad, err, func(i int) string { return s.r.results[i].Source })
-		})
-	}
 	wg.Wait()
 	return good
 }

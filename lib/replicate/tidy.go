@@ -79,6 +79,7 @@ func (r *round) blameSender(bad transfer.Problems) {
 // send, a hold is the cursor also where a bookmark will be.
 func (r *round) missing() (here, there transfer.Holds) {
 	here.Confirm, there.Confirm = true, true
+	here.Together, there.Together = true, true
 	for i, p := range r.results {
 		if p.Base == nil {
 			continue
@@ -136,6 +137,7 @@ func (r *round) holdBases(ctx context.Context, here, there transfer.Holds) (skip
 // round has looked: all of it, or only what was held for a partial receive. A dataset in
 // conflict keeps all that it has until a person has decided.
 func (r *round) leftovers(skip map[int]bool) (here, there transfer.Holds) {
+	here.Together, there.Together = true, true
 	for i, p := range r.results {
 		if skip[i] || p.Conflict != nil && p.Conflict.Reason.Failure() {
 			continue

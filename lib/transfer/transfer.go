@@ -226,6 +226,9 @@ type Holds struct {
 	Unmark []string `json:"unmark,omitempty"`
 	// Confirm has the guid of each snapshot to hold looked up first.
 	Confirm bool `json:"confirm,omitempty"`
+	// Together says that these may be all snapshots of their names, so that a
+	// look at what is around them is worth its commands.
+	Together bool `json:"together,omitempty"`
 }
 
 // StraysRequest asks a sender for what protects datasets outside its rules.

@@ -7,6 +7,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
 )
 
 // Dataset is a filesystem or a volume with some properties.
@@ -21,15 +23,41 @@ type Dataset struct {
 // properties, by one command, or two more if the value of one has a line
 // break.
 func (z *ZFS) Datasets(ctx context.Context, roots []string, recursive bool, properties ...string) ([]Dataset, error) {
+	return z.objects(ctx, "filesystem,volume", roots, recursive, properties)
+}
+
+// DatasetsAndBookmarks is Datasets with the bookmarks, by the names of their
+// datasets.
+func (z *ZFS) DatasetsAndBookmarks(ctx context.Context, roots []string, recursive bool, properties ...string) (sets []Dataset, marks map[string][]dataset.Version, err error) {
+	all, err := z.objects(ctx, "filesystem,volume,bookmark", roots, recursive, append([]string{"guid", "createtxg"}, properties...))
+	if err := Present(err); err != nil {
+		return nil, nil, err
+	}
+	marks = map[string][]dataset.Version{}
+	for _, d := range all {
+		if d.Type != "bookmark" {
+			sets = append(sets, d)
+			continue
+		}
+		ds, v, err := version([]string{d.Name, d.Properties["guid"].Value, d.Properties["createtxg"].Value})
+		if err != nil {
+			return nil, nil, err
+		}
+		marks[ds] = append(marks[ds], v)
+	}
+	return sets, marks, nil
+}
+
+func (z *ZFS) objects(ctx context.Context, types string, roots []string, recursive bool, properties []string) ([]Dataset, error) {
 	loose, strict := slices.Clone(properties), slices.Clone(properties)
 	loose = slices.DeleteFunc(loose, func(p string) bool { return !takesAnything(p) })
 	strict = slices.DeleteFunc(strict, takesAnything)
 	// A strict one comes last, so that no value can add to the end of the list.
-	all, err := z.datasets(ctx, roots, recursive, slices.Concat(loose, strict))
+	all, err := z.datasets(ctx, types, roots, recursive, slices.Concat(loose, strict))
 	if !errors.Is(err, errOutOfPlace) || len(loose) == 0 {
 		return all, err
 	}
-	if all, err = z.datasets(ctx, roots, recursive, strict); err != nil {
+	if all, err = z.datasets(ctx, types, roots, recursive, strict); err != nil {
 		return nil, err
 	}
 	values, err := z.fenced(ctx, roots, recursive, loose, nil)
@@ -48,8 +76,8 @@ func takesAnything(p string) bool { return p == "mountpoint" || strings.Contains
 var errOutOfPlace = errors.New("out of place, by a value with a line break")
 
 // datasets reads datasets whose values have no line breaks.
-func (z *ZFS) datasets(ctx context.Context, roots []string, recursive bool, properties []string) ([]Dataset, error) {
-	args := []string{"get", "-Hp", "-o", "name,property,value,source", "-t", "filesystem,volume"}
+func (z *ZFS) datasets(ctx context.Context, types string, roots []string, recursive bool, properties []string) ([]Dataset, error) {
+	args := []string{"get", "-Hp", "-o", "name,property,value,source", "-t", types}
 	if recursive {
 		args = append(args, "-r")
 	}

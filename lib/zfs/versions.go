@@ -28,11 +28,6 @@ func (z *ZFS) Snapshots(ctx context.Context, roots []string, recursive bool, eac
 	}
 }
 
-// Bookmarks is Histories without snapshots.
-func (z *ZFS) Bookmarks(ctx context.Context, roots []string, recursive bool, each func(ds string, v dataset.Version) error) error {
-	return z.histories(ctx, []string{"bookmark"}, roots, recursive, each)
-}
-
 func (z *ZFS) histories(ctx context.Context, types, roots []string, recursive bool, each func(ds string, v dataset.Version) error) error {
 	o := ListOptions{
 		Types:     types,

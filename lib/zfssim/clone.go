@@ -152,7 +152,9 @@ func (z *cmd) promoteIn(t *tx, name string) int {
 	for _, v := range moving {
 		t.do(opMove, t.rel(od.name, treeOf(v)), t.rel(d.name, treeOf(v)))
 		t.dropVersion(od, v)
+		was := d.Changed // which stays as it is, as in ZFS
 		t.addVersion(d, v)
+		d.Changed = was
 		for clone, origin := range d.pool.Clones {
 			if origin == v.full(od) && clone != d.name {
 				t.setOrigin(clone, v.full(d))

@@ -101,6 +101,7 @@ type tx struct {
 	write bool
 	trait trait
 	now   int64
+	clock int64 // the kernel's, which ZFS_SIM_NOW does not set
 	pools map[string]*pool
 	sets  map[string]*ds
 	kids  map[string][]string

@@ -106,7 +106,7 @@ func (z *cmd) open(write bool) (*tx, int) {
 		return nil, z.fail(1, "zfs-sim: cannot open %q: %v", z.root, err)
 	}
 	return &tx{
-		store: s, write: write, trait: z.trait(), now: z.now(),
+		store: s, write: write, trait: z.trait(), now: z.now(), clock: z.timeOf("ZFS_SIM_CHANGED"),
 		pools: map[string]*pool{}, sets: map[string]*ds{}, kids: map[string][]string{},
 	}, 0
 }
@@ -171,8 +171,11 @@ func newGUID() uint64 {
 }
 
 // now is the time in seconds since 1970, or what ZFS_SIM_NOW says it is.
-func (z *cmd) now() int64 {
-	if n, err := strconv.ParseInt(z.env("ZFS_SIM_NOW"), 10, 64); err == nil {
+func (z *cmd) now() int64 { return z.timeOf("ZFS_SIM_NOW") }
+
+// timeOf is what the environment says, or now.
+func (z *cmd) timeOf(name string) int64 {
+	if n, err := strconv.ParseInt(z.env(name), 10, 64); err == nil {
 		return n
 	}
 	return time.Now().Unix()

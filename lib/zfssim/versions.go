@@ -148,7 +148,7 @@ func (t *tx) newest(d *ds) *version {
 // changed notes that d's snapshots are others now, unless v is a bookmark.
 func (t *tx) changed(d *ds, v *version) {
 	if v.kind == '@' && t.trait.snapsChanged {
-		d.Changed, d.dirty = t.now, true
+		d.Changed, d.dirty = t.clock, true
 	}
 }
 

@@ -267,6 +267,9 @@ func TestCost(t *testing.T) {
 		w.write("sim/log", "")
 		w.done("local", "mirror")
 		for _, c := range w.logged("") {
+			if strings.Contains(c, "load_guid") { // of the pools: it looks at no dataset
+				continue
+			}
 			switch verb, _, _ := strings.Cut(c, " "); verb {
 			case "send", "receive":
 				streams++
@@ -290,7 +293,9 @@ func TestCost(t *testing.T) {
 	w.snapshot("s2")
 	l, k, s, o := count()
 	t.Logf("%d datasets with a new snapshot: %d listings, %d looks, %d streams, %d others", n+1, l, k, s, o)
-	if waves := 5; s != 2*(n+1) || k != n+1 || l > 6+waves || o > 4*waves {
+	// Each of two holds and two releases of all at once costs two or three looks
+	// at what is around them.
+	if s != 2*(n+1) || k != n+1 || l > 6+11 || o > 5 {
 		t.Errorf("too many: %d listings, %d looks, %d streams, %d others", l, k, s, o)
 	}
 }
