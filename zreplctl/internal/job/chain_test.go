@@ -25,7 +25,7 @@ func TestPruneInChain(t *testing.T) {
 		w.fill("a/x", 200_000)
 		w.snapshot(name)
 	}
-	w.write("sim/faults", "on=receive slow=400ms\n")
+	w.write("sim/faults", "on=send rate=150000\n")
 	c := w.command("zreplctl", "-config", w.path("c.yml"), "local", "-skip", "snapshot,prune", "chain")
 	if err := c.Start(); err != nil {
 		t.Fatal(err)
