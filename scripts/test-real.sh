@@ -39,7 +39,7 @@ conforms() {
   sections=$(cd scripts/conformance.d && ls [0-9]*.sh | sed 's/\.sh$//')
   [ -n "${ZT_HEAVY-}" ] || sections=$(echo "$sections" | grep -v forged)
   # These have been compared with 2.3 only.
-  [ "$1" != 2.1 ] || sections=$(echo "$sections" | grep -v 'keys\|inert\|forged')
+  [ "$1" != 2.1 ] || sections=$(echo "$sections" | grep -v 'keys\|inert\|forged\|together')
   sections=$(echo $sections)
   mkdir -p "$work/sim" "$work/conformance-$1/bin" || return 1
   for name in zfs zpool; do ln -sf "$bin/zfs-sim" "$work/sim/$name"; done
@@ -82,6 +82,7 @@ e2e_user() { scripts/on-zfs -V "$1" -t 1500 -bin "$bin" BRIEFLY=$briefly e2e-use
 e2e_hostile() { script e2e-hostile "$1"; }
 e2e_inert() { script e2e-inert "$1"; }
 e2e_chain() { script e2e-chain "$1"; }
+e2e_txgs() { script e2e-txgs "$1"; }
 e2e_readme() { script e2e-readme "$1"; }
 e2e_crash() { scripts/on-zfs -V "$1" -t 3000 -bin "$bin" e2e-crash -points "${ZT_CRASH_POINTS:-20}"; }
 told() { # told VERSION FUNCTION
@@ -108,7 +109,7 @@ real() {
   resume_mb=150 briefly=1
   if [ -n "${ZT_HEAVY-}" ]; then
     parts_of_2_1="$both e2e_engine e2e_resume e2e_conflicts e2e_takes e2e_recovery e2e_hostile e2e_inert e2e_user e2e_readme"
-    parts_of_2_3="$parts_of_2_1 e2e_bytes e2e_crash e2e_chain"
+    parts_of_2_3="$parts_of_2_1 e2e_bytes e2e_crash e2e_chain e2e_txgs"
     resume_mb=300 briefly=
   fi
   # Two machines of one processor each are half as fast again as two of two on two processors.
@@ -135,6 +136,7 @@ real() {
       e2e_inert) counted "copies that stay inert, on OpenZFS $version" told $version e2e_inert ;;
       e2e_hostile) counted "hostile peers on OpenZFS $version" told $version e2e_hostile ;;
       e2e_chain) shown "honest streams, and what a chain costs, on OpenZFS $version" told $version e2e_chain ;;
+      e2e_txgs) shown "transaction groups of a run on OpenZFS $version" told $version e2e_txgs ;;
       e2e_bytes) shown "who touches the stream's bytes on OpenZFS $version" told $version e2e_bytes ;;
       e2e_crash) shown "crashes at random on OpenZFS $version" told $version e2e_crash ;;
       esac

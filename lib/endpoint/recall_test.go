@@ -132,7 +132,7 @@ func TestRemembered(t *testing.T) {
 	}
 	r.run("zfs", "snapshot", "-r", "p@s0")
 	rng := rand.New(rand.NewPCG(7, 7))
-	spared, steps := 0, 60
+	spared, steps := 0, 30
 	if os.Getenv("ZT_HEAVY") != "" {
 		steps = 1500
 	}

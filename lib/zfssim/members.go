@@ -11,6 +11,7 @@ func (p *pool) members() []member {
 		{"features", &p.Features, false},
 		{"props", &p.Props, false},
 		{"vdevs", &p.Vdevs, false},
+		{"load", &p.Load, true},
 		{"clones", &p.Clones, false},
 	}
 }
@@ -22,6 +23,7 @@ func (m *meta) members() []member {
 		{"txg", &m.TXG, true},
 		{"creation", &m.Creation, true},
 		{"id", &m.ID, true},
+		{"changed", &m.Changed, false},
 		{"props", &m.Props, false},
 		{"received", &m.Received, false},
 		{"hidden", &m.Hidden, false},
