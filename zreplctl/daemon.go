@@ -12,8 +12,11 @@ import (
 	"github.com/peterbourgon/ff/v3/ffcli"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/cli"
+	"github.com/zrepl-tools/zrepl-tools/lib/progress"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/daemon"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/job"
+	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/observe"
+	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/state"
 )
 
 func daemonCommand(g *globals) *ffcli.Command {
@@ -36,9 +39,13 @@ func daemonCommand(g *globals) *ffcli.Command {
 
 // daemon runs until a signal ends it, which is no error.
 func (g *globals) daemon(ctx context.Context, readyFile *os.File) error {
+	sum := observe.Sum(g.configPath) // of no newer file than is read
 	c, err := g.load()
 	if err != nil {
 		return err
+	}
+	if g.configPath == "" {
+		sum = observe.Sum(c.Path)
 	}
 	if c.Path == "-" {
 		return cli.Usagef("the daemon requires a file: its jobs read it again")
@@ -62,8 +69,21 @@ func (g *globals) daemon(ctx context.Context, readyFile *os.File) error {
 		level = slog.LevelDebug
 	}
 	log := slog.New(slog.NewTextHandler(g.stderr, &slog.HandlerOptions{Level: level}))
+	kept, started, noted := state.Of(c.Global), time.Now(), false
+	ready := func() { // now no other daemon runs
+		noted = true
+		if err := job.WriteDaemon(kept, job.DaemonNote{Started: progress.At(started), Config: c.Path, Sum: sum}); err != nil {
+			log.Warn("others cannot see that the daemon runs", "error", err)
+		}
+		tell(readyFile)
+	}
 	err = daemon.Run(ctx, daemon.Options{Config: c, Program: program, Log: log,
-		PID: os.Getpid(), Started: time.Now(), Ready: func() { tell(readyFile) }})
+		PID: os.Getpid(), Started: started, Ready: ready})
+	if noted {
+		if left := job.RemoveDaemon(kept); left != nil {
+			log.Warn("the note that the daemon runs is left", "error", left)
+		}
+	}
 	if errors.Is(err, context.Canceled) {
 		return nil
 	}

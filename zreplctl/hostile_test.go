@@ -112,9 +112,9 @@ func (w *hostileWorld) write(name, text string) string {
 
 // records writes records of runs as hostile as JSON can be.
 func (w *hostileWorld) records() {
-	for _, job := range []string{"fetch", "bring", "mirror", "offer"} {
+	for job, kind := range map[string]string{"fetch": "pull", "bring": "push", "mirror": "local", "offer": "source"} {
 		rows := []map[string]any{{"source": evil, "target": evil, "state": evil, "to": evil, "reason": evil, "error": evil}}
-		text, err := json.Marshal(map[string]any{"job": evil, "type": evil, "started": "2026-01-01T00:00:00.123456789+01:00",
+		text, err := json.Marshal(map[string]any{"job": evil, "type": kind, "started": "2026-01-01T00:00:00.123456789+01:00",
 			"ended": "2026-01-01T00:00:00Z", "ok": false, "error": evil, "datasets": rows, "failed": map[string]string{evil: evil}})
 		if err != nil {
 			w.t.Fatal(err)
@@ -211,6 +211,7 @@ func attacks() map[string][]attack {
 		"forget":     {{args: args("forget", evil, "b/x")}, {args: args("forget", "fetch", evil), silent: true}, {args: args("forget", "-n", "fetch", "b/x"), prepare: fakeZFS, silent: true}},
 		"abandon":    append(abandons, attack{args: args("abandon", evil)}),
 		"daemon":     {{args: args("daemon", evil)}, {args: args("daemon"), mode: "list"}, {args: args("daemon"), mode: "banner"}, {args: args("daemon"), mode: "hello"}},
+		"monitor":    {{args: args("monitor"), prepare: records}, {args: args("monitor", evil)}},
 		"status":     {{args: args("status"), prepare: records}, {args: args("status", "-json"), prepare: records}, {args: args("status"), prepare: func(w *hostileWorld) { w.daemon() }}, {args: args("status", "-json"), prepare: func(w *hostileWorld) { w.daemon() }}, {args: args("status", "-watch"), prepare: func(w *hostileWorld) { w.daemon() }}, {args: args("status", evil)}},
 		"init":       {{args: args("init", evil), silent: true}, {args: args("init", "-n", "-host", evil)}, {args: args("init", "-client", evil)}},
 		"completion": {{args: args("completion", evil), silent: true}, {args: args("completion", "words", "--", "pull", evil), silent: true}},

@@ -46,6 +46,7 @@ func subcommands() []func(*globals) *ffcli.Command {
 		activateCommand,
 		daemonCommand,
 		statusCommand,
+		monitorCommand,
 		initCommand,
 		completionCommand,
 	}

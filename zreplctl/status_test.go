@@ -15,26 +15,38 @@ import (
 
 	"github.com/zrepl-tools/zrepl-tools/lib/cli"
 	"github.com/zrepl-tools/zrepl-tools/lib/progress"
+	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/config"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/control"
+	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/health"
 )
 
-func TestPrintJob(t *testing.T) {
-	now := time.Unix(1_000_000, 0)
-	next := progress.At(now.Add(90 * time.Second))
-	j := control.Job{Name: "pull1", Type: "pull", State: control.Failed, Next: &next,
-		Last: &control.Run{Started: progress.At(now.Add(-time.Hour)), Ended: progress.At(now.Add(-time.Minute)), Status: 1, Error: "it\nbroke\x1b[2J"},
-		Progress: &progress.Snapshot{Datasets: []progress.Dataset{
-			{Source: "tank/a", Target: "pool/a", State: progress.Failed, Steps: 3, Done: 1, Bytes: 12, Behind: 2, To: "s1", Error: "modified\tthere"},
-			{Target: "pool/b", State: progress.UpToDate}}},
-		Clients: []string{"backup", "other"}, Connections: []control.Connection{{Client: "backup", PID: 7, Since: progress.At(now.Add(-time.Second)), Call: "send"}}}
-	want := "pull1\tjob\tpull\tfailed\tlast 1m0s ago, exit status 1\tnext in 1m30s\tit; broke[2J\n" +
-		"pull1\tdataset\ttank/a > pool/a\tfailed\t1/3 steps\t12 bytes\t2 behind\ts1\tmodified there\n" +
-		"pull1\tdataset\tpool/b\tuptodate\t0/0 steps\t0 bytes\t0 behind\t-\t-\n" +
-		"pull1\tconnection\tbackup\tpid 7\tsince 1s ago\tsend\n"
-	var b strings.Builder
-	printJob(cli.NewOut(&b), j, true, now)
-	if b.String() != want {
-		t.Errorf("got\n%swant\n%s", b.String(), want)
+// TestPrintStatus: problems come first, foreign text breaks no line, and what is
+// well is shown with -v alone.
+func TestPrintStatus(t *testing.T) {
+	now := time.Unix(1_000_000_000, 0)
+	at := func(ago time.Duration) *progress.Time { p := progress.At(now.Add(-ago)); return &p }
+	age := func(n int64) *int64 { return &n }
+	r := health.Report{Made: progress.At(now), Notes: []string{"no daemon"}, Jobs: []health.Job{
+		{Name: "good", Type: "local", State: health.OK, Age: age(3 * 3600), Attempt: at(time.Minute), Success: at(time.Minute)},
+		{Name: "pull1", Type: "pull", State: health.Failed, Level: health.Critical, Why: "it\nbroke\x1b[2J", Age: age(150 * 86400), Behind: 3,
+			Attempt: at(time.Minute), Success: at(150 * 24 * time.Hour), Next: at(-90 * time.Second), Datasets: []health.Dataset{
+				{Source: "tank/a", Target: "pool/a", State: health.Failed, Level: health.Critical, Why: "modified\tthere", Snapshot: "s1", Age: age(150 * 86400), Behind: 2},
+				{Source: "tank/b", Target: "pool/b", State: health.OK, Snapshot: "s2", Age: age(5)}},
+			Clients: []health.Client{{Name: "backup", State: health.OK, Last: at(time.Hour), Streams: 1}}}}}
+	s := control.Status{PID: 1, Jobs: []control.Job{{Name: "pull1", Connections: []control.Connection{{Client: "backup", PID: 7, Since: progress.At(time.Now()), Call: "send"}}}}}
+	bad := "-\tnote\tno daemon\n" +
+		"pull1\tjob\tpull\tfailed\t5 months old\t3 behind\tlast 1m ago, with success 5 months ago\tnext in 1m\tit; broke[2J\n" +
+		"pull1\tdataset\ttank/a > pool/a\tfailed\t5 months old\t2 behind\ts1\tmodified there\n"
+	well := "pull1\tdataset\ttank/b > pool/b\tok\t5s old\t0 behind\ts2\t-\n"
+	rest := "pull1\tclient\tbackup\tok\tno age\tcame 1h ago\t1 stream\t-\n" +
+		"pull1\tconnection\tbackup\tpid 7\tsince 0s ago\tsend\n" +
+		"good\tjob\tlocal\tok\t3h old\t0 behind\tlast 1m ago\tnext when told\t-\n"
+	for all, want := range map[bool]string{false: bad + rest, true: bad + well + rest} {
+		var b strings.Builder
+		p := statusPrinter{c: &config.Config{Jobs: []*config.Job{{Name: "pull1"}, {Name: "good"}}}, out: cli.NewOut(&b), report: r, all: all}
+		if err := p.show(s); err != nil || b.String() != want {
+			t.Errorf("%v, got\n%swant\n%s", err, b.String(), want)
+		}
 	}
 }
 
@@ -63,7 +75,7 @@ func TestDaemon(t *testing.T) {
 	if out, err := exec.Command("go", "build", "-o", bin, ".").CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
-	if stdout, _, status := zreplctl(t, "", "status", "-config", path); status != 0 || stdout != "offer\tjob\tsource\tidle\tlast never\tnext when told, as no daemon runs\t-\n" {
+	if stdout, _, status := zreplctl(t, "", "status", "-config", path); status != 0 || !strings.HasPrefix(stdout, "offer\tjob\tsource\tfailed\tno age\t0 behind\tlast never\tnext when told, as no daemon runs\t") {
 		t.Errorf("status without a daemon: %d, %s", status, stdout)
 	}
 	if _, stderr, status := zreplctl(t, "", "status", "-watch", "-config", path); status != 75 || !strings.Contains(stderr, "no daemon is running") {

@@ -41,6 +41,9 @@ type Monitor struct {
 	Group string // may read StateDir; empty: only its owner
 }
 
+// Limit is how old the copies of a job may be. 0 is the default.
+type Limit struct{ Warn, Crit time.Duration }
+
 // Limits bound what the clients of serving jobs can use of this host.
 type Limits struct {
 	Connections       int           // that the daemon serves at once, of all clients
@@ -109,6 +112,7 @@ type Job struct {
 	Send              Send          // of a sender
 	Recv              Recv          // of a receiver: pull, push-sink and local
 	Limits            SinkLimits    // of a push-sink: for its client
+	Monitor           Limit         // the ages from which its copies are late
 	MaxHold           time.Duration // of a source: its client's holds that are older are warned of; 0: never
 
 	Prune    *retention.Policy // of the job's own side; nil: destroys nothing

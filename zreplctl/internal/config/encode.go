@@ -107,6 +107,8 @@ func (j *Job) value(key string) (any, bool) {
 		return text(string(j.Type)), true
 	case "interval":
 		return text(FormatDuration(j.Interval)), j.Interval > 0
+	case "monitor":
+		return j.Monitor.encode(), j.Monitor != (Limit{})
 	case "connect":
 		if j.Connect == nil {
 			return nil, false

@@ -178,6 +178,8 @@ func (d *decoder) field(j *Job, key, what string, v *yaml.Node) {
 		d.recv(v, what, &j.Recv)
 	case "limits":
 		d.sinkLimits(v, what, &j.Limits)
+	case "monitor":
+		d.limit(v, what, &j.Monitor)
 	case "max_hold":
 		j.MaxHold = d.duration(v, what, "")
 	case "prune", "keep":

@@ -26,3 +26,29 @@ func (d *decoder) globalMonitor(n *yaml.Node, m *Monitor) {
 		m.Group = name
 	})
 }
+
+// limit reads how old copies may be.
+func (d *decoder) limit(n *yaml.Node, what string, l *Limit) {
+	d.dict(n, what, []string{"warn", "crit"}, func(key string, _, v *yaml.Node) {
+		age := d.duration(v, what+": "+key, "")
+		if key == "warn" {
+			l.Warn = age
+		} else {
+			l.Crit = age
+		}
+	})
+	if l.Crit > 0 && l.Warn > l.Crit {
+		d.wrong(n, "%s: warn (%s) is longer than crit (%s)", what, FormatDuration(l.Warn), FormatDuration(l.Crit))
+	}
+}
+
+func (l Limit) encode() *dict {
+	m := dictionary()
+	if l.Warn > 0 {
+		m.put("warn", text(FormatDuration(l.Warn)))
+	}
+	if l.Crit > 0 {
+		m.put("crit", text(FormatDuration(l.Crit)))
+	}
+	return m
+}

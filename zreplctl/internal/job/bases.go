@@ -30,7 +30,7 @@ func (r *Run) Known() (source, target map[string][]dataset.GUID, looked bool) {
 	if source, target, looked := r.Bases(); looked {
 		return source, target, true
 	}
-	b := readBases(r.state(), r.Job.Name)
+	b := ReadBases(r.state(), r.Job.Name)
 	return b.Source, b.Target, !b.Looked.IsZero() && b.of(r.Job.IDs())
 }
 
@@ -40,9 +40,9 @@ func (b Bases) of(ids []string) bool {
 	return !slices.ContainsFunc(ids, func(id string) bool { return !slices.Contains(b.IDs, id) })
 }
 
-// readBases reads what there is. What can't be read was never written whole,
+// ReadBases reads what the last run has noted. What can't be read was never written whole,
 // and is as if nobody had looked.
-func readBases(dir state.Dir, job string) (b Bases) {
+func ReadBases(dir state.Dir, job string) (b Bases) {
 	text, err := dir.Read(basesName(job), maxBases)
 	if err != nil || json.Unmarshal(text, &b) != nil {
 		return Bases{}
@@ -63,7 +63,7 @@ func (r *Run) noteBases() error {
 // NoteLooked notes that the partner has been looked at, though nothing is known
 // of bases.
 func (r *Run) NoteLooked() error {
-	b := readBases(r.state(), r.Job.Name)
+	b := ReadBases(r.state(), r.Job.Name)
 	b.Looked, b.IDs = time.Now(), r.Job.IDs()
 	return r.writeBases(b)
 }

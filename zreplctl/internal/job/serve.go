@@ -50,11 +50,13 @@ func (p Programs) Serve(ctx context.Context, c *config.Config, client string, in
 	if err := lock.takePlace(limits.ClientConnections); err != nil {
 		return err
 	}
+	seen := newVisit()
 	service := &endpoint.Service{Client: client,
 		Hello: func(ctx context.Context, job, run string) error {
 			if err := lock.take(ctx, job, run); err != nil {
 				return err
 			}
+			seen.hello()
 			tell(Event{Call: "hello", Run: run})
 			return nil
 		},
@@ -62,6 +64,7 @@ func (p Programs) Serve(ctx context.Context, c *config.Config, client string, in
 			if what == "" {
 				what = "idle"
 			}
+			seen.doing(what, dataset)
 			tell(Event{Call: what, Dataset: dataset})
 		}}
 	server := &rpc.Server{Limits: rpc.Limits{Idle: limits.Idle, Silence: limits.Silence, JSON: maxBody, Decoded: maxBody}}
@@ -77,5 +80,8 @@ func (p Programs) Serve(ctx context.Context, c *config.Config, client string, in
 	default:
 		return fmt.Errorf("job %q of type %s does not serve clients", j.Name, j.Type)
 	}
-	return server.Serve(ctx, in, out)
+	err = server.Serve(ctx, in, out)
+	// Who cannot write there serves all the same: health then shows less.
+	_ = seen.note(state.Of(c.Global), client, err)
+	return err
 }

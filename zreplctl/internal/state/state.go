@@ -129,3 +129,28 @@ func (d Dir) removeOld(name string) error {
 	}
 	return err
 }
+
+// Update replaces a file by what change makes of it, while no other process
+// does. A file that cannot be read is as if it were empty.
+func (d Dir) Update(name string, max int64, change func(old []byte) ([]byte, error)) error {
+	if err := d.Make(); err != nil {
+		return err
+	}
+	lock, err := os.OpenFile(d.Path(name)+".lock", os.O_RDWR|os.O_CREATE|syscall.O_NOFOLLOW, 0o600)
+	if err != nil {
+		return err
+	}
+	defer lock.Close()
+	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX); err != nil {
+		return err
+	}
+	old, err := d.Read(name, max)
+	if err != nil {
+		old = nil
+	}
+	text, err := change(old)
+	if err != nil {
+		return err
+	}
+	return d.Write(name, text)
+}

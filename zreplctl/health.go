@@ -1,0 +1,53 @@
+package main
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/zrepl-tools/zrepl-tools/lib/zfs"
+	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/config"
+	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/control"
+	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/health"
+	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/observe"
+)
+
+// observer looks at these jobs of c, or at all.
+func observer(c *config.Config, jobs []string, now time.Time) *observe.Observer {
+	o := &observe.Observer{Config: c, Now: now, Jobs: jobs}
+	if z, err := zfs.Find(); err == nil {
+		o.ZFS = z
+	}
+	return o
+}
+
+// askDaemon returns what the daemon says, if it can be reached.
+func askDaemon(ctx context.Context, c *config.Config) control.Status {
+	s, err := control.Get(ctx, c.Global.Control)
+	if err != nil {
+		return control.Status{}
+	}
+	return s
+}
+
+// merge adds to what was found on this host what the daemon says.
+func merge(in *health.Input, s control.Status) {
+	if s.PID == 0 {
+		return
+	}
+	in.Daemon.Running = true
+	for i := range in.Jobs {
+		f := &in.Jobs[i]
+		at := slices.IndexFunc(s.Jobs, func(j control.Job) bool { return j.Name == f.Name })
+		if at < 0 {
+			in.Daemon.Stale = true // it has not got the job
+			continue
+		}
+		j := s.Jobs[at]
+		f.Broken = j.Problem
+		if j.Next != nil {
+			f.Next = j.Next.Time
+		}
+		f.Running = f.Running || j.State == control.Running
+	}
+}

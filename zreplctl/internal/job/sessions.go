@@ -1,0 +1,146 @@
+package job
+
+import (
+	"encoding/json"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/zrepl-tools/zrepl-tools/lib/child"
+	"github.com/zrepl-tools/zrepl-tools/lib/clean"
+	"github.com/zrepl-tools/zrepl-tools/lib/progress"
+	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/state"
+)
+
+// Session is a connection of a client that was part of a run.
+type Session struct {
+	Started progress.Time `json:"started,omitzero"`
+	Ended   progress.Time `json:"ended,omitzero"`
+	Streams int           `json:"streams"`
+	Error   string        `json:"error,omitempty"`
+}
+
+// sessions is the file about a client.
+type sessions struct {
+	Last    Session   `json:"last"`
+	History []Session `json:"history,omitempty"` // of those that moved something or failed, the oldest first
+	// Covered are the datasets that were ever sent to the client, until a
+	// person says that they are to be forgotten.
+	Covered []string `json:"covered,omitempty"`
+}
+
+const (
+	maxSessions   = 8 << 20 // of the file, in bytes
+	maxHistory    = 500
+	maxCovered    = 20_000
+	maxErrorBytes = 1000
+)
+
+func sessionsName(client string) string { return client + ".sessions" }
+
+func readSessions(dir state.Dir, client string) (s sessions, ok bool) {
+	text, err := dir.Read(sessionsName(client), maxSessions)
+	if err != nil || json.Unmarshal(text, &s) != nil {
+		return sessions{}, false
+	}
+	return s, true
+}
+
+// ReadSession returns the last connection of a client that was part of a run.
+func ReadSession(dir state.Dir, client string) (Session, bool) {
+	s, ok := readSessions(dir, client)
+	return s.Last, ok && !s.Last.Ended.IsZero()
+}
+
+// ReadSessions returns the connections of a client that moved something or
+// failed, the oldest first.
+func ReadSessions(dir state.Dir, client string) []Session {
+	s, _ := readSessions(dir, client)
+	return s.History
+}
+
+// ReadCovered returns the datasets that were ever sent to a client.
+func ReadCovered(dir state.Dir, client string) []string {
+	s, _ := readSessions(dir, client)
+	return s.Covered
+}
+
+// Uncover forgets that datasets were ever sent to a client, and returns those
+// that were.
+func Uncover(dir state.Dir, client string, names []string, dry bool) (were []string, err error) {
+	for _, name := range ReadCovered(dir, client) {
+		if slices.Contains(names, name) {
+			were = append(were, name)
+		}
+	}
+	if dry || len(were) == 0 {
+		return were, nil
+	}
+	return were, updateSessions(dir, client, func(s *sessions) {
+		s.Covered = slices.DeleteFunc(s.Covered, func(name string) bool { return slices.Contains(names, name) })
+	})
+}
+
+func updateSessions(dir state.Dir, client string, change func(*sessions)) error {
+	return dir.Update(sessionsName(client), maxSessions, func(old []byte) ([]byte, error) {
+		var s sessions
+		if json.Unmarshal(old, &s) != nil {
+			s = sessions{}
+		}
+		change(&s)
+		text, err := clean.JSON(s)
+		return append(text, '\n'), err
+	})
+}
+
+// visit counts what a connection does, to note it when it has ended.
+type visit struct {
+	mu      sync.Mutex
+	started time.Time
+	run     bool
+	streams int
+	sent    map[string]bool
+}
+
+func newVisit() *visit { return &visit{started: time.Now(), sent: map[string]bool{}} }
+
+func (v *visit) hello() { v.mu.Lock(); v.run = true; v.mu.Unlock() }
+
+// doing takes what the server says that it does.
+func (v *visit) doing(what, dataset string) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if what == "send" || what == "receive" {
+		v.streams++
+	}
+	if what == "send" && len(v.sent) < maxCovered {
+		v.sent[dataset] = true
+	}
+}
+
+// note writes down how the connection ended. A client that only looked leaves
+// nothing.
+func (v *visit) note(dir state.Dir, client string, err error) error {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if !v.run {
+		return nil
+	}
+	one := Session{Started: progress.At(v.started), Ended: progress.At(time.Now()), Streams: v.streams}
+	if err != nil {
+		one.Error = child.Clean(err.Error(), maxErrorBytes)
+	}
+	return updateSessions(dir, client, func(s *sessions) {
+		s.Last = one
+		if one.Streams > 0 || one.Error != "" {
+			s.History = append(s.History, one)
+			s.History = s.History[max(0, len(s.History)-maxHistory):]
+		}
+		for _, name := range slices.Sorted(maps.Keys(v.sent)) {
+			if !slices.Contains(s.Covered, name) && len(s.Covered) < maxCovered {
+				s.Covered = append(s.Covered, name)
+			}
+		}
+	})
+}

@@ -1,0 +1,140 @@
+package observe
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"strconv"
+
+	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
+	"github.com/zrepl-tools/zrepl-tools/lib/zfs"
+)
+
+// fewNewest is how many snapshots of a dataset are asked for holds first: the
+// hold of a job that is well is on one of the newest.
+const fewNewest = 3
+
+// wanted is a dataset on which a hold with some tag is looked for.
+type wanted struct {
+	dataset, tag string
+	prefix       string         // of the snapshots that may bear it
+	guess        []dataset.GUID // that probably bear it
+}
+
+// findHolds asks for the holds of the likeliest snapshots with one command,
+// and only of the datasets without an answer looks at all, with two more.
+func (h *host) findHolds(ctx context.Context, all []wanted) error {
+	h.held, h.asked = map[string][]held{}, map[string]bool{}
+	for _, w := range all {
+		history := h.datasets[w.dataset]
+		if history == nil {
+			continue
+		}
+		likely := history.newest("", fewNewest)
+		if w.prefix != "" {
+			likely = append(likely, history.newest(w.prefix, fewNewest)...)
+		}
+		for _, g := range w.guess {
+			if v, ok := history.find(g); ok {
+				likely = append(likely, v)
+			}
+		}
+		for _, v := range likely {
+			h.asked[history.full(w.dataset, v)] = true
+		}
+	}
+	if err := h.ask(ctx, slices.Sorted(maps.Keys(h.asked))); err != nil {
+		return err
+	}
+	var rest []string
+	for _, w := range all {
+		if history := h.datasets[w.dataset]; history != nil && len(history.all) > 0 && len(h.bearing(w.dataset, w.tag)) == 0 {
+			rest = append(rest, w.dataset)
+		}
+	}
+	slices.Sort(rest)
+	if rest = slices.Compact(rest); len(rest) == 0 {
+		return nil
+	}
+	return h.askAll(ctx, rest)
+}
+
+func (h *host) ask(ctx context.Context, names []string) error {
+	holds, err := h.zfs.Holds(ctx, names)
+	if err != nil {
+		return err
+	}
+	for name, tags := range holds {
+		ds, _, short := dataset.Split(name)
+		h.held[ds] = append(h.held[ds], held{short, tags})
+	}
+	return nil
+}
+
+// askAll finds the held snapshots of datasets by the slow way.
+func (h *host) askAll(ctx context.Context, datasets []string) error {
+	var names []string
+	for len(datasets) > 0 {
+		n := zfs.FitArgs(datasets)
+		o := zfs.ListOptions{Types: []string{"snapshot"}, Columns: []string{"name", "userrefs"}, Roots: datasets[:n], Depth: 1}
+		err := h.zfs.List(ctx, o, func(f []string) error {
+			if refs, err := strconv.ParseUint(f[1], 10, 64); err == nil && refs > 0 && !h.asked[f[0]] {
+				names = append(names, f[0])
+			}
+			return nil
+		})
+		if err := zfs.Present(err); err != nil {
+			return err
+		}
+		datasets = datasets[n:]
+	}
+	for _, name := range names {
+		h.asked[name] = true
+	}
+	return h.ask(ctx, names)
+}
+
+// bearing returns the snapshots of a dataset that are held with a tag, the
+// oldest first.
+func (h *host) bearing(ds, tag string) (out []version) {
+	history, few := h.datasets[ds], h.held[ds]
+	if history == nil || len(few) == 0 {
+		return nil
+	}
+	bears := func(v version) bool {
+		return slices.ContainsFunc(few, func(s held) bool {
+			return string(history.names[v.from:v.to]) == s.short && slices.Contains(s.tags, tag)
+		})
+	}
+	for _, v := range history.all {
+		if v.kind == dataset.Snapshot && bears(v) {
+			out = append(out, v)
+		}
+	}
+	return out
+}
+
+// date asks when versions were created, with as few commands as arguments
+// allow.
+func (h *host) date(ctx context.Context, names []string) error {
+	h.made = map[string]made{}
+	slices.Sort(names)
+	for names = slices.Compact(names); len(names) > 0; {
+		n := zfs.FitArgs(names)
+		o := zfs.ListOptions{Types: []string{"snapshot", "bookmark"}, Columns: []string{"name", "guid", "creation"}, Roots: names[:n]}
+		err := h.zfs.List(ctx, o, func(f []string) error {
+			g, err := dataset.ParseGUID(f[1])
+			if err != nil {
+				return err
+			}
+			at, err := strconv.ParseInt(f[2], 10, 64)
+			h.made[f[0]] = made{g, at}
+			return err
+		})
+		if err := zfs.Present(err); err != nil {
+			return err
+		}
+		names = names[n:]
+	}
+	return nil
+}

@@ -1,0 +1,150 @@
+// Package observe gathers what a report of health is made from: what the runs
+// have left in the state directory, and what ZFS on this host says, with a
+// number of commands that does not depend on how many datasets there are.
+//
+// It changes nothing, and needs no daemon, no connection and no root.
+package observe
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
+	"github.com/zrepl-tools/zrepl-tools/lib/zfs"
+	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/config"
+	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/health"
+	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/job"
+	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/state"
+)
+
+// Observer gathers.
+type Observer struct {
+	Config *config.Config
+	ZFS    *zfs.ZFS // nil: there is none, which is said of each job
+	Now    time.Time
+	// Jobs limits what is looked at to these jobs; none: all.
+	Jobs []string
+	// Warn and Crit, where they are set, are the limits of every job.
+	Warn, Crit time.Duration
+}
+
+// Look gathers. It fails in nothing: what could not be found out is in the
+// result.
+func (o *Observer) Look(ctx context.Context) health.Input {
+	in := health.Input{Now: o.Now, Config: o.Config.Path, Daemon: readDaemon(o.Config)}
+	var jobs []*looked
+	for _, j := range o.Config.Jobs {
+		if len(o.Jobs) == 0 || slices.Contains(o.Jobs, j.Name) {
+			jobs = append(jobs, &looked{job: j, now: o.Now, dir: state.Of(o.Config.Global), facts: o.facts(j)})
+		}
+	}
+	problem := o.askZFS(ctx, jobs)
+	for _, l := range jobs {
+		l.facts.Problem = problem
+		in.Jobs = append(in.Jobs, l.facts)
+	}
+	return in
+}
+
+// facts are what the configuration and the runs' records say of a job.
+func (o *Observer) facts(j *config.Job) health.Facts {
+	f := health.Facts{Name: j.Name, Type: string(j.Type), Interval: j.Interval, Serves: j.Clients(),
+		Copies: j.Sends() || j.Receives()}
+	f.Warn, f.Crit = health.DefaultLimits(j.Interval)
+	for _, limits := range [][2]time.Duration{{j.Monitor.Warn, j.Monitor.Crit}, {o.Warn, o.Crit}} {
+		if limits[0] > 0 {
+			f.Warn, f.Crit = limits[0], max(f.Crit, limits[0])
+		}
+		if limits[1] > 0 {
+			f.Crit, f.Warn = limits[1], min(f.Warn, limits[1])
+		}
+	}
+	dir := state.Of(o.Config.Global)
+	if r, err := job.ReadRecord(dir, j.Name); err == nil && r.Type == string(j.Type) {
+		f.Attempt, f.OK, f.Stopped, f.Error = r.Ended.Time, r.OK, r.Stopped, r.Error
+		if r.Success != nil {
+			f.Success = r.Success.Time
+		}
+	}
+	f.Begun, f.Running = job.Begun(dir, o.Config.Global.RunDir, j.Name)
+	for _, id := range j.Clients() {
+		if s, ok := job.ReadSession(dir, id); ok {
+			f.Sessions = append(f.Sessions, health.Session{Client: id, Ended: s.Ended.Time, Streams: s.Streams, Error: s.Error})
+		}
+	}
+	return f
+}
+
+// askZFS fills in the copies of each job, or says why it cannot.
+func (o *Observer) askZFS(ctx context.Context, jobs []*looked) (problem string) {
+	if o.ZFS == nil {
+		return "there is no zfs program on this host"
+	}
+	h := &host{zfs: o.ZFS}
+	roots, everything := rootsOf(jobs)
+	if len(roots) == 0 && !everything {
+		return ""
+	}
+	if everything {
+		roots = nil
+	}
+	if err := h.look(ctx, roots); err != nil {
+		return fmt.Sprintf("cannot ask ZFS: %v", err)
+	}
+	var wants []wanted
+	for _, l := range jobs {
+		l.host = h
+		l.read()
+		wants = append(wants, l.wants()...)
+	}
+	if err := h.findHolds(ctx, wants); err != nil {
+		return fmt.Sprintf("cannot ask ZFS what is held: %v", err)
+	}
+	var names []string
+	for _, l := range jobs {
+		l.find()
+		names = append(names, l.undated()...)
+	}
+	if err := h.date(ctx, names); err != nil {
+		return fmt.Sprintf("cannot ask ZFS when snapshots were created: %v", err)
+	}
+	for _, l := range jobs {
+		l.date()
+	}
+	return ""
+}
+
+// rootsOf are the datasets below which the jobs have theirs, without those that
+// are below others.
+func rootsOf(jobs []*looked) (roots []string, everything bool) {
+	for _, l := range jobs {
+		for _, rules := range l.sending() {
+			r, all := rules.Roots()
+			roots, everything = append(roots, r...), everything || all
+		}
+		if l.job.Root != "" {
+			roots = append(roots, l.job.Root)
+		} else if l.job.Receives() {
+			roots = append(roots, l.job.Mapping.Targets()...)
+		}
+	}
+	slices.Sort(roots)
+	roots = slices.Compact(roots)
+	return slices.DeleteFunc(slices.Clone(roots), func(r string) bool {
+		return slices.ContainsFunc(roots, func(above string) bool { return above != r && dataset.Within(r, above) })
+	}), everything
+}
+
+// hasPool reports whether anything of a dataset's pool is there.
+func (h *host) hasPool(name string) bool {
+	pool := dataset.Pool(name)
+	for ds := range h.datasets {
+		if ds == pool || strings.HasPrefix(ds, pool+"/") {
+			return true
+		}
+	}
+	return false
+}
