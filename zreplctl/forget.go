@@ -30,6 +30,8 @@ func forgetCommand(g *globals) *ffcli.Command {
 			switch {
 			case j.Serve != nil && len(args) == 1:
 				return g.forgetClient(c, j, *dry)
+			case j.Type == config.Source:
+				return g.forgetSent(ctx, c, j, args[1:], *dry)
 			case !j.Replicates():
 				return replicates("forget datasets of job", j)
 			case len(args) == 1:

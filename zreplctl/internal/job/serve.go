@@ -82,6 +82,6 @@ func (p Programs) Serve(ctx context.Context, c *config.Config, client string, in
 	}
 	err = server.Serve(ctx, in, out)
 	// Who cannot write there serves all the same: health then shows less.
-	_ = seen.note(state.Of(c.Global), client, err)
+	_ = seen.note(state.Of(c.Global), client, err, p.coveredBefore(j, client))
 	return err
 }

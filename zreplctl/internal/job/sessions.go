@@ -28,6 +28,9 @@ type sessions struct {
 	// Covered are the datasets that were ever sent to the client, until a
 	// person says that they are to be forgotten.
 	Covered []string `json:"covered,omitempty"`
+	// Whole says that Covered goes back to the client's first run, or that what
+	// was before was looked for.
+	Whole bool `json:"whole,omitempty"`
 }
 
 const (
@@ -60,16 +63,18 @@ func ReadSessions(dir state.Dir, client string) []Session {
 	return s.History
 }
 
-// ReadCovered returns the datasets that were ever sent to a client.
-func ReadCovered(dir state.Dir, client string) []string {
-	s, _ := readSessions(dir, client)
-	return s.Covered
+// ReadCovered returns the datasets that were ever sent to a client. Known is
+// false if that was never noted, or was lost.
+func ReadCovered(dir state.Dir, client string) (names []string, known bool) {
+	s, ok := readSessions(dir, client)
+	return s.Covered, ok && s.Whole
 }
 
 // Uncover forgets that datasets were ever sent to a client, and returns those
 // that were.
 func Uncover(dir state.Dir, client string, names []string, dry bool) (were []string, err error) {
-	for _, name := range ReadCovered(dir, client) {
+	covered, _ := ReadCovered(dir, client)
+	for _, name := range covered {
 		if slices.Contains(names, name) {
 			were = append(were, name)
 		}
@@ -92,6 +97,20 @@ func updateSessions(dir state.Dir, client string, change func(*sessions)) error 
 		text, err := clean.JSON(s)
 		return append(text, '\n'), err
 	})
+}
+
+// cover notes that datasets were sent.
+func (s *sessions) cover(names []string) {
+	known := map[string]bool{}
+	for _, name := range s.Covered {
+		known[name] = true
+	}
+	for _, name := range names {
+		if !known[name] && len(s.Covered) < maxCovered {
+			known[name] = true
+			s.Covered = append(s.Covered, name)
+		}
+	}
 }
 
 // visit counts what a connection does, to note it when it has ended.
@@ -121,7 +140,9 @@ func (v *visit) doing(what, dataset string) {
 
 // note writes down how the connection ended. A client that only looked leaves
 // nothing.
-func (v *visit) note(dir state.Dir, client string, err error) error {
+// Before is asked once for what was sent before there were notes, or before
+// they were lost; nil: it does not matter.
+func (v *visit) note(dir state.Dir, client string, err error, before func() ([]string, error)) error {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if !v.run {
@@ -137,10 +158,11 @@ func (v *visit) note(dir state.Dir, client string, err error) error {
 			s.History = append(s.History, one)
 			s.History = s.History[max(0, len(s.History)-maxHistory):]
 		}
-		for _, name := range slices.Sorted(maps.Keys(v.sent)) {
-			if !slices.Contains(s.Covered, name) && len(s.Covered) < maxCovered {
-				s.Covered = append(s.Covered, name)
-			}
+		if !s.Whole && before != nil {
+			names, err := before()
+			s.cover(names)
+			s.Whole = err == nil
 		}
+		s.cover(slices.Sorted(maps.Keys(v.sent)))
 	})
 }

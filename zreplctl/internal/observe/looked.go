@@ -117,9 +117,30 @@ func (l *looked) wants() (all []wanted) {
 				}
 			}
 		}
+		all = append(all, l.leftOut()...)
 	case config.Pull, config.PushSink, config.Local:
 		for _, ds := range l.targets() {
 			all = append(all, wanted{ds, endpoint.LastTag(l.job.Name), "", l.bases.Target[ds]})
+		}
+	}
+	return all
+}
+
+// leftOut are the datasets that may have been sent once, and that the rules
+// leave out. Where it is not known which were, each is looked at.
+func (l *looked) leftOut() (all []wanted) {
+	for client, tag := range l.tags() {
+		names, known := job.ReadCovered(l.dir, client)
+		if client == "" {
+			names, known = nil, len(l.rows) > 0
+		}
+		if !known {
+			names = keys(l.host.datasets)
+		}
+		for _, ds := range names {
+			if l.host.datasets[ds] != nil && !l.job.Datasets.Pass(ds) {
+				all = append(all, wanted{ds, tag, l.job.SnapshotPrefix, nil})
+			}
 		}
 	}
 	return all

@@ -78,7 +78,8 @@ func (l *looked) findUnoffered(offered map[string]bool, tags map[string]string) 
 		}
 	}
 	for _, client := range l.job.Clients() {
-		for _, ds := range job.ReadCovered(l.dir, client) {
+		covered, _ := job.ReadCovered(l.dir, client)
+		for _, ds := range covered {
 			switch _, here := l.host.datasets[ds]; {
 			case offered[ds], offered[client+"\t"+ds]:
 			case here:

@@ -1,0 +1,267 @@
+package job_test
+
+import (
+	"encoding/json"
+	"os"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+const twoEnds = `
+global: {rundir: DIR/run, statedir: DIR/state}
+jobs:
+- name: offer
+  type: source
+  serve: {type: stdinserver, client_identity: me}
+  datasets: {"a/x<": ok}
+  snapshot_prefix: s
+- name: fetch
+  type: pull
+  connect: {type: exec, command: [zreplctl, -config, DIR/c.yml, serve, me]}
+  mapping: {"a/x<": b/back/x}
+- name: mirror
+  type: local
+  mapping: {"a/m<": b/mirror/m}
+  snapshot_prefix: s
+`
+
+// ends is a world with a source that is pulled from, and a local job.
+func ends(t *testing.T) *world {
+	t.Helper()
+	w := newWorld(t)
+	w.configure(twoEnds)
+	for _, ds := range []string{"a/x", "a/x/y", "a/m"} {
+		w.must("zfs", "create", ds)
+	}
+	return w
+}
+
+func (w *world) configure(text string) {
+	w.t.Helper()
+	w.write("c.yml", strings.ReplaceAll(text, "DIR", w.dir))
+}
+
+// taken takes snapshots so long ago.
+func (w *world) taken(age time.Duration, name string) {
+	w.t.Helper()
+	for _, root := range []string{"a/x", "a/m"} {
+		c := w.command("zfs", "snapshot", "-r", root+"@"+name)
+		c.Env = append(c.Env, "ZFS_SIM_NOW="+strconv.FormatInt(time.Now().Add(-age).Unix(), 10))
+		if out, err := c.CombinedOutput(); err != nil {
+			w.t.Fatalf("%v: %s", err, out)
+		}
+	}
+}
+
+// copied brings all copies up to date.
+func (w *world) copied() {
+	w.t.Helper()
+	w.done("pull", "fetch")
+	w.done("local", "mirror")
+}
+
+type seenJob struct {
+	Name, State, Why string
+	Level            int
+	Age              *int64
+	Datasets         []struct {
+		Source, Target, Client, State, Why, Snapshot, GUID string
+		Age                                                *int64
+	}
+}
+
+// health is what status says of a job.
+func (w *world) health(name string) (j seenJob) {
+	w.t.Helper()
+	code, said := w.ctl("status", "-json", name)
+	var s struct{ Health struct{ Jobs []seenJob } }
+	if err := json.Unmarshal([]byte(said), &s); err != nil || code != 0 || len(s.Health.Jobs) != 1 {
+		w.t.Fatalf("status %s: %d, %v: %s", name, code, err, said)
+	}
+	return s.Health.Jobs[0]
+}
+
+// says checks that every face says the same of a job.
+func (w *world) says(what, name, state string, level int, why string) {
+	w.t.Helper()
+	j := w.health(name)
+	if j.State != state || j.Level != level || !strings.Contains(j.Why, why) {
+		w.t.Errorf("%s: %s is %s, level %d, %q; want %s, %d, %q", what, name, j.State, j.Level, j.Why, state, level, why)
+	}
+	if code, line := w.ctl("monitor", name); code != level || why != "" && !strings.Contains(line, why) {
+		w.t.Errorf("%s: monitor %s: %d, %s", what, name, code, line)
+	}
+	if _, text := w.ctl("status", name); !strings.Contains(text, name+"\tjob\t") || !strings.Contains(text, "\t"+state+"\t") {
+		w.t.Errorf("%s: status %s: %s", what, name, text)
+	}
+}
+
+const months = 150 * 24 * time.Hour
+
+// TestHealthAges: the age is that of what ZFS proves, on both ends, however
+// little else is known.
+func TestHealthAges(t *testing.T) {
+	t.Parallel()
+	w := ends(t)
+	w.says("before anything", "fetch", "never", 2, "there is no copy")
+	w.says("before anything", "offer", "never", 2, "there is no copy")
+	w.taken(months, "s1")
+	w.copied()
+	for _, name := range []string{"offer", "fetch", "mirror"} {
+		w.says("a source without new snapshots", name, "late", 2, "5 months old")
+	}
+	w.taken(0, "s2")
+	w.says("the link is down", "fetch", "late", 2, "5 months old")
+	w.says("nobody pulls", "offer", "late", 2, "for me: the copy is 5 months old")
+	w.says("it does not run", "mirror", "late", 2, "5 months old")
+	os.RemoveAll(w.path("run"))
+	os.RemoveAll(w.path("state"))
+	for _, name := range []string{"offer", "fetch", "mirror"} {
+		w.says("after a boot, statedir lost", name, "late", 2, "5 months old")
+	}
+	w.copied()
+	for _, name := range []string{"offer", "fetch", "mirror"} {
+		w.says("all is well", name, "ok", 0, "")
+	}
+	os.RemoveAll(w.path("state"))
+	for _, name := range []string{"offer", "fetch", "mirror"} {
+		w.says("well, statedir lost", name, "ok", 0, "")
+	}
+	j := w.health("fetch")
+	if want := w.lines("zfs", "list", "-Hp", "-o", "guid", "b/back/x@s2"); len(j.Datasets) != 2 || j.Datasets[0].GUID != want[0] || j.Datasets[0].Snapshot != "s2" {
+		t.Errorf("%+v, want guid %s", j.Datasets, want)
+	}
+}
+
+// TestHealthGone: what was covered once is missed by both ends, until a person
+// says otherwise.
+func TestHealthGone(t *testing.T) {
+	t.Parallel()
+	w := ends(t)
+	w.taken(time.Hour, "s1")
+	w.copied()
+	w.configure(strings.NewReplacer(`{"a/x<": ok}`, `{"a/x<": ok, "a/x/y": "!"}`).Replace(twoEnds))
+	w.says("excluded on the source", "offer", "not-offered", 1, "a/x/y for me: it was sent once, and the job's rules leave it out now")
+	w.tried("pull", "fetch")
+	w.says("excluded on the source, and tried", "fetch", "not-offered", 1, "a/x/y: not-offered")
+	os.RemoveAll(w.path("state/fetch.json"))
+	w.configure(twoEnds)
+	w.done("pull", "fetch")
+	w.says("offered again", "offer", "ok", 0, "")
+	w.must("zfs", "release", "zreplctl_source_me", "a/x/y@s1")
+	w.must("zfs", "destroy", "-r", "a/x/y")
+	w.says("destroyed on the source", "offer", "not-offered", 2, "a/x/y for me: it was sent once, and does not exist now")
+	w.tried("pull", "fetch")
+	w.says("destroyed on the source, and tried", "fetch", "not-offered", 1, "not-offered")
+	if code, said := w.ctl("forget", "fetch", "b/back/x/y"); code != 0 {
+		t.Fatal(said)
+	}
+	if code, said := w.ctl("forget", "offer", "a/x/y"); code != 0 {
+		t.Fatal(said)
+	}
+	w.done("pull", "fetch")
+	w.says("forgotten", "fetch", "ok", 0, "")
+	w.says("forgotten", "offer", "ok", 0, "")
+	w.configure(strings.NewReplacer(`{"a/x<": ok}`, `{"a/x": ok, "a/x/z<": ok}`).Replace(twoEnds))
+	w.must("zfs", "create", "a/x/z")
+	w.taken(0, "s2")
+	w.done("pull", "fetch")
+	w.configure(strings.NewReplacer(`{"a/x<": ok}`, `{"a/x": ok}`).Replace(twoEnds))
+	os.RemoveAll(w.path("state"))
+	w.tried("pull", "fetch") // its cursor becomes a bookmark
+	w.says("excluded on the source, and statedir lost", "offer", "not-offered", 1, "leave it out now")
+	if code, said := w.ctl("forget", "offer", "a/x"); code != 1 || !strings.Contains(said, "still offers") {
+		t.Errorf("%d, %s", code, said)
+	}
+	if code, said := w.ctl("forget", "offer", "a/x/z"); code != 0 || !strings.Contains(said, "a/x/z@s2\tme") {
+		t.Errorf("%d, %s", code, said)
+	}
+	w.says("excluded on the source, and forgotten", "offer", "ok", 0, "")
+}
+
+// TestHealthPools: a pool that is not imported is no absence of problems.
+func TestHealthPools(t *testing.T) {
+	t.Parallel()
+	w := ends(t)
+	w.taken(time.Hour, "s1")
+	w.copied()
+	w.must("zpool", "export", "b")
+	w.says("target pool not imported", "fetch", "failed", 2, "its pool is not imported")
+	w.says("target pool not imported", "mirror", "failed", 2, "its pool is not imported")
+	w.must("zpool", "import", "-d", w.dir, "b")
+	w.must("zpool", "export", "a")
+	w.says("source pool not imported", "offer", "failed", 2, "its pool is not imported")
+	w.says("source pool not imported", "mirror", "failed", 2, "its pool is not imported")
+	os.RemoveAll(w.path("state"))
+	w.says("source pool not imported, statedir lost", "offer", "failed", 2, "its pool is not imported")
+}
+
+// TestHealthRuns: what the runs say, and what was not said because they were
+// killed.
+func TestHealthRuns(t *testing.T) {
+	t.Parallel()
+	w := ends(t)
+	w.taken(time.Hour, "s1")
+	w.copied()
+	w.configure(strings.ReplaceAll(twoEnds, "serve, me]", "no-subcommand]"))
+	w.tried("pull", "fetch")
+	w.says("the client's key was removed a moment ago", "fetch", "failed", 1, "")
+	w.configure(twoEnds)
+	w.must("zfs", "set", "readonly=off", "b/back/x")
+	w.must("zfs", "set", "mountpoint=/bx", "b/back/x")
+	w.must("zfs", "mount", "b/back/x")
+	w.fill("b/back/x", 1<<20)
+	w.must("zfs", "unmount", "b/back/x")
+	w.taken(0, "s2")
+	w.tried("pull", "fetch")
+	w.says("target modified", "fetch", "failed", 1, "modified")
+	w.says("target modified", "offer", "ok", 0, "")
+	w.fill("a/m", 8<<20)
+	w.taken(0, "s3")
+	w.write("sim/faults", "on=send match=a/m@s3 rate=500000\n")
+	run := w.command("zreplctl", "-config", w.path("c.yml"), "local", "-skip", "snapshot,prune", "mirror")
+	if err := run.Start(); err != nil {
+		t.Fatal(err)
+	}
+	w.find("zfs", " send ", "a/m@s3")
+	w.says("a run", "mirror", "running", 0, "")
+	run.Process.Signal(syscall.SIGKILL)
+	run.Wait()
+	for end := time.Now().Add(10 * time.Second); len(w.processes()) > 0 && time.Now().Before(end); {
+		time.Sleep(20 * time.Millisecond)
+	}
+	w.says("a run killed", "mirror", "failed", 1, "was killed")
+}
+
+// TestHealthClocks: a time in the future is said as such, and is not fresh.
+func TestHealthClocks(t *testing.T) {
+	t.Parallel()
+	w := ends(t)
+	w.taken(-24*time.Hour, "s1")
+	w.copied()
+	for _, name := range []string{"offer", "fetch", "mirror"} {
+		w.says("this clock is a day behind", name, "late", 1, "in the future: a clock is wrong")
+		if j := w.health(name); j.Age == nil || *j.Age != 0 {
+			t.Errorf("%s: age %v", name, j.Age)
+		}
+	}
+	w.taken(25*time.Hour, "s2")
+	w.copied()
+	w.configure(strings.ReplaceAll(twoEnds, "snapshot_prefix: s", "monitor: {crit: 1d}\n  snapshot_prefix: s"))
+	w.says("this clock is a day ahead", "mirror", "late", 2, "25h old")
+}
+
+// TestHealthPrefixes: a client that wants other snapshots than are taken has no
+// copy, and both ends say so.
+func TestHealthPrefixes(t *testing.T) {
+	t.Parallel()
+	w := ends(t)
+	w.configure(strings.ReplaceAll(twoEnds, "mapping: {\"a/x<\"", "snapshot_prefix: other_\n  mapping: {\"a/x<\""))
+	w.taken(0, "s1")
+	w.tried("pull", "fetch")
+	w.says("prefixes that differ", "fetch", "failed", 2, "none-wanted")
+	w.says("prefixes that differ", "offer", "never", 2, "there is no copy")
+}
