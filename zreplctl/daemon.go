@@ -69,12 +69,16 @@ func (g *globals) daemon(ctx context.Context, readyFile *os.File) error {
 		level = slog.LevelDebug
 	}
 	log := slog.New(slog.NewTextHandler(g.stderr, &slog.HandlerOptions{Level: level}))
+	besides, stop := context.WithCancel(ctx)
+	wait := func() {}
+	defer func() { stop(); wait() }()
 	kept, started, noted := state.Of(c.Global), time.Now(), false
 	ready := func() { // now no other daemon runs
 		noted = true
 		if err := job.WriteDaemon(kept, job.DaemonNote{Started: progress.At(started), Config: c.Path, Sum: sum}); err != nil {
 			log.Warn("others cannot see that the daemon runs", "error", err)
 		}
+		wait = (&beside{config: c, program: program, log: log}).start(besides)
 		tell(readyFile)
 	}
 	err = daemon.Run(ctx, daemon.Options{Config: c, Program: program, Log: log,

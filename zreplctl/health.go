@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"runtime/debug"
 	"slices"
 	"time"
 
@@ -12,8 +13,13 @@ import (
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/observe"
 )
 
+// frugal makes the collector keep little garbage, in percent of what is in use:
+// there may be a million snapshots, and monitoring should go unnoticed.
+const frugal = 20
+
 // observer looks at these jobs of c, or at all.
 func observer(c *config.Config, jobs []string, now time.Time) *observe.Observer {
+	debug.SetGCPercent(frugal)
 	o := &observe.Observer{Config: c, Now: now, Jobs: jobs}
 	if z, err := zfs.Find(); err == nil {
 		o.ZFS = z

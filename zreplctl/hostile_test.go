@@ -120,6 +120,10 @@ func (w *hostileWorld) records() {
 			w.t.Fatal(err)
 		}
 		w.write("run/"+job+".json", string(text))
+		if text, err = json.Marshal(map[string]any{"job": evil, "part": evil, "client": evil, "error": evil}); err != nil {
+			w.t.Fatal(err)
+		}
+		w.write("run/"+job+".log", string(text)+"\n")
 	}
 }
 
@@ -211,6 +215,10 @@ func attacks() map[string][]attack {
 		"forget":     {{args: args("forget", evil, "b/x")}, {args: args("forget", "fetch", evil), silent: true}, {args: args("forget", "-n", "fetch", "b/x"), prepare: fakeZFS, silent: true}},
 		"abandon":    append(abandons, attack{args: args("abandon", evil)}),
 		"daemon":     {{args: args("daemon", evil)}, {args: args("daemon"), mode: "list"}, {args: args("daemon"), mode: "banner"}, {args: args("daemon"), mode: "hello"}},
+		"metrics":    {{args: args("metrics"), prepare: records, silent: true}, {args: args("metrics", evil)}},
+		"log":        {{args: args("log"), prepare: records}, {args: args("log", "-json"), prepare: records}, {args: args("log", evil)}},
+		"notify":     {{args: args("notify"), silent: true}, {args: args("notify", evil)}},
+		"report":     {{args: args("report"), prepare: records}, {args: args("report", evil)}},
 		"monitor":    {{args: args("monitor"), prepare: records}, {args: args("monitor", evil)}},
 		"status":     {{args: args("status"), prepare: records}, {args: args("status", "-json"), prepare: records}, {args: args("status"), prepare: func(w *hostileWorld) { w.daemon() }}, {args: args("status", "-json"), prepare: func(w *hostileWorld) { w.daemon() }}, {args: args("status", "-watch"), prepare: func(w *hostileWorld) { w.daemon() }}, {args: args("status", evil)}},
 		"init":       {{args: args("init", evil), silent: true}, {args: args("init", "-n", "-host", evil)}, {args: args("init", "-client", evil)}},

@@ -47,6 +47,10 @@ func subcommands() []func(*globals) *ffcli.Command {
 		daemonCommand,
 		statusCommand,
 		monitorCommand,
+		metricsCommand,
+		logCommand,
+		notifyCommand,
+		reportCommand,
 		initCommand,
 		completionCommand,
 	}

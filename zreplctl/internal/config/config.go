@@ -23,6 +23,7 @@ type Config struct {
 	Path     string // of the file, as it was given
 	Global   Global
 	Jobs     []*Job
+	Notify   []Notify   // of jobs that have none of their own
 	Warnings []*Problem // what is allowed but hardly meant
 }
 
@@ -38,7 +39,8 @@ type Global struct {
 
 // Monitor says who may ask how the jobs are.
 type Monitor struct {
-	Group string // may read StateDir; empty: only its owner
+	Group  string // may read StateDir; empty: only its owner
+	Listen string // ADDRESS:PORT of the daemon's page and metrics; empty: none
 }
 
 // Limit is how old the copies of a job may be. 0 is the default.
@@ -112,6 +114,7 @@ type Job struct {
 	Send              Send          // of a sender
 	Recv              Recv          // of a receiver: pull, push-sink and local
 	Limits            SinkLimits    // of a push-sink: for its client
+	Notify            []Notify      // instead of the configuration's
 	Monitor           Limit         // the ages from which its copies are late
 	MaxHold           time.Duration // of a source: its client's holds that are older are warned of; 0: never
 

@@ -12,7 +12,11 @@ import (
 // Parse reads the same from it.
 func (c *Config) Encode() ([]byte, error) {
 	root := dictionary()
-	root.put("global", c.Global.encode())
+	global := c.Global.encode()
+	if len(c.Notify) > 0 {
+		global.put("notify", encodeNotify(c.Notify))
+	}
+	root.put("global", global)
 	jobs := &yaml.Node{Kind: yaml.SequenceNode}
 	for _, j := range c.Jobs {
 		n, err := j.encode()
@@ -65,10 +69,8 @@ func (g *Global) encode() *dict {
 	serve.put("limits", g.Limits.encode())
 	m.put("rundir", text(g.RunDir))
 	m.put("statedir", text(g.StateDir))
-	if g.Monitor.Group != "" {
-		monitor := dictionary()
-		monitor.put("group", text(g.Monitor.Group))
-		m.put("monitor", monitor)
+	if g.Monitor != (Monitor{}) {
+		m.put("monitor", g.Monitor.encode())
 	}
 	m.put("control", control)
 	m.put("serve", serve)
@@ -107,6 +109,8 @@ func (j *Job) value(key string) (any, bool) {
 		return text(string(j.Type)), true
 	case "interval":
 		return text(FormatDuration(j.Interval)), j.Interval > 0
+	case "notify":
+		return encodeNotify(j.Notify), len(j.Notify) > 0
 	case "monitor":
 		return j.Monitor.encode(), j.Monitor != (Limit{})
 	case "connect":

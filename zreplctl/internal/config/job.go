@@ -21,7 +21,7 @@ func (d *decoder) config(root *yaml.Node, defaults Global) *Config {
 	seen, full := false, false
 	d.dict(root, "configuration", []string{"global", "jobs"}, func(key string, k, v *yaml.Node) {
 		if key == "global" {
-			d.global(v, &c.Global)
+			d.global(v, c)
 			return
 		}
 		seen = true
@@ -178,6 +178,8 @@ func (d *decoder) field(j *Job, key, what string, v *yaml.Node) {
 		d.recv(v, what, &j.Recv)
 	case "limits":
 		d.sinkLimits(v, what, &j.Limits)
+	case "notify":
+		j.Notify = d.notify(v, what)
 	case "monitor":
 		d.limit(v, what, &j.Monitor)
 	case "max_hold":

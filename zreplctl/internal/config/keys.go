@@ -3,7 +3,7 @@ package config
 import "slices"
 
 // keysOf holds, for each type of job, the keys it must have and the keys it
-// may have, besides name, type, interval and monitor.
+// may have, besides name, type, interval, monitor and notify.
 var keysOf = map[Type]struct{ must, may []string }{
 	Pull: {
 		[]string{"connect", "mapping"},
@@ -37,7 +37,7 @@ var keysOf = map[Type]struct{ must, may []string }{
 
 // allKeys are the keys of any job, in the order in which they are written.
 var allKeys = []string{
-	"name", "type", "connect", "serve", "interval", "monitor", "mapping", "datasets", "root", "shared_target",
+	"name", "type", "connect", "serve", "interval", "monitor", "notify", "mapping", "datasets", "root", "shared_target",
 	"initial_repl_policy", "snapshot_prefix", "shared_prefix", "parallel", "checksum", "rate", "stall", "cursor", "max_hold", "send", "recv",
 	"limits", "prune", "keep", "prune_lhs", "prune_rhs",
 }
@@ -45,7 +45,7 @@ var allKeys = []string{
 // allowed reports whether a job of type t may have the key.
 func allowed(t Type, key string) bool {
 	k := keysOf[t]
-	return slices.Contains([]string{"name", "type", "interval", "monitor"}, key) || slices.Contains(k.must, key) || slices.Contains(k.may, key)
+	return slices.Contains([]string{"name", "type", "interval", "monitor", "notify"}, key) || slices.Contains(k.must, key) || slices.Contains(k.may, key)
 }
 
 // insteadOf is the key that one type of job has for what another calls key.

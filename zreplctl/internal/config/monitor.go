@@ -1,6 +1,8 @@
 package config
 
 import (
+	"net/netip"
+
 	"gopkg.in/yaml.v3"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/identity"
@@ -17,7 +19,11 @@ func (d *decoder) defaultState(g *Global, defaults Global) {
 
 func (d *decoder) globalMonitor(n *yaml.Node, m *Monitor) {
 	d.at["monitor"] = place{n.Line, n.Column}
-	d.dict(n, "global: monitor", []string{"group"}, func(_ string, _, v *yaml.Node) {
+	d.dict(n, "global: monitor", []string{"group", "listen"}, func(key string, _, v *yaml.Node) {
+		if key == "listen" {
+			m.Listen = d.listen(v, "global: monitor: listen")
+			return
+		}
 		name, ok := d.str(v, "global: monitor: group")
 		if err := identity.Check(name); ok && err != nil {
 			d.wrong(v, "global: monitor: group: %q is not the name of a group: %v", name, err)
@@ -25,6 +31,35 @@ func (d *decoder) globalMonitor(n *yaml.Node, m *Monitor) {
 		}
 		m.Group = name
 	})
+}
+
+// listen reads an address and a port. The page names datasets, and asks nobody
+// who they are.
+func (d *decoder) listen(n *yaml.Node, what string) string {
+	s, ok := d.str(n, what)
+	if !ok {
+		return ""
+	}
+	at, err := netip.ParseAddrPort(s)
+	switch {
+	case err != nil:
+		d.wrong(n, "%s: %q is not an address and a port, as 127.0.0.1:9811", what, s)
+		return ""
+	case !at.Addr().IsLoopback():
+		d.warnAt(place{n.Line, n.Column}, "%s: who can reach %s sees the names of datasets and their errors: nobody is asked for a password", what, s)
+	}
+	return s
+}
+
+func (m Monitor) encode() *dict {
+	d := dictionary()
+	if m.Group != "" {
+		d.put("group", text(m.Group))
+	}
+	if m.Listen != "" {
+		d.put("listen", text(m.Listen))
+	}
+	return d
 }
 
 // limit reads how old copies may be.

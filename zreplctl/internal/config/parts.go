@@ -10,8 +10,9 @@ import (
 	"github.com/zrepl-tools/zrepl-tools/lib/mapfilter"
 )
 
-func (d *decoder) global(n *yaml.Node, g *Global) {
-	d.dict(n, "global", []string{"rundir", "statedir", "control", "serve", "monitor"}, func(key string, k, v *yaml.Node) {
+func (d *decoder) global(n *yaml.Node, c *Config) {
+	g := &c.Global
+	d.dict(n, "global", []string{"rundir", "statedir", "control", "serve", "monitor", "notify"}, func(key string, k, v *yaml.Node) {
 		switch key {
 		case "rundir":
 			g.RunDir = d.path(v, "global: rundir")
@@ -21,6 +22,8 @@ func (d *decoder) global(n *yaml.Node, g *Global) {
 			d.at["statedir"] = place{v.Line, v.Column}
 		case "monitor":
 			d.globalMonitor(v, &g.Monitor)
+		case "notify":
+			c.Notify = d.notify(v, "global: notify")
 		case "control":
 			d.dict(v, "global: control", []string{"sockpath"}, func(_ string, _, v *yaml.Node) {
 				d.at["control"] = place{v.Line, v.Column}

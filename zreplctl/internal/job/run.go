@@ -57,10 +57,15 @@ func (r *Run) Do(ctx context.Context) (err error) {
 		r.Tracker = &progress.Tracker{}
 	}
 	started := time.Now()
+	before := killed(r.state(), r.Job.Name)
 	begin(r.state(), r.Job.Name)
 	defer func() {
 		if werr := r.record(started, err, ctx.Err() != nil); werr != nil && err == nil {
 			err = fmt.Errorf("cannot write the record of the run: %w", werr)
+		}
+		past := append(before, r.past(progress.At(started), progress.At(time.Now()), err, ctx.Err() != nil))
+		if werr := remember(r.state(), r.Job.Name, past...); werr != nil && err == nil {
+			err = werr
 		}
 		end(r.state(), r.Job.Name)
 	}()

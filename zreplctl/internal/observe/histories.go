@@ -17,29 +17,40 @@ type history struct {
 	all   []version
 }
 
+// version has its name at from in names.
 type version struct {
 	guid, txg uint64
-	from, to  uint32 // of its name in names
-	kind      dataset.Kind
+	from      uint32
+	long      uint16
+	kind      uint8
 }
 
 func (h *history) add(v dataset.Version) {
 	from := uint32(len(h.names))
 	h.names = append(h.names, v.Name...)
-	h.all = append(h.all, version{uint64(v.GUID), v.CreateTXG, from, uint32(len(h.names)), v.Kind})
+	h.all = append(h.all, version{uint64(v.GUID), v.CreateTXG, from, uint16(len(v.Name)), uint8(v.Kind)})
 }
 
-func (h *history) name(v version) string { return string(h.names[v.from:v.to]) }
+// exact is h in no more memory than it needs.
+func (h *history) exact() *history {
+	return &history{append(make([]byte, 0, len(h.names)), h.names...), append(make([]version, 0, len(h.all)), h.all...)}
+}
+
+func (h *history) bytes(v version) []byte { return h.names[v.from : v.from+uint32(v.long)] }
+
+func (h *history) name(v version) string { return string(h.bytes(v)) }
+
+func (v version) is(k dataset.Kind) bool { return v.kind == uint8(k) }
 
 // has reports whether a version's name begins with prefix.
 func (h *history) has(v version, prefix string) bool {
-	n := h.names[v.from:v.to]
+	n := h.bytes(v)
 	return len(n) >= len(prefix) && string(n[:len(prefix)]) == prefix
 }
 
 // full is a version's whole name.
 func (h *history) full(ds string, v version) string {
-	return dataset.Version{Kind: v.kind, Name: h.name(v)}.Full(ds)
+	return dataset.Version{Kind: dataset.Kind(v.kind), Name: h.name(v)}.Full(ds)
 }
 
 // newest returns the newest snapshots with the prefix, the newest first.
@@ -51,7 +62,7 @@ func (h *history) newest(prefix string, most int) (out []version) {
 		if len(out) == most {
 			break
 		}
-		if v.kind == dataset.Snapshot && h.has(v, prefix) {
+		if v.is(dataset.Snapshot) && h.has(v, prefix) {
 			out = append(out, v)
 		}
 	}
@@ -64,7 +75,7 @@ func (h *history) after(txg uint64, prefix string) (n int) {
 		if v.txg <= txg {
 			break
 		}
-		if v.kind == dataset.Snapshot && h.has(v, prefix) {
+		if v.is(dataset.Snapshot) && h.has(v, prefix) {
 			n++
 		}
 	}
@@ -74,7 +85,7 @@ func (h *history) after(txg uint64, prefix string) (n int) {
 // find returns a snapshot by its guid.
 func (h *history) find(g dataset.GUID) (version, bool) {
 	for _, v := range h.all {
-		if v.guid == uint64(g) && v.kind == dataset.Snapshot {
+		if v.guid == uint64(g) && v.is(dataset.Snapshot) {
 			return v, true
 		}
 	}
@@ -114,18 +125,25 @@ func (h *host) look(ctx context.Context, roots []string) error {
 		return err
 	}
 	var last string
-	var at *history
+	scratch := &history{}
+	keep := func() {
+		if len(scratch.all) > 0 {
+			h.datasets[last] = scratch.exact()
+		}
+		scratch.names, scratch.all = scratch.names[:0], scratch.all[:0]
+	}
 	err = h.zfs.Histories(ctx, roots, true, func(ds string, v dataset.Version) error {
-		if ds != last || at == nil {
+		if ds != last {
+			keep()
 			last = strings.Clone(ds)
-			if at = h.datasets[last]; at == nil { // created meanwhile
-				at = &history{}
-				h.datasets[last] = at
+			if before := h.datasets[last]; before != nil { // it was interrupted by another one
+				scratch.names, scratch.all = append(scratch.names, before.names...), append(scratch.all, before.all...)
 			}
 		}
-		at.add(v)
+		scratch.add(v)
 		return nil
 	})
+	keep()
 	if err != nil {
 		return err
 	}

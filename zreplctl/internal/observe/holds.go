@@ -2,7 +2,6 @@ package observe
 
 import (
 	"context"
-	"maps"
 	"slices"
 	"strconv"
 
@@ -10,9 +9,9 @@ import (
 	"github.com/zrepl-tools/zrepl-tools/lib/zfs"
 )
 
-// fewNewest is how many snapshots of a dataset are asked for holds first: the
-// hold of a job that is well is on one of the newest.
-const fewNewest = 3
+// fewNewest is how many snapshots of a dataset are asked for holds if the first
+// guess was wrong: the hold of a job that is well is on one of the newest.
+const fewNewest = 4
 
 // wanted is a dataset on which a hold with some tag is looked for.
 type wanted struct {
@@ -21,34 +20,29 @@ type wanted struct {
 	guess        []dataset.GUID // that probably bear it
 }
 
-// findHolds asks for the holds of the likeliest snapshots with one command,
-// and only of the datasets without an answer looks at all, with two more.
+// findHolds asks for the holds of the likeliest snapshot of each dataset with
+// one command, of those without an answer for some more, and looks at all
+// snapshots only of the rest.
 func (h *host) findHolds(ctx context.Context, all []wanted) error {
 	h.held, h.asked = map[string][]held{}, map[string]bool{}
-	for _, w := range all {
-		history := h.datasets[w.dataset]
-		if history == nil {
-			continue
-		}
-		likely := history.newest("", fewNewest)
-		if w.prefix != "" {
-			likely = append(likely, history.newest(w.prefix, fewNewest)...)
-		}
-		for _, g := range w.guess {
-			if v, ok := history.find(g); ok {
-				likely = append(likely, v)
+	for _, most := range []int{1, fewNewest} {
+		var names []string
+		for _, w := range all {
+			for _, name := range h.likely(w, most) {
+				if !h.asked[name] {
+					h.asked[name] = true
+					names = append(names, name)
+				}
 			}
 		}
-		for _, v := range likely {
-			h.asked[history.full(w.dataset, v)] = true
+		if err := h.ask(ctx, names); err != nil {
+			return err
 		}
-	}
-	if err := h.ask(ctx, slices.Sorted(maps.Keys(h.asked))); err != nil {
-		return err
+		all = slices.DeleteFunc(all, func(w wanted) bool { return len(h.bearing(w.dataset, w.tag)) > 0 })
 	}
 	var rest []string
 	for _, w := range all {
-		if history := h.datasets[w.dataset]; history != nil && len(history.all) > 0 && len(h.bearing(w.dataset, w.tag)) == 0 {
+		if history := h.datasets[w.dataset]; history != nil && len(history.all) > 0 {
 			rest = append(rest, w.dataset)
 		}
 	}
@@ -57,6 +51,31 @@ func (h *host) findHolds(ctx context.Context, all []wanted) error {
 		return nil
 	}
 	return h.askAll(ctx, rest)
+}
+
+// likely are the snapshots that most probably bear a hold: those that the last
+// run has noted, and the newest ones.
+func (h *host) likely(w wanted, most int) (names []string) {
+	history := h.datasets[w.dataset]
+	if history == nil {
+		return nil
+	}
+	var versions []version
+	for _, g := range w.guess {
+		if v, ok := history.find(g); ok {
+			versions = append(versions, v)
+		}
+	}
+	if len(versions) == 0 || most > 1 {
+		versions = append(versions, history.newest(w.prefix, most)...)
+	}
+	if most > 1 && w.prefix != "" {
+		versions = append(versions, history.newest("", most)...)
+	}
+	for _, v := range versions {
+		names = append(names, history.full(w.dataset, v))
+	}
+	return names
 }
 
 func (h *host) ask(ctx context.Context, names []string) error {
@@ -103,11 +122,11 @@ func (h *host) bearing(ds, tag string) (out []version) {
 	}
 	bears := func(v version) bool {
 		return slices.ContainsFunc(few, func(s held) bool {
-			return string(history.names[v.from:v.to]) == s.short && slices.Contains(s.tags, tag)
+			return string(history.bytes(v)) == s.short && slices.Contains(s.tags, tag)
 		})
 	}
 	for _, v := range history.all {
-		if v.kind == dataset.Snapshot && bears(v) {
+		if v.is(dataset.Snapshot) && bears(v) {
 			out = append(out, v)
 		}
 	}

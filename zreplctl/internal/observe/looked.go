@@ -150,7 +150,7 @@ func (l *looked) leftOut() (all []wanted) {
 func (l *looked) marks(ds, tag string) (out []version) {
 	h := l.host.datasets[ds]
 	for _, v := range h.all {
-		if v.kind == dataset.Bookmark && h.name(v) == endpoint.CursorBookmark(tag, dataset.GUID(v.guid)) {
+		if v.is(dataset.Bookmark) && h.name(v) == endpoint.CursorBookmark(tag, dataset.GUID(v.guid)) {
 			out = append(out, v)
 		}
 	}

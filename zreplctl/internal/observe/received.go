@@ -133,7 +133,7 @@ func common(source, target *history) *version {
 	}
 	there := make(map[uint64]bool, len(target.all))
 	for _, v := range target.all {
-		if v.kind == dataset.Snapshot {
+		if v.is(dataset.Snapshot) {
 			there[v.guid] = true
 		}
 	}

@@ -1,0 +1,98 @@
+package health
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+var (
+	metricLine = regexp.MustCompile(`^(zreplctl_[a-z_]+)(\{[a-z]+="(?:[^"\\\n]|\\.)*"(?:,[a-z]+="(?:[^"\\\n]|\\.)*")*\})? -?[0-9]+$`)
+	metricName = regexp.MustCompile(`zreplctl_[a-z_]+`)
+)
+
+// metrics are the names of all metrics of a report, once each line was checked.
+func metrics(t *testing.T, r Report) (names []string) {
+	t.Helper()
+	var b strings.Builder
+	if err := Metrics(&b, r, Daemon{Running: true}); err != nil {
+		t.Fatal(err)
+	}
+	kinds := map[string]int{}
+	for line := range strings.Lines(b.String()) {
+		line = strings.TrimSuffix(line, "\n")
+		if f := strings.Fields(line); f[0] == "#" {
+			kinds[f[2]]++
+			continue
+		}
+		m := metricLine.FindStringSubmatch(line)
+		if m == nil || kinds[m[1]] != 2 {
+			t.Errorf("%q is not a sample of a metric that was described", line)
+			continue
+		}
+		names = append(names, m[1])
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// full is a report with all that metrics can show.
+func full() Report {
+	f := base()
+	f.Type, f.Serves = "source", []string{"me"}
+	f.Datasets[0].Client = "me"
+	f.Sessions = []Session{{Client: "me", Ended: ago(time.Minute), Streams: 1}}
+	return Judge(Input{Now: now, Daemon: Daemon{Running: true}, Jobs: []Facts{f}})
+}
+
+// TestMetrics: the format is right whatever is in names, and no dataset is a
+// label.
+func TestMetrics(t *testing.T) {
+	r := full()
+	if names := metrics(t, r); len(names) != 16 {
+		t.Errorf("%d metrics: %q", len(names), names)
+	}
+	r.Jobs[0].Name, r.Jobs[0].Clients[0].Name = "a\"b\\c\nd", "\"\n"
+	metrics(t, r)
+	var b strings.Builder
+	Metrics(&b, full(), Daemon{})
+	for _, part := range []string{"a/x", "b/x", "dataset="} {
+		if strings.Contains(b.String(), part) {
+			t.Errorf("%q is in %s", part, b.String())
+		}
+	}
+	for _, want := range []string{`zreplctl_job_age_seconds{job="j",type="source"} 600`, `zreplctl_job_state{job="j",type="source",state="ok"} 1`,
+		`zreplctl_client_age_seconds{job="j",client="me"} 600`, "zreplctl_level 0"} {
+		if !strings.Contains(b.String(), want+"\n") {
+			t.Errorf("no %s in %s", want, b.String())
+		}
+	}
+}
+
+// TestDist: every metric that an alert or the dashboard names exists.
+func TestDist(t *testing.T) {
+	known := metrics(t, full())
+	files, err := filepath.Glob("../../../dist/*")
+	if err != nil || len(files) < 2 {
+		t.Fatal(files, err)
+	}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		named := metricName.FindAllString(string(text), -1)
+		if len(named) == 0 {
+			t.Errorf("%s names no metric", file)
+		}
+		for _, name := range named {
+			if !slices.Contains(known, name) {
+				t.Errorf("%s names %s, which does not exist", file, name)
+			}
+		}
+	}
+}

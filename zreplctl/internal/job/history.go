@@ -1,0 +1,102 @@
+package job
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+
+	"github.com/zrepl-tools/zrepl-tools/lib/child"
+	"github.com/zrepl-tools/zrepl-tools/lib/clean"
+	"github.com/zrepl-tools/zrepl-tools/lib/progress"
+	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/state"
+)
+
+// Past is one run, or one connection of a client, as the history has it.
+type Past struct {
+	Job     string        `json:"job"`
+	Part    string        `json:"part,omitempty"`   // the command, if it was not the whole job
+	Client  string        `json:"client,omitempty"` // whose connection it was
+	Started progress.Time `json:"started,omitzero"`
+	Ended   progress.Time `json:"ended,omitzero"`
+	OK      bool          `json:"ok"`
+	Stopped bool          `json:"stopped,omitempty"`
+	Killed  bool          `json:"killed,omitempty"` // it did not come to its end
+	Bytes   uint64        `json:"bytes"`
+	Moved   int           `json:"moved"`  // datasets that got something, or streams
+	Failed  int           `json:"failed"` // datasets
+	Error   string        `json:"error,omitempty"`
+}
+
+const (
+	maxLog  = 1 << 20 // bytes of a job's history
+	maxPast = 5000    // runs of it
+)
+
+func logName(job string) string { return job + ".log" }
+
+// ReadPast returns a job's runs, the oldest first. A line that was not written
+// whole is left out.
+func ReadPast(dir state.Dir, job string) (all []Past) {
+	text, err := dir.Read(logName(job), 2*maxLog)
+	if err != nil {
+		return nil
+	}
+	for line := range bytes.Lines(text) {
+		var p Past
+		if json.Unmarshal(line, &p) == nil {
+			all = append(all, p)
+		}
+	}
+	return all
+}
+
+// remember adds runs to a job's history, and leaves out the oldest if it
+// becomes too long. The job's lock is held.
+func remember(dir state.Dir, job string, more ...Past) error {
+	text, err := dir.Read(logName(job), 2*maxLog)
+	if err != nil {
+		text = nil
+	}
+	for _, p := range more {
+		line, err := clean.JSON(p)
+		if err != nil {
+			return err
+		}
+		text = append(append(text, line...), '\n')
+	}
+	for n := bytes.Count(text, []byte("\n")); len(text) > maxLog || n > maxPast; n-- {
+		_, text, _ = bytes.Cut(text, []byte("\n"))
+	}
+	if err := dir.Write(logName(job), text); err != nil {
+		return fmt.Errorf("cannot write the history of runs: %w", err)
+	}
+	return nil
+}
+
+// past is what a run has come to.
+func (r *Run) past(started, ended progress.Time, err error, stopped bool) Past {
+	s := r.Tracker.Snapshot()
+	p := Past{Job: r.Job.Name, Part: r.Part, Started: started, Ended: ended, OK: err == nil && !stopped, Stopped: stopped, Bytes: s.Bytes}
+	if err != nil {
+		p.Error = child.Clean(err.Error(), maxErrorBytes)
+	}
+	for _, d := range s.Datasets {
+		if d.Bytes > 0 {
+			p.Moved++
+		}
+		if d.State == progress.Failed {
+			p.Failed++
+		}
+	}
+	return p
+}
+
+// killed is a run that left its note and no record. The job's lock is held, so
+// that it is over.
+func killed(dir state.Dir, job string) []Past {
+	when, _ := Begun(dir, "", job)
+	if when.IsZero() {
+		return nil
+	}
+	return []Past{{Job: job, Started: progress.At(when), Killed: true, Error: "it was killed, or this host went down"}}
+}

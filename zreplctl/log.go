@@ -1,0 +1,86 @@
+package main
+
+import (
+	"context"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/peterbourgon/ff/v3/ffcli"
+
+	"github.com/zrepl-tools/zrepl-tools/lib/clean"
+	"github.com/zrepl-tools/zrepl-tools/lib/cli"
+	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/config"
+	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/health"
+	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/job"
+	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/state"
+)
+
+func logCommand(g *globals) *ffcli.Command {
+	fs := g.flags("log")
+	asJSON := fs.Bool("json", false, "print one object of JSON a line")
+	return &ffcli.Command{
+		Name:       "log",
+		ShortUsage: "zreplctl log [-json] [flags] [job ...]",
+		ShortHelp:  "Print the runs of jobs and the connections of clients, the oldest first.",
+		FlagSet:    fs,
+		Exec: func(ctx context.Context, args []string) error {
+			c, err := g.load()
+			if err != nil {
+				return err
+			}
+			if err := areJobs(c, args); err != nil {
+				return err
+			}
+			return cli.Quiet(g.stdout.Buffered(func(out *cli.Out) error {
+				for _, p := range past(c, args) {
+					if err := printPast(out, p, *asJSON); err != nil {
+						return err
+					}
+				}
+				return nil
+			}))
+		},
+	}
+}
+
+// past returns the history of these jobs, or of all, the oldest first.
+func past(c *config.Config, jobs []string) (all []job.Past) {
+	dir := state.Of(c.Global)
+	for _, j := range c.Jobs {
+		if len(jobs) > 0 && !slices.Contains(jobs, j.Name) {
+			continue
+		}
+		all = append(all, job.ReadPast(dir, j.Name)...)
+		for _, client := range j.Clients() {
+			for _, s := range job.ReadSessions(dir, client) {
+				all = append(all, job.Past{Job: j.Name, Client: client, Started: s.Started, Ended: s.Ended, OK: s.Error == "", Moved: s.Streams, Error: s.Error})
+			}
+		}
+	}
+	slices.SortStableFunc(all, func(a, b job.Past) int { return a.Started.Compare(b.Started.Time) })
+	return all
+}
+
+func printPast(out *cli.Out, p job.Past, asJSON bool) error {
+	if asJSON {
+		return out.JSON(p)
+	}
+	what, took, result := p.Part, "no end", "ok"
+	if p.Client != "" {
+		what = "client " + p.Client
+	}
+	if !p.Ended.IsZero() {
+		took = health.Words(p.Ended.Sub(p.Started.Time))
+	}
+	switch {
+	case p.Killed:
+		result = "killed"
+	case p.Stopped:
+		result = "stopped"
+	case !p.OK:
+		result = "failed"
+	}
+	return printLine(out, p.Job, p.Started.UTC().Format(time.RFC3339), took, result, what,
+		size(p.Bytes), strconv.Itoa(p.Moved)+" moved", strconv.Itoa(p.Failed)+" failed", clean.Line(p.Error, maxText))
+}
