@@ -5,6 +5,7 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
 	"github.com/zrepl-tools/zrepl-tools/lib/zfs"
@@ -100,6 +101,11 @@ type host struct {
 	held     map[string][]held // by dataset, of the snapshots that were asked for
 	asked    map[string]bool
 	made     map[string]made // creations, by full name
+
+	// early are the snapshots of a dataset that are asked about while the list
+	// goes on; nil: none.
+	early func(ds string, of *history) (ask, date []string)
+	mu    sync.Mutex // of held, asked and made
 }
 
 // held is a held snapshot, without its dataset, and the tags.
@@ -113,26 +119,59 @@ type made struct {
 	at   int64
 }
 
-// look lists what there is with two commands.
+// look lists what there is with two commands at a time, and meanwhile asks
+// about the likeliest snapshots.
 func (h *host) look(ctx context.Context, roots []string) error {
-	h.datasets = map[string]*history{}
+	h.held, h.asked, h.made = map[string][]held{}, map[string]bool{}, map[string]made{}
+	var names map[string]*history
+	var err error
+	var beside sync.WaitGroup
+	beside.Go(func() { names, err = h.names(ctx, roots) })
+	verr := h.versions(ctx, roots)
+	beside.Wait()
+	if verr != nil || err != nil {
+		return cmp.Or(err, verr)
+	}
+	for ds, empty := range names {
+		if h.datasets[ds] == nil {
+			h.datasets[ds] = empty
+		}
+	}
+	return nil
+}
+
+// names lists the datasets.
+func (h *host) names(ctx context.Context, roots []string) (map[string]*history, error) {
+	all := map[string]*history{}
 	o := zfs.ListOptions{Types: []string{"filesystem", "volume"}, Roots: roots, Recursive: true}
 	err := h.zfs.List(ctx, o, func(f []string) error {
-		h.datasets[strings.Clone(f[0])] = &history{}
+		all[strings.Clone(f[0])] = &history{}
 		return nil
 	})
-	if err := zfs.Present(err); err != nil {
-		return err
-	}
+	return all, zfs.Present(err)
+}
+
+// earlyNames is how many snapshots are asked about at once while the list goes
+// on.
+const earlyNames = 2500
+
+// versions lists the snapshots and bookmarks.
+func (h *host) versions(ctx context.Context, roots []string) error {
+	h.datasets = map[string]*history{}
+	ahead := newAhead(ctx, h)
 	var last string
 	scratch := &history{}
 	keep := func() {
 		if len(scratch.all) > 0 {
+			sortVersions(scratch.all)
 			h.datasets[last] = scratch.exact()
+			if h.early != nil {
+				ahead.add(h.early(last, h.datasets[last]))
+			}
 		}
 		scratch.names, scratch.all = scratch.names[:0], scratch.all[:0]
 	}
-	err = h.zfs.Histories(ctx, roots, true, func(ds string, v dataset.Version) error {
+	err := h.zfs.Histories(ctx, roots, true, func(ds string, v dataset.Version) error {
 		if ds != last {
 			keep()
 			last = strings.Clone(ds)
@@ -144,11 +183,12 @@ func (h *host) look(ctx context.Context, roots []string) error {
 		return nil
 	})
 	keep()
-	if err != nil {
-		return err
+	if aerr := ahead.end(); err == nil {
+		err = aerr
 	}
-	for _, d := range h.datasets {
-		slices.SortFunc(d.all, func(a, b version) int { return cmp.Or(cmp.Compare(a.txg, b.txg), cmp.Compare(b.kind, a.kind)) })
-	}
-	return nil
+	return err
+}
+
+func sortVersions(all []version) {
+	slices.SortFunc(all, func(a, b version) int { return cmp.Or(cmp.Compare(a.txg, b.txg), cmp.Compare(b.kind, a.kind)) })
 }

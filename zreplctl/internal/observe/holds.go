@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
 	"github.com/zrepl-tools/zrepl-tools/lib/zfs"
@@ -24,21 +25,18 @@ type wanted struct {
 // one command, of those without an answer for some more, and looks at all
 // snapshots only of the rest.
 func (h *host) findHolds(ctx context.Context, all []wanted) error {
-	h.held, h.asked = map[string][]held{}, map[string]bool{}
+	all = h.without(all)
 	for _, most := range []int{1, fewNewest} {
 		var names []string
 		for _, w := range all {
-			for _, name := range h.likely(w, most) {
-				if !h.asked[name] {
-					h.asked[name] = true
-					names = append(names, name)
-				}
+			if history := h.datasets[w.dataset]; history != nil {
+				names = append(names, history.likely(w, most)...)
 			}
 		}
-		if err := h.ask(ctx, names); err != nil {
+		if err := h.ask(ctx, h.fresh(names)); err != nil {
 			return err
 		}
-		all = slices.DeleteFunc(all, func(w wanted) bool { return len(h.bearing(w.dataset, w.tag)) > 0 })
+		all = h.without(all)
 	}
 	var rest []string
 	for _, w := range all {
@@ -53,11 +51,40 @@ func (h *host) findHolds(ctx context.Context, all []wanted) error {
 	return h.askAll(ctx, rest)
 }
 
+// without are those of all that have no answer yet.
+func (h *host) without(all []wanted) []wanted {
+	return slices.DeleteFunc(all, func(w wanted) bool {
+		return h.datasets[w.dataset].known(w) || len(h.bearing(w.dataset, w.tag)) > 0
+	})
+}
+
+// known reports whether the newest snapshot is the one that the last run has
+// found on both sides: no hold could say more.
+func (history *history) known(w wanted) bool {
+	if len(w.guess) == 0 {
+		return false
+	}
+	newest := history.newest("", 1)
+	return len(newest) > 0 && slices.Contains(w.guess, dataset.GUID(newest[0].guid))
+}
+
+// fresh are the names that were not asked for before, and notes that they are.
+func (h *host) fresh(names []string) (out []string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, name := range names {
+		if !h.asked[name] {
+			h.asked[name] = true
+			out = append(out, name)
+		}
+	}
+	return out
+}
+
 // likely are the snapshots that most probably bear a hold: those that the last
 // run has noted, and the newest ones.
-func (h *host) likely(w wanted, most int) (names []string) {
-	history := h.datasets[w.dataset]
-	if history == nil {
+func (history *history) likely(w wanted, most int) (names []string) {
+	if history.known(w) {
 		return nil
 	}
 	var versions []version
@@ -83,6 +110,8 @@ func (h *host) ask(ctx context.Context, names []string) error {
 	if err != nil {
 		return err
 	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
 	for name, tags := range holds {
 		ds, _, short := dataset.Split(name)
 		h.held[ds] = append(h.held[ds], held{short, tags})
@@ -97,7 +126,7 @@ func (h *host) askAll(ctx context.Context, datasets []string) error {
 		n := zfs.FitArgs(datasets)
 		o := zfs.ListOptions{Types: []string{"snapshot"}, Columns: []string{"name", "userrefs"}, Roots: datasets[:n], Depth: 1}
 		err := h.zfs.List(ctx, o, func(f []string) error {
-			if refs, err := strconv.ParseUint(f[1], 10, 64); err == nil && refs > 0 && !h.asked[f[0]] {
+			if refs, err := strconv.ParseUint(f[1], 10, 64); err == nil && refs > 0 {
 				names = append(names, f[0])
 			}
 			return nil
@@ -107,10 +136,7 @@ func (h *host) askAll(ctx context.Context, datasets []string) error {
 		}
 		datasets = datasets[n:]
 	}
-	for _, name := range names {
-		h.asked[name] = true
-	}
-	return h.ask(ctx, names)
+	return h.ask(ctx, h.fresh(names))
 }
 
 // bearing returns the snapshots of a dataset that are held with a tag, the
@@ -136,7 +162,9 @@ func (h *host) bearing(ds, tag string) (out []version) {
 // date asks when versions were created, with as few commands as arguments
 // allow.
 func (h *host) date(ctx context.Context, names []string) error {
-	h.made = map[string]made{}
+	h.mu.Lock()
+	names = slices.DeleteFunc(names, func(name string) bool { _, known := h.made[name]; return known })
+	h.mu.Unlock()
 	slices.Sort(names)
 	for names = slices.Compact(names); len(names) > 0; {
 		n := zfs.FitArgs(names)
@@ -147,7 +175,9 @@ func (h *host) date(ctx context.Context, names []string) error {
 				return err
 			}
 			at, err := strconv.ParseInt(f[2], 10, 64)
-			h.made[f[0]] = made{g, at}
+			h.mu.Lock()
+			h.made[strings.Clone(f[0])] = made{g, at}
+			h.mu.Unlock()
 			return err
 		})
 		if err := zfs.Present(err); err != nil {

@@ -108,18 +108,29 @@ func (l *looked) tags() map[string]string {
 
 // wants are the holds that tell what the other side has.
 func (l *looked) wants() (all []wanted) {
+	for ds := range l.host.datasets {
+		all = append(all, l.wantsOf(ds)...)
+	}
+	if l.job.Cursor == config.CursorBookmark { // where there is one, no hold says more
+		all = slices.DeleteFunc(all, func(w wanted) bool { return len(l.marks(w.dataset, w.tag)) > 0 })
+	}
+	if l.job.Type == config.Source || l.job.Type == config.Push {
+		all = append(all, l.leftOut()...)
+	}
+	return all
+}
+
+// wantsOf are those of one dataset that the rules pass.
+func (l *looked) wantsOf(ds string) (all []wanted) {
 	switch l.job.Type {
 	case config.Source, config.Push:
-		for _, ds := range l.offered() {
+		if l.job.Datasets.Pass(ds) {
 			for _, tag := range l.tags() {
-				if len(l.marks(ds, tag)) == 0 || l.job.Cursor != config.CursorBookmark {
-					all = append(all, wanted{ds, tag, l.job.SnapshotPrefix, l.bases.Source[ds]})
-				}
+				all = append(all, wanted{ds, tag, l.job.SnapshotPrefix, l.bases.Source[ds]})
 			}
 		}
-		all = append(all, l.leftOut()...)
 	case config.Pull, config.PushSink, config.Local:
-		for _, ds := range l.targets() {
+		if l.receives(ds) {
 			all = append(all, wanted{ds, endpoint.LastTag(l.job.Name), "", l.bases.Target[ds]})
 		}
 	}

@@ -91,13 +91,27 @@ func (o *Observer) askZFS(ctx context.Context, jobs []*looked) (problem string) 
 	if everything {
 		roots = nil
 	}
+	for _, l := range jobs {
+		l.host = h
+		l.read()
+	}
+	h.early = func(ds string, of *history) (ask, date []string) {
+		for _, l := range jobs {
+			for _, w := range l.wantsOf(ds) {
+				names := of.likely(w, 1)
+				if ask = append(ask, names...); of.known(w) {
+					names = []string{of.full(ds, of.newest("", 1)[0])}
+				}
+				date = append(date, names...)
+			}
+		}
+		return ask, date
+	}
 	if err := h.look(ctx, roots); err != nil {
 		return fmt.Sprintf("cannot ask ZFS: %v", err)
 	}
 	var wants []wanted
 	for _, l := range jobs {
-		l.host = h
-		l.read()
 		wants = append(wants, l.wants()...)
 	}
 	if err := h.findHolds(ctx, wants); err != nil {

@@ -49,6 +49,11 @@ func (l *looked) cursor(ds, tag string) *version {
 	if len(marks) > 0 {
 		at = &marks[len(marks)-1]
 	}
+	for _, g := range l.bases.Source[ds] { // that a run of ours has seen on both sides
+		if v, ok := l.host.datasets[ds].find(g); ok && (at == nil || v.txg > at.txg) {
+			at = &v
+		}
+	}
 	switch {
 	case len(holds) == 0, at != nil && l.job.Cursor == config.CursorBookmark:
 		return at
