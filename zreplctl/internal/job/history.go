@@ -50,9 +50,9 @@ func ReadPast(dir state.Dir, job string) (all []Past) {
 	return all
 }
 
-// remember adds runs to a job's history, and leaves out the oldest if it
+// logRuns adds runs to a job's history, and leaves out the oldest if it
 // becomes too long. The job's lock is held.
-func remember(dir state.Dir, job string, more ...Past) error {
+func logRuns(dir state.Dir, job string, more ...Past) error {
 	text, err := dir.Read(logName(job), 2*maxLog)
 	if err != nil {
 		text = nil

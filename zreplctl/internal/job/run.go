@@ -64,7 +64,7 @@ func (r *Run) Do(ctx context.Context) (err error) {
 			err = fmt.Errorf("cannot write the record of the run: %w", werr)
 		}
 		past := append(before, r.past(progress.At(started), progress.At(time.Now()), err, ctx.Err() != nil))
-		if werr := remember(r.state(), r.Job.Name, past...); werr != nil && err == nil {
+		if werr := logRuns(r.state(), r.Job.Name, past...); werr != nil && err == nil {
 			err = werr
 		}
 		end(r.state(), r.Job.Name)
