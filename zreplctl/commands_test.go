@@ -56,16 +56,30 @@ func TestListAndCheck(t *testing.T) {
 		t.Errorf("by the environment: %d, %s", status, stdout)
 	}
 	t.Setenv("ZREPL_ZFS", "/nonexistent")
-	stdout, stderr, status := zreplctl(t, "", "check")
-	noKey := "zreplctl: warning: " + threeJobs + `:8:83: job "pull_prod1": connect: identity_file: "/etc/zreplctl/ssh/prod1": no such file or directory` + "\n"
+	own := ownConfig(t)
+	stdout, stderr, status := zreplctl(t, "", "check", "-config", own)
+	noKey := "zreplctl: warning: " + own + `:8:83: job "pull_prod1": connect: identity_file: "/etc/zreplctl/ssh/prod1": no such file or directory` + "\n"
 	if strings.Count(stdout, "\n") != 3 || stderr != noKey || status != 0 {
 		t.Errorf("check: %d, %s%s", status, stdout, stderr)
 	}
 }
 
+// ownConfig is a copy that only its owner can write, whatever the umask was when
+// the tree was checked out.
+func ownConfig(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	text, err := os.ReadFile(threeJobs)
+	file := filepath.Join(dir, "three-jobs.yml")
+	if err := errors.Join(err, os.Chmod(dir, 0o700), os.WriteFile(file, text, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
 func TestCheckJSON(t *testing.T) {
 	t.Setenv("ZREPL_ZFS", "/nonexistent")
-	stdout, stderr, status := zreplctl(t, "", "check", "-json", "-config", threeJobs)
+	stdout, stderr, status := zreplctl(t, "", "check", "-json", "-config", ownConfig(t))
 	var good report
 	if err := json.Unmarshal([]byte(stdout), &good); err != nil || stderr != "" || status != 0 {
 		t.Fatalf("%d, %v, %s", status, err, stderr)
