@@ -2,7 +2,9 @@ package job_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -96,6 +98,16 @@ func (w *world) says(what, name, state string, level int, why string) {
 	}
 	if _, text := w.ctl("status", name); !strings.Contains(text, name+"\tjob\t") || !strings.Contains(text, "\t"+state+"\t") {
 		w.t.Errorf("%s: status %s: %s", what, name, text)
+	}
+	kind := map[string]string{"offer": "source", "fetch": "pull", "mirror": "local"}[name]
+	label := fmt.Sprintf(`job=%q,type=%q`, name, kind)
+	for _, line := range []string{fmt.Sprintf("zreplctl_job_state{%s,state=%q} 1\n", label, state), fmt.Sprintf("zreplctl_job_level{%s} %d\n", label, level)} {
+		if code, text := w.ctl("metrics"); code != 0 || !strings.Contains(text, line) {
+			w.t.Errorf("%s: metrics: %d, no %s in %s", what, code, line, text)
+		}
+	}
+	if code, text := w.ctl("report"); code != 0 || !strings.Contains(text, fmt.Sprintf(`">%s</span> %s <span`, state, name)) {
+		w.t.Errorf("%s: report: %d, %s is not %s", what, code, name, state)
 	}
 }
 
@@ -264,4 +276,53 @@ func TestHealthPrefixes(t *testing.T) {
 	w.tried("pull", "fetch")
 	w.says("prefixes that differ", "fetch", "failed", 2, "none-wanted")
 	w.says("prefixes that differ", "offer", "never", 2, "there is no copy")
+}
+
+// TestHealthNotify: a change is told once, with the state as every other face
+// has it, and the history has the run that was killed and the one after it.
+func TestHealthNotify(t *testing.T) {
+	t.Parallel()
+	w := ends(t)
+	w.configure(strings.Replace(twoEnds, "statedir: DIR/state", `statedir: DIR/state, notify: [{command: [sh, -c, "cat >>DIR/told"]}]`, 1))
+	tell := func(want ...string) {
+		t.Helper()
+		os.Remove(w.path("told"))
+		if code, said := w.ctl("notify"); code != 0 {
+			t.Fatal(code, said)
+		}
+		text, _ := os.ReadFile(w.path("told"))
+		var got []string
+		for line := range strings.Lines(string(text)) {
+			var m struct {
+				Was string
+				Job struct{ Name, State string }
+			}
+			if err := json.Unmarshal([]byte(line), &m); err != nil {
+				t.Fatal(err)
+			}
+			got = append(got, m.Job.Name+" "+m.Was+" "+m.Job.State)
+		}
+		slices.Sort(got)
+		w.equal("told", got, want...)
+	}
+	w.taken(months, "s1")
+	w.copied()
+	tell("fetch ok late", "mirror ok late", "offer ok late")
+	tell()
+	w.taken(0, "s2")
+	w.copied()
+	tell("fetch late ok", "mirror late ok", "offer late ok")
+	tell()
+	w.write("state/mirror.begun", `{"pid": 999999}`) // a run that was killed
+	tell("mirror ok failed")
+	w.done("local", "mirror")
+	tell("mirror failed ok")
+	_, log := w.ctl("log", "mirror")
+	lines := strings.Split(strings.TrimSpace(log), "\n")
+	if len(lines) != 4 || !strings.Contains(log, "\tkilled\t") || !strings.Contains(lines[0], "\tok\t") {
+		t.Errorf("%s", log)
+	}
+	if _, log = w.ctl("log", "-json", "offer"); strings.Count(log, `"client":"me"`) != 2 {
+		t.Errorf("%s", log)
+	}
 }
