@@ -202,7 +202,7 @@ func TestHostileClient(t *testing.T) {
 		token("a/secret@s1", uint64(x1)), token("b/x@s1", uint64(x1)), token("a/x@s2", uint64(x1)), token("a/x", uint64(x1)),
 		token("a/x@s1", uint64(x1), "rawok", true), token("a/x@s1", uint64(x1), "savedok", true), token("a/x@s1", uint64(x1), "embedok", true),
 		token("a/x@s1", uint64(x1), "compressok", true), token("a/x@s2", uint64(x2), "fromguid", uint64(secret)),
-		token("a/x@s1", uint64(x1), "redact_snaps", "x"), token("a/x@s1", uint64(x1), "evil", uint64(1)), token("a/x@s1", uint64(x1), "toguid", uint64(x2)),
+		token("a/x@s1", uint64(x1), "redact_snaps", "x"), token("a/secret@s1", uint64(secret), "evil", uint64(1)), token("a/x@s1", uint64(x1), "evil", true, "rawok", true), token("a/x@s1", uint64(x1), "rawok", uint64(1)), token("a/x@s1", uint64(x1), "toguid", uint64(x2)),
 		token("-F@s1", uint64(x1)), token(strings.Repeat("a", 60000), uint64(x1)),
 	} {
 		if text != "" {
