@@ -1,3 +1,4 @@
+fresh_pools
 section holds of whole subtrees, and what moves snapshots_changed
 q zfs create -p cona/t/a
 q zfs create cona/t/b
