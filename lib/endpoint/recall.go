@@ -179,17 +179,18 @@ func (r *recollection) note(listed []string, loads map[string]uint64) {
 	}
 }
 
-// stampOf is how a dataset is known again; ok is false if it cannot be.
+// stampOf is how a dataset is known again; ok is false if it cannot be. "-" is
+// no time: a dataset that never had snapshots shows it, but so does every one
+// if the kernel's module is older than zfs(8), or the pool cannot store the
+// time (feature@extensible_dataset).
 func stampOf(d zfs.Dataset, loads map[string]uint64) (guid dataset.GUID, s history.Stamp, ok bool) {
 	guid, err := dataset.ParseGUID(d.Properties["guid"].Value)
 	if err != nil {
 		return 0, s, false
 	}
 	s.Load, s.Name = loads[dataset.Pool(d.Name)], sumOf(d.Name)
-	if text := d.Properties["snapshots_changed"].Value; text != "" && text != "-" {
-		if s.Changed, err = strconv.ParseInt(text, 10, 64); err != nil || s.Changed == 0 {
-			return guid, s, false
-		}
+	if s.Changed, err = strconv.ParseInt(d.Properties["snapshots_changed"].Value, 10, 64); err != nil || s.Changed == 0 {
+		return guid, s, false
 	}
 	if origin := d.Properties["origin"].Value; origin != "" && origin != "-" {
 		s.Origin = sumOf(origin)

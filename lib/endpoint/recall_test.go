@@ -211,7 +211,8 @@ func (r *remembering) something(rng *rand.Rand, i int) string {
 func TestNotRemembered(t *testing.T) {
 	r := newRemembering(t)
 	r.run("zfs", "create", "p/a")
-	r.run("zfs", "snapshot", "p/a@s1")
+	r.run("zfs", "snapshot", "p@s1", "p/a@s1")
+	r.run("zfs", "snapshot", "q@s1") // a dataset without snapshots is asked about every time
 	r.look("cold")
 	if r.look("warm") != 0 {
 		t.Error("snapshots are listed again")
@@ -241,5 +242,17 @@ func TestNotRemembered(t *testing.T) {
 	fresh, err := r.here.List(t.Context(), transfer.ListRequest{Fresh: true})
 	if err != nil || len(fresh) != 3 {
 		t.Error(fresh, err)
+	}
+}
+
+// A dataset that shows no time of its last change is asked about every time: on
+// some systems none ever does.
+func TestNoTimeOfChange(t *testing.T) {
+	loads := map[string]uint64{"p": 7}
+	for text, want := range map[string]bool{"1700000000": true, "-": false, "": false, "0": false, "x": false} {
+		d := zfs.Dataset{Name: "p/a", Properties: map[string]zfs.Property{"guid": {Value: "5"}, "snapshots_changed": {Value: text}}}
+		if _, _, ok := stampOf(d, loads); ok != want {
+			t.Errorf("%q: %v", text, ok)
+		}
 	}
 }
