@@ -126,6 +126,20 @@ func (s *Sender) options(encrypted bool) transfer.Options {
 // the request was found to be the client's to ask. What the stream then says
 // of itself is judged before its first byte leaves.
 func (s *Sender) Send(ctx context.Context, in transfer.SendRequest) (*transfer.Stream, error) {
+	made, err := s.stream(ctx, in)
+	if err != nil {
+		return nil, err
+	}
+	if in.Token == "" && len(in.Via) > 0 && s.Begun != nil {
+		if err := s.Begun(in.Dataset, in.From.GUID, in.To.GUID); err != nil {
+			return nil, fmt.Errorf("cannot note what is sent of dataset %q: %w", in.Dataset, err)
+		}
+	}
+	return made, nil
+}
+
+// stream is what Send returns. Nothing is begun yet.
+func (s *Sender) stream(ctx context.Context, in transfer.SendRequest) (*transfer.Stream, error) {
 	if err := allowed(s.Datasets, in.Dataset); err != nil {
 		return nil, err
 	}
@@ -167,11 +181,6 @@ func (s *Sender) Send(ctx context.Context, in transfer.SendRequest) (*transfer.S
 	if err != nil {
 		return nil, err
 	}
-	if o.Chained && s.Begun != nil {
-		if err := s.Begun(in.Dataset, in.From.GUID, in.To.GUID); err != nil {
-			return nil, fmt.Errorf("cannot note what is sent of dataset %q: %w", in.Dataset, err)
-		}
-	}
 	return &transfer.Stream{SendReply: reply, Args: args, Expect: expect.Words()}, nil
 }
 
@@ -189,7 +198,7 @@ func tokenFor(ds, text string) (stream.Token, error) {
 
 // Size is about how many bytes a stream would have. It is asked for as Send's.
 func (s *Sender) Size(ctx context.Context, in transfer.SendRequest) (uint64, error) {
-	made, err := s.Send(ctx, in)
+	made, err := s.stream(ctx, in)
 	if err != nil {
 		return 0, err
 	}

@@ -33,7 +33,14 @@ func NeedsCursor(p *retention.Policy) bool {
 type Partners struct {
 	Tags   []string // a partner that has no cursor on a dataset has nothing of it
 	Others bool     // and all others that have a cursor there
+	// Bookmarks says that what the Tags' partners have is kept as bookmarks: a
+	// hold beside one is on what is being sent.
+	Bookmarks bool
 }
+
+// unsettled reports whether a hold of this tag may be on what is being sent
+// although there is none on what was sent last.
+func (p Partners) unsettled(tag string) bool { return p.Bookmarks || !slices.Contains(p.Tags, tag) }
 
 func (p Partners) count(tag string) bool {
 	return slices.Contains(p.Tags, tag) || p.Others && isCursor(tag)
@@ -77,8 +84,8 @@ func MarkReplicated(ctx context.Context, z *zfs.ZFS, roots []string, recursive b
 
 // cursor is the createtxg up to which every partner has the snapshots. A
 // partner may have two holds, on what was sent last and on what is being
-// sent: the older one counts. Of its bookmarks, which count where it has no
-// hold, the newest one does.
+// sent: the older one counts. Of its bookmarks the newest one counts, if the
+// partner has no hold or may have only one ahead of it.
 func cursor(g Group, versions []dataset.Version, tags map[string][]string, p Partners) uint64 {
 	holds, marks := map[string]uint64{}, map[string]uint64{}
 	for _, s := range g.Snapshots {
@@ -95,7 +102,9 @@ func cursor(g Group, versions []dataset.Version, tags map[string][]string, p Par
 		}
 	}
 	for tag, txg := range holds {
-		marks[tag] = txg
+		if mark, ok := marks[tag]; !ok || txg < mark || !p.unsettled(tag) {
+			marks[tag] = txg
+		}
 	}
 	for _, tag := range p.Tags {
 		if _, begun := marks[tag]; !begun {

@@ -113,6 +113,26 @@ func TestCursor(t *testing.T) {
 	}
 }
 
+// A job that keeps bookmarks of what has arrived holds only what is being sent.
+func TestCursorOfBookmarks(t *testing.T) {
+	const tag = "zreplctl_source_a"
+	g := Group{Dataset: "p", Snapshots: []retention.Snapshot{{Name: "1", CreateTXG: 11}, {Name: "7", CreateTXG: 17}}}
+	marks := []dataset.Version{{Kind: dataset.Bookmark, Name: tag + "_0000000000000005", GUID: 5, CreateTXG: 11}}
+	tags := map[string][]string{"p@7": {tag}}
+	for _, c := range []struct {
+		p    Partners
+		want uint64
+	}{
+		{Partners{Tags: []string{tag}, Bookmarks: true}, 11},
+		{Partners{Others: true}, 11}, // how another job keeps it is not known
+		{Partners{Tags: []string{tag}}, 17},
+	} {
+		if got := cursor(g, marks, tags, c.p); got != c.want {
+			t.Errorf("%+v: %d, want %d", c.p, got, c.want)
+		}
+	}
+}
+
 func TestCursorOfPartners(t *testing.T) {
 	g := Group{Dataset: "p", Snapshots: []retention.Snapshot{{Name: "1", CreateTXG: 11}, {Name: "2", CreateTXG: 12}}}
 	tags := map[string][]string{"p@1": {"zreplctl_local_slow"}, "p@2": {"zreplctl_local_fast"}}

@@ -9,6 +9,12 @@ import (
 // TestPruneInChain kills a run in the middle of a chain, and prunes the sending
 // side: what the receiver has by then is still there, and the next run goes on.
 func TestPruneInChain(t *testing.T) {
+	for _, cursor := range []string{"hold", "bookmark"} {
+		t.Run(cursor, func(t *testing.T) { pruneInChain(t, cursor) })
+	}
+}
+
+func pruneInChain(t *testing.T, cursor string) {
 	t.Parallel()
 	w := newWorld(t)
 	w.must("zfs", "create", "a/x")
@@ -17,7 +23,14 @@ func TestPruneInChain(t *testing.T) {
   mapping: {"a/x": b/chain}
   snapshot_prefix: s
   shared_prefix: true
+  cursor: ` + cursor + `
   prune_lhs: {keep: [{type: last_n, count: 1}]}
+- name: other
+  type: prune
+  datasets: {"a/x": ok}
+  snapshot_prefix: s
+  shared_prefix: true
+  keep: [{type: last_n, count: 1}]
 `)
 	w.snapshot("s1")
 	w.done("local", "chain")
@@ -43,8 +56,11 @@ func TestPruneInChain(t *testing.T) {
 	if len(arrived) < 3 || len(arrived) > 6 {
 		t.Fatalf("the run was killed with %q there", arrived)
 	}
-	if code, said := w.ctl("prune", "chain"); code != 0 {
-		t.Fatal(code, said)
+	// So does a job that only prunes for it.
+	for _, job := range []string{"chain", "other"} {
+		if code, said := w.ctl("prune", job); code != 0 {
+			t.Fatal(code, said)
+		}
 	}
 	if last := arrived[len(arrived)-1]; !slices.Contains(w.guids("a/x"), last) {
 		t.Errorf("%s was destroyed, and the sender has %q", last, w.guids("a/x"))

@@ -32,7 +32,9 @@ func (p Programs) sender(j *config.Job, id string, dir state.Dir) *endpoint.Send
 			Embedded: j.Send.Embedded}, Tell: j.Send.Properties}
 	s.Bookmarks = j.Cursor == config.CursorBookmark
 	s.Tag = endpoint.CursorTag(string(j.Type), id)
-	s.Begun = func(ds string, from, to dataset.GUID) error { return dir.NoteChain(j.Name, ds, from, to) }
+	s.Begun = func(ds string, from, to dataset.GUID) error {
+		return dir.NoteChain(j.Name, id, state.Chain{Dataset: ds, From: from, To: to, Bookmark: s.Bookmarks})
+	}
 	s.Memory = remember(dir, j.Name, "offered")
 	return s
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 
@@ -15,18 +16,55 @@ import (
 // The one before is kept.
 const maxChains = 4 << 20
 
-func chainsName(job string) string { return job + ".chains" }
+// chainsName is the file of one receiver: no other can fill it. Neither name
+// holds an @.
+func chainsName(job, id string) string { return job + "@" + id + chainsEnd }
 
-// NoteChain notes that a stream of several snapshots of a dataset begins. It
-// is a note of where to look: whether it is still under way, holds say.
-func (d Dir) NoteChain(job, ds string, from, to dataset.GUID) error {
+const chainsEnd = ".chains"
+
+// Chain is a stream of several snapshots that began once.
+type Chain struct {
+	Dataset  string
+	From, To dataset.GUID
+	Bookmark bool // the job keeps bookmarks of what has arrived, and no holds
+}
+
+// line begins with a line break: one that a full disk cut does not spoil it.
+func (c Chain) line() string {
+	kept := "hold"
+	if c.Bookmark {
+		kept = "bookmark"
+	}
+	return fmt.Sprintf("\n%s\t%v\t%v\t%s\n", c.Dataset, c.From, c.To, kept)
+}
+
+func parseChain(line string) (c Chain, ok bool) {
+	f := strings.Split(strings.TrimSuffix(line, "\n"), "\t")
+	if len(f) != 4 || dataset.CheckName(f[0]) != nil {
+		return c, false
+	}
+	from, err1 := dataset.ParseGUID(f[1])
+	to, err2 := dataset.ParseGUID(f[2])
+	return Chain{f[0], from, to, f[3] == "bookmark"}, err1 == nil && err2 == nil
+}
+
+// NoteChain notes that a stream of several snapshots of a dataset begins, to
+// the receiver that id names. It is a note of where to look: whether the stream
+// is still under way, holds and bookmarks say. The note is on disk before the
+// stream begins.
+func (d Dir) NoteChain(job, id string, c Chain) error {
 	if d.IsNone() {
 		return nil
 	}
 	if err := d.Make(); err != nil {
 		return err
 	}
-	path := d.Path(chainsName(job))
+	path := d.Path(chainsName(job, id))
+	lock, err := d.lock(chainsName(job, id))
+	if err != nil {
+		return err
+	}
+	defer lock.Close()
 	if info, err := os.Lstat(path); err == nil && info.Size() > maxChains {
 		if err := os.Rename(path, path+".old"); err != nil {
 			return err
@@ -36,34 +74,50 @@ func (d Dir) NoteChain(job, ds string, from, to dataset.GUID) error {
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(f, "%s\t%v\t%v\n", ds, from, to)
-	return errors.Join(err, f.Close())
+	_, err = f.WriteString(c.line())
+	return errors.Join(err, f.Sync(), f.Close())
 }
 
-// Chains calls each with the chains that were noted, the oldest first. Lines
-// that were not written whole are left out.
-func (d Dir) Chains(job string, each func(ds string, from, to dataset.GUID)) error {
+// Chains calls each with all chains that jobs have noted, the oldest of each
+// receiver first. Lines that were not written whole are left out.
+func (d Dir) Chains(each func(Chain)) error {
 	if d.IsNone() {
 		return nil
 	}
-	for _, name := range []string{chainsName(job) + ".old", chainsName(job)} {
-		text, err := d.Read(name, 2*maxChains)
-		if errors.Is(err, fs.ErrNotExist) {
+	entries, err := os.ReadDir(d.path)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	for _, entry := range entries {
+		name := strings.TrimSuffix(entry.Name(), ".old")
+		of, id, ok := strings.Cut(strings.TrimSuffix(name, chainsEnd), "@")
+		if !ok || name != chainsName(of, id) {
 			continue
 		}
-		if err != nil {
-			return err
+		// A directory is read in the order of names: X before X.old.
+		if older := entry.Name() != name; older && there(filepath.Join(d.path, name)) {
+			continue
 		}
-		for line := range strings.Lines(string(text)) {
-			f := strings.Split(strings.TrimSuffix(line, "\n"), "\t")
-			if len(f) != 3 || dataset.CheckName(f[0]) != nil {
-				continue
+		for _, file := range []string{name + ".old", name} {
+			if err := d.readChains(file, each); err != nil {
+				return err
 			}
-			from, err1 := dataset.ParseGUID(f[1])
-			to, err2 := dataset.ParseGUID(f[2])
-			if err1 == nil && err2 == nil {
-				each(f[0], from, to)
-			}
+		}
+	}
+	return nil
+}
+
+func (d Dir) readChains(file string, each func(Chain)) error {
+	text, err := d.Read(file, 2*maxChains)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	for line := range strings.Lines(string(text)) {
+		if c, ok := parseChain(line); ok {
+			each(c)
 		}
 	}
 	return nil

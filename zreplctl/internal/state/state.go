@@ -136,14 +136,11 @@ func (d Dir) Update(name string, max int64, change func(old []byte) ([]byte, err
 	if err := d.Make(); err != nil {
 		return err
 	}
-	lock, err := os.OpenFile(d.Path(name)+".lock", os.O_RDWR|os.O_CREATE|syscall.O_NOFOLLOW, 0o600)
+	lock, err := d.lock(name)
 	if err != nil {
 		return err
 	}
 	defer lock.Close()
-	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX); err != nil {
-		return err
-	}
 	old, err := d.Read(name, max)
 	if err != nil {
 		old = nil
@@ -153,4 +150,18 @@ func (d Dir) Update(name string, max int64, change func(old []byte) ([]byte, err
 		return err
 	}
 	return d.Write(name, text)
+}
+
+// lock waits until no other process has the lock of a file. Closing it lets it
+// go.
+func (d Dir) lock(name string) (*os.File, error) {
+	f, err := os.OpenFile(d.Path(name)+".lock", os.O_RDWR|os.O_CREATE|syscall.O_NOFOLLOW, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX); err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/zrepl-tools/zrepl-tools/lib/retention"
 	"github.com/zrepl-tools/zrepl-tools/lib/zfs"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/config"
+	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/state"
 )
 
 // Prune destroys what the job's policies let go, on each of its sides on this
@@ -89,14 +90,13 @@ func (u *Upkeep) protect(ctx context.Context, o *prune.Options, s side) (err err
 	if s.sends() && u.Unsent != nil {
 		o.Unsent = u.Unsent()
 	}
-	if s.sends() {
-		o.Chains = map[string][]prune.Chain{}
-		err := u.State.Chains(u.Job.Name, func(ds string, from, to dataset.GUID) {
-			o.Chains[ds] = append(o.Chains[ds], prune.Chain{From: from, To: to})
-		})
-		if err != nil {
-			return fmt.Errorf("cannot read what was being sent: %w", err)
-		}
+	// Another job may send on what this one receives, or prune for it.
+	o.Chains = map[string][]prune.Chain{}
+	err = u.State.Chains(func(c state.Chain) {
+		o.Chains[c.Dataset] = append(o.Chains[c.Dataset], prune.Chain{From: c.From, To: c.To, Bookmark: c.Bookmark})
+	})
+	if err != nil {
+		return fmt.Errorf("cannot read what was being sent: %w", err)
 	}
 	if u.Bases == nil {
 		return nil

@@ -85,7 +85,7 @@ var anyPartner = prune.Partners{Others: true}
 // that sends to nobody, or shares its snapshots with other jobs, waits for the
 // others' partners, too.
 func partners(j *config.Job) (p prune.Partners) {
-	p.Others = !j.Sends() || j.SharedPrefix
+	p.Others, p.Bookmarks = !j.Sends() || j.SharedPrefix, j.Cursor == config.CursorBookmark
 	if j.Sends() {
 		for _, id := range j.IDs() {
 			p.Tags = append(p.Tags, endpoint.CursorTag(string(j.Type), id))
