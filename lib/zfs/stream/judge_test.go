@@ -56,7 +56,7 @@ func TestJudge(t *testing.T) {
 		{"full", "", 0, func(o binary.ByteOrder, b []byte) { o.PutUint64(b[beginFromAt:], 0) }, "from guid 0, not 1"},
 		{"a payload", "", 0, set32(beginPayloadAt, 8), "brings more"},
 		{"a large payload", ",raw", raw, set32(beginPayloadAt, 1<<20), "at most"},
-		{"no name", "", 0, func(_ binary.ByteOrder, b []byte) { clear(b[beginNameAt:]) }, "no snapshot"},
+		{"no name", "", 0, func(_ binary.ByteOrder, b []byte) { clear(b[beginNameAt:]) }, "not a snapshot"},
 	} {
 		for _, o := range orders {
 			e, err := parseExpect("to=4,from=1" + c.words)

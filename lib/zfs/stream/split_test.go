@@ -72,7 +72,7 @@ func TestSplit(t *testing.T) {
 			{"a second one", one, slices.Concat(whole, whole), nil, "does not end"},
 			{"no end of the first record", three, slices.Concat(pack[:recordSize], a), nil, "order"},
 			{"a stream within a stream", one, slices.Concat(whole[:recordSize], whole), nil, "order"},
-			{"a record between", three, slices.Concat(pack, body(o)), nil, "no stream"},
+			{"a record between", three, slices.Concat(pack, body(o)), nil, "not a stream"},
 			{"an unknown record", one, slices.Concat(whole[:recordSize], rec(o, 77, 0, nil)), nil, "type 77"},
 			{"a redacted record", one, slices.Concat(whole[:recordSize], rec(o, recordRedact, 0, nil)), nil, "redacted"},
 			{"a record by reference", one, slices.Concat(whole[:recordSize], rec(o, recordWriteByRef, 0, nil)), nil, "deduplicated"},
