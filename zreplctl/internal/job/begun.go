@@ -18,6 +18,7 @@ import (
 type begun struct {
 	PID  int    `json:"pid"`
 	Boot string `json:"boot,omitempty"` // after another boot a process of this number is another one
+	Part string `json:"part,omitempty"` // see Run.part
 }
 
 const maxBegun = 1 << 10
@@ -26,8 +27,8 @@ func begunName(job string) string { return job + ".begun" }
 
 // begin makes the note. A run that cannot make it fails later, when it cannot
 // write its record.
-func begin(dir state.Dir, job string) {
-	text, err := json.Marshal(begun{os.Getpid(), bootID()})
+func begin(dir state.Dir, job, part string) {
+	text, err := json.Marshal(begun{os.Getpid(), bootID(), part})
 	if err == nil {
 		_ = dir.Write(begunName(job), append(text, '\n'))
 	}
@@ -51,11 +52,20 @@ func Begun(dir state.Dir, rundir, job string) (when time.Time, running bool) {
 	return info.ModTime(), !os.IsNotExist(err) && beginnerLives(dir, job)
 }
 
+// readBegun reads the note. A damaged one reads as that of a whole run without
+// a process.
+func readBegun(dir state.Dir, job string) (b begun) {
+	text, err := dir.Read(begunName(job), maxBegun)
+	if err != nil || json.Unmarshal(text, &b) != nil {
+		return begun{}
+	}
+	return b
+}
+
 // beginnerLives reports whether the process that made the note is there.
 func beginnerLives(dir state.Dir, job string) bool {
-	var b begun
-	text, err := dir.Read(begunName(job), maxBegun)
-	if err != nil || json.Unmarshal(text, &b) != nil || b.PID <= 0 || b.Boot != bootID() {
+	b := readBegun(dir, job)
+	if b.PID <= 0 || b.Boot != bootID() {
 		return false
 	}
 	return !errors.Is(syscall.Kill(b.PID, 0), syscall.ESRCH)

@@ -76,7 +76,7 @@ func logRuns(dir state.Dir, job string, more ...Past) error {
 // past is what a run has come to.
 func (r *Run) past(started, ended progress.Time, err error, stopped bool) Past {
 	s := r.Tracker.Snapshot()
-	p := Past{Job: r.Job.Name, Part: r.Part, Started: started, Ended: ended, OK: err == nil && !stopped, Stopped: stopped, Bytes: s.Bytes}
+	p := Past{Job: r.Job.Name, Part: r.part(), Started: started, Ended: ended, OK: err == nil && !stopped, Stopped: stopped, Bytes: s.Bytes}
 	if err != nil {
 		p.Error = child.Clean(err.Error(), maxErrorBytes)
 	}
@@ -98,5 +98,6 @@ func killed(dir state.Dir, job string) []Past {
 	if when.IsZero() {
 		return nil
 	}
-	return []Past{{Job: job, Started: progress.At(when), Killed: true, Error: "it was killed, or this host went down"}}
+	part := readBegun(dir, job).Part
+	return []Past{{Job: job, Part: part, Started: progress.At(when), Killed: true, Error: "it was killed, or this host went down"}}
 }

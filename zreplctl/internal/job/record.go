@@ -74,10 +74,9 @@ func (r *Run) Unsent() map[string]bool {
 
 // partly is the record for a part of a job: what it is about is the last whole
 // run, where the job has such runs.
-func (r *Run) partly(rec *Record) *Record {
-	old, err := ReadRecord(r.state(), r.Job.Name)
+func (r *Run) partly(rec, old *Record) *Record {
 	switch {
-	case err != nil || old.Type != rec.Type:
+	case old == nil:
 		return rec
 	case r.Job.Replicates():
 		return old
@@ -86,23 +85,38 @@ func (r *Run) partly(rec *Record) *Record {
 	return rec
 }
 
+// fail notes the error of a part.
+func (rec *Record) fail(part, why string) {
+	if rec.Failed == nil {
+		rec.Failed = map[string]string{}
+	}
+	rec.Failed[part] = why
+}
+
 // outcome notes how a part ended. A signal says nothing of what it would have
 // come to: what is known of the part is what the run before it said.
 func (rec *Record) outcome(part string, err error, stopped bool) {
-	if rec.Stopped = stopped; !stopped {
-		delete(rec.Failed, part)
+	switch {
+	case stopped:
+		return
+	case err != nil:
+		rec.fail(part, err.Error())
+		return
 	}
-	if err != nil && !stopped {
-		if rec.Failed == nil {
-			rec.Failed = map[string]string{}
-		}
-		rec.Failed[part] = err.Error()
+	delete(rec.Failed, part)
+	if part == upkeepPart {
+		delete(rec.Failed, "autosnap")
+		delete(rec.Failed, "prune")
 	}
+}
+
+// sum sets OK and Error, which come from those of the parts.
+func (rec *Record) sum() {
 	var all []string
 	for _, part := range slices.Sorted(maps.Keys(rec.Failed)) {
 		all = append(all, rec.Failed[part])
 	}
-	rec.OK, rec.Error = len(all) == 0 && !stopped, strings.Join(all, "; ")
+	rec.OK, rec.Error = len(all) == 0 && !rec.Stopped, strings.Join(all, "; ")
 }
 
 // rows are the datasets of a run that has ended. A run that did not get to see
@@ -120,8 +134,18 @@ func rows(seen []progress.Dataset, old *Record) []progress.Dataset {
 	return rows
 }
 
-func (r *Run) record(started time.Time, err error, stopped bool) error {
-	s := r.Tracker.Snapshot()
+// record writes how the run ended. Before are the runs that were killed since
+// the last record.
+func (r *Run) record(started time.Time, before []Past, err error, stopped bool) error {
+	b, err := clean.JSON(r.newRecord(started, before, err, stopped))
+	if err != nil {
+		return err
+	}
+	return r.state().Write(recordName(r.Job.Name), append(b, '\n'))
+}
+
+func (r *Run) newRecord(started time.Time, before []Past, err error, stopped bool) *Record {
+	s, part := r.Tracker.Snapshot(), r.part()
 	old, oldErr := ReadRecord(r.state(), r.Job.Name)
 	if oldErr != nil || old.Type != string(r.Job.Type) {
 		old = nil
@@ -134,16 +158,31 @@ func (r *Run) record(started time.Time, err error, stopped bool) error {
 			rec.Failed = old.Failed
 		}
 	}
-	if r.Part != "" {
-		rec = r.partly(rec)
+	if part != "" {
+		rec = r.partly(rec, old)
 	}
-	rec.outcome(r.Part, err, stopped)
-	if rec.OK {
+	if part != "" || stopped { // a whole run that came to its end says all
+		rec.wereKilled(before, r.Job.Replicates())
+	}
+	rec.outcome(part, err, stopped)
+	// A part says nothing of how a whole run ended, or would end.
+	whole := part == "" || !r.Job.Replicates()
+	if whole {
+		rec.Stopped = stopped
+	}
+	if rec.sum(); whole && rec.OK {
 		rec.Success = &rec.Ended
 	}
-	b, err := clean.JSON(rec)
-	if err != nil {
-		return err
+	return rec
+}
+
+// wereKilled notes the parts that were killed: the run that wrote nothing of
+// itself would be forgotten with its note. Only a whole run could end the
+// failure of a whole run, which not all jobs have.
+func (rec *Record) wereKilled(before []Past, hasWhole bool) {
+	for _, p := range before {
+		if p.Part != "" || hasWhole {
+			rec.fail(p.Part, "the run that began "+p.Started.UTC().Format(time.RFC3339)+" was killed, or this host went down")
+		}
 	}
-	return r.state().Write(recordName(r.Job.Name), append(b, '\n'))
 }

@@ -37,10 +37,30 @@ type Run struct {
 	// NoReplication leaves the replication out.
 	NoReplication bool
 	engine        *replicate.Job
-	// Part names what is done where that is not the whole job, but a command
-	// of its own.
+	// Part names the command, if it does one part of the job. See part.
 	Part string
 }
+
+// part is what this run does of the job, by the name of the command that does
+// the same; empty: all of it. A run that only leaves out snapshots or prune
+// counts as whole: it has seen both sides.
+func (r *Run) part() string {
+	switch {
+	case r.Part != "" || !r.NoReplication || !r.Job.Replicates():
+		return r.Part
+	case r.Before != nil && r.After != nil:
+		return upkeepPart
+	case r.Before != nil:
+		return "autosnap"
+	case r.After != nil:
+		return "prune"
+	}
+	return "nothing"
+}
+
+// upkeepPart is the part of a run that takes snapshots and prunes, and does not
+// replicate.
+const upkeepPart = "upkeep"
 
 // state is where the job's runs leave what later ones read.
 func (r *Run) state() state.Dir { return state.Of(r.Global) }
@@ -58,9 +78,9 @@ func (r *Run) Do(ctx context.Context) (err error) {
 	}
 	started := time.Now()
 	before := killed(r.state(), r.Job.Name)
-	begin(r.state(), r.Job.Name)
+	begin(r.state(), r.Job.Name, r.part())
 	defer func() {
-		if werr := r.record(started, err, ctx.Err() != nil); werr != nil && err == nil {
+		if werr := r.record(started, before, err, ctx.Err() != nil); werr != nil && err == nil {
 			err = fmt.Errorf("cannot write the record of the run: %w", werr)
 		}
 		past := append(before, r.past(progress.At(started), progress.At(time.Now()), err, ctx.Err() != nil))
