@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -92,8 +93,11 @@ func (j *job) run(ctx context.Context, f *followed) {
 	}
 	j.log.Log(ctx, level, "a run has ended", "status", result.Status, "stopped", result.Stopped, "took", result.Ended.Sub(result.Started.Time).Round(time.Millisecond))
 	j.mu.Lock()
-	j.running, j.step, j.follow, j.last = false, "", nil, &result
-	if result.Status == 0 {
+	j.running, j.step, j.follow = false, "", nil
+	if result.Status != 0 || !j.leavesOut(f.ask.Skip) { // such a run does not end the failure of a whole one
+		j.last = &result
+	}
+	if result.Status == 0 && !j.leavesOut(f.ask.Skip) {
 		j.success = &result.Ended
 	}
 	if j.progress != nil { // of a run that was killed they may say that something is under way
@@ -104,6 +108,12 @@ func (j *job) run(ctx context.Context, f *followed) {
 	j.mu.Unlock()
 	f.add(control.Event{Exit: &result.Status})
 	j.d.changed.ring()
+}
+
+// leavesOut reports whether a run that skips these parts leaves out what the
+// job is for.
+func (j *job) leavesOut(skip string) bool {
+	return j.c.Replicates() && slices.Contains(strings.Split(skip, ","), "replicate")
 }
 
 // stopped reports whether a run ended by a signal that asks politely, the

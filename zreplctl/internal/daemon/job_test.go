@@ -49,6 +49,23 @@ func TestRunJob(t *testing.T) {
 	}
 }
 
+// TestSkipped: a run that does not replicate is no success of the job, and does
+// not end its failure.
+func TestSkipped(t *testing.T) {
+	c, _ := start(t, "good")
+	request := control.Request{Job: "good", Config: c.Path, Skip: "snapshot,replicate"}
+	if code, handled, err := control.RunJob(t.Context(), c.Global.Control, request, control.Follower{Stdout: io.Discard, Stderr: io.Discard}); code != 0 || !handled || err != nil {
+		t.Fatal(code, handled, err)
+	}
+	s, err := control.Get(t.Context(), c.Global.Control)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if j := s.Jobs[0]; j.Success != nil || j.Last != nil {
+		t.Errorf("%+v", j)
+	}
+}
+
 // TestEnded: what a run was doing that was killed is not under way, and one
 // that was asked to stop has not failed.
 func TestEnded(t *testing.T) {
