@@ -68,7 +68,7 @@ func (g *globals) upkeepCommand(name, part, help string, fits func(*config.Job) 
 			if err != nil {
 				return err
 			}
-			r := &job.Run{Global: c.Global, Job: j, Part: name, NoReplication: true, Before: do(u)}
+			r := &job.Run{Global: c.Global, Job: j, Part: name, NoReplication: true, Before: do(u), Say: g.sayOf(j)}
 			g.join(r, u)
 			if explain {
 				g.explain(u)

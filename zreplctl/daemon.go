@@ -78,6 +78,9 @@ func (g *globals) daemon(ctx context.Context, readyFile *os.File) error {
 		if err := job.WriteDaemon(kept, job.DaemonNote{Started: progress.At(started), Config: c.Path, Sum: sum}); err != nil {
 			log.Warn("others cannot see that the daemon runs", "error", err)
 		}
+		if err := kept.Shared(); err != nil {
+			log.Warn("the group of monitor cannot look", "error", err)
+		}
 		wait = (&beside{config: c, program: program, log: log}).start(besides)
 		tell(readyFile)
 	}

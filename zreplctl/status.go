@@ -184,5 +184,5 @@ func (p *statusPrinter) begun(j *control.Job) {
 	}
 	j.State = control.Failed
 	j.Last = &control.Run{Started: since, Ended: since, Status: cli.Failed,
-		Error: "the run did not come to its end: it was killed, or this host went down"}
+		Error: "the run did not come to its end: it was killed, could not write its record, or this host went down"}
 }

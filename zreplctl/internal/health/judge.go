@@ -115,7 +115,7 @@ func ofRuns(f Facts, now time.Time, daemon, told bool) (all []verdict) {
 	}
 	switch {
 	case !f.Begun.IsZero() && !f.Running:
-		add(Failed, Warning, "the run that began %s was killed, or this host went down", Since(f.Begun, now))
+		add(Failed, Warning, "the run that began %s was killed, could not write its record, or this host went down", Since(f.Begun, now))
 	case !f.Attempt.IsZero() && !f.OK && f.Error != "" && !told:
 		add(Failed, Warning, "%s", f.Error)
 	}

@@ -99,5 +99,5 @@ func killed(dir state.Dir, job string) []Past {
 		return nil
 	}
 	part := readBegun(dir, job).Part
-	return []Past{{Job: job, Part: part, Started: progress.At(when), Killed: true, Error: "it was killed, or this host went down"}}
+	return []Past{{Job: job, Part: part, Started: progress.At(when), Killed: true, Error: "it was killed, could not write its record, or this host went down"}}
 }

@@ -182,7 +182,7 @@ func (r *Run) newRecord(started time.Time, before []Past, err error, stopped boo
 func (rec *Record) wereKilled(before []Past, hasWhole bool) {
 	for _, p := range before {
 		if p.Part != "" || hasWhole {
-			rec.fail(p.Part, "the run that began "+p.Started.UTC().Format(time.RFC3339)+" was killed, or this host went down")
+			rec.fail(p.Part, "the run that began "+p.Started.UTC().Format(time.RFC3339)+" was killed, could not write its record, or this host went down")
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package job_test
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -147,4 +148,52 @@ func TestRecordOfParts(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(r.global.StateDir, "p.log")); err != nil {
 		t.Error(err)
 	}
+}
+
+// TestRecordNotWritten: the error says so also if the run itself failed, and
+// the note stays, so that the old record is not taken for the newest.
+func TestRecordNotWritten(t *testing.T) {
+	for name, failure := range map[string]error{"the run is well": nil, "the run fails": errors.New("no link")} {
+		t.Run(name, func(t *testing.T) {
+			r := newRecorded(t)
+			dir := state.Of(r.global)
+			if err := os.MkdirAll(dir.Path("p.json/in the way"), 0o700); err != nil {
+				t.Fatal(err)
+			}
+			os.Chmod(r.global.StateDir, 0o700)
+			err := r.part("prune", failure)
+			if err == nil || !strings.Contains(err.Error(), "cannot write the record of the run") || !errors.Is(err, cmp.Or(failure, err)) {
+				t.Errorf("%v", err)
+			}
+			if when, _ := job.Begun(dir, r.global.RunDir, "p"); when.IsZero() {
+				t.Error("the note is gone")
+			}
+			if _, err := os.Stat(dir.Path("p.json.new")); err == nil {
+				t.Error("the half of a record is left")
+			}
+			os.RemoveAll(dir.Path("p.json"))
+			if err := r.part("prune", nil); err != nil {
+				t.Error(err)
+			}
+			if when, _ := job.Begun(dir, r.global.RunDir, "p"); !when.IsZero() {
+				t.Error("the note is left after a record was written")
+			}
+		})
+	}
+}
+
+// TestRecordUnshared: a group that does not exist costs a warning, not the
+// record.
+func TestRecordUnshared(t *testing.T) {
+	r := newRecorded(t)
+	r.global.Monitor.Group = "no-such-group"
+	var said []string
+	run := &job.Run{Global: r.global, Job: &r.job, Part: "prune", NoReplication: true, Say: func(s string) { said = append(said, s) }}
+	if err := run.Do(context.Background()); err != nil {
+		t.Error(err)
+	}
+	if len(said) != 1 || !strings.HasPrefix(said[0], "warning: ") || !strings.Contains(said[0], "no-such-group") {
+		t.Errorf("%q", said)
+	}
+	r.read()
 }

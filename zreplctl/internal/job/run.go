@@ -79,15 +79,13 @@ func (r *Run) Do(ctx context.Context) (err error) {
 	started := time.Now()
 	before := killed(r.state(), r.Job.Name)
 	begin(r.state(), r.Job.Name, r.part())
+	if unshared := r.state().Shared(); unshared != nil && r.Say != nil {
+		r.Say("warning: " + unshared.Error())
+	}
 	defer func() {
-		if werr := r.record(started, before, err, ctx.Err() != nil); werr != nil && err == nil {
-			err = fmt.Errorf("cannot write the record of the run: %w", werr)
+		if left := r.leave(started, before, err, ctx.Err() != nil); left != nil {
+			err = errors.Join(err, left)
 		}
-		past := append(before, r.past(progress.At(started), progress.At(time.Now()), err, ctx.Err() != nil))
-		if werr := logRuns(r.state(), r.Job.Name, past...); werr != nil && err == nil {
-			err = werr
-		}
-		end(r.state(), r.Job.Name)
 	}()
 	var errs []error
 	if r.Before != nil {
@@ -100,6 +98,20 @@ func (r *Run) Do(ctx context.Context) (err error) {
 		errs = append(errs, r.After(ctx))
 	}
 	return errors.Join(errs...)
+}
+
+// leave writes the record and the history of a run that has ended. Without the
+// record the note of its beginning stays: the old record must not be taken for
+// that of this run.
+func (r *Run) leave(started time.Time, before []Past, err error, stopped bool) error {
+	unwritten := r.record(started, before, err, stopped)
+	if unwritten == nil {
+		end(r.state(), r.Job.Name)
+	} else {
+		unwritten = fmt.Errorf("cannot write the record of the run: %w", unwritten)
+	}
+	past := append(before, r.past(progress.At(started), progress.At(time.Now()), err, stopped))
+	return errors.Join(unwritten, logRuns(r.state(), r.Job.Name, past...))
 }
 
 func (r *Run) replicate(ctx context.Context, lock *os.File) error {

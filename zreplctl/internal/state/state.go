@@ -55,7 +55,8 @@ func there(path string) bool {
 	return err == nil && info.Mode().IsRegular()
 }
 
-// Make makes the directory if it is missing, and lets the group read it.
+// Make makes the directory if it is missing, and lets the group read it if that
+// can be done.
 func (d Dir) Make() error {
 	mode := fs.FileMode(0o700)
 	if d.group != "" {
@@ -64,10 +65,18 @@ func (d Dir) Make() error {
 	if err := Make(d.path, mode); err != nil {
 		return &DirError{"statedir", d.path, err}
 	}
-	if err := d.share(d.path, mode); err != nil {
-		return &DirError{"statedir", d.path, err}
-	}
+	_ = d.share(d.path, mode) // see Shared
 	return nil
+}
+
+// Shared says why the group cannot read the directory. Nothing else fails for
+// that: its files are then its owner's alone.
+func (d Dir) Shared() error {
+	err := d.share(d.path, 0o750)
+	if err == nil || errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return fmt.Errorf("cannot let the group read %q: %w", d.path, err)
 }
 
 // Read reads a file of at most max bytes. The error is fs.ErrNotExist if it was
@@ -100,10 +109,12 @@ func (d Dir) Write(name string, text []byte) error {
 		return err
 	}
 	_, err = f.Write(text)
-	if err = errors.Join(err, f.Sync(), f.Close(), d.share(fresh, 0o640)); err != nil {
-		return err
+	if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
+		_ = d.share(fresh, 0o640) // Shared says why not: the file matters more
+		err = os.Rename(fresh, d.Path(name))
 	}
-	if err := os.Rename(fresh, d.Path(name)); err != nil {
+	if err != nil {
+		_ = os.Remove(fresh) // what is left of it would keep a full disk full
 		return err
 	}
 	return d.removeOld(name)

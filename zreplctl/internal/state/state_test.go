@@ -66,7 +66,14 @@ func TestModes(t *testing.T) {
 			}
 		}
 	}
-	if err := (Dir{path: t.TempDir(), group: "no-such-group"}).Write("f", nil); err == nil || !strings.Contains(err.Error(), "no-such-group") {
+	d := Dir{path: t.TempDir(), group: "no-such-group"}
+	if err := d.Write("f", []byte("kept")); err != nil || read(t, d, "f") != "kept" {
+		t.Errorf("a group that does not exist: %v", err)
+	}
+	if info, err := os.Stat(d.Path("f")); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("without its group it has mode %v", info.Mode())
+	}
+	if err := d.Shared(); err == nil || !strings.Contains(err.Error(), "no-such-group") {
 		t.Errorf("a group that does not exist: %v", err)
 	}
 }
