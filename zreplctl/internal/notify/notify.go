@@ -1,4 +1,5 @@
-// Package notify runs commands when the state of a job changes.
+// Package notify runs commands when the state of a job changes, or becomes
+// worse.
 //
 // It promises that a command is run once for a change, never twice at a time,
 // and never for longer than its limit; and that a change that could not be told
@@ -11,6 +12,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"slices"
@@ -50,8 +52,13 @@ const (
 // ErrBusy says that another call is telling something now.
 var ErrBusy = errors.New("another call runs the commands of notify now")
 
-// told is which state of each job each of its commands was told last.
-type told map[string]map[string]health.State
+// told is what was told.
+type told struct {
+	// Last is the job whose command was run last. The next call begins with
+	// the job after it: commands that hang take the time of others only once.
+	Last string                      `json:"last,omitempty"`
+	Jobs map[string]map[string]heard `json:"jobs"` // by job and command
+}
 
 // Tell runs the commands for all that has changed since the last call.
 func (n *Notifier) Tell(ctx context.Context, r health.Report) error {
@@ -70,12 +77,21 @@ func (n *Notifier) Tell(ctx context.Context, r health.Report) error {
 	if err != nil {
 		return err
 	}
+	return n.tellAll(ctx, r, n.read())
+}
+
+func (n *Notifier) tellAll(ctx context.Context, r health.Report, before told) error {
 	var errs []error
-	before := n.read()
-	for _, j := range r.Jobs {
+	first := 1 + slices.IndexFunc(r.Jobs, func(j health.Job) bool { return j.Name == before.Last })
+	for _, j := range slices.Concat(r.Jobs[first:], r.Jobs[:first]) {
 		for _, c := range n.Config.NotifyOf(j.Name) {
-			if err := n.tell(ctx, r, j, c, before); err != nil {
-				errs = append(errs, err)
+			if ctx.Err() != nil {
+				return errors.Join(append(errs, ctx.Err())...)
+			}
+			var unwritten *writeError
+			err := n.tell(ctx, r, j, c, &before)
+			if errs = append(errs, err); errors.As(err, &unwritten) {
+				return errors.Join(errs...) // what is told now would be told again and again
 			}
 		}
 	}
@@ -83,34 +99,54 @@ func (n *Notifier) Tell(ctx context.Context, r health.Report) error {
 }
 
 // tell runs one command, if it is to hear of this. What it was told is noted
-// after each, so that a crash repeats at most one.
-func (n *Notifier) tell(ctx context.Context, r health.Report, j health.Job, c config.Notify, before told) error {
+// after each, so that a crash repeats at most one; and something is noted
+// before each, so that nothing is told that cannot be noted.
+func (n *Notifier) tell(ctx context.Context, r health.Report, j health.Job, c config.Notify, before *told) error {
+	if j.State == health.Running { // it says nothing of how it was before
+		return nil
+	}
 	key := c.Key()
-	was, known := before[j.Name][key]
-	now := j.State
-	if now == health.Running { // it says nothing of how it was before
-		return nil
-	}
+	was, known := before.Jobs[j.Name][key]
 	if !known {
-		was = health.OK
+		was = heard{State: health.OK}
 	}
-	if was == now {
+	now := hear(j, was)
+	if now.same(was) {
 		return nil
 	}
-	if slices.Contains(c.On, string(now)) {
-		if err := n.run(ctx, c, message(r, j, was)); err != nil {
+	if slices.ContainsFunc(now.news(was), func(s health.State) bool { return slices.Contains(c.On, string(s)) }) {
+		before.Last = j.Name
+		if err := n.write(*before); err != nil {
+			return err
+		}
+		if err := n.run(ctx, c, message(r, j, was.State)); err != nil {
 			return fmt.Errorf("cannot notify of job %q by %q: %w", j.Name, c.Command[0], err)
 		}
 	}
-	if before[j.Name] == nil {
-		before[j.Name] = map[string]health.State{}
+	if before.Jobs[j.Name] == nil {
+		before.Jobs[j.Name] = map[string]heard{}
 	}
-	before[j.Name][key] = now
-	text, err := json.Marshal(before)
+	before.Jobs[j.Name][key] = now
+	return n.write(*before)
+}
+
+// writeError says that what was told cannot be noted.
+type writeError struct{ err error }
+
+func (e *writeError) Error() string {
+	return fmt.Sprintf("cannot note what notify tells: %v", e.err)
+}
+func (e *writeError) Unwrap() error { return e.err }
+
+func (n *Notifier) write(t told) error {
+	text, err := json.Marshal(t)
+	if err == nil {
+		err = n.Dir.Write(toldName, append(text, '\n'))
+	}
 	if err != nil {
-		return err
+		return &writeError{err}
 	}
-	return n.Dir.Write(toldName, append(text, '\n'))
+	return nil
 }
 
 func message(r health.Report, j health.Job, was health.State) Message {
@@ -123,13 +159,22 @@ func message(r health.Report, j health.Job, was health.State) Message {
 	return Message{Host: host, Made: r.Made, Was: was, Job: j}
 }
 
-// read reads what was told. Without it, everything that is not well is told.
+// read reads what was told, without what the configuration no longer names.
+// Without the file, everything that is not well is told.
 func (n *Notifier) read() told {
-	t := told{}
+	var t told
 	text, err := n.Dir.Read(toldName, maxTold)
-	if err != nil || json.Unmarshal(text, &t) != nil || t == nil {
-		return told{}
+	if err != nil || json.Unmarshal(text, &t) != nil || t.Jobs == nil {
+		return told{Jobs: map[string]map[string]heard{}}
 	}
+	maps.DeleteFunc(t.Jobs, func(name string, by map[string]heard) bool {
+		all := n.Config.NotifyOf(name)
+		maps.DeleteFunc(by, func(key string, _ heard) bool {
+			return !slices.ContainsFunc(all, func(c config.Notify) bool { return c.Key() == key })
+		})
+		_, err := n.Config.Job(name)
+		return err != nil || len(by) == 0
+	})
 	return t
 }
 
