@@ -12,8 +12,11 @@ type Notify struct {
 	On      []string
 }
 
-// Key names the command among others.
-func (n Notify) Key() string { return strings.Join(n.Command, "\x00") }
+// Key names the entry among others. One command may be named twice, for
+// different states.
+func (n Notify) Key() string {
+	return strings.Join(n.Command, "\x00") + "\x00\x00" + strings.Join(n.On, "\x00")
+}
 
 // notifyStates are what a command can be run on.
 var notifyStates = []string{"failed", "late", "never", "not-offered", "ok"}

@@ -197,6 +197,12 @@ func (n *Notifier) run(ctx context.Context, c config.Notify, m Message) error {
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	cmd.WaitDelay = time.Second
 	err = cmd.Run()
+	if cmd.Process != nil {
+		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // what it left in its group
+	}
+	if errors.Is(err, exec.ErrWaitDelay) { // it ended well, and left something that had its output
+		return nil
+	}
 	if ctx.Err() != nil {
 		return fmt.Errorf("it did not end within %s", limit)
 	}
