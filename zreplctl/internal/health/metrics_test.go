@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"gopkg.in/yaml.v3"
 )
 
 var (
@@ -94,5 +96,40 @@ func TestDist(t *testing.T) {
 				t.Errorf("%s names %s, which does not exist", file, name)
 			}
 		}
+	}
+}
+
+// TestDistDeadHost: a host that is dead has no series. The alerts look back for
+// it, as absent() does not tell of one host among others, and ask whether a
+// scrape of its daemon fails.
+func TestDistDeadHost(t *testing.T) {
+	text, err := os.ReadFile("../../../dist/prometheus-alerts.yml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var file struct {
+		Groups []struct {
+			Rules []struct{ Alert, Expr string }
+		}
+	}
+	if err := yaml.Unmarshal(text, &file); err != nil {
+		t.Fatal(err)
+	}
+	const seen = "zreplctl_report_timestamp_seconds"
+	exprs := map[string]string{}
+	for _, g := range file.Groups {
+		for _, r := range g.Rules {
+			exprs[r.Alert] = r.Expr
+			rest := strings.NewReplacer("max_over_time("+seen+"[30d])", "", "absent("+seen+")", "").Replace(r.Expr)
+			if strings.Contains(rest, seen) {
+				t.Errorf("%s sees no host that is dead: %s", r.Alert, r.Expr)
+			}
+		}
+	}
+	if !strings.Contains(exprs["BackupNotWatched"], "time() - max_over_time("+seen+"[30d]) > 3600") {
+		t.Errorf("BackupNotWatched: %s", exprs["BackupNotWatched"])
+	}
+	if exprs["BackupHostDown"] != `up{job="zreplctl"} == 0` {
+		t.Errorf("BackupHostDown: %s", exprs["BackupHostDown"])
 	}
 }
