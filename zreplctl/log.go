@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strconv"
 	"time"
@@ -33,33 +34,41 @@ func logCommand(g *globals) *ffcli.Command {
 				return err
 			}
 			return cli.Quiet(g.stdout.Buffered(func(out *cli.Out) error {
-				for _, p := range past(c, args) {
+				all, err := past(c, args)
+				for _, p := range all {
 					if err := printPast(out, p, *asJSON); err != nil {
 						return err
 					}
 				}
-				return nil
+				return err
 			}))
 		},
 	}
 }
 
-// past returns the history of these jobs, or of all, the oldest first.
-func past(c *config.Config, jobs []string) (all []job.Past) {
+// past returns the history of these jobs, or of all, the oldest first. With an
+// error it is what could be read.
+func past(c *config.Config, jobs []string) (all []job.Past, err error) {
 	dir := state.Of(c.Global)
 	for _, j := range c.Jobs {
 		if len(jobs) > 0 && !slices.Contains(jobs, j.Name) {
 			continue
 		}
-		all = append(all, job.ReadPast(dir, j.Name)...)
+		runs, failed := job.ReadPast(dir, j.Name)
+		all = append(all, runs...)
 		for _, client := range j.Clients() {
-			for _, s := range job.ReadSessions(dir, client) {
+			sessions, serr := job.ReadSessions(dir, client)
+			failed = errors.Join(failed, serr)
+			for _, s := range sessions {
 				all = append(all, job.Past{Job: j.Name, Client: client, Started: s.Started, Ended: s.Ended, OK: s.Error == "", Moved: s.Streams, Error: s.Error})
 			}
 		}
+		if failed != nil {
+			err = errors.Join(err, cli.Cannot("read the history of job", j.Name, failed))
+		}
 	}
 	slices.SortStableFunc(all, func(a, b job.Past) int { return a.Started.Compare(b.Started.Time) })
-	return all
+	return all, err
 }
 
 func printPast(out *cli.Out, p job.Past, asJSON bool) error {

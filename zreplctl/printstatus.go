@@ -58,7 +58,7 @@ func problemsFirst(jobs []health.Job) []health.Job {
 func (p *statusPrinter) showJob(out *cli.Out, j health.Job, s control.Status) error {
 	now := p.report.Made.Time
 	err := printLine(out, j.Name, "job", j.Type, string(j.State), aged(j.Age), behind(j.Behind),
-		"last "+lastRun(j, now), "next "+nextRun(j, s.PID != 0, now), clean.Line(j.Why, maxText))
+		"last "+lastRun(j, now), "next "+p.nextRun(j, s.PID != 0, now), clean.Line(j.Why, maxText))
 	if err == nil {
 		err = p.showDatasets(out, j)
 	}
@@ -184,12 +184,14 @@ func lastRun(j health.Job, now time.Time) string {
 	return when(j.Attempt, now)
 }
 
-func nextRun(j health.Job, daemon bool, now time.Time) string {
+func (p *statusPrinter) nextRun(j health.Job, daemon bool, now time.Time) string {
 	switch {
 	case j.State == health.Running:
 		return "now"
 	case j.Next != nil && daemon:
 		return "in " + health.Words(j.Next.Sub(now))
+	case !daemon && p.daemon:
+		return "not known: only the daemon's user may ask it"
 	case !daemon:
 		return "when told, as no daemon runs"
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/peterbourgon/ff/v3/ffcli"
 
+	"github.com/zrepl-tools/zrepl-tools/lib/clean"
 	"github.com/zrepl-tools/zrepl-tools/lib/cli"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/config"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/health"
@@ -40,7 +41,11 @@ func (g *globals) report(ctx context.Context, c *config.Config, to string) error
 	in := observer(c, nil, time.Now()).Look(ctx)
 	merge(&in, askDaemon(ctx, c))
 	host, _ := os.Hostname()
-	page := webpage.Page{Host: host, Report: health.Judge(in), Past: past(c, nil), Pictures: pictures(ctx, c)}
+	runs, err := past(c, nil)
+	page := webpage.Page{Host: host, Report: health.Judge(in), Past: runs, Pictures: pictures(ctx, c)}
+	if err != nil {
+		page.Report.Notes = append(page.Report.Notes, clean.Line(err.Error(), maxText))
+	}
 	if to == "" {
 		return cli.Quiet(webpage.Write(g.stdout, page))
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"time"
 
 	"github.com/peterbourgon/ff/v3/ffcli"
@@ -61,6 +62,7 @@ type statusPrinter struct {
 
 	report health.Report
 	looked time.Time // when the report was made
+	daemon bool      // whether one ran then, though we may not be able to ask it
 }
 
 // shownStatus is what status -json prints.
@@ -74,7 +76,7 @@ func (p *statusPrinter) run(ctx context.Context) error {
 		return p.follow(ctx)
 	}
 	s, err := control.Get(ctx, p.c.Global.Control)
-	if errors.Is(err, control.ErrAway) {
+	if errors.Is(err, control.ErrAway) || errors.Is(err, fs.ErrPermission) { // its socket is for its owner alone
 		s, err = control.Status{}, nil
 	}
 	if err != nil {
@@ -113,7 +115,7 @@ func (p *statusPrinter) print(ctx context.Context, s control.Status) error {
 	if now := time.Now(); now.Sub(p.looked) > lookEvery {
 		in := observer(p.c, p.jobs, now).Look(ctx)
 		merge(&in, s)
-		p.report, p.looked = health.Judge(in), now
+		p.report, p.looked, p.daemon = health.Judge(in), now, in.Daemon.Running
 	}
 	if p.json {
 		return p.out.JSON(shownStatus{s, p.report})
@@ -151,7 +153,7 @@ func (p *statusPrinter) complete(s *control.Status) {
 func (p *statusPrinter) fromRecord(j *control.Job) {
 	record, err := job.ReadRecord(state.Of(p.c.Global), j.Name)
 	if err != nil {
-		return // it never ran, or is running
+		return // it never ran, is running, or health says why it cannot be read
 	}
 	if j.Last == nil {
 		j.Last = &control.Run{Started: record.Started, Ended: record.Ended, Error: record.Error, Stopped: record.Stopped}
@@ -173,7 +175,7 @@ func (p *statusPrinter) fromRecord(j *control.Job) {
 // begun tells of a run that no daemon started: one that is going on, or one
 // that was killed before it could write its record.
 func (p *statusPrinter) begun(j *control.Job) {
-	when, running := job.Begun(state.Of(p.c.Global), p.c.Global.RunDir, j.Name)
+	when, running, _ := job.Begun(state.Of(p.c.Global), p.c.Global.RunDir, j.Name)
 	if when.IsZero() {
 		return
 	}

@@ -30,7 +30,7 @@ func (r *Run) Known() (source, target map[string][]dataset.GUID, looked bool) {
 	if source, target, looked := r.Bases(); looked {
 		return source, target, true
 	}
-	b := ReadBases(r.state(), r.Job.Name)
+	b, _ := ReadBases(r.state(), r.Job.Name) // if it is damaged: as if nobody had looked
 	return b.Source, b.Target, !b.Looked.IsZero() && b.of(r.Job.IDs())
 }
 
@@ -40,14 +40,13 @@ func (b Bases) of(ids []string) bool {
 	return !slices.ContainsFunc(ids, func(id string) bool { return !slices.Contains(b.IDs, id) })
 }
 
-// ReadBases reads what the last run has noted. What can't be read was never written whole,
-// and is as if nobody had looked.
-func ReadBases(dir state.Dir, job string) (b Bases) {
-	text, err := dir.Read(basesName(job), maxBases)
-	if err != nil || json.Unmarshal(text, &b) != nil {
-		return Bases{}
+// ReadBases reads what the last run has noted. There is none, and no error, if
+// no run has.
+func ReadBases(dir state.Dir, job string) (b Bases, err error) {
+	if err := readNote(dir, basesName(job), maxBases, &b); err != nil {
+		return Bases{}, unlessMissing(err)
 	}
-	return b
+	return b, nil
 }
 
 // noteBases keeps the bases, if this run has found them, for a later prune that
@@ -63,7 +62,7 @@ func (r *Run) noteBases() error {
 // NoteLooked notes that the partner has been looked at, though nothing is known
 // of bases.
 func (r *Run) NoteLooked() error {
-	b := ReadBases(r.state(), r.Job.Name)
+	b, _ := ReadBases(r.state(), r.Job.Name)
 	b.Looked, b.IDs = time.Now(), r.Job.IDs()
 	return r.writeBases(b)
 }

@@ -38,18 +38,18 @@ func end(dir state.Dir, job string) { _ = dir.Remove(begunName(job)) }
 
 // Begun tells when a run of a job began that has not ended in order, and
 // whether it is still running. Without such a run when is zero.
-func Begun(dir state.Dir, rundir, job string) (when time.Time, running bool) {
+func Begun(dir state.Dir, rundir, job string) (when time.Time, running bool, err error) {
 	info, err := os.Stat(dir.Where(begunName(job)))
 	if err != nil {
-		return time.Time{}, false
+		return time.Time{}, false, unlessMissing(err)
 	}
 	lock, err := os.Open(filepath.Join(rundir, job+".lock"))
 	if err == nil {
 		defer lock.Close()
-		return info.ModTime(), ownerLives(lock)
+		return info.ModTime(), ownerLives(lock), nil
 	}
 	// Those who only look may not read the lock.
-	return info.ModTime(), !os.IsNotExist(err) && beginnerLives(dir, job)
+	return info.ModTime(), !os.IsNotExist(err) && beginnerLives(dir, job), nil
 }
 
 // readBegun reads the note. A damaged one reads as that of a whole run without

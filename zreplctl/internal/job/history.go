@@ -36,10 +36,10 @@ func logName(job string) string { return job + ".log" }
 
 // ReadPast returns a job's runs, the oldest first. A line that was not written
 // whole is left out.
-func ReadPast(dir state.Dir, job string) (all []Past) {
+func ReadPast(dir state.Dir, job string) (all []Past, err error) {
 	text, err := dir.Read(logName(job), 2*maxLog)
 	if err != nil {
-		return nil
+		return nil, unlessMissing(err)
 	}
 	for line := range bytes.Lines(text) {
 		var p Past
@@ -47,7 +47,7 @@ func ReadPast(dir state.Dir, job string) (all []Past) {
 			all = append(all, p)
 		}
 	}
-	return all
+	return all, nil
 }
 
 // logRuns adds runs to a job's history, and leaves out the oldest if it
@@ -94,7 +94,7 @@ func (r *Run) past(started, ended progress.Time, err error, stopped bool) Past {
 // killed is a run that left its note and no record. The job's lock is held, so
 // that it is over.
 func killed(dir state.Dir, job string) []Past {
-	when, _ := Begun(dir, "", job)
+	when, _, _ := Begun(dir, "", job)
 	if when.IsZero() {
 		return nil
 	}

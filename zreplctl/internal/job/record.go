@@ -1,7 +1,6 @@
 package job
 
 import (
-	"encoding/json"
 	"maps"
 	"slices"
 	"strings"
@@ -42,12 +41,11 @@ func ForgetRecord(dir state.Dir, job string) error { return dir.Remove(recordNam
 
 // ReadRecord reads a job's record. The error is fs.ErrNotExist if it never ran.
 func ReadRecord(dir state.Dir, job string) (*Record, error) {
-	b, err := dir.Read(recordName(job), maxRecord)
-	if err != nil {
+	var rec Record
+	if err := readNote(dir, recordName(job), maxRecord, &rec); err != nil {
 		return nil, err
 	}
-	var rec Record
-	return &rec, json.Unmarshal(b, &rec)
+	return &rec, nil
 }
 
 // Unsent returns the datasets of which the two sides were last seen to have no

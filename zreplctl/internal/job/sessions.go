@@ -42,39 +42,42 @@ const (
 
 func sessionsName(client string) string { return client + ".sessions" }
 
-func readSessions(dir state.Dir, client string) (s sessions, ok bool) {
-	text, err := dir.Read(sessionsName(client), maxSessions)
-	if err != nil || json.Unmarshal(text, &s) != nil {
-		return sessions{}, false
+func readSessions(dir state.Dir, client string) (s sessions, err error) {
+	if err := readNote(dir, sessionsName(client), maxSessions, &s); err != nil {
+		return sessions{}, unlessMissing(err)
 	}
-	return s, true
+	return s, nil
 }
 
 // ReadSession returns the last connection of a client that was part of a run.
-func ReadSession(dir state.Dir, client string) (Session, bool) {
-	s, ok := readSessions(dir, client)
-	return s.Last, ok && !s.Last.Ended.IsZero()
+// Its end is zero if there was none.
+func ReadSession(dir state.Dir, client string) (Session, error) {
+	s, err := readSessions(dir, client)
+	return s.Last, err
 }
 
 // ReadSessions returns the connections of a client that moved something or
 // failed, the oldest first.
-func ReadSessions(dir state.Dir, client string) []Session {
-	s, _ := readSessions(dir, client)
-	return s.History
+func ReadSessions(dir state.Dir, client string) ([]Session, error) {
+	s, err := readSessions(dir, client)
+	return s.History, err
 }
 
 // ReadCovered returns the datasets that were ever sent to a client. Known is
 // false if that was never noted, or was lost.
 func ReadCovered(dir state.Dir, client string) (names []string, known bool) {
-	s, ok := readSessions(dir, client)
-	return s.Covered, ok && s.Whole
+	s, err := readSessions(dir, client)
+	return s.Covered, err == nil && s.Whole
 }
 
 // Uncover forgets that datasets were ever sent to a client, and returns those
 // that were.
 func Uncover(dir state.Dir, client string, names []string, dry bool) (were []string, err error) {
-	covered, _ := ReadCovered(dir, client)
-	for _, name := range covered {
+	s, err := readSessions(dir, client)
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range s.Covered {
 		if slices.Contains(names, name) {
 			were = append(were, name)
 		}

@@ -1,6 +1,9 @@
 package observe
 
 import (
+	"cmp"
+	"errors"
+	"io/fs"
 	"maps"
 	"slices"
 	"time"
@@ -51,12 +54,43 @@ func (l *looked) sending() []*mapfilter.Rules {
 	return nil
 }
 
-// read reads what the last runs have left.
-func (l *looked) read() {
-	l.bases = job.ReadBases(l.dir, l.job.Name)
-	if r, err := job.ReadRecord(l.dir, l.job.Name); err == nil && r.Type == string(l.job.Type) {
-		l.rows = r.Datasets
+// read reads what the last runs have left. If that cannot be read, the job is
+// not known to be well: the runs may have seen what ZFS does not say.
+func (l *looked) read(rundir string) {
+	f := &l.facts
+	record, err := job.ReadRecord(l.dir, l.job.Name)
+	switch {
+	case err == nil && record.Type == string(l.job.Type):
+		l.rows = record.Datasets
+		f.Attempt, f.OK, f.Stopped, f.Error = record.Ended.Time, record.OK, record.Stopped, record.Error
+		if record.Success != nil {
+			f.Success = record.Success.Time
+		}
+	case errors.Is(err, fs.ErrNotExist):
+		err = nil
 	}
+	var failed [2]error
+	l.bases, failed[0] = job.ReadBases(l.dir, l.job.Name)
+	f.Begun, f.Running, failed[1] = job.Begun(l.dir, rundir, l.job.Name)
+	err = cmp.Or(err, failed[0], failed[1])
+	for _, id := range l.job.Clients() {
+		s, serr := job.ReadSession(l.dir, id)
+		if !s.Ended.IsZero() {
+			f.Sessions = append(f.Sessions, health.Session{Client: id, Ended: s.Ended.Time, Streams: s.Streams, Error: s.Error})
+		}
+		err = cmp.Or(err, serr)
+	}
+	if err != nil {
+		l.problem(clean.Line("cannot read what the runs have left: "+err.Error(), maxWhy))
+	}
+}
+
+// problem adds why the job is not known to be well.
+func (l *looked) problem(why string) {
+	if l.facts.Problem != "" {
+		why = l.facts.Problem + "; " + why
+	}
+	l.facts.Problem = why
 }
 
 // offered are the datasets here that the job sends, in order.

@@ -16,7 +16,6 @@ import (
 	"github.com/zrepl-tools/zrepl-tools/lib/zfs"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/config"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/health"
-	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/job"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/state"
 )
 
@@ -38,19 +37,23 @@ func (o *Observer) Look(ctx context.Context) health.Input {
 	var jobs []*looked
 	for _, j := range o.Config.Jobs {
 		if len(o.Jobs) == 0 || slices.Contains(o.Jobs, j.Name) {
-			jobs = append(jobs, &looked{job: j, now: o.Now, dir: state.Of(o.Config.Global), facts: o.facts(j)})
+			l := &looked{job: j, now: o.Now, dir: state.Of(o.Config.Global), facts: o.limits(j)}
+			l.read(o.Config.Global.RunDir)
+			jobs = append(jobs, l)
 		}
 	}
 	problem := o.askZFS(ctx, jobs)
 	for _, l := range jobs {
-		l.facts.Problem = problem
+		if problem != "" {
+			l.problem(problem)
+		}
 		in.Jobs = append(in.Jobs, l.facts)
 	}
 	return in
 }
 
-// facts are what the configuration and the runs' records say of a job.
-func (o *Observer) facts(j *config.Job) health.Facts {
+// limits are what the configuration says of a job.
+func (o *Observer) limits(j *config.Job) health.Facts {
 	f := health.Facts{Name: j.Name, Type: string(j.Type), Interval: j.Interval, Serves: j.Clients(),
 		Copies: j.Sends() || j.Receives()}
 	f.Warn, f.Crit = health.DefaultLimits(j.Interval)
@@ -60,19 +63,6 @@ func (o *Observer) facts(j *config.Job) health.Facts {
 		}
 		if limits[1] > 0 {
 			f.Crit, f.Warn = limits[1], min(f.Warn, limits[1])
-		}
-	}
-	dir := state.Of(o.Config.Global)
-	if r, err := job.ReadRecord(dir, j.Name); err == nil && r.Type == string(j.Type) {
-		f.Attempt, f.OK, f.Stopped, f.Error = r.Ended.Time, r.OK, r.Stopped, r.Error
-		if r.Success != nil {
-			f.Success = r.Success.Time
-		}
-	}
-	f.Begun, f.Running = job.Begun(dir, o.Config.Global.RunDir, j.Name)
-	for _, id := range j.Clients() {
-		if s, ok := job.ReadSession(dir, id); ok {
-			f.Sessions = append(f.Sessions, health.Session{Client: id, Ended: s.Ended.Time, Streams: s.Streams, Error: s.Error})
 		}
 	}
 	return f
@@ -93,7 +83,6 @@ func (o *Observer) askZFS(ctx context.Context, jobs []*looked) (problem string) 
 	}
 	for _, l := range jobs {
 		l.host = h
-		l.read()
 	}
 	h.early = func(ds string, of *history) (ask, date []string) {
 		for _, l := range jobs {
