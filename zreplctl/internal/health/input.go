@@ -25,6 +25,7 @@ type Facts struct {
 	Name, Type string
 	Interval   time.Duration
 	Warn, Crit time.Duration
+	Limited    bool // a person has set these limits
 	// Copies reports whether the job makes or serves copies; the others only
 	// take or destroy snapshots.
 	Copies bool

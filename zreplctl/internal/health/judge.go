@@ -133,17 +133,19 @@ func ofRuns(f Facts, now time.Time, daemon, told bool) (all []verdict) {
 
 // runsLate judges a job by its runs alone.
 func runsLate(f Facts, now time.Time) []verdict {
-	if f.Interval == 0 && f.Attempt.IsZero() {
-		return nil // it runs when told, and was not
+	if f.Interval == 0 && !f.Limited && f.Attempt.IsZero() {
+		return nil // it runs when told, and nobody has said when that should be
 	}
 	switch age := now.Sub(f.Success); {
 	case f.Success.IsZero() && f.Attempt.IsZero():
 		return []verdict{{Never, Warning, "it never ran"}}
+	case f.Success.IsZero() && f.Error == "":
+		return []verdict{{Never, Warning, "no run came to its end"}}
 	case f.Success.IsZero():
 		return nil // its error is told
-	case f.Interval > 0 && age > f.Crit:
+	case age > f.Crit:
 		return []verdict{{Late, Critical, "the last success was " + Since(f.Success, now)}}
-	case f.Interval > 0 && age > f.Warn:
+	case age > f.Warn:
 		return []verdict{{Late, Warning, "the last success was " + Since(f.Success, now)}}
 	}
 	return nil

@@ -37,6 +37,9 @@ func TestTableOfLies(t *testing.T) {
 		f.Sessions = []Session{{Client: "me", Ended: ago(5 * time.Minute), Streams: 1}}
 		return f
 	}
+	pruner := func() Facts { // a job without copies that cron runs every day
+		return Facts{Name: "j", Type: "prune", Warn: 26 * hour, Crit: 3 * day, Attempt: ago(hour), Success: ago(hour), OK: true}
+	}
 	for _, c := range []struct {
 		what   string
 		make   func() Facts
@@ -100,6 +103,19 @@ func TestTableOfLies(t *testing.T) {
 		}, Never, Critical, "there is no copy of anything"},
 		{"ZFS does not answer", base, func(f *Facts, _ *Daemon) { f.Problem, f.Datasets = "cannot ask ZFS", nil }, Failed, Unknown, "cannot ask ZFS"},
 		{"a socket that clients cannot reach", source, func(f *Facts, _ *Daemon) { f.Broken = "in use" }, Failed, Critical, "in use"},
+		{"well, without copies", pruner, nil, OK, Good, ""},
+		{"without copies, not run by hand yet", pruner, func(f *Facts, _ *Daemon) { *f = Facts{Name: "j", Type: "prune", Warn: hour, Crit: day} }, OK, Good, ""},
+		{"without copies, with limits, never run", pruner, func(f *Facts, _ *Daemon) {
+			f.Attempt, f.Success, f.OK, f.Limited = time.Time{}, time.Time{}, false, true
+		}, Never, Warning, "it never ran"},
+		{"cron runs it no longer, for two days", pruner, func(f *Facts, _ *Daemon) { f.Attempt, f.Success = ago(2*day), ago(2*day) }, Late, Warning, "2 days ago"},
+		{"cron runs it no longer, for months", pruner, func(f *Facts, _ *Daemon) { f.Attempt, f.Success = ago(months), ago(months) }, Late, Critical, "5 months ago"},
+		{"without copies, stopped each time for months", pruner, func(f *Facts, _ *Daemon) {
+			f.OK, f.Stopped, f.Success = false, true, ago(months)
+		}, Late, Critical, "5 months ago"},
+		{"without copies, stopped each time", pruner, func(f *Facts, _ *Daemon) {
+			f.OK, f.Stopped, f.Success = false, true, time.Time{}
+		}, Never, Warning, "no run came to its end"},
 		{"an age that is not known", base, func(f *Facts, _ *Daemon) { f.Datasets[0].Common.Created = time.Time{} }, Late, Warning, "not known"},
 	} {
 		f, d := c.make(), Daemon{Running: true}

@@ -213,6 +213,8 @@ func (l *looked) find() {
 		l.findLocal()
 	case config.Autosnap:
 		l.findTaken()
+	case config.Prune:
+		l.findPools()
 	}
 	l.facts.Copies = l.facts.Copies || l.job.Type == config.Autosnap
 }

@@ -58,6 +58,7 @@ func (o *Observer) limits(j *config.Job) health.Facts {
 		Copies: j.Sends() || j.Receives()}
 	f.Warn, f.Crit = health.DefaultLimits(j.Interval)
 	for _, limits := range [][2]time.Duration{{j.Monitor.Warn, j.Monitor.Crit}, {o.Warn, o.Crit}} {
+		f.Limited = f.Limited || limits[0] > 0 || limits[1] > 0
 		if limits[0] > 0 {
 			f.Warn, f.Crit = limits[0], max(f.Crit, limits[0])
 		}

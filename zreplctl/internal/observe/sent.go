@@ -1,6 +1,8 @@
 package observe
 
 import (
+	"slices"
+
 	"github.com/zrepl-tools/zrepl-tools/lib/progress"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/config"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/job"
@@ -127,6 +129,13 @@ func (l *looked) findMissing(offered map[string]bool, rows map[string]progress.D
 			l.found = append(l.found, f)
 		}
 	}
+}
+
+// findPools finds the datasets that a job only prunes and whose pool is not
+// here. Those that were destroyed need no pruning.
+func (l *looked) findPools() {
+	l.findMissing(map[string]bool{}, nil)
+	l.found = slices.DeleteFunc(l.found, func(f found) bool { return l.host.hasPool(f.Source) })
 }
 
 // findTaken finds how old the snapshots of a job are that only takes them.
