@@ -27,8 +27,13 @@ func observer(c *config.Config, jobs []string, now time.Time) *observe.Observer 
 	return o
 }
 
+// daemonPatience is how long the daemon may take to say how it is.
+const daemonPatience = 10 * time.Second
+
 // askDaemon returns what the daemon says, if it can be reached.
 func askDaemon(ctx context.Context, c *config.Config) control.Status {
+	ctx, cancel := context.WithTimeout(ctx, daemonPatience)
+	defer cancel()
 	s, err := control.Get(ctx, c.Global.Control)
 	if err != nil {
 		return control.Status{}

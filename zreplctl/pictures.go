@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
@@ -11,6 +12,7 @@ import (
 	"github.com/zrepl-tools/zrepl-tools/lib/zfs"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/config"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/job"
+	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/observe"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/state"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/upkeep"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/webpage"
@@ -24,11 +26,21 @@ const (
 // pictures asks each job's policies for their verdicts on all snapshots, and
 // draws the first datasets. What cannot be asked is left out: the report says
 // elsewhere what is wrong.
-func pictures(ctx context.Context, c *config.Config) (all []webpage.Picture) {
+func pictures(ctx context.Context, c *config.Config) []webpage.Picture {
 	z, err := zfs.Find()
 	if err != nil {
 		return nil
 	}
+	var commands atomic.Int64
+	z.Ran = func([]string) { commands.Add(1) }
+	var all []webpage.Picture
+	if !observe.Await(ctx, observe.Patience, commands.Load, func(ctx context.Context) { all = picturesOf(ctx, z, c) }) {
+		return nil
+	}
+	return all
+}
+
+func picturesOf(ctx context.Context, z *zfs.ZFS, c *config.Config) (all []webpage.Picture) {
 	for _, j := range c.Jobs {
 		verdicts := map[string]bool{} // by snapshot: it is destroyed
 		var order []string

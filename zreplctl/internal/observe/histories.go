@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
 	"github.com/zrepl-tools/zrepl-tools/lib/zfs"
@@ -106,6 +107,8 @@ type host struct {
 	// goes on; nil: none.
 	early func(ds string, of *history) (ask, date []string)
 	mu    sync.Mutex // of held, asked and made
+
+	answers atomic.Int64 // counts what zfs has said
 }
 
 // held is a held snapshot, without its dataset, and the tags.
@@ -145,6 +148,7 @@ func (h *host) names(ctx context.Context, roots []string) (map[string]*history, 
 	all := map[string]*history{}
 	o := zfs.ListOptions{Types: []string{"filesystem", "volume"}, Roots: roots, Recursive: true}
 	err := h.zfs.List(ctx, o, func(f []string) error {
+		h.answers.Add(1)
 		all[strings.Clone(f[0])] = &history{}
 		return nil
 	})
@@ -172,6 +176,7 @@ func (h *host) versions(ctx context.Context, roots []string) error {
 		scratch.names, scratch.all = scratch.names[:0], scratch.all[:0]
 	}
 	err := h.zfs.Histories(ctx, roots, true, func(ds string, v dataset.Version) error {
+		h.answers.Add(1)
 		if ds != last {
 			keep()
 			last = strings.Clone(ds)

@@ -107,6 +107,7 @@ func (history *history) likely(w wanted, most int) (names []string) {
 
 func (h *host) ask(ctx context.Context, names []string) error {
 	holds, err := h.zfs.Holds(ctx, names)
+	h.answers.Add(1)
 	if err != nil {
 		return err
 	}
@@ -126,6 +127,7 @@ func (h *host) askAll(ctx context.Context, datasets []string) error {
 		n := zfs.FitArgs(datasets)
 		o := zfs.ListOptions{Types: []string{"snapshot"}, Columns: []string{"name", "userrefs"}, Roots: datasets[:n], Depth: 1}
 		err := h.zfs.List(ctx, o, func(f []string) error {
+			h.answers.Add(1)
 			if refs, err := strconv.ParseUint(f[1], 10, 64); err == nil && refs > 0 {
 				names = append(names, f[0])
 			}
@@ -170,6 +172,7 @@ func (h *host) date(ctx context.Context, names []string) error {
 		n := zfs.FitArgs(names)
 		o := zfs.ListOptions{Types: []string{"snapshot", "bookmark"}, Columns: []string{"name", "guid", "creation"}, Roots: names[:n]}
 		err := h.zfs.List(ctx, o, func(f []string) error {
+			h.answers.Add(1)
 			g, err := dataset.ParseGUID(f[1])
 			if err != nil {
 				return err

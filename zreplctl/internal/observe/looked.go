@@ -81,16 +81,8 @@ func (l *looked) read(rundir string) {
 		err = cmp.Or(err, serr)
 	}
 	if err != nil {
-		l.problem(clean.Line("cannot read what the runs have left: "+err.Error(), maxWhy))
+		f.Problem = clean.Line("cannot read what the runs have left: "+err.Error(), maxWhy)
 	}
-}
-
-// problem adds why the job is not known to be well.
-func (l *looked) problem(why string) {
-	if l.facts.Problem != "" {
-		why = l.facts.Problem + "; " + why
-	}
-	l.facts.Problem = why
 }
 
 // offered are the datasets here that the job sends, in order.

@@ -6,6 +6,7 @@
 package observe
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -28,6 +29,8 @@ type Observer struct {
 	Jobs []string
 	// Warn and Crit, where they are set, are the limits of every job.
 	Warn, Crit time.Duration
+	// Patience is how long zfs may say nothing; zero: Patience.
+	Patience time.Duration
 }
 
 // Look gathers. It fails in nothing: what could not be found out is in the
@@ -42,14 +45,31 @@ func (o *Observer) Look(ctx context.Context) health.Input {
 			jobs = append(jobs, l)
 		}
 	}
-	problem := o.askZFS(ctx, jobs)
 	for _, l := range jobs {
-		if problem != "" {
-			l.problem(problem)
-		}
 		in.Jobs = append(in.Jobs, l.facts)
 	}
+	problem := ""
+	h, patience := &host{zfs: o.ZFS}, cmp.Or(o.Patience, Patience)
+	if !Await(ctx, patience, h.answers.Load, func(ctx context.Context) { problem = o.askZFS(ctx, h, jobs) }) {
+		silent := fmt.Sprintf("zfs has not answered for %v: a pool may be suspended", patience)
+		for i := range in.Jobs { // as they were before: it may still be at it
+			in.Jobs[i].Problem = joined(in.Jobs[i].Problem, silent)
+		}
+		return in
+	}
+	for i, l := range jobs {
+		in.Jobs[i] = l.facts
+		in.Jobs[i].Problem = joined(l.facts.Problem, problem)
+	}
 	return in
+}
+
+// joined is two reasons in one line, of which each may be empty.
+func joined(a, b string) string {
+	if a != "" && b != "" {
+		return a + "; " + b
+	}
+	return a + b
 }
 
 // limits are what the configuration says of a job.
@@ -70,11 +90,10 @@ func (o *Observer) limits(j *config.Job) health.Facts {
 }
 
 // askZFS fills in the copies of each job, or says why it cannot.
-func (o *Observer) askZFS(ctx context.Context, jobs []*looked) (problem string) {
+func (o *Observer) askZFS(ctx context.Context, h *host, jobs []*looked) (problem string) {
 	if o.ZFS == nil {
 		return "there is no zfs program on this host"
 	}
-	h := &host{zfs: o.ZFS}
 	roots, everything := rootsOf(jobs)
 	if len(roots) == 0 && !everything {
 		return ""

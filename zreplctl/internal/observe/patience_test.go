@@ -1,0 +1,56 @@
+package observe
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/zrepl-tools/zrepl-tools/lib/zfs"
+	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/config"
+	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/health"
+)
+
+// TestSilence: a zfs that does not answer, as of a suspended pool, or stops in
+// the middle of a list, makes the job unknown in bounded time, also where no
+// signal ends it; one that is slow and keeps talking is waited for.
+func TestSilence(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	file := filepath.Join(dir, "c.yml")
+	text := "global: {rundir: " + dir + "/run, statedir: " + dir + "/state}\njobs:\n" +
+		"- {name: j, type: autosnap, datasets: {\"a<\": ok}, snapshot_prefix: s, interval: 1h}\n"
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c, err := config.Load(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for what, test := range map[string]struct {
+		script string
+		silent bool
+	}{
+		"silent":               {"exec sleep 30", true},
+		"not to be ended":      {"trap '' TERM; while :; do sleep 0.1; done", true},
+		"silent in the middle": {`case "$*" in *snapshot*) printf 'a@s\t1\t1\n'; exec sleep 30;; *) echo a;; esac`, true},
+		"slow":                 {`case "$*" in *snapshot*) for n in 1 2 3 4 5 6 7; do printf "a@s$n\t$n\t$n\t1\t-\t-\n"; sleep 0.3; done;; *) echo a;; esac`, false},
+	} {
+		path := filepath.Join(dir, strings.ReplaceAll(what, " ", "-"))
+		if err := os.WriteFile(path, []byte("#!/bin/sh\n"+test.script+"\n"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		began := time.Now()
+		o := Observer{Config: c, ZFS: &zfs.ZFS{Path: path}, Now: began, Patience: time.Second}
+		in := o.Look(t.Context())
+		took := time.Since(began)
+		j := health.Judge(in).Jobs[0]
+		if silent := strings.Contains(j.Why, "zfs has not answered for 1s"); silent != test.silent || silent && j.Level != health.Unknown {
+			t.Errorf("%s: %s, %v, %q", what, j.State, j.Level, j.Why)
+		}
+		if took > 4*time.Second {
+			t.Errorf("%s: it took %v", what, took)
+		}
+	}
+}
