@@ -102,14 +102,20 @@ func updateSessions(dir state.Dir, client string, change func(*sessions)) error 
 	})
 }
 
-// cover notes that datasets were sent.
+// cover notes that datasets were sent. A list that leaves one out is no longer
+// whole.
 func (s *sessions) cover(names []string) {
 	known := map[string]bool{}
 	for _, name := range s.Covered {
 		known[name] = true
 	}
 	for _, name := range names {
-		if !known[name] && len(s.Covered) < maxCovered {
+		switch {
+		case known[name]:
+		case len(s.Covered) >= maxCovered:
+			s.Whole = false
+			return
+		default:
 			known[name] = true
 			s.Covered = append(s.Covered, name)
 		}
@@ -136,7 +142,7 @@ func (v *visit) doing(what, dataset string) {
 	if what == "send" || what == "receive" {
 		v.streams++
 	}
-	if what == "send" && len(v.sent) < maxCovered {
+	if what == "send" && len(v.sent) <= maxCovered { // one more than are kept: then it shows that some are left out
 		v.sent[dataset] = true
 	}
 }
@@ -161,10 +167,10 @@ func (v *visit) note(dir state.Dir, client string, err error, before func() ([]s
 			s.History = append(s.History, one)
 			s.History = s.History[max(0, len(s.History)-maxHistory):]
 		}
-		if !s.Whole && before != nil {
+		if !s.Whole && before != nil && len(s.Covered) < maxCovered {
 			names, err := before()
-			s.cover(names)
 			s.Whole = err == nil
+			s.cover(names)
 		}
 		s.cover(slices.Sorted(maps.Keys(v.sent)))
 	})
