@@ -19,13 +19,21 @@ type wanted struct {
 	dataset, tag string
 	prefix       string         // of the snapshots that may bear it
 	guess        []dataset.GUID // that probably bear it
+	// sent reports that the end of a stream bears it, too, before it has
+	// arrived: then a hold on an older snapshot is the proof.
+	sent bool
+	// doubt reports that a stream was probably cut: only all holds tell.
+	doubt bool
+	// since is when the last connection began that ended in order, in seconds:
+	// a newer snapshot did not arrive by it. Zero: it does not matter.
+	since int64
 }
 
 // findHolds asks for the holds of the likeliest snapshot of each dataset with
 // one command, of those without an answer for some more, and looks at all
 // snapshots only of the rest.
 func (h *host) findHolds(ctx context.Context, all []wanted) error {
-	all = h.without(all)
+	all = h.without(all, 0)
 	for _, most := range []int{1, fewNewest} {
 		var names []string
 		for _, w := range all {
@@ -36,7 +44,12 @@ func (h *host) findHolds(ctx context.Context, all []wanted) error {
 		if err := h.ask(ctx, h.fresh(names)); err != nil {
 			return err
 		}
-		all = h.without(all)
+		if most == fewNewest {
+			if err := h.doubt(ctx, all); err != nil {
+				return err
+			}
+		}
+		all = h.without(all, most)
 	}
 	var rest []string
 	for _, w := range all {
@@ -51,11 +64,49 @@ func (h *host) findHolds(ctx context.Context, all []wanted) error {
 	return h.askAll(ctx, rest)
 }
 
-// without are those of all that have no answer yet.
-func (h *host) without(all []wanted) []wanted {
+// without are those of all that have no answer yet, after asking about so many
+// snapshots of each.
+func (h *host) without(all []wanted, most int) []wanted {
 	return slices.DeleteFunc(all, func(w wanted) bool {
-		return h.datasets[w.dataset].known(w) || len(h.bearing(w.dataset, w.tag)) > 0
+		if h.datasets[w.dataset].known(w) {
+			return true
+		}
+		held := len(h.bearing(w.dataset, w.tag))
+		switch {
+		case held == 0:
+			return false
+		case !w.sent || held > 1 && !w.doubt:
+			return true
+		}
+		return most >= fewNewest && !w.doubt
 	})
+}
+
+// doubt finds the holds that are on snapshots which are newer than the last
+// connection: such a stream is under way, or was cut.
+func (h *host) doubt(ctx context.Context, all []wanted) error {
+	newest := func(w wanted) string {
+		held := h.bearing(w.dataset, w.tag)
+		if w.since == 0 || len(held) == 0 {
+			return ""
+		}
+		return h.datasets[w.dataset].full(w.dataset, held[len(held)-1])
+	}
+	var names []string
+	for _, w := range all {
+		if name := newest(w); name != "" {
+			names = append(names, name)
+		}
+	}
+	if err := h.date(ctx, names); err != nil {
+		return err
+	}
+	for i, w := range all {
+		if m, dated := h.made[newest(w)]; dated && m.at >= w.since {
+			all[i].doubt = true
+		}
+	}
+	return nil
 }
 
 // known reports whether the newest snapshot is the one that the last run has

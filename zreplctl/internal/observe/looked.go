@@ -31,6 +31,7 @@ type looked struct {
 	host  *host
 	facts health.Facts
 	bases job.Bases
+	began map[string]int64   // the last connection of each client
 	rows  []progress.Dataset // what the last run saw
 	found []found
 }
@@ -73,9 +74,11 @@ func (l *looked) read(rundir string) {
 	l.bases, failed[0] = job.ReadBases(l.dir, l.job.Name)
 	f.Begun, f.Running, failed[1] = job.Begun(l.dir, rundir, l.job.Name)
 	err = cmp.Or(err, failed[0], failed[1])
+	l.began = map[string]int64{}
 	for _, id := range l.job.Clients() {
 		s, serr := job.ReadSession(l.dir, id)
 		if !s.Ended.IsZero() {
+			l.began[id] = s.Started.Unix()
 			f.Sessions = append(f.Sessions, health.Session{Client: id, Ended: s.Ended.Time, Streams: s.Streams, Error: s.Error})
 		}
 		err = cmp.Or(err, serr)
@@ -151,16 +154,26 @@ func (l *looked) wantsOf(ds string) (all []wanted) {
 	switch l.job.Type {
 	case config.Source, config.Push:
 		if l.job.Datasets.Pass(ds) {
-			for _, tag := range l.tags() {
-				all = append(all, wanted{ds, tag, l.job.SnapshotPrefix, l.bases.Source[ds]})
+			for client, tag := range l.tags() {
+				all = append(all, wanted{ds, tag, l.job.SnapshotPrefix, l.bases.Source[ds], true, l.doubts(client), l.began[client]})
 			}
 		}
 	case config.Pull, config.PushSink, config.Local:
 		if l.receives(ds) {
-			all = append(all, wanted{ds, endpoint.LastTag(l.job.Name), "", l.bases.Target[ds]})
+			all = append(all, wanted{dataset: ds, tag: endpoint.LastTag(l.job.Name), guess: l.bases.Target[ds]})
 		}
 	}
 	return all
+}
+
+// doubts reports whether the last connection of a client, or our last run,
+// failed, is under way or is not known: it may have left the hold on what it
+// did not send to the end.
+func (l *looked) doubts(client string) bool {
+	if l.job.Serve == nil {
+		return !l.facts.OK || !l.facts.Begun.IsZero()
+	}
+	return !slices.ContainsFunc(l.facts.Sessions, func(s health.Session) bool { return s.Client == client && s.Error == "" })
 }
 
 // leftOut are the datasets that may have been sent once, and that the rules
@@ -176,7 +189,7 @@ func (l *looked) leftOut() (all []wanted) {
 		}
 		for _, ds := range names {
 			if l.host.datasets[ds] != nil && !l.job.Datasets.Pass(ds) {
-				all = append(all, wanted{ds, tag, l.job.SnapshotPrefix, nil})
+				all = append(all, wanted{dataset: ds, tag: tag, prefix: l.job.SnapshotPrefix})
 			}
 		}
 	}
