@@ -107,7 +107,7 @@ func TestRecordOfPart(t *testing.T) {
 			if rec.Success != nil && !rec.Success.Equal(time.Date(2026, 1, 1, 0, 1, 0, 0, time.UTC)) {
 				t.Errorf("the last success is of %s", rec.Success)
 			}
-			if when, _ := job.Begun(state.Of(r.global), r.global.RunDir, "p"); !when.IsZero() {
+			if when, _, err := job.Begun(state.Of(r.global), r.global.RunDir, "p"); err != nil || !when.IsZero() {
 				t.Error("the note is left")
 			}
 		})
@@ -165,7 +165,7 @@ func TestRecordNotWritten(t *testing.T) {
 			if err == nil || !strings.Contains(err.Error(), "cannot write the record of the run") || !errors.Is(err, cmp.Or(failure, err)) {
 				t.Errorf("%v", err)
 			}
-			if when, _ := job.Begun(dir, r.global.RunDir, "p"); when.IsZero() {
+			if when, _, _ := job.Begun(dir, r.global.RunDir, "p"); when.IsZero() {
 				t.Error("the note is gone")
 			}
 			if _, err := os.Stat(dir.Path("p.json.new")); err == nil {
@@ -175,7 +175,7 @@ func TestRecordNotWritten(t *testing.T) {
 			if err := r.part("prune", nil); err != nil {
 				t.Error(err)
 			}
-			if when, _ := job.Begun(dir, r.global.RunDir, "p"); !when.IsZero() {
+			if when, _, _ := job.Begun(dir, r.global.RunDir, "p"); !when.IsZero() {
 				t.Error("the note is left after a record was written")
 			}
 		})
