@@ -21,25 +21,9 @@ type part struct {
 // patience is how long a pool that does not answer keeps the others waiting.
 const patience = 5 * time.Second
 
-// partsOf groups arguments by pool, in their order.
-func partsOf(args []string) (pools [][]string) {
-	at := map[string]int{}
-	for _, arg := range args {
-		pool := dataset.Pool(arg)
-		i, ok := at[pool]
-		if !ok {
-			i = len(pools)
-			at[pool] = i
-			pools = append(pools, nil)
-		}
-		pools[i] = append(pools[i], arg)
-	}
-	return pools
-}
-
 // pools judges what zfs lists, each pool by a list of its own.
 func (p *pruner) pools(ctx context.Context, args []string) error {
-	pools := partsOf(args)
+	pools := dataset.ByPool(args)
 	if len(pools) == 1 {
 		return p.datasets(ctx, args)
 	}

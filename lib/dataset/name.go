@@ -128,6 +128,22 @@ func Pool(name string) string {
 	return name
 }
 
+// ByPool groups names by their pools, in their order.
+func ByPool(names []string) (pools [][]string) {
+	at := map[string]int{}
+	for _, name := range names {
+		pool := Pool(name)
+		i, ok := at[pool]
+		if !ok {
+			i = len(pools)
+			at[pool] = i
+			pools = append(pools, nil)
+		}
+		pools[i] = append(pools[i], name)
+	}
+	return pools
+}
+
 // Parent returns the dataset above name, or "" for a pool's root.
 func Parent(name string) string {
 	i := strings.LastIndexByte(name, '/')

@@ -102,23 +102,15 @@ func (r *run) fail(object string, err error) {
 // pools parts datasets by pool, in the order in which the pools first come,
 // and sorts out those whose snapshot would have too long a name.
 func (r *run) pools(datasets []string) [][]string {
-	at := map[string]int{}
-	var pools [][]string
+	var legal []string
 	for _, ds := range datasets {
 		if err := dataset.CheckFull(ds + "@" + r.short); err != nil {
 			r.fail(ds, err)
 			continue
 		}
-		pool := dataset.Pool(ds)
-		i, ok := at[pool]
-		if !ok {
-			i = len(pools)
-			at[pool] = i
-			pools = append(pools, nil)
-		}
-		pools[i] = append(pools[i], ds)
+		legal = append(legal, ds)
 	}
-	return pools
+	return dataset.ByPool(legal)
 }
 
 func (r *run) pool(ctx context.Context, datasets []string) error {
