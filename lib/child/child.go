@@ -12,6 +12,7 @@
 package child
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -46,6 +47,9 @@ type Cmd struct {
 	Group         bool       // a process group other than ours
 	Lifeline      bool       // it learns by Watch that we are gone
 	Guard         bool       // with Group: it is killed even if we are killed by SIGKILL
+	// Grace is how long it has between SIGTERM and SIGKILL once its context is
+	// cancelled; 0: 5 seconds.
+	Grace time.Duration
 }
 
 // Process is a started program. Wait must be called, once or more.
@@ -62,10 +66,11 @@ type Process struct {
 	lifeline  *os.File
 	ward      *ward         // nil: it has no guard
 	watched   chan struct{} // closed when ctx is not looked at any more
+	grace     time.Duration
 }
 
 // Start starts a program. Once ctx is cancelled it gets SIGTERM, and SIGKILL
-// after a grace of 5 seconds; its whole group where it has one. On Linux it
+// after its grace; its whole group where it has one. On Linux it
 // is also signalled when we die, whatever kills us: SIGTERM if it has a
 // lifeline, to end in order, otherwise SIGKILL. It is an error if the program
 // is not found or cannot be executed. An Input is used up then, too.
@@ -85,7 +90,7 @@ func Start(ctx context.Context, c Cmd) (_ *Process, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot start %q: %w", c.Args[0], cause(err))
 	}
-	p := &Process{group: c.Group, done: make(chan struct{}), tail: c.Stderr}
+	p := &Process{group: c.Group, done: make(chan struct{}), tail: c.Stderr, grace: cmp.Or(c.Grace, termGrace)}
 	if err := p.start(path, c); err != nil {
 		return nil, fmt.Errorf("cannot start %q: %w", c.Args[0], cause(err))
 	}
@@ -225,7 +230,7 @@ func (p *Process) endWith(ctx context.Context) {
 	case <-ctx.Done():
 	}
 	if ctx.Err() != nil {
-		p.End(syscall.SIGTERM, termGrace)
+		p.End(syscall.SIGTERM, p.grace)
 	}
 }
 

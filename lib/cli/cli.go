@@ -68,13 +68,19 @@ func (t Tool) Run(ctx context.Context, args []string) int {
 	}
 	status := Print(t.Stderr, t.Command.Name, withCause(ctx, err))
 	if errors.As(err, new(usageError)) {
-		io.WriteString(t.Stderr, usage(path))
+		io.WriteString(t.Stderr, synopsis(path)+"see "+called(path)+" -h\n")
 	}
 	return status
 }
 
+// release is set by the linker (scripts/version -ldflags), and never by code.
+var release string
+
 // version is what the program was built from: a release, or a commit.
 func version() string {
+	if release != "" {
+		return release
+	}
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return "unknown"

@@ -125,13 +125,13 @@ func TestUsage(t *testing.T) {
 		}
 	}
 	for args, want := range map[string]string{
-		"one -bad":     "tool: flag provided but not defined: -bad\nusage: one\n",
-		"one -prefix":  "tool: flag needs an argument: -prefix\nusage: one\n",
-		"one -v=maybe": "tool: invalid boolean value \"maybe\" for -v: parse error\nusage: one\n",
-		"two bad":      "tool: bad argument\nusage: two\n",
+		"one -bad":     "tool: flag provided but not defined: -bad\nusage: one\nsee tool one -h\n",
+		"one -prefix":  "tool: flag needs an argument: -prefix\nusage: one\nsee tool one -h\n",
+		"one -v=maybe": "tool: invalid boolean value \"maybe\" for -v: parse error\nusage: one\nsee tool one -h\n",
+		"two bad":      "tool: bad argument\nusage: two\nsee tool two -h\n",
 	} {
 		_, stdout, stderr, status := call(t, false, strings.Fields(args)...)
-		if status != Usage || stdout != "" || !strings.HasPrefix(stderr, want) {
+		if status != Usage || stdout != "" || stderr != want { // no list of flags, which would hide the error
 			t.Errorf("%s: %d, stdout %q, stderr\n%s", args, status, stdout, stderr)
 		}
 	}

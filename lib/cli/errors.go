@@ -98,6 +98,19 @@ func Print(w io.Writer, tool string, err error) int {
 	return Status(err)
 }
 
+// Messages returns what Print writes for err, without the tool's name and the
+// hints: one text for each error of a joined one. For an error that ends a
+// program without a word there is none.
+func Messages(err error) (texts []string) {
+	if s, ok := err.(statusError); err == nil || ok && s.err == nil {
+		return nil
+	}
+	for _, e := range flatten(err) {
+		texts = append(texts, e.Error())
+	}
+	return texts
+}
+
 // flatten takes apart what errors.Join has joined, also inside a wrapper that
 // adds no text of its own.
 func flatten(err error) []error {

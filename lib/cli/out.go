@@ -70,22 +70,6 @@ func (o *Out) IndentedJSON(v any) error {
 	return err
 }
 
-// Over writes text over the terminal's last line. With last it keeps the line.
-func (o *Out) Over(text string, last bool) error {
-	text = "\r\x1b[K" + oneLine(text)
-	if last {
-		text += "\n"
-	}
-	_, err := io.WriteString(o.w, text)
-	return err
-}
-
-// Home clears a terminal's screen.
-func (o *Out) Home() error {
-	_, err := io.WriteString(o.w, "\x1b[H\x1b[J")
-	return err
-}
-
 // Terminal reports whether o writes to a terminal.
 func (o *Out) Terminal() bool { return Terminal(o.w) }
 

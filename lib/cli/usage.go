@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"flag"
 	"fmt"
 	"strings"
@@ -14,13 +15,7 @@ import (
 func usage(path []*ffcli.Command) string {
 	c := path[len(path)-1]
 	var b strings.Builder
-	short := c.ShortUsage
-	if short == "" {
-		short = c.Name
-	}
-	for i, line := range strings.Split(short, "\n") {
-		fmt.Fprintf(&b, "%s %s\n", [2]string{"usage:", "      "}[min(i, 1)], line)
-	}
+	b.WriteString(synopsis(path))
 	for _, text := range []string{c.ShortHelp, c.LongHelp} {
 		if text != "" {
 			fmt.Fprintf(&b, "\n%s\n", strings.TrimSpace(text))
@@ -36,6 +31,26 @@ func usage(path []*ffcli.Command) string {
 	}
 	flags(&b, c.FlagSet)
 	return b.String()
+}
+
+// synopsis says how to call the last command of path, and no more: what stands
+// before it stays in view.
+func synopsis(path []*ffcli.Command) string {
+	c := path[len(path)-1]
+	var b strings.Builder
+	for i, line := range strings.Split(cmp.Or(c.ShortUsage, c.Name), "\n") {
+		fmt.Fprintf(&b, "%s %s\n", [2]string{"usage:", "      "}[min(i, 1)], line)
+	}
+	return b.String()
+}
+
+// called is the last command of path as a person calls it.
+func called(path []*ffcli.Command) string {
+	var names []string
+	for _, c := range path {
+		names = append(names, c.Name)
+	}
+	return strings.Join(names, " ")
 }
 
 func flags(b *strings.Builder, fs *flag.FlagSet) {

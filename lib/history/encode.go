@@ -26,7 +26,7 @@ var sums = crc32.MakeTable(crc32.Castagnoli)
 // Text writes the book. It is nil if that would be too large.
 func (b *Book) Text() []byte {
 	names, place := b.names()
-	text := []byte(magic)
+	text := append(make([]byte, 0, b.size()), magic...)
 	for _, n := range []int64{nanoseconds(b.verified), nanoseconds(b.refused), int64(b.booted)} {
 		text = binary.AppendVarint(text, n)
 	}
@@ -55,6 +55,15 @@ func (b *Book) Text() []byte {
 		}
 	}
 	return binary.LittleEndian.AppendUint32(text, crc32.Checksum(text, sums))
+}
+
+// size is about how long the text is: it grows once at most.
+func (b *Book) size() int {
+	n := 1 << 12
+	for _, e := range b.entries {
+		n += 48 + 14*len(e.snapshots)
+	}
+	return min(n, MaxText)
 }
 
 func (b *Book) names() (names []string, place map[string]uint64) {

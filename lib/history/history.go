@@ -52,7 +52,7 @@ type Book struct {
 	entries  map[dataset.GUID]entry
 	verified time.Time     // when all was listed last
 	refused  time.Time     // when ZFS did not know snapshots_changed
-	booted   time.Duration // since 1970, by the clock of that time
+	booted   time.Duration // since 1970, by the clock of then or of a later note: the latest
 	dirty    bool
 }
 
@@ -95,9 +95,11 @@ func (b *Book) Find(ds dataset.GUID, s Stamp) ([]dataset.Version, bool) {
 }
 
 // Note keeps the snapshots of a dataset, which were listed after its stamp was
-// read and not before began. They belong to the book from then on.
-func (b *Book) Note(ds dataset.GUID, s Stamp, began time.Time, snapshots []dataset.Version) {
-	if s.Changed != 0 && !time.Unix(s.Changed, 0).Before(began.Add(-settled)) {
+// read and not before began. They belong to the book from then on. A clock that
+// was set forward meanwhile may be set back later: the book is not certain then.
+func (b *Book) Note(ds dataset.GUID, s Stamp, began Clock, snapshots []dataset.Version) {
+	b.booted = max(b.booted, began.booted())
+	if s.Changed != 0 && !time.Unix(s.Changed, 0).Before(began.Now.Add(-settled)) {
 		if _, known := b.entries[ds]; known {
 			b.dirty = true
 		}

@@ -41,8 +41,8 @@ func TestFind(t *testing.T) {
 	b := New()
 	b.Begin(noon)
 	s := Stamp{Load: 7, Changed: noon.Now.Unix() - 60, Origin: 3}
-	b.Note(42, s, noon.Now, versions(5))
-	b.Note(43, Stamp{Load: 7}, noon.Now, nil)
+	b.Note(42, s, noon, versions(5))
+	b.Note(43, Stamp{Load: 7}, noon, nil)
 	b = reread(t, b)
 	got, ok := b.Find(42, s)
 	if d := cmp.Diff(versions(5), got); d != "" || !ok {
@@ -71,9 +71,9 @@ func TestYoung(t *testing.T) {
 	for age, known := range map[time.Duration]bool{0: false, 2 * time.Second: false, 4 * time.Second: true, -time.Hour: false} {
 		b := New()
 		b.Begin(noon)
-		b.Note(42, Stamp{Changed: 1}, noon.Now, versions(1))
+		b.Note(42, Stamp{Changed: 1}, noon, versions(1))
 		s := Stamp{Changed: noon.Now.Add(-age).Unix()}
-		b.Note(42, s, noon.Now, versions(2))
+		b.Note(42, s, noon, versions(2))
 		b = reread(t, b)
 		if _, ok := b.Find(42, s); ok != known {
 			t.Errorf("changed %v ago: known is %v", age, ok)
@@ -108,6 +108,15 @@ func TestCertain(t *testing.T) {
 			t.Errorf("%v: %v", c.at, got)
 		}
 	}
+	// Notes of a time when the clock was ahead are not certain once it is right.
+	b.Note(42, Stamp{Load: 7, Changed: 5}, after(time.Hour, 30*time.Minute), versions(1))
+	b = reread(t, b)
+	if c := after(2*time.Hour, 30*time.Minute); !b.Certain(c) {
+		t.Error("still ahead: not certain")
+	}
+	if c := after(2*time.Hour, 0); b.Certain(c) {
+		t.Error("set back after a note: certain")
+	}
 	b.Refuse(noon)
 	if b = reread(t, b); !b.Refused(after(time.Hour, 0)) || b.Refused(after(25*time.Hour, 0)) || b.Certain(noon) {
 		t.Error("what ZFS refused is not noted")
@@ -119,7 +128,7 @@ func TestCertain(t *testing.T) {
 func TestDamaged(t *testing.T) {
 	b := New()
 	b.Begin(noon)
-	b.Note(42, Stamp{Load: 7, Changed: 5}, noon.Now, versions(30))
+	b.Note(42, Stamp{Load: 7, Changed: 5}, noon, versions(30))
 	text := b.Text()
 	rng := rand.New(rand.NewPCG(1, 1))
 	for range 2000 {
@@ -135,7 +144,7 @@ func TestDamaged(t *testing.T) {
 	for _, name := range []string{"a b/c", "a@b", "", "x\n", "-", "../x"} {
 		evil := New()
 		evil.Begin(noon)
-		evil.Note(42, Stamp{}, noon.Now, []dataset.Version{{Kind: dataset.Snapshot, Name: name, GUID: 1}})
+		evil.Note(42, Stamp{}, noon, []dataset.Version{{Kind: dataset.Snapshot, Name: name, GUID: 1}})
 		if _, err := Parse(evil.Text()); (err == nil) != (dataset.CheckShort(name) == nil) {
 			t.Errorf("name %q: %v", name, err)
 		}
@@ -145,7 +154,7 @@ func TestDamaged(t *testing.T) {
 func FuzzParse(f *testing.F) {
 	b := New()
 	b.Begin(noon)
-	b.Note(42, Stamp{Load: 7, Changed: 5}, noon.Now, versions(3))
+	b.Note(42, Stamp{Load: 7, Changed: 5}, noon, versions(3))
 	f.Add(b.Text())
 	f.Fuzz(func(t *testing.T, text []byte) {
 		if b, err := Parse(text); err == nil {

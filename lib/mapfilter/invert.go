@@ -131,22 +131,59 @@ func (rs *Rules) Roots() (roots []string, everything bool) {
 
 // Tops returns, in order, the patterns whose results do not leave out what
 // they name, less those that lie within another "<" of them.
-func (rs *Rules) Tops() (patterns []string) {
-	tree := func(path string) bool {
-		r := rs.tree[path]
-		return r != nil && r.kind != omits
-	}
+func (rs *Rules) Tops() []string {
+	return rs.patterns(func(r *rule) bool { return r.kind != omits && !rs.inTree(r) })
+}
+
+// Excepted returns, in order, the patterns whose results take back in what
+// another pattern of a tree of Tops leaves out.
+func (rs *Rules) Excepted() []string {
+	return rs.patterns(func(r *rule) bool { return r.kind != omits && rs.inTree(r) && !rs.passedWithout(r) })
+}
+
+// Omitted returns, in order, the patterns whose results leave out what they
+// name, and which would pass without them.
+func (rs *Rules) Omitted() []string {
+	return rs.patterns(func(r *rule) bool { return r.kind == omits && rs.passedWithout(r) })
+}
+
+func (rs *Rules) patterns(which func(*rule) bool) (patterns []string) {
 	for _, r := range rs.all {
-		inside := r.path != "" && (!r.tree && tree(r.path) || tree(""))
-		for at := dataset.Parent(r.path); at != "" && !inside; at = dataset.Parent(at) {
-			inside = tree(at)
-		}
-		if r.kind != omits && !inside {
+		if which(r) {
 			patterns = append(patterns, r.Pattern)
 		}
 	}
 	slices.Sort(patterns)
 	return patterns
+}
+
+// inTree reports whether r lies within another "<" that leaves nothing out by
+// itself.
+func (rs *Rules) inTree(r *rule) bool {
+	tree := func(path string) bool {
+		other := rs.tree[path]
+		return other != nil && other.kind != omits
+	}
+	inside := r.path != "" && (!r.tree && tree(r.path) || tree(""))
+	for at := dataset.Parent(r.path); at != "" && !inside; at = dataset.Parent(at) {
+		inside = tree(at)
+	}
+	return inside
+}
+
+// passedWithout reports whether the rules would let pass what r names if they
+// did not have r.
+func (rs *Rules) passedWithout(r *rule) bool {
+	var other *rule
+	switch {
+	case !r.tree:
+		other = rs.decideTree(r.path)
+	case r.path == "":
+		return false
+	default:
+		other = rs.decideTree(dataset.Parent(r.path))
+	}
+	return other != nil && other.kind != omits
 }
 
 // Named returns the datasets, in order, that patterns name and whose results
@@ -189,4 +226,19 @@ func outermost(names []string) []string {
 	}
 	slices.Sort(kept)
 	return kept
+}
+
+// Exact returns the datasets that the rules let pass; ok is false if some rule
+// is about a tree.
+func (rs *Rules) Exact() (names []string, ok bool) {
+	for _, r := range rs.all {
+		switch {
+		case r.kind == omits:
+		case r.tree:
+			return nil, false
+		default:
+			names = append(names, r.path)
+		}
+	}
+	return names, len(names) > 0
 }

@@ -18,7 +18,7 @@ func (p *rule) readPattern() error {
 	case path == "":
 		return nil
 	case strings.Contains(path, "<"):
-		return errors.New(`"<" stands once, at the end`)
+		return errors.New(`"<" is allowed once, at the end`)
 	}
 	return checkPath(path)
 }

@@ -54,6 +54,9 @@ type Rule struct {
 // String writes the rule as zmapfilter -r takes it.
 func (r *Rule) String() string { return r.Pattern + "=" + r.Result }
 
+// Path is the dataset that the rule's pattern names, "" for "<" alone.
+func (r *Rule) Path() string { return strings.TrimSuffix(r.Pattern, "<") }
+
 // Rules is a parsed set of rules. It does not change and may be used by
 // several goroutines.
 type Rules struct {

@@ -126,9 +126,9 @@ func TestSources(t *testing.T) {
 func TestParseErrors(t *testing.T) {
 	for _, test := range []struct{ rule, want string }{
 		{"=ok", `pattern "": empty: "<" alone means everything`},
-		{"a<b<=ok", `pattern "a<b<": "<" stands once, at the end`},
-		{"a<<=ok", `pattern "a<<": "<" stands once, at the end`},
-		{"<a=ok", `pattern "<a": "<" stands once, at the end`},
+		{"a<b<=ok", `pattern "a<b<": "<" is allowed once, at the end`},
+		{"a<<=ok", `pattern "a<<": "<" is allowed once, at the end`},
+		{"<a=ok", `pattern "<a": "<" is allowed once, at the end`},
 		{"/a=ok", `pattern "/a": starts with "/": write a dataset's name, not a mountpoint`},
 		{"a/=ok", `pattern "a/": ends with "/"`},
 		{"a/<=ok", `pattern "a/<": ends with "/"`},

@@ -26,7 +26,7 @@ func checkAnswer(result string) error {
 	case meant == passes:
 		return errors.New("it is not a result: write ok in a filter, or a target dataset in a map")
 	}
-	return errors.New(`it is no result: write "!" in quotes to leave the dataset out`)
+	return errors.New(`it is not a result: write "!" in quotes to leave the dataset out`)
 }
 
 // notText says what to write instead of a value that YAML does not take for

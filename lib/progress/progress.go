@@ -32,13 +32,19 @@ type Dataset struct {
 	Steps  int    `json:"steps"`            // in all
 	Done   int    `json:"done"`             // of them
 	Bytes  uint64 `json:"bytes"`            // received in this run
+	Size   uint64 `json:"size,omitempty"`   // what Bytes will be at the end, about; 0: not known
+	Moved  int    `json:"moved,omitempty"`  // snapshots received in this run
 	To     string `json:"to,omitempty"`     // the newest snapshot both sides have
 	Behind int    `json:"behind"`           // snapshots of the sender that the receiver lacks
 	Reason string `json:"reason,omitempty"` // why it does not move
 	Error  string `json:"error,omitempty"`
+	Code   string `json:"code,omitempty"` // what kind of error it is; see package fault
 	// Seen is when the run ended that saw the dataset like this, where later
 	// runs saw none at all; nil: the last run saw it.
 	Seen *Time `json:"seen,omitempty"`
+	// Since is when a run first saw the dataset without any snapshot; nil: it has
+	// some, or there is a copy.
+	Since *Time `json:"since,omitempty"`
 }
 
 // Snapshot is a run at one moment.

@@ -115,12 +115,18 @@ const MaxName = 255
 // IsUser reports whether name is a legal name of a user property
 // (zfsprops(7)).
 func IsUser(name string) bool {
-	if !strings.Contains(name, ":") || len(name) > MaxName || name[0] == '-' {
-		return false
-	}
-	return strings.IndexFunc(name, func(r rune) bool {
-		return !(r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || strings.ContainsRune(":+._-", r))
-	}) < 0
+	return strings.Contains(name, ":") && IsName(name)
+}
+
+// IsName reports whether name can be that of a property, one of ZFS or one of
+// a user.
+func IsName(name string) bool {
+	return name != "" && len(name) <= MaxName && name[0] != '-' && strings.IndexFunc(name, func(r rune) bool { return !inName(r) }) < 0
+}
+
+// inName reports whether a name of a property may hold r.
+func inName(r rune) bool {
+	return r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || strings.ContainsRune(":+._-", r)
 }
 
 // Check says why a property of this name is never taken, or nil.

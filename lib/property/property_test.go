@@ -15,6 +15,9 @@ func TestRules(t *testing.T) {
 		{"", "", "", "compression user:x"},
 		{"*", "", "compression quota user:x com.acme:b", "readonly canmount mountpoint sharenfs setuid exec devices volmode snapdev encryption keylocation zoned jailed zreplctl:send rdonly compress reserv COMPRESSION volsize type -o a:b=c"},
 		{"compression com.acme:*", "com.acme:secret*", "compression com.acme:b", "recordsize com.acme:secret com.acme:secret2 com.acmeX:b user:x"},
+		{"* org.freebsd:swap", "", "user:x org.freebsd:swap", "org.openzfs.systemd:wanted-by org.openzfs.systemd:required-by com.sun:auto-snapshot com.sun:auto-snapshot:daily zrepl:placeholder org.freebsd:other"},
+		{"org.openzfs.systemd:* org.*", "", "org.acme:x", "org.openzfs.systemd:requires org.freebsd:swap org.zfsbootmenu:commandline"},
+		{"* com.sun:auto-snapshot", "com.sun:*", "user:x", "com.sun:auto-snapshot"},
 		{strings.Join(Safe, " "), "atime", "recordsize relatime", "atime quota refquota reservation refreservation copies dedup sync snapdir acltype checksum special_small_blocks user:x"},
 	} {
 		r := Rules{Take: strings.Fields(c.take), Exclude: strings.Fields(c.exclude)}

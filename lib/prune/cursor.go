@@ -2,27 +2,14 @@ package prune
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"strings"
 
+	"github.com/zrepl-tools/zrepl-tools/lib/cursor"
 	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
 	"github.com/zrepl-tools/zrepl-tools/lib/retention"
 	"github.com/zrepl-tools/zrepl-tools/lib/zfs"
 )
-
-// cursorRoles is what the tags and the bookmarks of our replication begin with
-// on the side that sends: zreplctl_ROLE_ID, ROLE being one of these.
-var cursorRoles = []string{"zreplctl_source_", "zreplctl_push_", "zreplctl_local_"}
-
-func isCursor(name string) bool {
-	for _, role := range cursorRoles {
-		if strings.HasPrefix(name, role) {
-			return true
-		}
-	}
-	return false
-}
 
 // NeedsCursor reports whether a policy asks what has been replicated.
 func NeedsCursor(p *retention.Policy) bool {
@@ -43,7 +30,7 @@ type Partners struct {
 func (p Partners) unsettled(tag string) bool { return p.Bookmarks || !slices.Contains(p.Tags, tag) }
 
 func (p Partners) count(tag string) bool {
-	return slices.Contains(p.Tags, tag) || p.Others && isCursor(tag)
+	return slices.Contains(p.Tags, tag) || p.Others && cursor.OfSender(tag)
 }
 
 // MarkReplicated sets Replicated of the snapshots that every partner has: up
@@ -74,7 +61,7 @@ func MarkReplicated(ctx context.Context, z *zfs.ZFS, roots []string, recursive b
 		return err
 	}
 	for _, g := range groups {
-		limit := cursor(g, versions[g.Dataset], tags, p)
+		limit := replicatedTo(g, versions[g.Dataset], tags, p)
 		for i := range g.Snapshots {
 			g.Snapshots[i].Replicated = g.Snapshots[i].CreateTXG <= limit
 		}
@@ -82,11 +69,11 @@ func MarkReplicated(ctx context.Context, z *zfs.ZFS, roots []string, recursive b
 	return nil
 }
 
-// cursor is the createtxg up to which every partner has the snapshots. A
+// replicatedTo is the createtxg up to which every partner has the snapshots. A
 // partner may have two holds, on what was sent last and on what is being
 // sent: the older one counts. Of its bookmarks the newest one counts, if the
 // partner has no hold or may have only one ahead of it.
-func cursor(g Group, versions []dataset.Version, tags map[string][]string, p Partners) uint64 {
+func replicatedTo(g Group, versions []dataset.Version, tags map[string][]string, p Partners) uint64 {
 	holds, marks := map[string]uint64{}, map[string]uint64{}
 	for _, s := range g.Snapshots {
 		for _, tag := range tags[g.Dataset+"@"+s.Name] {
@@ -96,8 +83,8 @@ func cursor(g Group, versions []dataset.Version, tags map[string][]string, p Par
 		}
 	}
 	for _, v := range versions {
-		tag, ok := strings.CutSuffix(v.Name, fmt.Sprintf("_%016x", uint64(v.GUID)))
-		if ok && v.Kind == dataset.Bookmark && p.count(tag) {
+		tag, ok := cursor.TagOf(v.Name)
+		if ok && v.Kind == dataset.Bookmark && v.Name == cursor.Bookmark(tag, v.GUID) && p.count(tag) {
 			marks[tag] = max(marks[tag], v.CreateTXG)
 		}
 	}

@@ -3,8 +3,8 @@ package prune
 import (
 	"context"
 	"errors"
-	"strings"
 
+	"github.com/zrepl-tools/zrepl-tools/lib/fault"
 	"github.com/zrepl-tools/zrepl-tools/lib/zfs"
 )
 
@@ -50,7 +50,10 @@ type destroyer struct {
 }
 
 // refused is a snapshot that ZFS says is in use.
-type refused struct{ short, reason string }
+type refused struct {
+	short  string
+	reason error
+}
 
 func (d *destroyer) batch(ctx context.Context, shorts []string) error {
 	if err := ctx.Err(); err != nil || len(shorts) == 0 {
@@ -63,13 +66,13 @@ func (d *destroyer) batch(ctx context.Context, shorts []string) error {
 	case ctx.Err() != nil:
 		return ctx.Err()
 	}
-	if reasons := blamed(err, d.ds, shorts); len(reasons) > 0 {
+	if reasons := zfs.Refused(err, d.ds, shorts); len(reasons) > 0 {
 		return d.without(ctx, shorts, reasons)
 	}
 	switch {
 	case zfs.NoneThere(err):
 		return d.destroyed(shorts)
-	case len(shorts) == 1, zfs.Denied(err), // which holds for the whole dataset
+	case len(shorts) == 1, errors.Is(err, fault.Denied), // which holds for the whole dataset
 		zfs.NotExist(err): // it was renamed, or its pool exported, or it is gone, too
 		for _, short := range shorts {
 			d.leave(short, err)
@@ -84,19 +87,19 @@ func (d *destroyer) batch(ctx context.Context, shorts []string) error {
 }
 
 // without leaves those that there is a reason for and tries the rest again.
-func (d *destroyer) without(ctx context.Context, shorts []string, reasons map[string]string) error {
+func (d *destroyer) without(ctx context.Context, shorts []string, reasons map[string]error) error {
 	var rest, gone []string
 	for _, short := range shorts {
 		reason, blamed := reasons[short]
 		switch {
 		case !blamed:
 			rest = append(rest, short)
-		case strings.HasSuffix(reason, "does not exist"):
+		case errors.Is(reason, fault.Gone):
 			gone = append(gone, short)
-		case zfs.InUse(reason):
+		case errors.Is(reason, fault.Busy):
 			d.used = append(d.used, refused{short, reason})
 		default:
-			d.leave(short, errors.New(reason))
+			d.leave(short, reason)
 		}
 	}
 	if err := d.destroyed(gone); err != nil {
@@ -112,7 +115,7 @@ func (d *destroyer) settle(ctx context.Context) error {
 	for _, r := range d.used {
 		names = append(names, d.ds+"@"+r.short)
 	}
-	found, err := uses(ctx, d.z, names)
+	found, err := Uses(ctx, d.z, names)
 	var gone []string
 	for i, r := range d.used {
 		use, there := found[names[i]]
@@ -122,7 +125,7 @@ func (d *destroyer) settle(ctx context.Context) error {
 		case why != "" && d.ev.Kept != nil:
 			d.ev.Kept(names[i], why)
 		default:
-			d.leave(r.short, errors.New(r.reason))
+			d.leave(r.short, r.reason)
 		}
 	}
 	return d.destroyed(gone)
@@ -145,32 +148,4 @@ func (d *destroyer) leave(short string, err error) {
 	if d.ev.Left != nil {
 		d.ev.Left(d.ds+"@"+short, err)
 	}
-}
-
-// blamed reads which snapshots zfs destroy says it could not destroy
-// ("cannot destroy snapshot NAME: REASON", a line each) and why.
-func blamed(err error, ds string, shorts []string) map[string]string {
-	var e *zfs.Error
-	if !errors.As(err, &e) {
-		return nil
-	}
-	asked := map[string]bool{}
-	for _, short := range shorts {
-		asked[short] = true
-	}
-	reasons := map[string]string{}
-	for line := range strings.SplitSeq(e.Stderr, "\n") {
-		_, about, ok := strings.Cut(line, ds+"@")
-		for at := 0; ok && at < len(about); at++ {
-			name := about[:at]
-			if !asked[name] { // a name may hold colons and spaces
-				continue
-			}
-			rest := strings.TrimPrefix(about[at:], "'")
-			if reason, ok := strings.CutPrefix(rest, ": "); ok {
-				reasons[name] = reason
-			}
-		}
-	}
-	return reasons
 }

@@ -2,7 +2,6 @@ package prune
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strconv"
 
@@ -11,15 +10,19 @@ import (
 	"github.com/zrepl-tools/zrepl-tools/lib/zfs"
 )
 
-// Columns are what List asks zfs list for, and the fields of its lines. The
-// clones also show partial receives, which zfs lists nowhere else.
-var Columns = []string{"name", "creation", "createtxg", "userrefs", "clones", "guid"}
+// Columns are what zfs list has to be asked for of snapshots. If a policy
+// needs to know the holds of all, it needs HeldColumns: they are many times
+// slower.
+var (
+	Columns     = []string{"name", "creation", "createtxg", "guid"}
+	HeldColumns = []string{"name", "creation", "createtxg", "userrefs", "clones", "guid"}
+)
 
 // List lists the snapshots of datasets by one command, dataset by dataset,
-// those of the datasets below too with recursive. The fields are Columns's;
-// they are used again for the next line.
-func List(ctx context.Context, z *zfs.ZFS, roots []string, recursive bool, each func(fields []string) error) error {
-	o := zfs.ListOptions{Types: []string{"snapshot"}, Columns: Columns, Roots: roots, Recursive: recursive}
+// those of the datasets below too with recursive. The fields are those of
+// columns; they are used again for the next line.
+func List(ctx context.Context, z *zfs.ZFS, columns, roots []string, recursive bool, each func(fields []string) error) error {
+	o := zfs.ListOptions{Types: []string{"snapshot"}, Columns: columns, Roots: roots, Recursive: recursive}
 	if !recursive {
 		o.Depth = 1
 	}
@@ -94,12 +97,11 @@ func named(fields []string) (ds, short string, guid dataset.GUID, err error) {
 	return ds, short, guid, nil
 }
 
-// Creation reads a snapshot's creation, in seconds since 1970. A stream can bring one that is no time,
-// which is its snapshot's trouble alone: it counts as far ahead.
+// Creation reads a snapshot's creation; see zfs.Creation.
 func Creation(name, text string) (int64, error) {
-	n, err := strconv.ParseInt(text, 10, 64)
-	if err != nil && !errors.Is(err, strconv.ErrRange) {
-		return 0, fmt.Errorf("zfs list: %q: creation %q is not a number of seconds", name, text)
+	n, err := zfs.Creation(text)
+	if err != nil {
+		return 0, fmt.Errorf("zfs list: %q: %w", name, err)
 	}
 	return n, nil
 }

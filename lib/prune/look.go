@@ -102,20 +102,20 @@ func (g *Group) date(asked map[string]bool, found map[string]date) {
 	g.Snapshots, g.GUIDs = g.Snapshots[:kept], g.GUIDs[:kept]
 }
 
-// inUse is why a snapshot can't be destroyed.
-type inUse struct {
-	guid         dataset.GUID
-	held, cloned bool
+// Use is why a snapshot cannot be destroyed.
+type Use struct {
+	GUID         dataset.GUID
+	Held, Cloned bool
 }
 
-// uses looks up what holds snapshots and what was made of them, by full name.
-// The clones also show partial receives.
-func uses(ctx context.Context, z *zfs.ZFS, names []string) (map[string]inUse, error) {
-	found := make(map[string]inUse, len(names))
+// Uses looks up what keeps snapshots, by full name. The clones also show
+// partial receives. Those that are gone are not in the answer.
+func Uses(ctx context.Context, z *zfs.ZFS, names []string) (map[string]Use, error) {
+	found := make(map[string]Use, len(names))
 	list := zfs.ListOptions{Types: []string{"snapshot"}, Columns: []string{"name", "guid", "userrefs", "clones"}}
 	err := byName(ctx, z, list, names, func(fields []string) error {
 		_, _, guid, err := named(fields)
-		found[strings.Clone(fields[0])] = inUse{guid, held(fields[2]), cloned(fields[3])}
+		found[strings.Clone(fields[0])] = Use{guid, held(fields[2]), cloned(fields[3])}
 		return err
 	})
 	return found, err
@@ -125,11 +125,11 @@ func held(userrefs string) bool { return userrefs != "0" && userrefs != "-" }
 func cloned(clones string) bool { return clones != "" && clones != "-" }
 
 // why says what keeps a snapshot, "" if nothing does.
-func (u inUse) why() string {
+func (u Use) why() string {
 	switch {
-	case u.held:
+	case u.Held:
 		return "held"
-	case u.cloned:
+	case u.Cloned:
 		return "clone"
 	}
 	return ""

@@ -9,33 +9,46 @@ import (
 )
 
 // mark finds out what else decides on the snapshots that the policy may let
-// go, and asks about no others.
-func (o Options) mark(ctx context.Context, z *zfs.ZFS, groups []Group) error {
+// go, and asks about no others. It returns the chains that were noted by now.
+func (o Options) mark(ctx context.Context, z *zfs.ZFS, groups []Group) (chains map[string][]Chain, err error) {
 	for _, g := range groups {
 		for i := range g.Snapshots {
 			g.Snapshots[i].Base = slices.Contains(o.Bases[g.Dataset], g.GUIDs[i])
 			g.Snapshots[i].Replicated = true
 		}
 	}
-	if err := o.spareChains(ctx, z, groups); err != nil {
-		return fmt.Errorf("cannot find out what is being sent: %w", err)
+	if o.Chains != nil {
+		if chains, err = o.Chains(); err == nil {
+			err = spareChains(ctx, z, groups, chains)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("cannot find out what is being sent: %w", err)
+		}
 	}
 	if NeedsCursor(o.Policy) {
 		if err := o.replicated(ctx, z, groups); err != nil {
-			return fmt.Errorf("cannot find out what is replicated: %w", err)
+			return nil, fmt.Errorf("cannot find out what is replicated: %w", err)
 		}
 	}
+	if err := o.spareOpen(ctx, z, groups); err != nil {
+		return nil, fmt.Errorf("cannot find out what is being sent: %w", err)
+	}
+	return chains, o.markUses(ctx, z, groups)
+}
+
+// markUses notes what keeps the snapshots that would go.
+func (o Options) markUses(ctx context.Context, z *zfs.ZFS, groups []Group) error {
 	var names []string
 	o.candidates(groups, func(g Group, i int) { names = append(names, g.Dataset+"@"+g.Snapshots[i].Name) })
-	found, err := uses(ctx, z, names)
+	found, err := Uses(ctx, z, names)
 	if err != nil {
 		return fmt.Errorf("cannot find out what is held: %w", err)
 	}
 	o.candidates(groups, func(g Group, i int) {
 		s := &g.Snapshots[i]
 		use, there := found[g.Dataset+"@"+s.Name]
-		s.Held, s.Origin = use.held, use.cloned
-		s.Protected = !there || use.guid != g.GUIDs[i] // it is another one now
+		s.Held, s.Origin = use.Held, use.Cloned
+		s.Protected = !there || use.GUID != g.GUIDs[i] // it is another one now
 	})
 	return nil
 }
@@ -87,19 +100,29 @@ func (o Options) replicated(ctx context.Context, z *zfs.ZFS, groups []Group) err
 }
 
 // fromBase marks what the one partner has by the base of the replication, where
-// that is known and a snapshot that is there.
+// that is known and a snapshot that is there. The oldest base counts: if the
+// partner got a newer one from somebody else, it may lack what is between.
 func (o Options) fromBase(g Group) bool {
-	limit := uint64(0)
-	for i := range g.Snapshots {
-		if g.Snapshots[i].Base {
-			limit = max(limit, g.Snapshots[i].CreateTXG)
-		}
-	}
-	if one := len(o.Partners.Tags) == 1 && !o.Partners.Others; !one || limit == 0 {
+	limit := o.base(g)
+	if limit == 0 {
 		return false
 	}
 	for i := range g.Snapshots {
 		g.Snapshots[i].Replicated = g.Snapshots[i].CreateTXG <= limit
 	}
 	return true
+}
+
+// base is the createtxg of the oldest base of the one partner; 0: it is not
+// known, or no snapshot that is there, or there are several partners.
+func (o Options) base(g Group) (limit uint64) {
+	if len(o.Partners.Tags) != 1 || o.Partners.Others {
+		return 0
+	}
+	for _, s := range g.Snapshots {
+		if s.Base && (limit == 0 || s.CreateTXG < limit) {
+			limit = s.CreateTXG
+		}
+	}
+	return limit
 }

@@ -30,9 +30,14 @@ type Options struct {
 	// Bases are what the next replications start from, by dataset: they are kept, whatever
 	// the policy says.
 	Bases map[string][]dataset.GUID
-	// Chains are streams of several snapshots that began, by dataset, whether
-	// or not they are still under way.
-	Chains map[string][]Chain
+	// Chains returns the streams of several snapshots that began, by dataset, whether
+	// or not they are still under way. It is called when all is listed, and
+	// again before the snapshots of each dataset are destroyed. May be nil.
+	Chains func() (map[string][]Chain, error)
+	// HasArrived reports whether a receiver is known to have a version, by the
+	// tag of its cursor: nothing is under way to it then. Nil: nothing is known.
+	HasArrived func(tag, ds string, guid dataset.GUID) bool
+
 	Max    int       // destroy no more than so many; 0: no limit
 	DryRun bool      // Gone is called, and nothing is destroyed
 	Now    time.Time // what was created later is from the future; zero: nothing is
@@ -79,7 +84,8 @@ func Run(ctx context.Context, z *zfs.ZFS, o Options) (Result, error) {
 	if err != nil {
 		return r, err
 	}
-	if err := o.mark(ctx, z, groups); err != nil {
+	chains, err := o.mark(ctx, z, groups)
+	if err != nil {
 		return r, err
 	}
 	all, total := o.decide(groups, &r)
@@ -92,7 +98,12 @@ func Run(ctx context.Context, z *zfs.ZFS, o Options) (Result, error) {
 		}
 	}
 	for _, v := range all {
-		gone, left, err := o.destroy(ctx, z, v)
+		now, err := o.begunSince(ctx, z, v, chains)
+		if err != nil {
+			return r, fmt.Errorf("cannot find out what is being sent: %w", err)
+		}
+		r.Stay += len(v.Shorts) - len(now.Shorts)
+		gone, left, err := o.destroy(ctx, z, now)
 		r.Destroyed += gone
 		r.Left += left
 		if err != nil {
@@ -217,12 +228,9 @@ func Ahead(ds string, snaps []retention.Snapshot, prefix string, now time.Time) 
 	if n == 0 {
 		return ""
 	}
-	name, at := ds+"@"+furthest.Name, time.Unix(min(furthest.Creation, maxDate), 0).UTC().Format(time.RFC3339)
+	name, at := ds+"@"+furthest.Name, time.Unix(min(furthest.Creation, zfs.LastSecond), 0).UTC().Format(time.RFC3339)
 	if n == 1 {
 		return fmt.Sprintf("snapshot %q was created in the future, at %s: grids ignore it until then", name, at)
 	}
 	return fmt.Sprintf("%d snapshots of %q were created in the future, the last %q at %s: grids ignore them until then", n, ds, name, at)
 }
-
-// maxDate is the end of the year 9999: later ones can't be written.
-const maxDate = 253402300799

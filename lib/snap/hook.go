@@ -29,7 +29,7 @@ type notRun struct{ error }
 func (h *Hooks) call(ctx context.Context, program, when, ds, snapshot, result string) error {
 	if h.Timeout > 0 {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeoutCause(ctx, h.Timeout, fmt.Errorf("not done within %v", h.Timeout))
+		ctx, cancel = context.WithTimeoutCause(ctx, h.Timeout, fmt.Errorf("it ran longer than %v", h.Timeout))
 		defer cancel()
 	}
 	env := slices.DeleteFunc(os.Environ(), func(e string) bool { return strings.HasPrefix(e, "ZSNAP_RESULT=") })
@@ -67,7 +67,7 @@ func (r *run) before(ctx context.Context, batch []string) (goOn, ran []string, a
 			goOn = append(goOn, ds)
 			continue
 		}
-		r.fail(ds, fmt.Errorf("hook %q before: %w", h.Before, err))
+		r.fail(ds, fmt.Errorf("hook %q failed before the snapshot: %w", h.Before, err))
 		if h.Abort || ctx.Err() != nil {
 			return nil, ran, true
 		}
@@ -90,7 +90,7 @@ func (r *run) after(ctx context.Context, ran []string, results map[string]string
 			result = "skipped"
 		}
 		if err := h.call(ctx, h.After, "after", ds, ds+"@"+r.short, result); err != nil {
-			r.fail(ds, fmt.Errorf("hook %q after: %w", h.After, err))
+			r.fail(ds, fmt.Errorf("hook %q failed after the snapshot: %w", h.After, err))
 		}
 	}
 }

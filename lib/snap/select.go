@@ -56,7 +56,7 @@ func (r *run) choose(ctx context.Context, datasets []string) ([]string, error) {
 		}
 		for _, root := range roots[:n] {
 			if all[root] == nil && !slices.Contains(missing, root) {
-				r.fail(root, errors.New("zfs list says nothing of it"))
+				r.fail(root, errors.New("zfs list does not list it"))
 			}
 		}
 		roots = roots[n:]
@@ -117,7 +117,7 @@ func (r *run) note(fields []string, all map[string]*found, order *[]string) erro
 
 func numbers(fields []string) (v version, err error) {
 	if len(fields) > 1 {
-		v.creation, err = strconv.ParseInt(fields[1], 10, 64)
+		v.creation, err = zfs.Creation(fields[1])
 	}
 	if len(fields) > 2 && err == nil {
 		v.txg, err = strconv.ParseUint(fields[2], 10, 64)

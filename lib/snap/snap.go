@@ -29,6 +29,12 @@ type Options struct {
 	DryRun     bool                 // Created is called, and nothing happens
 	Now        func() time.Time     // nil: time.Now
 	Hooks      Hooks
+	// Around, if it is set, is called once before the first snapshot, with the
+	// name after the @ and the datasets that are due. It returns those to
+	// snapshot. Done, unless it is nil, is called when no more is taken, with the
+	// datasets that have their snapshot, also if the run was cancelled, or if err
+	// ended it.
+	Around func(ctx context.Context, short string, due []string) (goOn []string, done func(taken map[string]bool) error, err error)
 
 	Created func(snapshot string) error    // each, once it exists; an error of it is returned at the end
 	Failed  func(object string, err error) // a dataset, or a pool, that got none
@@ -45,6 +51,7 @@ type run struct {
 	short  string
 	asked  map[string]bool
 	result Result
+	got    map[string]bool // the datasets that have their snapshot
 	out    error
 }
 
@@ -52,7 +59,7 @@ type run struct {
 // Where one of a pool's datasets does not exist, the others get theirs. err is
 // for what ends the run; what failed alone is told by Failed and counted.
 func Take(ctx context.Context, z *zfs.ZFS, datasets []string, o Options) (Result, error) {
-	r := &run{z: z, o: o, asked: map[string]bool{}}
+	r := &run{z: z, o: o, asked: map[string]bool{}, got: map[string]bool{}}
 	if r.o.Now == nil {
 		r.o.Now = time.Now
 	}
@@ -74,12 +81,37 @@ func Take(ctx context.Context, z *zfs.ZFS, datasets []string, o Options) (Result
 	if err != nil {
 		return r.result, err
 	}
-	for _, pool := range r.pools(due) {
-		if err := r.pool(ctx, pool); err != nil {
-			return r.result, err
-		}
+	if err := r.around(ctx, r.legal(due)); err != nil {
+		return r.result, err
 	}
 	return r.result, r.out
+}
+
+// around takes the snapshots of all that is due, between what is called before
+// and after them.
+func (r *run) around(ctx context.Context, due []string) error {
+	if r.o.Around == nil || len(due) == 0 {
+		return r.all(ctx, due)
+	}
+	goOn, done, err := r.o.Around(ctx, r.short, due)
+	r.result.Failed += len(due) - len(goOn)
+	if err == nil {
+		err = r.all(ctx, goOn)
+	}
+	if done != nil {
+		err = errors.Join(err, done(r.got))
+	}
+	return err
+}
+
+// all takes the snapshots of datasets, one pool after the other.
+func (r *run) all(ctx context.Context, datasets []string) error {
+	for _, pool := range dataset.ByPool(datasets) {
+		if err := r.pool(ctx, pool); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (r *run) check(datasets []string) error {
@@ -99,10 +131,8 @@ func (r *run) fail(object string, err error) {
 	}
 }
 
-// pools parts datasets by pool, in the order in which the pools first come,
-// and sorts out those whose snapshot would have too long a name.
-func (r *run) pools(datasets []string) [][]string {
-	var legal []string
+// legal sorts out those datasets whose snapshot would have too long a name.
+func (r *run) legal(datasets []string) (legal []string) {
 	for _, ds := range datasets {
 		if err := dataset.CheckFull(ds + "@" + r.short); err != nil {
 			r.fail(ds, err)
@@ -110,7 +140,7 @@ func (r *run) pools(datasets []string) [][]string {
 		}
 		legal = append(legal, ds)
 	}
-	return dataset.ByPool(legal)
+	return legal
 }
 
 func (r *run) pool(ctx context.Context, datasets []string) error {
@@ -250,6 +280,7 @@ func (r *run) existing(ctx context.Context, datasets []string) (there, missing [
 func (r *run) created(datasets []string) error {
 	r.result.Taken += len(datasets)
 	for _, ds := range datasets {
+		r.got[ds] = true
 		if r.o.Created != nil && r.out == nil {
 			r.out = r.o.Created(ds + "@" + r.short)
 		}
