@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"github.com/zrepl-tools/zrepl-tools/lib/fault"
 )
 
 // Error is a zfs command that failed.
@@ -37,26 +39,23 @@ func (e *Error) Error() string {
 // Unwrap returns the cause that is not zfs's own, such as context.Canceled.
 func (e *Error) Unwrap() error { return e.Err }
 
+// Is reports whether target is a kind of failure that zfs names. One command
+// may name several.
+func (e *Error) Is(target error) bool {
+	kind, ok := target.(fault.Kind)
+	return ok && containsAny(withoutNames(e.Stderr), wordings[kind])
+}
+
+// ErrorCode returns the code of the failure's kind, as kindOf finds it.
+func (e *Error) ErrorCode() string { return string(kindOf(e.Stderr)) }
+
 // NotExist reports whether err is zfs's answer that a dataset, a snapshot or
-// a bookmark is not there.
-func NotExist(err error) bool {
-	return said(err, "dataset does not exist") ||
-		said(err, "could not find any snapshots to destroy") ||
-		said(err, "no such pool or dataset") || said(err, "no such pool '")
-}
+// a bookmark does not exist, or not even its pool.
+func NotExist(err error) bool { return errors.Is(err, fault.Gone) || errors.Is(err, fault.NoPool) }
 
-// NoneThere reports whether err is zfs destroy's answer that there is not one
-// of the snapshots, though there is their dataset.
-func NoneThere(err error) bool { return said(err, "could not find any snapshots to destroy") }
-
-// InUse reports whether this is ZFS's reason not to destroy a snapshot that is
-// held, is being sent, or has clones.
-func InUse(reason string) bool {
-	return containsAny(reason, []string{"dataset is busy", "being held", "snapshot is cloned", "snapshot has dependent clones"})
-}
-
-// Denied reports whether err is zfs's answer that its user may not do that.
-func Denied(err error) bool { return said(err, "permission denied") }
+// NoneThere reports whether err is zfs destroy's answer that none of the
+// snapshots exists, though their dataset does.
+func NoneThere(err error) bool { return said(err, noneThere) }
 
 // Missing returns the names of which a command says that they do not exist,
 // where it complains of nothing else: a list of several names goes on behind
@@ -85,10 +84,6 @@ func missing(line string) (name string, ok bool) {
 	gone := strings.HasSuffix(reason, "does not exist") || strings.Contains(reason, "no such pool")
 	return name, quoted && ended && gone
 }
-
-// Exists reports whether err is zfs's answer that what was to be made is
-// already there.
-func Exists(err error) bool { return said(err, "dataset already exists") }
 
 func said(err error, text string) bool {
 	var e *Error

@@ -20,10 +20,15 @@ const (
 	pipeGrace = 500 * time.Millisecond
 )
 
-// lines runs zfs with args and calls each with every line of its output as it
-// comes. An error of each ends the command and is returned as it is; the
-// command's own failure is an *Error, also when it comes behind good output.
+// lines is rawLines with lines that each may keep.
 func (z *ZFS) lines(ctx context.Context, args []string, each func(line string) error) error {
+	return z.rawLines(ctx, args, func(line []byte) error { return each(string(line)) })
+}
+
+// rawLines runs zfs with args and calls each with every line of its output as it
+// comes; the line is overwritten by the next one. An error of each ends the command and is returned as it is; the
+// command's own failure is an *Error, also when it comes behind good output.
+func (z *ZFS) rawLines(ctx context.Context, args []string, each func(line []byte) error) error {
 	if z.Ran != nil {
 		z.Ran(args)
 	}
@@ -69,11 +74,11 @@ func (z *ZFS) lines(ctx context.Context, args []string, each func(line string) e
 	return &Error{Args: args, Code: status.Code, Stderr: status.Stderr, Err: status.Err, cut: said.Cut()}
 }
 
-func readLines(r io.Reader, each func(string) error) error {
+func readLines(r io.Reader, each func([]byte) error) error {
 	lines := bufio.NewScanner(r)
-	lines.Buffer(make([]byte, 0, 64<<10), maxLine)
+	lines.Buffer(make([]byte, 0, 256<<10), maxLine)
 	for lines.Scan() {
-		if err := each(lines.Text()); err != nil {
+		if err := each(lines.Bytes()); err != nil {
 			return err
 		}
 	}

@@ -29,18 +29,25 @@ func (z *ZFS) List(ctx context.Context, o ListOptions, each func(fields []string
 	if err != nil {
 		return err
 	}
-	columns := max(len(o.Columns), 1)
-	fields := make([]string, 0, columns)
+	want := max(len(o.Columns), 1)
+	fields := make([]string, 0, want)
 	return z.lines(ctx, args, func(line string) error {
 		fields = fields[:0]
 		for field := range strings.SplitSeq(line, "\t") {
 			fields = append(fields, field)
 		}
-		if len(fields) != columns {
-			return fmt.Errorf("zfs list: a line of %d columns instead of %d: %q", len(fields), columns, line)
+		if err := columns(fields, want); err != nil {
+			return err
 		}
 		return each(fields)
 	})
+}
+
+func columns(fields []string, want int) error {
+	if len(fields) != want {
+		return fmt.Errorf("zfs list: a line of %d columns instead of %d: %q", len(fields), want, strings.Join(fields, "\t"))
+	}
+	return nil
 }
 
 func (o ListOptions) args() ([]string, error) {

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
 )
 
 // PoolFeatures returns the states of features (zpool-features(7), without
@@ -61,4 +63,16 @@ func (z *ZFS) zpool() (string, error) {
 		return beside, nil
 	}
 	return exec.LookPath("zpool")
+}
+
+// Pools returns the names of the pools that are imported.
+func (z *ZFS) Pools(ctx context.Context) (names []string, err error) {
+	args := []string{"list", "-H", "-o", "name", "-d", "0", "-t", "filesystem"}
+	err = z.lines(ctx, args, func(line string) error {
+		if dataset.Parent(line) == "" {
+			names = append(names, line)
+		}
+		return nil
+	})
+	return names, err
 }

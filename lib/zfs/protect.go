@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
+	"github.com/zrepl-tools/zrepl-tools/lib/fault"
 )
 
 // holdBatch is how many snapshots one zfs hold or release is given. Each may
@@ -33,7 +34,7 @@ func (z *ZFS) Hold(ctx context.Context, tag string, snapshots []string) (map[str
 // Release takes the hold tag from snapshots, as Hold puts it there. A
 // snapshot without the hold, or that does not exist, is no error.
 func (z *ZFS) Release(ctx context.Context, tag string, snapshots []string) (map[string]error, error) {
-	return z.holdOrRelease(ctx, "release", tag, snapshots, "no such tag", "dataset does not exist")
+	return z.holdOrRelease(ctx, "release", tag, snapshots, "no such tag", wordings[fault.Gone][0])
 }
 
 func (z *ZFS) holdOrRelease(ctx context.Context, verb, tag string, snapshots []string, fine ...string) (map[string]error, error) {
@@ -90,12 +91,12 @@ func (z *ZFS) holdOrReleaseAll(ctx context.Context, verb, tag string, snapshots,
 	if err == nil {
 		return nil
 	}
-	silent, reason, err := judge(err, verb, snapshots, fine, bad)
+	silent, reason, err := readReasons(err, verb, snapshots, fine, bad)
 	switch {
 	case err != nil || reason == "" || len(silent) == 0:
 		return err
 	case len(snapshots) == 1:
-		bad[snapshots[0]] = errors.New(reason)
+		bad[snapshots[0]] = because(reason)
 		return nil
 	}
 	half := (len(silent) + 1) / 2
@@ -107,11 +108,11 @@ func (z *ZFS) holdOrReleaseAll(ctx context.Context, verb, tag string, snapshots,
 	return nil
 }
 
-// judge reads what a hold or release that failed says of each snapshot
+// readReasons reads what a hold or release that failed says of each snapshot
 // ("cannot hold snapshot 'NAME': REASON") or of its dataset ("cannot open
 // 'NAME': REASON"). Silent are those of which it says nothing, reason is what
 // it says of none of them.
-func judge(err error, verb string, snapshots, fine []string, bad map[string]error) (silent []string, reason string, _ error) {
+func readReasons(err error, verb string, snapshots, fine []string, bad map[string]error) (silent []string, reason string, _ error) {
 	var e *Error
 	if !errors.As(err, &e) || e.Err != nil || e.Code != 1 {
 		return nil, "", err
@@ -130,7 +131,7 @@ func judge(err error, verb string, snapshots, fine []string, bad map[string]erro
 		for _, s := range about[name] {
 			named[s] = true
 			if !containsAny(why, fine) {
-				bad[s] = errors.New(why)
+				bad[s] = because(why)
 			}
 		}
 	}
@@ -152,17 +153,9 @@ func aboutName(line string) (name, reason string, ok bool) {
 	return name, strings.TrimSpace(reason), ok1 && ok2
 }
 
-func containsAny(s string, parts []string) bool {
-	for _, p := range parts {
-		if strings.Contains(s, p) {
-			return true
-		}
-	}
-	return false
-}
-
 // Bookmark makes the bookmark ds#bookmark of ds@snapshot. That it is there
-// already is no error, since its name says its guid.
+// already is no error, since its name says its guid. The error is a
+// fault.NoMark if this user or this pool can have none there.
 func (z *ZFS) Bookmark(ctx context.Context, ds, snapshot, bookmark string) error {
 	from, to := ds+"@"+snapshot, ds+"#"+bookmark
 	if err := checkVersions(dataset.Snapshot, from); err != nil {
@@ -172,8 +165,11 @@ func (z *ZFS) Bookmark(ctx context.Context, ds, snapshot, bookmark string) error
 		return err
 	}
 	_, err := z.output(ctx, "bookmark", from, to)
-	if said(err, "bookmark exists") {
+	switch {
+	case said(err, "bookmark exists"):
 		return nil
+	case errors.Is(err, fault.Denied), said(err, "bookmark feature not enabled"):
+		return fault.With(fault.NoMark, err)
 	}
 	return err
 }

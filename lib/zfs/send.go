@@ -1,39 +1,33 @@
 package zfs
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
 	"github.com/zrepl-tools/zrepl-tools/lib/property"
 	"github.com/zrepl-tools/zrepl-tools/lib/zfs/stream"
 )
 
-// SendOptions describe one zfs send (zfs-send(8)).
-type SendOptions struct {
+// Sending describes one zfs send (zfs-send(8)).
+type Sending struct {
+	dataset.SendOptions
 	From    dataset.Version // of the same dataset; zero: a full stream
 	To      dataset.Version
 	Chained bool   // -I: all snapshots from From to To
 	Token   string // -t: instead of From and To
-
-	Raw, LargeBlocks, Compressed, Embedded bool // -w -L -c -e
 }
 
 // SendArgs is the command, the program first, that writes a stream of ds to
 // its stdout. The flags stand beside a token, too: a token alone would decide
 // whether an encrypted dataset leaves as plain text.
-func (z *ZFS) SendArgs(ds string, o SendOptions) ([]string, error) {
-	args := []string{z.Path, "send"}
-	for _, f := range []struct {
-		on   bool
-		flag string
-	}{{o.Raw, "-w"}, {o.LargeBlocks, "-L"}, {o.Compressed, "-c"}, {o.Embedded, "-e"}} {
-		if f.on {
-			args = append(args, f.flag)
-		}
-	}
+func (z *ZFS) SendArgs(ds string, o Sending) ([]string, error) {
+	args := append([]string{z.Path, "send"}, o.Flags()...)
 	if o.Token != "" {
 		if _, err := stream.DecodeToken(o.Token); err != nil {
 			return nil, err
@@ -134,4 +128,39 @@ func (o ReceiveOptions) set() map[string]string {
 // unfit reports whether zfs receive refuses -o or -x for a property.
 func (o ReceiveOptions) unfit(name string) bool {
 	return !property.Has(o.Volume, name) || o.Raw && keyProperty(name)
+}
+
+// keyProperty reports whether a raw stream alone decides about the property:
+// zfs receive refuses -o and -x for it.
+func keyProperty(name string) bool {
+	switch property.Full(name) {
+	case "encryption", "keyformat", "keylocation", "pbkdf2iters":
+		return true
+	}
+	return false
+}
+
+// SendSize is about how many bytes the stream of a command that SendArgs made
+// has, as zfs send estimates it.
+func (z *ZFS) SendSize(ctx context.Context, command []string) (uint64, error) {
+	if len(command) < 3 || command[1] != "send" {
+		return 0, errors.New("not a command that sends")
+	}
+	args := slices.Concat([]string{"send", "-n", "-v", "-P"}, command[2:])
+	var size uint64
+	found := false
+	err := z.lines(ctx, args, func(line string) error {
+		text, ok := strings.CutPrefix(line, "size\t")
+		if !ok {
+			return nil
+		}
+		var err error
+		size, err = strconv.ParseUint(strings.TrimSpace(text), 10, 64)
+		found = err == nil
+		return err
+	})
+	if err == nil && !found {
+		err = fmt.Errorf("zfs send -n: says nothing of a size")
+	}
+	return size, err
 }

@@ -2,6 +2,7 @@ package zfs
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -51,6 +52,34 @@ func (z *ZFS) DestroySnapshots(ctx context.Context, ds string, shorts []string) 
 	}
 	_, err := z.output(ctx, "destroy", arg)
 	return err
+}
+
+// Refused reads which snapshots of ds a DestroySnapshots that failed names
+// ("cannot destroy snapshot NAME: REASON", a line each), and why.
+func Refused(err error, ds string, shorts []string) map[string]error {
+	var e *Error
+	if !errors.As(err, &e) {
+		return nil
+	}
+	asked := map[string]bool{}
+	for _, short := range shorts {
+		asked[short] = true
+	}
+	reasons := map[string]error{}
+	for line := range strings.SplitSeq(e.Stderr, "\n") {
+		_, about, ok := strings.Cut(line, ds+"@")
+		for at := 0; ok && at < len(about); at++ {
+			name := about[:at]
+			if !asked[name] { // a name may hold colons and spaces
+				continue
+			}
+			rest := strings.TrimPrefix(about[at:], "'")
+			if reason, ok := strings.CutPrefix(rest, ": "); ok {
+				reasons[name] = because(reason)
+			}
+		}
+	}
+	return reasons
 }
 
 // Batch returns how many of shorts, from the first, fit into one

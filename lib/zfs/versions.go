@@ -2,6 +2,7 @@ package zfs
 
 import (
 	"context"
+	"fmt"
 	"strings"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
@@ -11,24 +12,46 @@ import (
 // them, as zfs lists them, by one command of the fastest kind. Roots that do
 // not exist are passed over; without roots it lists everything.
 func (z *ZFS) Histories(ctx context.Context, roots []string, recursive bool, each func(ds string, v dataset.Version) error) error {
-	return z.histories(ctx, []string{"snapshot", "bookmark"}, roots, recursive, each)
+	return z.histories(ctx, []string{"snapshot", "bookmark"}, roots, recursive, nil, each)
+}
+
+// Tree is Histories, and by the same command calls one with the name of every
+// dataset.
+func (z *ZFS) Tree(ctx context.Context, roots []string, one func(ds string) error, each func(ds string, v dataset.Version) error) error {
+	return z.histories(ctx, []string{"filesystem", "volume", "snapshot", "bookmark"}, roots, true, one, each)
 }
 
 // Snapshots is Histories without bookmarks. It takes as many commands as roots
 // need.
 func (z *ZFS) Snapshots(ctx context.Context, roots []string, recursive bool, each func(ds string, v dataset.Version) error) error {
+	_, err := z.SnapshotsThere(ctx, roots, recursive, each)
+	return err
+}
+
+// SnapshotsThere is Snapshots, and returns the roots that do not exist.
+func (z *ZFS) SnapshotsThere(ctx context.Context, roots []string, recursive bool, each func(ds string, v dataset.Version) error) (gone []string, err error) {
 	for {
 		n := FitArgs(roots)
-		if err := z.histories(ctx, []string{"snapshot"}, roots[:n], recursive, each); err != nil {
-			return err
+		err := z.list(ctx, []string{"snapshot"}, roots[:n], recursive, nil, each)
+		missing, _ := Missing(err)
+		if err := Present(err); err != nil {
+			return nil, err
 		}
+		gone = append(gone, missing...)
 		if roots = roots[n:]; len(roots) == 0 {
-			return nil
+			return gone, nil
 		}
 	}
 }
 
-func (z *ZFS) histories(ctx context.Context, types, roots []string, recursive bool, each func(ds string, v dataset.Version) error) error {
+func (z *ZFS) histories(ctx context.Context, types, roots []string, recursive bool,
+	one func(ds string) error, each func(ds string, v dataset.Version) error) error {
+	return Present(z.list(ctx, types, roots, recursive, one, each))
+}
+
+// list is histories, and fails for roots that do not exist.
+func (z *ZFS) list(ctx context.Context, types, roots []string, recursive bool,
+	one func(ds string) error, each func(ds string, v dataset.Version) error) error {
 	o := ListOptions{
 		Types:     types,
 		Columns:   []string{"name", "guid", "createtxg"},
@@ -38,19 +61,38 @@ func (z *ZFS) histories(ctx context.Context, types, roots []string, recursive bo
 	if !recursive && len(roots) > 0 {
 		o.Depth = 1
 	}
+	args, err := o.args()
+	if err != nil {
+		return err
+	}
 	names := names{}
 	last := ""
-	return Present(z.List(ctx, o, func(fields []string) error {
-		ds, v, err := version(fields)
-		if err != nil {
-			return err
+	return z.rawLines(ctx, args, func(line []byte) error {
+		l, ok := readVersion(line, last)
+		if !ok {
+			return oddLine(line, one)
 		}
-		if ds != last {
-			last = strings.Clone(ds)
+		if string(l.dataset) != last {
+			last = string(l.dataset)
 		}
-		v.Name = names.one(v.Name)
-		return each(last, v)
-	}))
+		return each(last, dataset.Version{Kind: l.kind, Name: names.one(l.name), GUID: dataset.GUID(l.guid), CreateTXG: l.txg})
+	})
+}
+
+// oddLine is about a line of no version: a dataset's, or one that says what is
+// wrong with it.
+func oddLine(line []byte, one func(ds string) error) error {
+	fields := strings.Split(string(line), "\t")
+	if err := columns(fields, 3); err != nil {
+		return err
+	}
+	if one != nil && !strings.ContainsAny(fields[0], "@#") {
+		return one(fields[0])
+	}
+	if _, _, err := version(fields); err != nil {
+		return err
+	}
+	return fmt.Errorf("zfs list: cannot read %q", line)
 }
 
 // names keeps one copy of each name: snapshots of many datasets share theirs,
@@ -60,16 +102,16 @@ type names map[string]string
 // maxNames bounds what is kept for names that nobody shares.
 const maxNames = 1 << 16
 
-func (n names) one(name string) string {
-	if same, ok := n[name]; ok {
+func (n names) one(name []byte) string {
+	if same, ok := n[string(name)]; ok {
 		return same
 	}
 	if len(n) >= maxNames {
 		clear(n)
 	}
-	name = strings.Clone(name)
-	n[name] = name
-	return name
+	kept := string(name)
+	n[kept] = kept
+	return kept
 }
 
 // GUIDs looks up the guids of snapshots (full names), by one command for as

@@ -303,14 +303,26 @@ func TestMessages(t *testing.T) {
 }
 
 func FuzzVersionLine(f *testing.F) {
-	f.Add("p@a\t1\t2")
-	f.Add("p#a\t18446744073709551615\t0")
-	f.Fuzz(func(t *testing.T, line string) {
+	f.Add("p@a\t1\t2", "p")
+	f.Add("p#a\t18446744073709551615\t0", "")
+	f.Add("p@a#b\t18446744073709551616\t0", "p")
+	f.Add("p/q@a\t1\t+2", "p")
+	f.Add("p\t@a\t1\t2", "p")
+	f.Fuzz(func(t *testing.T, line, last string) {
+		last, _, _ = dataset.Split(last) // the name of a dataset
 		fields := strings.Split(line, "\t")
+		fast, ok := readVersion([]byte(line), strings.ReplaceAll(last, "\t", ""))
 		if len(fields) != 3 {
+			if ok {
+				t.Fatalf("%q has %d columns, and is read", line, len(fields))
+			}
 			return
 		}
 		ds, v, err := version(fields)
+		if ok != (err == nil) || ok && (string(fast.dataset) != ds || fast.kind != v.Kind || string(fast.name) != v.Name ||
+			fast.guid != uint64(v.GUID) || fast.txg != v.CreateTXG) {
+			t.Fatalf("%q after %q: %v, %+v; by the plain way %q, %+v, %v", line, last, ok, fast, ds, v, err)
+		}
 		if err == nil && (v.Full(ds) != fields[0] || v.GUID == 0) {
 			t.Fatalf("%q: %q %+v", line, ds, v)
 		}

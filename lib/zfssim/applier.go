@@ -104,6 +104,7 @@ func (a *applier) object(rec *record) error {
 	a.cur = rec.object
 	switch e.Kind {
 	case "d":
+		e.MTime = rec.mtime
 		a.dirs = append(a.dirs, e)
 		if err := os.Mkdir(path, 0o700); err != nil && !errors.Is(err, os.ErrExist) {
 			return err

@@ -96,7 +96,7 @@ func (z *cmd) cloneIn(t *tx, o *options, src, name string, props map[string]stri
 	case d.Volume, v.text == "noauto", why != "" && !t.keyMissing(d):
 		return 0
 	case why != "":
-		return z.fail(1, "cannot mount '%s': %s\nfilesystem successfully created, but not mounted", filepath.Join(t.altroot(d.pool), at), why)
+		return z.fail(z.trait().notMounted, "cannot mount '%s': %s\nfilesystem successfully created, but not mounted", filepath.Join(t.altroot(d.pool), at), why)
 	}
 	t.mountStaged(d)
 	return 0

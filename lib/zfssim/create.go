@@ -175,7 +175,7 @@ func (z *cmd) createParents(t *tx, name string, unmounted bool) int {
 // createdUnmounted tells of a dataset that is there all the same.
 func (z *cmd) createdUnmounted(d *ds, err error) int {
 	z.mountFailed(d, err)
-	return z.fail(1, "filesystem successfully created, but not mounted")
+	return z.fail(z.trait().notMounted, "filesystem successfully created, but not mounted")
 }
 
 // newSet adds a dataset to the transaction; the caller has checked the name.

@@ -29,8 +29,8 @@
 //
 // # The environment
 //
-// ZFS_SIM_ROOT is the directory, ZFS_SIM_VERSION the OpenZFS to be like (2.1
-// or 2.3, the default), ZFS_SIM_FAULTS rules for faults, ZFS_SIM_LOG a file for
+// ZFS_SIM_ROOT is the directory, ZFS_SIM_VERSION the OpenZFS to be like (2.1,
+// 2.4 or 2.3, the default), ZFS_SIM_FAULTS rules for faults, ZFS_SIM_LOG a file for
 // the log of all commands, ZFS_SIM_USER the user for whom zfs allow counts,
 // ZFS_SIM_NOW the time in seconds since 1970, for snapshots and holds, and
 // ZFS_SIM_CHANGED that for snapshots_changed.

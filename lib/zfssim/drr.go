@@ -58,6 +58,7 @@ type record struct {
 	object  uint64 // OBJECT, FREEOBJECTS, WRITE, FREE
 	offset  uint64 // WRITE, FREE
 	length  uint64 // WRITE, FREE
+	mtime   int64  // OBJECT: of a directory; no part of its contents, see head
 	toguid  uint64
 	begin   beginRecord
 	payload []byte
@@ -140,6 +141,7 @@ func (r *record) encodePlace(p []byte) {
 	case drrObject: // drr_raw_bonuslen
 		le.PutUint32(p[36:], uint32(n))
 		le.PutUint64(p[40:], r.toguid)
+		le.PutUint64(p[48:], uint64(r.mtime)) // drr_maxblkid
 	case drrWrite: // drr_logical_size
 		le.PutUint64(p[24:], r.offset)
 		le.PutUint64(p[32:], n)
@@ -201,7 +203,7 @@ func roundUp8(n uint32) uint64 { return (uint64(n) + 7) &^ 7 }
 func (r *record) decodePlace(p []byte, order binary.ByteOrder) {
 	switch r.kind {
 	case drrObject:
-		r.toguid = order.Uint64(p[40:])
+		r.toguid, r.mtime = order.Uint64(p[40:]), int64(order.Uint64(p[48:]))
 	case drrWrite:
 		r.offset, r.length, r.toguid = order.Uint64(p[24:]), order.Uint64(p[32:]), order.Uint64(p[40:])
 	case drrSpill:

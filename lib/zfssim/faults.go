@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -17,6 +18,7 @@ import (
 //
 //	[on=SUBCOMMAND] [match=TEXT] [caller=TEXT] [n=N|from=N] ACTION…
 //
+// on=send is not about zfs send -n, which moves nothing, unless match= is.
 // A rule counts the commands that it matches and acts at the n-th (the first,
 // without n=; every one from the N-th with from=N). Actions:
 //
@@ -190,9 +192,19 @@ func (f *faults) matches(rule map[string]string) bool {
 	if on == "recv" {
 		on = "receive"
 	}
+	if on == "send" && f.dryRun() && rule["match"] == "" {
+		return false
+	}
 	return (on == "" || on == sub || on == f.args[0]) &&
 		strings.Contains(strings.Join(f.args, " "), rule["match"]) &&
 		strings.Contains(callerName(), rule["caller"])
+}
+
+// dryRun reports whether this is a send that only says how large a stream is.
+func (f *faults) dryRun() bool {
+	return slices.ContainsFunc(f.args[2:], func(arg string) bool {
+		return strings.HasPrefix(arg, "-") && !strings.HasPrefix(arg, "--") && strings.Contains(arg, "n")
+	})
 }
 
 // callerName is the command line of the process that called this one.
@@ -205,7 +217,8 @@ func callerName() string {
 }
 
 // log appends a line to the file log below the root, if there is one, or to
-// the one that ZFS_SIM_LOG names: what, time, process, caller, command, status.
+// the one that ZFS_SIM_LOG names: what, time, process, caller, command, status,
+// and the processor time in microseconds that the command has taken so far.
 func (z *cmd) log(what string, args []string, status string) {
 	path, flags := z.env("ZFS_SIM_LOG"), os.O_WRONLY|os.O_APPEND
 	if path == "" {
@@ -218,8 +231,17 @@ func (z *cmd) log(what string, args []string, status string) {
 		return
 	}
 	defer f.Close()
-	fmt.Fprintf(f, "%s\t%s\t%d\t%d\t%s\t%s\t%s\n", what, time.Now().UTC().Format("15:04:05.000000"), os.Getpid(), os.Getppid(),
-		oneLine(callerName()), oneLine(strings.Join(args, " ")), status)
+	fmt.Fprintf(f, "%s\t%s\t%d\t%d\t%s\t%s\t%s\t%d\n", what, time.Now().UTC().Format("15:04:05.000000"), os.Getpid(), os.Getppid(),
+		oneLine(callerName()), oneLine(strings.Join(args, " ")), status, processorTime())
+}
+
+// processorTime is ours so far, in microseconds.
+func processorTime() int64 {
+	var used unix.Rusage
+	if unix.Getrusage(unix.RUSAGE_SELF, &used) != nil {
+		return 0
+	}
+	return (used.Utime.Nano() + used.Stime.Nano()) / 1000
 }
 
 func oneLine(s string) string { return strings.NewReplacer("\n", `\n`, "\t", `\t`).Replace(s) }

@@ -71,8 +71,6 @@ func (h *head) members() []member {
 		{"ref", &h.Ref, true},
 		{"crypt", &h.Crypt, false},
 		{"key", &h.Key, false},
-		{"cryptname", &h.CryptName, false},
-		{"id", &h.ID, false},
 	}
 }
 

@@ -106,11 +106,11 @@ func (t *tx) newSource(d *ds, to *version, base object, from string) *source {
 	if base.v != nil {
 		s.tree = t.dir(base.d.name, treeOf(base.v))
 	}
-	s.head = head{Volume: d.Volume, VolSize: d.Props["volsize"], VolBlock: d.Props["volblocksize"], Ref: to.Ref, Crypt: d.Crypt, ID: d.ID}
+	s.head = head{Volume: d.Volume, VolSize: d.Props["volsize"], VolBlock: d.Props["volblocksize"], Ref: to.Ref, Crypt: d.Crypt}
 	if root := t.cryptRoot(d); root != nil {
 		k := *root.Key
-		k.Loaded, k.Hash = false, t.wrapKey(d)
-		s.head.Key, s.head.CryptName = &k, root.name
+		k.Loaded, k.Location, k.Hash = false, "", t.wrapKey(d)
+		s.head.Key = &k
 	}
 	t.pin(s)
 	return s
@@ -222,7 +222,7 @@ func (z *cmd) writeSource(o *options, s *source, out io.Writer) (uint64, error) 
 	}
 	h := s.head
 	if !o.has('w') {
-		h.Crypt, h.Key, h.CryptName = "", nil, ""
+		h.Crypt, h.Key = "", nil
 	}
 	ts := &treeSend{w: w, toguid: s.to.guid, from: s.tree, to: s.dir, object: s.object, offset: s.offset}
 	if err := ts.run(h); err != nil {

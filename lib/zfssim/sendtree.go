@@ -19,15 +19,16 @@ type entry struct {
 }
 
 // A head is the payload of OBJECT record 1: what is of the dataset, not of a path.
+// A copy sends the same head and the same entries: they are what zdigest(5)
+// covers. So the time of a directory, which an increment does not bring, stands
+// elsewhere in the record.
 type head struct {
-	Volume    bool   `json:"volume,omitempty"`
-	VolSize   string `json:"volsize,omitempty"`
-	VolBlock  string `json:"volblocksize,omitempty"`
-	Ref       uint64 `json:"ref"`
-	Crypt     string `json:"crypt,omitempty"`
-	Key       *key   `json:"key,omitempty"`
-	CryptName string `json:"cryptname,omitempty"`
-	ID        uint64 `json:"id,omitempty"`
+	Volume   bool   `json:"volume,omitempty"`
+	VolSize  string `json:"volsize,omitempty"`
+	VolBlock string `json:"volblocksize,omitempty"`
+	Ref      uint64 `json:"ref"`
+	Crypt    string `json:"crypt,omitempty"`
+	Key      *key   `json:"key,omitempty"`
 }
 
 // A treeSend writes the difference of two trees as records.
@@ -90,11 +91,18 @@ func (s *treeSend) change(c change) error {
 	default:
 		e.Size, e.Keep = c.info.Size(), c.old != nil
 	}
-	payload, err := encode(&e)
-	if err != nil {
+	r := &record{kind: drrObject, object: c.number, toguid: s.toguid}
+	if e.Kind == "d" {
+		r.mtime = e.MTime
+	}
+	if e.Kind != "f" {
+		e.MTime = 0
+	}
+	var err error
+	if r.payload, err = encode(&e); err != nil {
 		return err
 	}
-	if err := s.record(drrObject, c.number, 0, 0, payload); err != nil {
+	if err := s.w.write(r); err != nil {
 		return err
 	}
 	if e.Kind != "f" || !c.content {

@@ -21,7 +21,7 @@ type Command struct {
 // A cmd is a running command.
 type cmd struct {
 	root    string
-	version string // of OpenZFS: 2.1 or 2.3
+	version string // of OpenZFS: 2.1, 2.3 or 2.4
 	env     func(string) string
 	in      *os.File
 	out     io.Writer
@@ -32,6 +32,10 @@ type cmd struct {
 
 // Run does what the command says and returns its exit status.
 func Run(c Command) int {
+	if len(c.Args) == 2 && (c.Args[1] == "-h" || c.Args[1] == "--help") && !named(c.Args[0]) {
+		io.WriteString(c.Stdout, help)
+		return 0
+	}
 	root, err := filepath.Abs(c.Env("ZFS_SIM_ROOT"))
 	if err != nil || c.Env("ZFS_SIM_ROOT") == "" {
 		fmt.Fprintln(c.Stderr, "zfs-sim: ZFS_SIM_ROOT does not name a directory")
@@ -42,15 +46,45 @@ func Run(c Command) int {
 		z.version = "2.3"
 	}
 	args := append([]string{filepath.Base(c.Args[0])}, c.Args[1:]...)
-	if args[0] != "zfs" && args[0] != "zpool" {
+	if !named(c.Args[0]) {
 		args = args[1:]
 	}
 	if len(args) == 0 {
-		fmt.Fprintln(c.Stderr, "usage: zfs-sim zfs|zpool|fill …, or call it by the name zfs or zpool")
+		fmt.Fprintln(c.Stderr, "usage: zfs-sim zfs|zpool|fill …, or call it by the name zfs or zpool; see zfs-sim -h")
 		return 2
 	}
 	return z.dispatch(args)
 }
+
+// named reports whether the program was called by the name of a real one.
+func named(program string) bool {
+	name := filepath.Base(program)
+	return name == "zfs" || name == "zpool"
+}
+
+const help = `usage: zfs-sim zfs|zpool argument ...
+       zfs-sim fill PARENT DATASETS SNAPSHOTS [PREFIX [SEED]]
+
+zfs-sim is zfs and zpool over a directory, for tests and to try things. Link it to
+the names zfs and zpool, in a folder that stands first in $PATH:
+
+  mkdir -p sim && ln -sf "$(command -v zfs-sim)" sim/zfs && ln -sf zfs sim/zpool
+  export PATH=$PWD/sim:$PATH ZFS_SIM_ROOT=$(mktemp -d)
+  truncate -s 1G "$ZFS_SIM_ROOT/a.img"
+  zpool create -R "$ZFS_SIM_ROOT/mnt" tank "$ZFS_SIM_ROOT/a.img"
+
+fill makes so many datasets below PARENT, each with so many snapshots, at once.
+
+environment:
+  ZFS_SIM_ROOT     the directory; required
+  ZFS_SIM_VERSION  the OpenZFS to be like: 2.1, 2.3 (the default) or 2.4
+  ZFS_SIM_FAULTS   rules for faults, as in the file faults of the directory, such
+                   as "on=send n=2 cut=100000" or "on=receive fail"
+  ZFS_SIM_LOG      a file for the log of all commands
+  ZFS_SIM_USER     the user for whom zfs allow counts
+  ZFS_SIM_NOW      the time of snapshots and holds, in seconds since 1970
+  ZFS_SIM_CHANGED  that of snapshots_changed
+`
 
 func (z *cmd) dispatch(args []string) int {
 	switch args[0] {

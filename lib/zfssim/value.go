@@ -243,7 +243,7 @@ func typeName(take int) string {
 
 func when(unix int64, exact bool) string {
 	if exact {
-		return strconv.FormatInt(unix, 10)
+		return strconv.FormatUint(uint64(unix), 10) // as ZFS does
 	}
 	return time.Unix(unix, 0).Format("Mon Jan _2 15:04 2006")
 }

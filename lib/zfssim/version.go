@@ -17,17 +17,21 @@ type trait struct {
 	skipAll     bool   // a -R stream of what is all there already is fine
 
 	snapsChanged bool // snapshots_changed is known
+	notMounted   int  // exit status of create and clone whose filesystem is there, and could not be mounted
 }
 
 // features21 is DMU_BACKUP_FEATURE_MASK of OpenZFS 2.1.
 const features21 = featureSpill | featureEmbed | featureLZ4 | featureLarge | featureResuming | 1<<21 | featureCompressed | 1<<23 | featureRaw | 1<<25 | featureHolds | 1<<27
 
-// traits are the differences that scripts/conformance found between 2.1 and
-// 2.3; ZFS_SIM_VERSION chooses.
+// traits are the differences that scripts/conformance found between 2.1, 2.3
+// and 2.4; ZFS_SIM_VERSION chooses.
 var traits = map[string]trait{
-	"2.1": {volblock: 8192, compression: "off", badProp: "cannot receive",
+	"2.1": {notMounted: 1, volblock: 8192, compression: "off", badProp: "cannot receive",
 		setFailed: 1, held: "dataset is busy", maxRecord: 1 << 20, getNoPool: "cannot open '%s': no such pool", features: features21},
-	"2.3": {volblock: 16384, compression: "on", badProp: "cannot receive: cannot receive", resumeOver: true,
+	"2.3": {notMounted: 1, volblock: 16384, compression: "on", badProp: "cannot receive: cannot receive", resumeOver: true,
+		setFailed: 255, held: "it's being held. Run 'zfs holds -r %s' to see holders.", maxRecord: 16 << 20,
+		mountBelow: true, getNoPool: "Cannot get properties of %s: no such pool available.", skipAll: true, snapsChanged: true, features: features21 | 1<<28 | 1<<29},
+	"2.4": {volblock: 16384, compression: "on", badProp: "cannot receive: cannot receive", resumeOver: true,
 		setFailed: 255, held: "it's being held. Run 'zfs holds -r %s' to see holders.", maxRecord: 16 << 20,
 		mountBelow: true, getNoPool: "Cannot get properties of %s: no such pool available.", skipAll: true, snapsChanged: true, features: features21 | 1<<28 | 1<<29},
 }
@@ -36,7 +40,7 @@ func (z *cmd) trait() trait {
 	if t, ok := traits[z.version]; ok {
 		return t
 	}
-	return traits["2.3"]
+	return traits["2.3"] // what nobody named
 }
 
 func (t trait) heldText(name string) string {

@@ -23,7 +23,7 @@ func formatVersions(vs []*version) string {
 		b = append(b, '\t')
 		b = strconv.AppendUint(b, v.txg, 10)
 		b = append(b, '\t')
-		b = strconv.AppendInt(b, v.creation, 10)
+		b = strconv.AppendUint(b, uint64(v.creation), 10)
 		b = append(b, '\t')
 		b = v.appendExtra(b)
 		b = append(b, '\n')
@@ -79,7 +79,8 @@ func parseVersions(data []byte) []*version {
 		v.kind, v.name = field[0][0], field[0][1:]
 		v.guid, _ = strconv.ParseUint(field[1], 10, 64)
 		v.txg, _ = strconv.ParseUint(field[2], 10, 64)
-		v.creation, _ = strconv.ParseInt(field[3], 10, 64)
+		creation, _ := strconv.ParseUint(field[3], 10, 64)
+		v.creation = int64(creation)
 		v.parseExtra(line)
 		vs = append(vs, v)
 	}

@@ -112,6 +112,17 @@ func (e *edition) number(key string, n uint64) error {
 		e.begin.Set(forge.Flags, e.begin.Get(forge.Flags)|n)
 	case "endguid": // of the last record
 		e.stream[len(e.stream)-1].Set(forge.EndGUID, n)
+	case "data": // a byte of the n-th WRITE to a file or volume from the end, with right checksums
+		for _, r := range slices.Backward(e.stream) {
+			if contents(r) {
+				if n--; n == 0 {
+					r.Payload = slices.Clone(r.Payload)
+					r.Payload[0] ^= 0xff
+					return nil
+				}
+			}
+		}
+		return errors.New("there is no such WRITE")
 	case "spoil": // the n-th byte from the end
 		e.mistake = func(b []byte) { b[len(b)-int(n)] ^= 0xff }
 	case "cut": // the last n records
@@ -124,4 +135,14 @@ func (e *edition) number(key string, n uint64) error {
 		return errors.New("there is no such change")
 	}
 	return nil
+}
+
+// contents reports whether a record writes what people see. With other data the
+// directories of a filesystem are unreadable.
+func contents(r *forge.Record) bool {
+	if r.Get(forge.Type) != forge.Write || len(r.Payload) == 0 {
+		return false
+	}
+	t := r.Get(forge.ObjectType)
+	return t == 0 || t == forge.FileContents || t == forge.VolumeContents
 }

@@ -14,6 +14,7 @@ const (
 	beginPayloadAt = 4
 	beginMagicAt   = 8
 	beginVersionAt = 16 // header type, feature bits
+	beginCreatedAt = 24
 	beginTypeAt    = 32
 	beginFlagsAt   = 36
 	beginToAt      = 40
@@ -43,6 +44,7 @@ type Begin struct {
 	ToGUID   dataset.GUID
 	FromGUID dataset.GUID // 0: a full stream
 	ToName   string       // the snapshot's full name on the sender
+	Created  uint64       // when, in seconds since 1970, as the sender says
 	Payload  uint32       // bytes that belong to the record and follow it
 
 	order binary.ByteOrder
@@ -73,6 +75,7 @@ func ParseBegin(b []byte) (Begin, error) {
 		Flags:    order.Uint32(b[beginFlagsAt:]),
 		ToGUID:   dataset.GUID(order.Uint64(b[beginToAt:])),
 		FromGUID: dataset.GUID(order.Uint64(b[beginFromAt:])),
+		Created:  order.Uint64(b[beginCreatedAt:]),
 		Payload:  order.Uint32(b[beginPayloadAt:]),
 	}
 	switch version & 3 {

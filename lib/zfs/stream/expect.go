@@ -16,12 +16,10 @@ type Expect struct {
 	From dataset.GUID // 0: a full stream
 	To   []Snapshot   // what it brings, oldest first; more than one: a package of zfs send -I
 
-	Raw         bool // it must be raw; otherwise it must not be
-	LargeBlocks bool // send -L is allowed
-	Compressed  bool // send -c is allowed
-	Embedded    bool // send -e is allowed
-	Resumed     bool // it goes on with a partial receive
-	Volume      bool // it is of a volume; otherwise of a filesystem
+	// Raw: it must be raw, and otherwise it must not be. The others are allowed.
+	dataset.SendOptions
+	Resumed bool // it goes on with a partial receive
+	Volume  bool // it is of a volume; otherwise of a filesystem
 
 	given bool
 }

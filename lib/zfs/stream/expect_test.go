@@ -25,8 +25,8 @@ func TestExpectWords(t *testing.T) {
 	}{
 		{[]string{"to=18446744073709551615,from=7"}, Expect{To: []Snapshot{{GUID: 1<<64 - 1}}, From: 7}},
 		{[]string{"to=5@a b:c-1.2"}, Expect{To: []Snapshot{{5, "a b:c-1.2"}}}},
-		{[]string{"from=1,raw", "to=2@a", "to=3@b,volume"}, Expect{From: 1, To: []Snapshot{{2, "a"}, {3, "b"}}, Raw: true, Volume: true}},
-		{[]string{"to=2,large_blocks,compressed,embedded,resumed"}, Expect{To: []Snapshot{{GUID: 2}}, LargeBlocks: true, Compressed: true, Embedded: true, Resumed: true}},
+		{[]string{"from=1,raw", "to=2@a", "to=3@b,volume"}, Expect{From: 1, To: []Snapshot{{2, "a"}, {3, "b"}}, SendOptions: dataset.SendOptions{Raw: true}, Volume: true}},
+		{[]string{"to=2,large_blocks,compressed,embedded,resumed"}, Expect{To: []Snapshot{{GUID: 2}}, SendOptions: dataset.SendOptions{LargeBlocks: true, Compressed: true, Embedded: true}, Resumed: true}},
 	} {
 		got, err := parseExpect(c.words...)
 		if err != nil || !reflect.DeepEqual(got, c.want) {

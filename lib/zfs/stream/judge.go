@@ -39,6 +39,10 @@ const (
 // where a resumed one goes on, some hundred bytes.
 const maxPayload = 64 << 10
 
+// maxCreated is the end of the year 9999. A snapshot keeps the creation that its
+// stream names, and a later one cannot be written as a date.
+const maxCreated = 253402300799
+
 var errPackage = errors.New("it is a package of several streams, not a plain one")
 
 // judge accepts the first record of a plain stream that brings snapshot number
@@ -59,6 +63,9 @@ func (e Expect) judge(b Begin, n int) error {
 	}
 	if odd := b.Flags &^ (flagIgnoresCase | flagFreeRecords | flagSpillBlocks); odd != 0 {
 		return fmt.Errorf("it has flags %#x, which are not known", odd)
+	}
+	if b.Created > maxCreated {
+		return fmt.Errorf("its snapshot was created at %d seconds since 1970, after the year 9999", b.Created)
 	}
 	want, word := uint32(objsetFilesystem), "filesystem"
 	if e.Volume {

@@ -56,6 +56,9 @@ func TestJudge(t *testing.T) {
 		{"full", "", 0, func(o binary.ByteOrder, b []byte) { o.PutUint64(b[beginFromAt:], 0) }, "from guid 0, not 1"},
 		{"a payload", "", 0, set32(beginPayloadAt, 8), "brings more"},
 		{"a large payload", ",raw", raw, set32(beginPayloadAt, 1<<20), "at most"},
+		{"the last date", "", 0, func(o binary.ByteOrder, b []byte) { o.PutUint64(b[beginCreatedAt:], 253402300799) }, ""},
+		{"after the year 9999", "", 0, func(o binary.ByteOrder, b []byte) { o.PutUint64(b[beginCreatedAt:], 253402300800) }, "after the year 9999"},
+		{"a negative creation", "", 0, func(o binary.ByteOrder, b []byte) { o.PutUint64(b[beginCreatedAt:], 1<<64-1) }, "after the year 9999"},
 		{"no name", "", 0, func(_ binary.ByteOrder, b []byte) { clear(b[beginNameAt:]) }, "not a snapshot"},
 	} {
 		for _, o := range orders {

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
+	"github.com/zrepl-tools/zrepl-tools/lib/fault"
 )
 
 // Limits on a resume token. A real one is below 1 KiB; only a redacted one,
@@ -50,22 +51,28 @@ type Token struct {
 func DecodeToken(text string) (Token, error) {
 	packed, err := unpackToken(text)
 	if err != nil {
-		return Token{}, fmt.Errorf("resume token: %w", err)
+		return Token{}, BadToken("%w", err)
 	}
 	pairs, err := decodeNvlist(packed)
 	if err != nil {
-		return Token{}, fmt.Errorf("resume token: %w", err)
+		return Token{}, BadToken("%w", err)
 	}
 	var t Token
 	for _, p := range pairs {
 		if err := t.set(p); err != nil {
-			return Token{}, fmt.Errorf("resume token: %w", err)
+			return Token{}, BadToken("%w", err)
 		}
 	}
 	if t.ToGUID == 0 || t.ToName == "" {
-		return Token{}, errors.New("resume token: names no snapshot")
+		return Token{}, BadToken("names no snapshot")
 	}
 	return t, nil
+}
+
+// BadToken is an error that says what is wrong with a token: its partial
+// receive can never be resumed.
+func BadToken(format string, a ...any) error {
+	return fault.With(fault.DeadToken, fmt.Errorf("resume token: "+format, a...))
 }
 
 func unpackToken(text string) ([]byte, error) {

@@ -54,6 +54,13 @@ const (
 	ToGUID      Field = 40<<4 | 8
 	FromGUID    Field = 48<<4 | 8
 	EndGUID     Field = 40<<4 | 8
+	ObjectType  Field = 16<<4 | 4 // of a WRITE: what its object holds; zfs-sim leaves it 0
+)
+
+// Object types of what people write.
+const (
+	FileContents   = 19 // DMU_OT_PLAIN_FILE_CONTENTS
+	VolumeContents = 23 // DMU_OT_ZVOL
 )
 
 const nameAt, nameSize = 56, 256

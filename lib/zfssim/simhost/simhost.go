@@ -20,9 +20,17 @@ import (
 
 const simulator = "github.com/zrepl-tools/zrepl-tools/lib/cmd/zfs-sim"
 
+// Built names the folder in which all programs are built already, with zfs and
+// zpool; empty: each test package builds those that it needs.
+func Built() string { return os.Getenv("ZT_BIN") }
+
 // Main builds programs, package by name, and zfs and zpool into a new folder,
 // tells bin where that is, and runs the tests. It returns their exit status.
+// Where they are Built, it builds nothing.
 func Main(m *testing.M, bin *string, packages map[string]string) int {
+	if *bin = Built(); *bin != "" {
+		return m.Run()
+	}
 	dir, err := os.MkdirTemp("", "simhost")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -50,6 +58,20 @@ func Main(m *testing.M, bin *string, packages map[string]string) int {
 	}
 	*bin = dir
 	return m.Run()
+}
+
+// Self returns this test's own program, for tests in which it plays a part many
+// times. With the race detector it is built once more without: each start would
+// cost five times as much, and such a part has nothing to race with.
+func Self(dir string) (string, error) {
+	if !raced {
+		return os.Executable()
+	}
+	self := filepath.Join(dir, "self.test")
+	if out, err := exec.Command("go", "test", "-c", "-o", self, ".").CombinedOutput(); err != nil {
+		return "", fmt.Errorf("cannot build the test without the race detector: %w: %s", err, out)
+	}
+	return self, nil
 }
 
 // Host is a machine with simulated pools. Env is added to what its programs
@@ -99,6 +121,46 @@ func (h *Host) Command(args ...string) *exec.Cmd {
 	cmd.Env = append([]string{"PATH=" + h.Bin + ":/usr/bin:/bin", "ZFS_SIM_ROOT=" + h.Root, "ZFS_SIM_LOG=" + h.log()}, h.Env...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // what a fault kills is not us
 	return cmd
+}
+
+// ZFS writes a zfs program, and a zpool beside it, that works on this machine whatever the environment
+// of its caller, and returns its path. Between the two lines of shell it runs
+// what is given: with $1 the subcommand, for what only a test can make happen.
+func (h *Host) ZFS(shell string) (path string) {
+	h.T.Helper()
+	dir := h.T.TempDir()
+	for name, shell := range map[string]string{"zfs": shell, "zpool": ""} {
+		text := fmt.Sprintf("#!/bin/sh\nexport ZFS_SIM_ROOT='%s' ZFS_SIM_LOG='%s' REAL='%s/%s'\n%s\nexec \"$REAL\" \"$@\"\n", h.Root, h.log(), h.Bin, name, shell)
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o700); err != nil {
+			h.T.Fatal(err)
+		}
+	}
+	return filepath.Join(dir, "zfs")
+}
+
+// Faults writes the simulator's rules for what goes wrong; see package zfssim.
+func (h *Host) Faults(rules string) {
+	h.T.Helper()
+	if err := os.WriteFile(filepath.Join(h.Root, "faults"), []byte(rules+"\n"), 0o600); err != nil {
+		h.T.Fatal(err)
+	}
+}
+
+// Fill writes a new file of so many bytes into a dataset.
+func (h *Host) Fill(ds string, bytes int) {
+	h.T.Helper()
+	dir := strings.TrimSpace(h.Must("zfs", "get", "-H", "-o", "value", "mountpoint", ds))
+	data := make([]byte, bytes)
+	for i := range data {
+		data[i] = byte(i*7) ^ byte(i>>8) ^ byte(i>>16)
+	}
+	file, err := os.CreateTemp(dir, "file")
+	if err != nil {
+		h.T.Fatal(err)
+	}
+	if _, err := file.Write(data); err != nil || file.Close() != nil {
+		h.T.Fatal(err)
+	}
 }
 
 // Run runs a program of Bin. A status of -1 means that a signal killed it.
