@@ -205,7 +205,7 @@ func (h *hold) Write(p []byte) (int, error) {
 	last := len(h.parts) - 1
 	if last < 0 || len(h.parts[last])+len(p) > heldPart {
 		if len(h.parts) >= maxHeld/heldPart {
-			return 0, errors.New("cannot map more than 1 GiB of lines by rules that could bring two sources to one target")
+			return 0, errors.New("cannot map more than 1 GiB of lines by rules that could give two sources one target")
 		}
 		h.parts = append(h.parts, make([]byte, 0, max(heldPart, len(p))))
 		last++

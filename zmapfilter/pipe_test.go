@@ -20,6 +20,10 @@ var tool string
 
 func TestMain(m *testing.M) {
 	os.Exit(func() int {
+		if built := os.Getenv("ZT_BIN"); built != "" {
+			tool = filepath.Join(built, "zmapfilter")
+			return m.Run()
+		}
 		dir, err := os.MkdirTemp("", "zmapfilter")
 		if err != nil {
 			fmt.Fprintln(os.Stderr, err)
@@ -113,17 +117,17 @@ func TestErrors(t *testing.T) {
 		{"-r a", "", "zmapfilter: invalid value \"a\" for flag -r: no = in it: a rule is PATTERN=RESULT\nusage: ", 2},
 		{"-r a=ok b", "", "zmapfilter: unexpected argument \"b\": names come from standard input\nusage: ", 2},
 		{"-r a=ok -map -invert", "", "zmapfilter: -map, -invert and -explain exclude each other\nusage: ", 2},
-		{"-r a@b=ok -r b<<=ok", "", "zmapfilter: -r \"a@b=ok\": pattern \"a@b\": '@' is part of a snapshot's or bookmark's name: write a dataset's name\nzmapfilter: -r \"b<<=ok\": pattern \"b<<\": \"<\" stands once, at the end\n", 2},
+		{"-r a@b=ok -r b<<=ok", "", "zmapfilter: -r \"a@b=ok\": pattern \"a@b\": '@' is part of a snapshot's or bookmark's name: write a dataset's name\nzmapfilter: -r \"b<<=ok\": pattern \"b<<\": \"<\" is allowed once, at the end\n", 2},
 		{"-r a=ok -r a=!", "", "zmapfilter: -r \"a=!\": pattern \"a\": written twice (first at -r \"a=ok\")\n", 2},
 		{"-r a=ok -map", "", "zmapfilter: -r \"a=ok\": result \"ok\" of pattern \"a\": a map's result is a dataset or \"!\"\n", 2},
-		{"-f " + file, "", "zmapfilter: " + file + ":2:6: result of pattern \"b\": 7 is not a result: write ok, \"!\" in quotes, or a target dataset\nzmapfilter: " + file + ":1:1: pattern \"a<<\": \"<\" stands once, at the end\nzmapfilter: " + file + ":3:1: pattern \"c/\": ends with \"/\"\n", 2},
-		{"-r tank=false", "tank\n", "zmapfilter: -r \"tank=false\": result \"false\" of pattern \"tank\": it is no result: write \"!\" in quotes to leave the dataset out\n", 2},
-		{"-r tank<=ok -r tank/a=NO", "tank/a\n", "zmapfilter: -r \"tank/a=NO\": result \"NO\" of pattern \"tank/a\": it is no result: write \"!\" in quotes to leave the dataset out\n", 2},
+		{"-f " + file, "", "zmapfilter: " + file + ":2:6: result of pattern \"b\": 7 is not a result: write ok, \"!\" in quotes, or a target dataset\nzmapfilter: " + file + ":1:1: pattern \"a<<\": \"<\" is allowed once, at the end\nzmapfilter: " + file + ":3:1: pattern \"c/\": ends with \"/\"\n", 2},
+		{"-r tank=false", "tank\n", "zmapfilter: -r \"tank=false\": result \"false\" of pattern \"tank\": it is not a result: write \"!\" in quotes to leave the dataset out\n", 2},
+		{"-r tank<=ok -r tank/a=NO", "tank/a\n", "zmapfilter: -r \"tank/a=NO\": result \"NO\" of pattern \"tank/a\": it is not a result: write \"!\" in quotes to leave the dataset out\n", 2},
 		{"-r tank<=Yes -map", "tank\n", "zmapfilter: -r \"tank<=Yes\": result \"Yes\" of pattern \"tank<\": it is not a result: write ok in a filter, or a target dataset in a map\n", 2},
 		{"-r tank=nope -r tank/a=!", "tank\n", "zmapfilter: -r \"tank=nope\": result \"nope\" of pattern \"tank\": a filter's result is ok or \"!\"\n", 2},
 		{"-r tank<=ok -r tank/a=not/this", "tank/a\n", "zmapfilter: -r \"tank/a=not/this\": result \"not/this\" of pattern \"tank/a\": a filter's result is ok or \"!\"\n", 2},
 		{"-r tank<=ok -r tank/a=nope -explain", "tank/a\n", "zmapfilter: -r \"tank/a=nope\": result \"nope\" of pattern \"tank/a\": a filter's result is ok or \"!\"\n", 2},
-		{"-f " + words, "", "zmapfilter: " + words + ":1:9: result of pattern \"tank\": false: it is no result: write \"!\" in quotes to leave the dataset out\nzmapfilter: " + words + ":2:4: result of pattern \"a\": nothing: write \"!\" in quotes to leave the dataset out\nzmapfilter: " + words + ":5:1: pattern: true is not a pattern: write a dataset, or a dataset and \"<\"\nzmapfilter: " + words + ":3:6: result \"false\" of pattern \"b\": it is no result: write \"!\" in quotes to leave the dataset out\nzmapfilter: " + words + ":4:4: result \"no\" of pattern \"c\": it is no result: write \"!\" in quotes to leave the dataset out\n", 2},
+		{"-f " + words, "", "zmapfilter: " + words + ":1:9: result of pattern \"tank\": false: it is not a result: write \"!\" in quotes to leave the dataset out\nzmapfilter: " + words + ":2:4: result of pattern \"a\": nothing: write \"!\" in quotes to leave the dataset out\nzmapfilter: " + words + ":5:1: pattern: true is not a pattern: write a dataset, or a dataset and \"<\"\nzmapfilter: " + words + ":3:6: result \"false\" of pattern \"b\": it is not a result: write \"!\" in quotes to leave the dataset out\nzmapfilter: " + words + ":4:4: result \"no\" of pattern \"c\": it is not a result: write \"!\" in quotes to leave the dataset out\n", 2},
 		{"-f " + dir, "", "zmapfilter: cannot read rules \"" + dir + "\": is a directory\n", 2},
 		{"-f " + dir + "/none", "", "zmapfilter: cannot read rules \"" + dir + "/none\": no such file or directory\n", 2},
 		{"-f /dev/null", "", "zmapfilter: /dev/null: no rules: the file is empty\n", 2},

@@ -143,9 +143,9 @@ func (c *columns) Set(text string) error {
 	for i, name := range names {
 		switch {
 		case !slices.Contains(known, name):
-			return fmt.Errorf("column %q is not known: %s", name, strings.Join(known, ", "))
+			return fmt.Errorf("column %q is unknown: known are %s", name, strings.Join(known, ", "))
 		case name != "-" && slices.Contains(names[:i], name):
-			return fmt.Errorf("column %q is here twice", name)
+			return fmt.Errorf("column %q is named twice", name)
 		}
 	}
 	for _, name := range known[:2] {

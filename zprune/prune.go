@@ -29,6 +29,7 @@ type pruner struct {
 	now      moment
 	simulate string
 	max      int
+	began    time.Time
 
 	listed bool // by us, and not by whom we read from
 
@@ -42,6 +43,7 @@ type pruner struct {
 }
 
 func (p *pruner) run(ctx context.Context, args []string) (err error) {
+	p.began = time.Now()
 	if err := p.check(args); err != nil {
 		return err
 	}
@@ -87,7 +89,7 @@ func (p *pruner) check(args []string) error {
 	case len(args) == 0 && p.recursive:
 		return cli.Usagef("-r is for datasets, not for lines")
 	case p.max < 0:
-		return cli.Usagef("-max is a number of snapshots, not %d", p.max)
+		return cli.Usagef("-max must not be negative: it is a number of snapshots")
 	}
 	for _, arg := range args {
 		if err := dataset.CheckName(arg); err != nil {
@@ -103,6 +105,9 @@ func (p *pruner) check(args []string) error {
 func (p *pruner) prepare(args []string) (err error) {
 	if p.listed = len(args) > 0; p.listed {
 		p.columns = columns{prune.Columns, true}
+		if prune.NeedsCursor(p.policy) {
+			p.columns.names = prune.HeldColumns
+		}
 	}
 	if len(args) == 0 && prune.NeedsCursor(p.policy) {
 		return cli.Usagef("the rule not_replicated needs datasets as arguments: lines do not tell what is replicated")
@@ -157,27 +162,23 @@ func (p *pruner) read(ctx context.Context, groups *grouper) error {
 	return groups.end()
 }
 
-// datasets judges what zfs lists. A policy that asks for more than a line
-// tells has to wait until all are there.
+// datasets judges what zfs lists: first without what keeps snapshots, which
+// ZFS then is asked about those that the policy does not keep.
 func (p *pruner) datasets(ctx context.Context, args []string) error {
-	wait := prune.NeedsCursor(p.policy)
 	var all []*group
-	groups := newGrouper(p.columns, wait, func(g *group) error {
-		if wait {
-			all = append(all, g)
-			return nil
-		}
-		return p.judge(g)
+	groups := newGrouper(p.columns, true, func(g *group) error {
+		all = append(all, g)
+		return nil
 	})
 	groups.zfs = true
-	err := prune.List(ctx, p.zfs, args, p.recursive, func(fields []string) error {
+	err := prune.List(ctx, p.zfs, p.columns.names, args, p.recursive, func(fields []string) error {
 		return groups.add([]byte(strings.Join(fields, "\t")))
 	})
 	args, err = p.present(args, err)
 	if err == nil {
 		err = groups.end()
 	}
-	if err == nil && wait && len(all) > 0 {
+	if err == nil && len(all) > 0 {
 		err = p.mark(ctx, args, all)
 	}
 	if err != nil {
@@ -201,43 +202,6 @@ func (p *pruner) present(args []string, err error) ([]string, error) {
 		p.tell(cli.Cannot("list the snapshots of", name, errors.New("dataset does not exist")))
 	}
 	return slices.DeleteFunc(slices.Clone(args), func(name string) bool { return slices.Contains(missing, name) }), nil
-}
-
-func (p *pruner) mark(ctx context.Context, args []string, all []*group) error {
-	groups := make([]prune.Group, len(all))
-	for i, g := range all {
-		groups[i] = prune.Group{Dataset: g.dataset, Snapshots: g.snaps, GUIDs: g.guids}
-	}
-	return prune.MarkReplicated(ctx, p.zfs, args, p.recursive, groups, prune.Partners{Others: true})
-}
-
-// judge decides on one dataset's snapshots and says so.
-func (p *pruner) judge(g *group) error {
-	for i := range g.snaps {
-		s := &g.snaps[i]
-		s.Protected = len(p.protect.names) > 0 && p.protect.names[g.dataset+"@"+s.Name] || p.protect.guids[g.guids[i]]
-	}
-	o := retention.Options{Prefix: p.prefix, Anchor: p.now.at, Arrival: p.listed}
-	if now := time.Now(); o.Anchor == nil {
-		o.Now = now.Unix()
-		if text := prune.Ahead(g.dataset, g.snaps, p.prefix, now); text != "" {
-			p.errs.Say("zprune", "warning: "+text)
-		}
-	}
-	verdicts := p.policy.Apply(g.snaps, o)
-	if p.destroy {
-		p.remember(g, verdicts)
-	}
-	switch {
-	case p.explain:
-		return p.out.explanation(g, verdicts)
-	case p.timeline:
-		_, err := p.out.WriteString(p.policy.Timeline(g.dataset, g.snaps, verdicts, o))
-		return err
-	case p.destroy:
-		return nil
-	}
-	return p.out.victims(g, verdicts)
 }
 
 func (p *pruner) tell(err error) {

@@ -17,11 +17,13 @@ import (
 // startAhead is how many runs wait for their input beside the one that works.
 // One is enough on a machine with a processor to spare; more keep a busy one
 // from making the stream wait.
-const startAhead = 3
+const startAhead = 2
 
 // runs starts the command, once for each part of the stream. The runs of the
-// next parts are started while the current one works, so that only its work
+// next parts are started while the current one ends, so that only its work
 // takes time: they wait for their input, and get none if the stream is refused.
+// A zfs receive that has all of its input waits for the disks. One that reads
+// needs the processor, which starting a program would take from it.
 // Used runs are waited for meanwhile, too.
 type runs struct {
 	o       *options
@@ -29,6 +31,7 @@ type runs struct {
 	args    []string
 	inputs  *child.Inputs
 	ahead   chan part     // brings the runs in order; closed after the last
+	fed     chan struct{} // gets a value when a run has all of its input; has room for all
 	stop    chan struct{} // closed when no more runs are needed
 	waiting sync.WaitGroup
 	used    *child.Process // of the current part
@@ -47,17 +50,29 @@ func (o *options) newRuns(ctx context.Context, args []string) *runs {
 	if len(parts) == 0 {
 		parts = []stream.Snapshot{{}}
 	}
-	rs := &runs{o: o, ctx: ctx, args: args, inputs: child.NewInputs(len(parts), !o.tty),
-		ahead: make(chan part, startAhead-1), stop: make(chan struct{})}
+	rs := &runs{o: o, ctx: ctx, args: args, inputs: o.inputs,
+		ahead: make(chan part, startAhead+1), fed: make(chan struct{}, len(parts)), stop: make(chan struct{})}
+	if rs.inputs == nil {
+		rs.inputs = child.NewInputs(len(parts), !o.tty)
+	}
 	go rs.startAll(parts)
 	return rs
 }
 
-// startAll starts the runs, one ahead of those that fit into the channel.
+// startAll starts the first runs, and one more whenever one has all of its
+// input.
 func (rs *runs) startAll(parts []stream.Snapshot) {
 	defer close(rs.ahead)
-	defer rs.inputs.Close()
-	for _, of := range parts {
+	if rs.o.inputs == nil {
+		defer rs.inputs.Close()
+	}
+	for i, of := range parts {
+		if i > startAhead {
+			select {
+			case <-rs.fed:
+			case <-rs.stop:
+			}
+		}
 		select {
 		case <-rs.stop:
 			return
@@ -82,7 +97,7 @@ func (rs *runs) next() (*os.File, frame.Command, error) {
 	}
 	rs.reap()
 	rs.used = p.Process
-	return p.in, command{p.Process, rs.ctx}, nil
+	return p.in, command{p.Process, rs}, nil
 }
 
 // reap waits for a run that has ended, without holding up the next.
@@ -127,14 +142,21 @@ func (rs *runs) end() {
 	rs.waiting.Wait()
 }
 
-// command passes a signal that stopped us on, before it kills.
+// command is a run as a receiver sees it.
 type command struct {
 	*child.Process
-	ctx context.Context
+	runs *runs
 }
 
+// Finish has another run started, too.
+func (c command) Finish() {
+	c.Process.Finish()
+	c.runs.fed <- struct{}{}
+}
+
+// Kill passes a signal that stopped us on, before it kills.
 func (c command) Kill() {
-	if s, ok := errors.AsType[cli.SignalError](context.Cause(c.ctx)); ok {
+	if s, ok := errors.AsType[cli.SignalError](context.Cause(c.runs.ctx)); ok {
 		c.End(s.Signal, time.Second)
 	}
 	c.Process.Kill()

@@ -129,7 +129,7 @@ func TestLongChain(t *testing.T) {
 	}
 	p.write("stream", framed(t, chain(streams...), 50_000))
 	p.write("expect", []byte(args))
-	said := p.run("ulimit -n 40; zrecv-frame $(cat expect)" + ` sh -c 'cat >/dev/null; echo "$1" >>names' - t <stream; echo $?`)
+	said := p.run("ulimit -n 64; zrecv-frame $(cat expect)" + ` sh -c 'cat >/dev/null; echo "$1" >>names' - t <stream; echo $?`)
 	if got := strings.Count(p.read("names"), "\n"); got != 200 || said != "0\n" {
 		t.Errorf("%d runs: %s", got, said)
 	}

@@ -39,7 +39,7 @@ func TestUsageErrors(t *testing.T) {
 	p := newPlace(t)
 	for _, args := range []string{"zrecv-frame -expect-zfs from=3", "zrecv-frame -expect-zfs to=x", "zrecv-frame -expect-zfs to=1,chain", "zrecv-frame -expect-zfs from=1,to=2@a,to=3@b",
 		"zrecv-frame -expect-zfs to=1@a cat", "zsend-frame -expect-zfs from=3", "zsend-frame -heartbeat -5s", "zrecv-frame -verify cat", "zrecv-frame -status-fd 77",
-		"zrecv-frame -stall 3", "zsend-frame -checksum md5", "zsend-frame -rate 3Q", "zsend-frame -frobnicate"} {
+		"zrecv-frame -stall 3", "zsend-frame -checksum md5", "zrecv-frame -each 3 3</dev/null", "zsend-frame -each 3 -status-fd 2 cat 3</dev/null", "zsend-frame -rate 3Q", "zsend-frame -frobnicate"} {
 		if said := p.run(args + " </dev/null; echo $?"); !strings.HasSuffix(said, "\n2\n") || !strings.Contains(said, "usage:") {
 			t.Errorf("%s: %s", args, said)
 		}

@@ -15,6 +15,7 @@ import (
 	"github.com/zrepl-tools/zrepl-tools/lib/child"
 	"github.com/zrepl-tools/zrepl-tools/lib/cli"
 	"github.com/zrepl-tools/zrepl-tools/lib/frame"
+	"github.com/zrepl-tools/zrepl-tools/lib/rate"
 	"github.com/zrepl-tools/zrepl-tools/lib/zfs/stream"
 )
 
@@ -32,10 +33,16 @@ type options struct {
 	progress   bool
 	progressFD cli.Descriptor
 	statusFD   cli.Descriptor
+	each       cli.Descriptor
+	rateFiles  rate.Files
+	shared     rate.All
 	in, out    *os.File
 	stderr     io.Writer
 	moved      atomic.Uint64
 	ending     atomic.Bool
+
+	inputs *child.Inputs // of the commands of -each
+	said   *child.Tail   // what they write to stderr
 }
 
 func run(ctx context.Context, args []string, stdin, stdout *os.File, stderr io.Writer) int {
@@ -44,10 +51,12 @@ func run(ctx context.Context, args []string, stdin, stdout *os.File, stderr io.W
 	fs.DurationVar(&o.stall, "stall", time.Minute, "stop if nothing arrives for `silence`, not even a heartbeat; 0: never")
 	fs.BoolVar(&o.verify, "verify", false, "check the stream, and write nothing")
 	fs.Var(&o.expect, "expect-zfs", "accept only the zfs stream that these `words` name: to=GUID[@NAME], from=GUID, raw, …")
+	fs.Var(&o.rateFiles, "rate-file", "share the rate in `file` with other processes; may be given several times")
 	fs.BoolVar(&o.tty, "tty", false, "leave the command in this process group, so that it can read the terminal")
 	fs.BoolVar(&o.progress, "progress", cli.Terminal(stderr), "show progress on stderr")
 	fs.Var(&o.progressFD, "progress-fd", "write progress as JSON lines to descriptor `n`")
 	fs.Var(&o.statusFD, "status-fd", "write the outcome as a JSON line to descriptor `n`")
+	fs.Var(&o.each, "each", "read commands as JSON lines from descriptor `n`, and pass a stream to each")
 	tool := cli.Tool{
 		Command: &ffcli.Command{
 			Name:       "zrecv-frame",
@@ -57,21 +66,36 @@ func run(ctx context.Context, args []string, stdin, stdout *os.File, stderr io.W
 			Exec:       o.exec,
 		},
 		RunsCmd: true,
-		NotEnv:  []string{"status-fd", "progress-fd", "expect-zfs", "verify"},
+		NotEnv:  []string{"status-fd", "progress-fd", "rate-file", "expect-zfs", "verify", "each"},
 		Stdout:  stdout,
 		Stderr:  stderr,
 	}
 	return tool.Run(ctx, args)
 }
 
-func (o *options) exec(ctx context.Context, args []string) error {
+func (o *options) exec(ctx context.Context, args []string) (err error) {
+	if len(o.rateFiles) > 0 {
+		if o.shared, err = rate.OpenAll(o.rateFiles); err != nil {
+			return err
+		}
+		defer o.shared.Close()
+	}
 	switch {
 	case o.verify && len(args) > 0:
 		return cli.Usagef("-verify runs no command")
 	case o.stall < 0:
 		return cli.Usagef("-stall must not be negative")
+	case o.each.File == nil:
+		return o.one(ctx, args)
+	case len(args) > 0 || o.verify || o.expect.Given() || o.tty || o.statusFD.File == nil:
+		return cli.Usagef("-each needs -status-fd, and takes no command, no -verify, no -expect-zfs and no -tty")
 	}
-	receive := frame.ReceiveOptions{In: o.in, Out: o.out, Stall: o.stall, Moved: &o.moved, Ending: &o.ending}
+	return o.all(ctx)
+}
+
+// one receives one stream.
+func (o *options) one(ctx context.Context, args []string) error {
+	receive := frame.ReceiveOptions{In: o.in, Out: o.out, Stall: o.stall, Shared: o.shared, Moved: &o.moved, Ending: &o.ending}
 	if o.verify {
 		receive.Out = nil
 	}
@@ -116,22 +140,4 @@ func (o *options) checkExpected(args []string) error {
 		return cli.Usagef("-expect-zfs names a snapshot, and the command has no argument that @%s could be added to", o.expect.To[0].Name)
 	}
 	return nil
-}
-
-// report tells the outcome, and returns the error that ends the program.
-func (o *options) report(t frame.Trailer, err error) error {
-	out := frame.NewOutcome(t, o.moved.Load(), err)
-	if w := o.statusFD.Writer(); w != nil {
-		w.Write(out.Line())
-	}
-	switch {
-	case err == nil:
-		return nil
-	case out.Outcome == frame.ReaderGone: // as quietly as SIGPIPE ends a filter
-		return cli.WithStatus(out.Exit, nil)
-	}
-	if failed, ok := errors.AsType[*frame.FailedError](err); ok && failed.Trailer.Stderr != "" {
-		err = cli.Hint(err, "the sender said: %s", child.Clean(failed.Trailer.Stderr, 500))
-	}
-	return cli.WithStatus(out.Exit, err)
 }

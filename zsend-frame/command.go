@@ -17,13 +17,22 @@ func (o *options) start(ctx context.Context, args []string, send *frame.SendOpti
 		return nil, err
 	}
 	defer w.Close()
-	p, err := child.Start(context.WithoutCancel(ctx), child.Cmd{
-		Args: args, Stdin: o.in, Stdout: w, Stderr: &child.Tail{}, StderrCopy: o.stderr,
-		Group: !o.tty, Guard: !o.tty,
-	})
+	c := child.Cmd{Args: args, Stdin: o.in, Stdout: w, Stderr: &child.Tail{}, StderrCopy: o.stderr,
+		Group: !o.tty, Guard: !o.tty}
+	if o.inputs != nil {
+		if c.Input, err = o.inputs.Next(); err != nil {
+			r.Close()
+			return nil, err
+		}
+		defer c.Input.W.Close() // it gets no input
+	}
+	p, err := child.Start(context.WithoutCancel(ctx), c)
 	if err != nil {
 		r.Close()
 		return nil, err
+	}
+	if o.inputs != nil {
+		p.Finish()
 	}
 	send.In, send.Command = r, command{p, ctx}
 	return p, nil

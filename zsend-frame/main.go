@@ -16,6 +16,7 @@ import (
 	"github.com/zrepl-tools/zrepl-tools/lib/child"
 	"github.com/zrepl-tools/zrepl-tools/lib/cli"
 	"github.com/zrepl-tools/zrepl-tools/lib/frame"
+	"github.com/zrepl-tools/zrepl-tools/lib/rate"
 	"github.com/zrepl-tools/zrepl-tools/lib/zfs/stream"
 )
 
@@ -34,9 +35,15 @@ type options struct {
 	progress   bool
 	progressFD cli.Descriptor
 	statusFD   cli.Descriptor
+	each       cli.Descriptor
+	rateFiles  rate.Files
+	shared     rate.All
 	in, out    *os.File
 	stderr     io.Writer
 	moved      atomic.Uint64
+
+	inputs *child.Inputs // of the commands of -each
+	said   *child.Tail   // what they write to stderr
 }
 
 func run(ctx context.Context, args []string, stdin, stdout *os.File, stderr io.Writer) int {
@@ -46,10 +53,12 @@ func run(ctx context.Context, args []string, stdin, stdout *os.File, stderr io.W
 	fs.DurationVar(&o.heartbeat, "heartbeat", 10*time.Second, "send a heartbeat after `silence`; 0: never")
 	fs.Var(&o.rate, "rate", "send at most `bytes` a second, such as 50M")
 	fs.Var(&o.expect, "expect-zfs", "send only the zfs stream that these `words` name: to=GUID, from=GUID, raw, …")
+	fs.Var(&o.rateFiles, "rate-file", "share the rate in `file` with other processes; may be given several times")
 	fs.BoolVar(&o.tty, "tty", false, "leave the command in this process group, so that it can read the terminal")
 	fs.BoolVar(&o.progress, "progress", false, "show progress on stderr")
 	fs.Var(&o.progressFD, "progress-fd", "write progress as JSON lines to descriptor `n`")
 	fs.Var(&o.statusFD, "status-fd", "write the outcome as a JSON line to descriptor `n`")
+	fs.Var(&o.each, "each", "read commands as JSON lines from descriptor `n`, and frame the output of each")
 	tool := cli.Tool{
 		Command: &ffcli.Command{
 			Name:       "zsend-frame",
@@ -59,7 +68,7 @@ func run(ctx context.Context, args []string, stdin, stdout *os.File, stderr io.W
 			Exec:       o.exec,
 		},
 		RunsCmd: true,
-		NotEnv:  []string{"status-fd", "progress-fd", "expect-zfs"},
+		NotEnv:  []string{"status-fd", "progress-fd", "rate-file", "expect-zfs", "each"},
 		Stdout:  stdout,
 		Stderr:  stderr,
 	}
@@ -68,13 +77,28 @@ func run(ctx context.Context, args []string, stdin, stdout *os.File, stderr io.W
 
 func (o *options) exec(ctx context.Context, args []string) error {
 	sum, err := frame.ParseChecksum(o.checksum)
+	if err == nil && len(o.rateFiles) > 0 {
+		if o.shared, err = rate.OpenAll(o.rateFiles); err != nil {
+			return err
+		}
+		defer o.shared.Close()
+	}
 	switch {
 	case err != nil:
 		return cli.Usagef("%w", err)
 	case o.heartbeat < 0:
 		return cli.Usagef("-heartbeat must not be negative")
+	case o.each.File == nil:
+		return o.one(ctx, sum, args)
+	case len(args) > 0 || o.expect.Given() || o.tty || o.progress || o.statusFD.File == nil:
+		return cli.Usagef("-each needs -status-fd, and takes no command, no -expect-zfs, no -progress and no -tty")
 	}
-	send := frame.SendOptions{In: o.in, Out: o.out, Checksum: sum, Heartbeat: o.heartbeat, Rate: int64(o.rate), Moved: &o.moved}
+	return o.all(ctx, sum)
+}
+
+// one sends one stream.
+func (o *options) one(ctx context.Context, sum frame.Checksum, args []string) error {
+	send := frame.SendOptions{In: o.in, Out: o.out, Checksum: sum, Heartbeat: o.heartbeat, Rate: int64(o.rate), Shared: o.shared, Moved: &o.moved}
 	if o.expect.Given() {
 		if err := o.expect.Check(); err != nil {
 			return cli.Usagef("-expect-zfs: %w", err)
@@ -98,36 +122,4 @@ func (o *options) exec(ctx context.Context, args []string) error {
 	t, err := frame.Send(ctx, send)
 	stop()
 	return o.report(args, t, err)
-}
-
-// sayFailed sends a stream that says that there is none.
-func (o *options) sayFailed(sum frame.Checksum, err error) {
-	w := frame.NewWriter(o.out, sum)
-	if w.Header(frame.MakeHeader(sum)) == nil {
-		w.Trailer(frame.Trailer{Status: frame.StatusFailed, Exit: cli.Failed, Reason: err.Error()})
-	}
-}
-
-// report tells the outcome, and returns the error that ends the program.
-func (o *options) report(args []string, t frame.Trailer, err error) error {
-	out := frame.NewOutcome(t, o.moved.Load(), err)
-	if failed, ok := errors.AsType[*frame.FailedError](err); ok && failed.Trailer.Exit != 0 {
-		out.Exit = failed.Trailer.Exit
-	}
-	if w := o.statusFD.Writer(); w != nil {
-		w.Write(out.Line())
-	}
-	if err == nil {
-		return nil
-	}
-	if out.Outcome == frame.ReaderGone { // as quietly as SIGPIPE ends a filter
-		return cli.WithStatus(out.Exit, nil)
-	}
-	if failed, ok := errors.AsType[*frame.FailedError](err); ok {
-		err = errors.New(failed.Trailer.How())
-		if len(args) > 0 {
-			err = cli.Cannot("send the output of", args[0], err)
-		}
-	}
-	return cli.WithStatus(out.Exit, err)
 }

@@ -40,19 +40,19 @@ func TestHooks(t *testing.T) {
 			"before p x; before p/a x; before p/b x; after p x taken; after p/a x taken; after p/b x taken; ", "", 3},
 		"skip": {`[ $ZSNAP_DATASET != p/a ]`, "", nil, "",
 			"before p x; before p/a x; before p/b x; after p x taken; after p/a x skipped; after p/b x taken; ",
-			`cannot snapshot "p/a": hook "BEFORE" before: exit status 1`, 2},
+			`cannot snapshot "p/a": hook "BEFORE" failed before the snapshot: exit status 1`, 2},
 		"abort": {`[ $ZSNAP_DATASET != p/a ]`, "", []string{"-hook-fail", "abort"}, "",
 			"before p x; before p/a x; after p x skipped; after p/a x skipped; ",
 			`a hook before the snapshots failed: nothing more is taken`, 0},
 		"too slow": {`[ $ZSNAP_DATASET != p/a ] || sleep 60`, "", []string{"-hook-timeout", "300ms"}, "",
 			"before p x; before p/a x; before p/b x; after p x taken; after p/a x skipped; after p/b x taken; ",
-			`cannot snapshot "p/a": hook "BEFORE" before: not done within 300ms`, 2},
+			`cannot snapshot "p/a": hook "BEFORE" failed before the snapshot: it ran longer than 300ms`, 2},
 		"no snapshot": {"", "", nil, "ZFS_SIM_FAULTS=on=snapshot fail=1 message=cannot create snapshots : out of space",
 			"before p x; before p/a x; before p/b x; after p x failed; after p/a x failed; after p/b x failed; ",
 			`0 of 3 snapshots are taken: zfs snapshot: cannot create snapshots : out of space`, 0},
 		"after fails": {"", "exit 3", nil, "",
 			"before p x; before p/a x; before p/b x; after p x taken; after p/a x taken; after p/b x taken; ",
-			`cannot snapshot "p": hook "AFTER" after: exit status 3`, 3},
+			`cannot snapshot "p": hook "AFTER" failed after the snapshot: exit status 3`, 3},
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := newHost(t, "p", "p/a", "p/b")

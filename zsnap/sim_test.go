@@ -265,7 +265,7 @@ func TestSilentList(t *testing.T) {
 	h.Env = []string{"ZREPL_ZFS=" + silent}
 	_, errs, status := h.Run("", "zsnap", "-if-older", "1h", "p", "p/a")
 	h.Env = nil
-	if status != 1 || strings.Count(errs, "zfs list says nothing of it") != 2 {
+	if status != 1 || strings.Count(errs, "zfs list does not list it") != 2 {
 		t.Errorf("status %d, %s", status, errs)
 	}
 }

@@ -50,7 +50,7 @@ func TestRun(t *testing.T) {
 		{"-nosuch a", 2, "usage: zstdinserver"},
 		{"../a", 2, "bad client identity \"../a\""},
 		{"-sockdir " + dir + " a", 2, "zstdinserver: hint: chmod 700 " + dir + "\n"},
-		{"a -sockdir " + private, 75, "zstdinserver: hint: is zreplctl daemon running"},
+		{"a -sockdir " + private, 75, "zstdinserver: hint: on the other host: does zreplctl daemon run"},
 		{"-h", 0, ""},
 	} {
 		r, w, err := child.Pipe()

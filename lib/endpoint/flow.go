@@ -1,12 +1,9 @@
 package endpoint
 
 import (
-	"cmp"
 	"context"
-	"encoding/json"
 	"fmt"
 	"os"
-	"slices"
 	"sync/atomic"
 	"time"
 
@@ -28,6 +25,14 @@ type flow struct {
 // end. It may have much to free then, and nothing moves meanwhile.
 const mostEnding = 24 * time.Hour
 
+// A stream that moves fewer than leastMoved bytes within longWindow times the
+// limit is ended, too: one byte now and then would keep a run going for ever.
+// That is some bytes a second, fewer than any link brings.
+const (
+	leastMoved = 64 << 10
+	longWindow = 12
+)
+
 // flowTick is how often a flow is looked at.
 const flowTick = time.Second
 
@@ -41,6 +46,7 @@ func (f *flow) watch(parent context.Context) (ctx context.Context, stop func()) 
 		tick := time.NewTicker(flowTick)
 		defer tick.Stop()
 		last, since, ending := uint64(0), time.Now(), false
+		window := drip{begun: since}
 		for done := false; !done; {
 			select {
 			case <-tick.C:
@@ -53,8 +59,13 @@ func (f *flow) watch(parent context.Context) (ctx context.Context, stop func()) 
 			}
 			if was := ending; was != f.ending.Load() {
 				since, ending = time.Now(), !was
+				window = drip{since, f.moved.Load()}
 			}
-			switch n := f.moved.Load(); {
+			n := f.moved.Load()
+			if !done && !ending && window.slow(n, longWindow*limit) {
+				cancel(&transfer.StallError{Limit: longWindow * limit, Least: leastMoved})
+			}
+			switch {
 			case n != last:
 				last, since = n, time.Now()
 				if f.progress != nil {
@@ -68,35 +79,29 @@ func (f *flow) watch(parent context.Context) (ctx context.Context, stop func()) 
 	return ctx, func() { close(quit); <-over; cancel(nil) }
 }
 
+// drip is a stretch of time, and what had moved at its beginning.
+type drip struct {
+	begun time.Time
+	from  uint64
+}
+
+// slow reports whether a stretch of a length is over in which too little
+// moved. Where enough did, the next one begins.
+func (d *drip) slow(moved uint64, length time.Duration) bool {
+	if length == 0 || time.Since(d.begun) < length {
+		return false
+	}
+	few := moved-d.from < leastMoved
+	*d = drip{time.Now(), moved}
+	return few
+}
+
 // stalled is the error of a stalled flow, or nil.
 func stalled(ctx context.Context) error {
 	if s, ok := context.Cause(ctx).(*transfer.StallError); ok {
 		return &transfer.LinkError{Err: s}
 	}
 	return nil
-}
-
-// follow counts what a program writes to its -progress-fd, a JSON object a
-// line, until the other ends are closed; over is closed then.
-func (f *flow) follow(lines *os.File) (over chan struct{}) {
-	over = make(chan struct{})
-	go func() {
-		defer close(over)
-		defer lines.Close()
-		in := json.NewDecoder(lines)
-		for {
-			var line struct {
-				Bytes  uint64 `json:"bytes"`
-				Ending bool   `json:"ending"`
-			}
-			if in.Decode(&line) != nil {
-				return
-			}
-			f.moved.Store(line.Bytes)
-			f.ending.Store(line.Ending)
-		}
-	}()
-	return over
 }
 
 // stuckGrace is how long a program may take to end once it was told to. One
@@ -121,33 +126,18 @@ func ended(ctx context.Context, p *child.Process) bool {
 }
 
 // sendFramed sends as send does, and ends a stream that stalls.
-func (f *flow) sendFramed(ctx context.Context, sendFrame []string, stream *transfer.Stream, out *os.File) error {
+func (f *flow) sendFramed(ctx context.Context, slot *transfer.Slot, sendFrame []string, stream *transfer.Stream, out *os.File) error {
 	watched, stop := f.watch(ctx)
 	defer stop()
-	return f.send(watched, sendFrame, stream, out)
+	return f.send(watched, slot, sendFrame, stream, out)
 }
 
-// send runs zsend-frame with the stream's command to out.
-func (f *flow) send(ctx context.Context, sendFrame []string, stream *transfer.Stream, out *os.File) error {
-	lines, linesEnd, err := child.Pipe()
+// send has zsend-frame send the output of the stream's command to out.
+func (f *flow) send(ctx context.Context, slot *transfer.Slot, sendFrame []string, stream *transfer.Stream, out *os.File) error {
+	_, s, err := f.move(ctx, slot, sendFrame, frameFiles{stdout: out}, frameJob{stream.Args, stream.Expect})
 	if err != nil {
 		return err
 	}
-	said := &child.Tail{}
-	p, err := child.Start(ctx, child.Cmd{
-		Args:   slices.Concat(sendFrame, []string{"-progress-fd", "3"}, expectFlags(stream.Expect), []string{"--"}, stream.Args),
-		Stdout: out, Stderr: said, Extra: []*os.File{linesEnd}, Group: true, Lifeline: true,
-	})
-	linesEnd.Close()
-	over := f.follow(lines)
-	if err != nil {
-		return err
-	}
-	if !ended(ctx, p) {
-		return cmp.Or(stalled(ctx), ctx.Err())
-	}
-	s := p.Wait()
-	<-over
 	switch stall := stalled(ctx); {
 	case s.OK():
 		return nil

@@ -21,8 +21,13 @@ type Service struct {
 	// Hello is told which job, and which run of it, the client says it belongs
 	// to. An error that is a *transfer.LinkError is one for the client, too.
 	Hello func(ctx context.Context, job, run string) error
+	// Place waits until a client without a run may do what takes as much of this
+	// host as a run; leave is to be called after that. Nil: it always may.
+	Place func(ctx context.Context) (leave func(), err error)
 	// Doing is told what the client has begun, and "" when that has ended.
 	Doing func(what, dataset string)
+	// Moved is told how many bytes of a stream have moved, when it has ended.
+	Moved func(bytes uint64)
 
 	greeted bool
 	run     string // empty: the client only looks
@@ -143,7 +148,7 @@ func checkCount(in any) error {
 }
 
 func countHolds(h transfer.Holds) int {
-	return len(h.Hold) + len(h.Release) + len(h.Past) + len(h.Bookmark) + len(h.Forget) + len(h.Unmark)
+	return len(h.Hold) + len(h.Release) + len(h.Past) + len(h.Bookmark) + len(h.Keep) + len(h.Forget) + len(h.Unmark)
 }
 
 // splitHolds cuts a request into several of about perCall names. What belongs
@@ -188,5 +193,5 @@ func splitHolds(all transfer.Holds) []transfer.Holds {
 }
 
 func snapLists(h *transfer.Holds) []*[]transfer.Snap {
-	return []*[]transfer.Snap{&h.Hold, &h.Release, &h.Past, &h.Bookmark, &h.Forget}
+	return []*[]transfer.Snap{&h.Hold, &h.Release, &h.Past, &h.Bookmark, &h.Keep, &h.Forget, &h.Common}
 }

@@ -5,9 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"time"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/child"
+	"github.com/zrepl-tools/zrepl-tools/lib/fault"
+	"github.com/zrepl-tools/zrepl-tools/lib/rate"
 	"github.com/zrepl-tools/zrepl-tools/lib/transfer"
+	"github.com/zrepl-tools/zrepl-tools/lib/zfs"
 )
 
 // join runs the command that sends and the one that receives with two pipes
@@ -20,6 +24,11 @@ func (r *Receiver) join(ctx context.Context, in transfer.ReceiveRequest, send []
 	if len(in.Via) == 0 {
 		receive[len(receive)-1] += "@" + in.Name
 	}
+	limits, err := rate.OpenAll(r.Rates)
+	if err != nil {
+		return got, err
+	}
+	defer limits.Close()
 	f := flow{limit: r.Stall, progress: progress}
 	watched, stop := f.watch(ctx)
 	defer stop()
@@ -36,7 +45,7 @@ func (r *Receiver) join(ctx context.Context, in transfer.ReceiveRequest, send []
 		return got, err
 	}
 	go func() {
-		relay(from, into, &f.moved)
+		relay(from, into, &f.moved, func() int { return mayMove(watched, limits) }, limits.Spend)
 		from.Close() // zfs send ends where zfs receive has
 		into.Close()
 		f.ending.Store(true)
@@ -59,15 +68,32 @@ func (r *Receiver) join(ctx context.Context, in transfer.ReceiveRequest, send []
 	case rs.OK() && ss.OK():
 		got.Unset = unset(receive, rs)
 		r.forget(ctx, in, got.Unset)
-	case !ss.OK() && (rs.OK() || cutShort(rs)):
-		return got, fmt.Errorf("zfs send: %s", told(ss))
+	case !ss.OK() && (rs.OK() || zfs.CutShort(rs)):
+		return got, fault.With(zfs.SendKind(ss.Stderr), fmt.Errorf("zfs send: %s", told(ss)))
 	default:
-		return got, fmt.Errorf("zfs receive: %s", told(rs))
+		return got, fault.With(zfs.ReceiveKind(rs.Stderr), fmt.Errorf("zfs receive: %s", told(rs)))
 	}
 	if err := r.unmark(ctx, in); err != nil {
 		got.Unset = err.Error()
 	}
 	return got, nil
+}
+
+// mayMove waits until the limits allow to move something, and says how much; 0
+// if that is of no interest any more.
+func mayMove(ctx context.Context, limits rate.All) int {
+	const most = 1 << 20
+	for {
+		n, wait, err := limits.Allowance(time.Now())
+		if n > 0 || err != nil {
+			return min(n, most)
+		}
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+			return 0
+		}
+	}
 }
 
 // startEnd starts one of the two commands. It returns our end of its pipe.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/zrepl-tools/zrepl-tools/lib/clean"
 	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
+	"github.com/zrepl-tools/zrepl-tools/lib/fault"
 	"github.com/zrepl-tools/zrepl-tools/lib/transfer"
 )
 
@@ -40,16 +41,16 @@ func judge(list []transfer.Dataset) []transfer.Dataset {
 	out := list[:0]
 	for _, d := range list {
 		if i, twice := at[d.Name]; twice {
-			out[i] = transfer.Dataset{Name: d.Name, Illegal: "it is listed twice"}
+			out[i] = transfer.Dataset{Name: clean.Name(d.Name), Illegal: "it is listed twice"}
 			continue
 		}
 		if d.Illegal == "" {
 			d.Illegal = wrong(&d, names)
 		}
-		if d.Illegal != "" {
-			d = transfer.Dataset{Name: d.Name, Illegal: d.Illegal}
-		}
 		at[d.Name] = len(out)
+		if d.Illegal != "" { // a legal name stays as it is, an illegal one stays illegal
+			d = transfer.Dataset{Name: clean.Name(d.Name), Illegal: d.Illegal}
+		}
 		out = append(out, d)
 	}
 	return out
@@ -60,13 +61,8 @@ func wrong(d *transfer.Dataset, names map[dataset.Version]bool) string {
 	if err := dataset.CheckName(d.Name); err != nil {
 		return err.Error()
 	}
-	if p := d.Partial; p != nil {
-		if p.Of != "" && dataset.CheckName(p.Of) != nil {
-			return "its partial receive is of a dataset with an illegal name"
-		}
-		if p.Bad != "" {
-			p.Bad = cmp.Or(clean.Line(p.Bad, maxSaid), "the far side does not say why")
-		}
+	if text := wrongTexts(d); text != "" {
+		return text
 	}
 	clear(names)
 	for _, v := range d.Versions {
@@ -79,6 +75,7 @@ func wrong(d *transfer.Dataset, names map[dataset.Version]bool) string {
 		}
 		names[key] = true
 	}
+	judgeNames(d, names)
 	return ""
 }
 
@@ -103,11 +100,11 @@ func wrongVersion(ds string, v dataset.Version) string {
 func asked(bad transfer.Problems, in transfer.Holds) transfer.Problems {
 	out := transfer.Problems{}
 	note := func(ds string) {
-		if text, ok := bad[ds]; ok {
-			out[ds] = cmp.Or(clean.Line(text, maxProblem), "the far side does not say why")
+		if problem, ok := bad[ds]; ok {
+			out[ds] = short(problem)
 		}
 	}
-	for _, list := range [][]transfer.Snap{in.Hold, in.Release, in.Past, in.Bookmark, in.Forget} {
+	for _, list := range [][]transfer.Snap{in.Hold, in.Release, in.Past, in.Bookmark, in.Forget, in.Common} {
 		for _, s := range list {
 			note(s.Dataset)
 		}
@@ -116,6 +113,15 @@ func asked(bad transfer.Problems, in transfer.Holds) transfer.Problems {
 		note(ds)
 	}
 	return out
+}
+
+// short makes a far side's problem fit to be shown. A code that is not known is
+// none.
+func short(p transfer.Problem) transfer.Problem {
+	return transfer.Problem{
+		Text: cmp.Or(clean.Line(p.Text, maxProblem), "the far side does not say why"),
+		Code: fault.Parse(string(p.Code)),
+	}
 }
 
 // maxProblem is how much of a far side's problem is kept, in bytes.
@@ -137,6 +143,10 @@ func readable[T any](in map[string]json.RawMessage) map[string]T {
 // judgeTakes leaves of what a far side lacks the features that we know.
 func judgeTakes(t transfer.Takes) transfer.Takes {
 	for pool, lacks := range t.Lacks {
+		if dataset.CheckName(pool) != nil {
+			delete(t.Lacks, pool)
+			continue
+		}
 		t.Lacks[pool] = slices.DeleteFunc(slices.Clone(streamFeatures), func(f string) bool { return !slices.Contains(lacks, f) })
 	}
 	return t
@@ -147,8 +157,8 @@ func judgeTakes(t transfer.Takes) transfer.Takes {
 func judgeApplied(a transfer.Applied, in []transfer.Settings) transfer.Applied {
 	out := transfer.Applied{Problems: transfer.Problems{}, Left: map[string]string{}}
 	for _, s := range in {
-		if text, ok := a.Problems[s.Dataset]; ok {
-			out.Problems[s.Dataset] = cmp.Or(clean.Line(text, maxProblem), "the far side does not say why")
+		if problem, ok := a.Problems[s.Dataset]; ok {
+			out.Problems[s.Dataset] = short(problem)
 		}
 		if text, ok := a.Left[s.Dataset]; ok {
 			out.Left[s.Dataset] = clean.Line(text, maxProblem)

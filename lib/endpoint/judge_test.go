@@ -3,13 +3,16 @@ package endpoint
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"iter"
 	"strings"
 	"testing"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/clean"
+	"github.com/zrepl-tools/zrepl-tools/lib/cursor"
 	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
+	"github.com/zrepl-tools/zrepl-tools/lib/fault"
 	"github.com/zrepl-tools/zrepl-tools/lib/rpc"
 	"github.com/zrepl-tools/zrepl-tools/lib/transfer"
 )
@@ -79,7 +82,7 @@ func TestListOfLies(t *testing.T) {
 func TestAnswersOfLies(t *testing.T) {
 	server := &rpc.Server{}
 	in := transfer.Holds{Hold: []transfer.Snap{{Dataset: "a/x", Name: "s", GUID: 1}, {Dataset: "a/y", Name: "s", GUID: 1}, {Dataset: "a/z", Name: "s", GUID: 1}}}
-	server.Handle("protect", replies(`{"a/x":"\u001b[2J`+strings.Repeat("x", 9000)+`","a/y":7,"other":"not asked"}`))
+	server.Handle("protect", replies(`{"a/x":{"text":"\u001b[2J`+strings.Repeat("x", 9000)+`","code":"\u001b[2J"},"a/y":7,"a/z":{"code":"gone"},"other":{"text":"not asked"}}`))
 	server.Handle("targets", replies(`{"a/x":"b/x","a/y":[]}`))
 	server.Handle("since", replies(`{"b/x":7,"b/y":"x","b/z":-1}`))
 	server.Handle("takes", func(context.Context, struct{}) (json.RawMessage, error) {
@@ -87,8 +90,11 @@ func TestAnswersOfLies(t *testing.T) {
 	})
 	pool := serving(t, server)
 	bad, err := RemoteSender{pool}.Protect(t.Context(), in)
-	if err != nil || len(bad) != 2 || bad["a/y"] == "" || len(bad["a/x"]) > maxProblem || !clean.Plain(bad["a/x"]) {
+	if err != nil || len(bad) != 3 || bad["a/y"].Err() == nil || len(bad["a/x"].Text) > maxProblem || !clean.Plain(bad["a/x"].Text) {
 		t.Errorf("%d problems: %v", len(bad), err)
+	}
+	if bad["a/x"].Code != "" || bad["a/y"].Code != "" || !errors.Is(bad["a/z"].Err(), fault.Gone) || bad["a/z"].Text == "" {
+		t.Errorf("codes %q %q, and %+v", bad["a/x"].Code, bad["a/y"].Code, bad["a/z"])
 	}
 	r := RemoteReceiver{Pool: pool} // its role was looked at in the call before
 	if got, err := r.Targets(t.Context(), []string{"a/x", "a/y"}); err != nil || len(got) != 1 || got["a/x"] != "b/x" {
@@ -98,9 +104,9 @@ func TestAnswersOfLies(t *testing.T) {
 		t.Errorf("%v, %v", got, err)
 	}
 	server.Handle("apply", func(context.Context, []transfer.Settings) (json.RawMessage, error) {
-		return json.RawMessage(`{"problems":{"b/x":"\u001b[2Jno","b/y":"","other":"not asked"},"left":{"b/x":"a\u202eb","other":"x"}}`), nil
+		return json.RawMessage(`{"problems":{"b/x":{"text":"\u001b[2Jno"},"b/y":{},"other":{"text":"not asked"}},"left":{"b/x":"a\u202eb","other":"x"}}`), nil
 	})
-	if got, err := r.Apply(t.Context(), []transfer.Settings{{Dataset: "b/x"}, {Dataset: "b/y"}}); err != nil || fmt.Sprint(got) != "{map[b/x:[2Jno b/y:the far side does not say why] map[b/x:ab]}" {
+	if got, err := r.Apply(t.Context(), []transfer.Settings{{Dataset: "b/x"}, {Dataset: "b/y"}}); err != nil || fmt.Sprint(got) != "{map[b/x:{[2Jno } b/y:{the far side does not say why }] map[b/x:ab]}" {
 		t.Errorf("%v, %v", got, err)
 	}
 	if got, err := r.Takes(t.Context(), struct{}{}); err != nil || fmt.Sprint(got.Lacks) != "map[b:[lz4_compress]]" {
@@ -109,14 +115,14 @@ func TestAnswersOfLies(t *testing.T) {
 }
 
 func TestMask(t *testing.T) {
-	s := &Sender{Tag: CursorTag("source", "me")}
+	s := &Sender{Tag: cursor.Tag("source", "me")}
 	bookmark := func(name string, g dataset.GUID) dataset.Version {
 		return dataset.Version{Kind: dataset.Bookmark, Name: name, GUID: g, CreateTXG: uint64(g)}
 	}
-	mine, theirs := CursorBookmark(s.Tag, 1), CursorBookmark(CursorTag("source", "bob"), 2)
-	in := []dataset.Version{bookmark(mine, 1), bookmark(CursorBookmark(CursorTag("push", "job"), 1), 1), bookmark("kept", 3),
-		bookmark(theirs, 2), bookmark(CursorBookmark(CursorTag("source", "eve"), 2), 2), {Kind: dataset.Snapshot, Name: "s", GUID: 4},
-		bookmark(CursorBookmark(CursorTag("source", "bob"), 4), 4)}
+	mine, theirs := cursor.Bookmark(s.Tag, 1), cursor.Bookmark(cursor.Tag("source", "bob"), 2)
+	in := []dataset.Version{bookmark(mine, 1), bookmark(cursor.Bookmark(cursor.Tag("push", "job"), 1), 1), bookmark("kept", 3),
+		bookmark(theirs, 2), bookmark(cursor.Bookmark(cursor.Tag("source", "eve"), 2), 2), {Kind: dataset.Snapshot, Name: "s", GUID: 4},
+		bookmark(cursor.Bookmark(cursor.Tag("source", "bob"), 4), 4)}
 	if got := fmt.Sprint(s.maskVersions(in)); got != "[#"+mine+" #kept #zreplctl_cursor_0000000000000002 @s]" {
 		t.Error(got)
 	}

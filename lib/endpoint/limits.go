@@ -16,15 +16,12 @@ import (
 // Limits bound what a receiver's client may have. What is there stays; what
 // would be more is refused. The zero value is no limit.
 type Limits struct {
-	Datasets  int // below the roots; 0: any number
+	Datasets  int // that are received; 0: any number
 	Snapshots int // below the roots; 0: any number
 	// Quota refuses to receive below a root above which no quota stands. That
 	// of a pool's own dataset does not count, and neither does a refquota,
 	// which bounds no snapshots and nothing below.
 	Quota bool
-	// RootsCount counts the roots themselves among the datasets: they are
-	// received, too.
-	RootsCount bool
 }
 
 const (
@@ -90,7 +87,7 @@ func (r *Receiver) limitReceive(ctx context.Context, in transfer.ReceiveRequest)
 // above them, are made for the client and are not its own.
 func (r *Receiver) limitPlaceholder(ctx context.Context, name string) error {
 	more := transferred{datasets: 1}
-	if r.allowed(name) != nil || !r.Limits.RootsCount && slices.Contains(r.Roots, name) {
+	if r.receives(name) != nil {
 		more = transferred{}
 	}
 	return r.checkLimits(ctx, name, more)
@@ -127,7 +124,7 @@ func (r *Receiver) count(ctx context.Context) error {
 		switch {
 		case kind == dataset.Snapshot:
 			c.snapshots++
-		case r.Limits.RootsCount || !slices.Contains(roots, ds):
+		case r.receives(ds) == nil:
 			c.datasets++
 		}
 		return nil

@@ -63,7 +63,11 @@ func (l *listing) read(ctx context.Context) error {
 		list, err := l.zfs.Datasets(ctx, l.roots, l.recursive, l.properties...)
 		l.datasets, errs[0] = list, zfs.Present(err)
 	})
-	wg.Go(func() { errs[1] = list(ctx, l.roots, l.recursive, gatherInto(l.versions)) })
+	wg.Go(func() {
+		into := gatherInto(l.versions)
+		errs[1] = list(ctx, l.roots, l.recursive, into.add)
+		into.done()
+	})
 	wg.Wait()
 	for _, vs := range l.versions {
 		dataset.Sort(vs)

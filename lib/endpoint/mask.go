@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/zrepl-tools/zrepl-tools/lib/cursor"
 	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
 	"github.com/zrepl-tools/zrepl-tools/lib/transfer"
 )
@@ -14,18 +15,18 @@ import (
 // client sees such a bookmark under a name that tells its guid and nothing
 // else, and that send understands.
 
-// aliasTag is the tag of no client: CursorTag has two parts behind zreplctl_.
-const aliasTag = ourTags + "cursor"
+// aliasTag is the tag of no client: cursor.Tag has two parts behind zreplctl_.
+const aliasTag = cursor.Prefix + "cursor"
 
 // alias is the name under which a client sees another's cursor.
-func alias(g dataset.GUID) string { return CursorBookmark(aliasTag, g) }
+func alias(g dataset.GUID) string { return cursor.Bookmark(aliasTag, g) }
 
 // others reports whether a version is the cursor of another client.
 func (s *Sender) others(v dataset.Version) bool {
 	if v.Kind != dataset.Bookmark {
 		return false
 	}
-	tag, ok := cursorTagOf(v.Name)
+	tag, ok := cursor.Owner(v.Name)
 	return ok && tag != s.Tag
 }
 
@@ -68,7 +69,7 @@ func (s *Sender) maskVersions(versions []dataset.Version) []dataset.Version {
 // unmask finds the bookmark that a client names by its neutral name, and
 // refuses the name of another client's cursor as if there were none.
 func (s *Sender) unmask(ctx context.Context, in transfer.SendRequest) (transfer.SendRequest, error) {
-	if in.From.Kind != dataset.Bookmark || in.Token != "" || !s.others(in.From) {
+	if !s.masked || in.From.Kind != dataset.Bookmark || in.Token != "" || !s.others(in.From) {
 		return in, nil
 	}
 	if err := allowed(s.Datasets, in.Dataset); err != nil {

@@ -13,7 +13,6 @@ package endpoint
 import (
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
 )
@@ -24,28 +23,6 @@ const (
 	SendProperty        = "zreplctl:send"        // the send options of the chain
 	SettingsProperty    = "zreplctl:properties"  // what was taken from the sender; see property.Record
 )
-
-// CursorTag is the tag of the holds, and the beginning of the names of the
-// bookmarks, that a sender keeps for one client. Role is that of the sender's
-// job: source, push or local; id the client's identity, or the job's name.
-func CursorTag(role, id string) string { return "zreplctl_" + role + "_" + id }
-
-// LastTag is the tag of the hold on what a job received last.
-func LastTag(job string) string { return "zreplctl_last_" + job }
-
-// guidDigits is the length of a guid in a bookmark's name.
-const guidDigits = 16
-
-// CursorBookmark names the bookmark that takes a hold's place.
-func CursorBookmark(tag string, g dataset.GUID) string {
-	return fmt.Sprintf("%s_%0*x", tag, guidDigits, uint64(g))
-}
-
-// isCursor reports whether a bookmark is one of tag's.
-func isCursor(tag, bookmark string) bool {
-	rest, ok := strings.CutPrefix(bookmark, tag+"_")
-	return ok && len(rest) == guidDigits && strings.Trim(rest, "0123456789abcdef") == ""
-}
 
 // Filter says which datasets a job is about; *mapfilter.Rules is one.
 type Filter interface {

@@ -5,30 +5,31 @@ import (
 	"testing"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/child"
+	"github.com/zrepl-tools/zrepl-tools/lib/cursor"
 )
 
 func TestCursorNames(t *testing.T) {
-	tag := CursorTag("source", "host_1.example")
-	mark := CursorBookmark(tag, 0xab)
+	tag := cursor.Tag("source", "host_1.example")
+	mark := cursor.Bookmark(tag, 0xab)
 	if mark != "zreplctl_source_host_1.example_00000000000000ab" {
 		t.Errorf("bookmark %q", mark)
 	}
 	for name, want := range map[string]bool{
 		mark: true, tag: false, tag + "_": false, tag + "_00000000000000aB": false, tag + "_000000000000000ab": false,
-		CursorBookmark(CursorTag("source", "host_1"), 1):           false,
-		CursorBookmark(CursorTag("source", "host_1.example_2"), 1): false,
-		CursorBookmark(CursorTag("push", "host_1.example"), 1):     false,
+		cursor.Bookmark(cursor.Tag("source", "host_1"), 1):           false,
+		cursor.Bookmark(cursor.Tag("source", "host_1.example_2"), 1): false,
+		cursor.Bookmark(cursor.Tag("push", "host_1.example"), 1):     false,
 		"x" + mark: false, strings.ToUpper(mark): false,
 	} {
-		if isCursor(tag, name) != want {
+		if cursor.Is(tag, name) != want {
 			t.Errorf("%q of %q: not %v", name, tag, want)
 		}
 	}
-	if got, ok := cursorTagOf(mark); !ok || got != tag {
+	if got, ok := cursor.TagOf(mark); !ok || got != tag {
 		t.Errorf("tag %q, %v", got, ok)
 	}
 	for _, bad := range []string{"", "zreplctl_", "zreplctl_00000000000000ab", "other_source_x_00000000000000ab", tag} {
-		if got, ok := cursorTagOf(bad); ok {
+		if got, ok := cursor.TagOf(bad); ok {
 			t.Errorf("%q has tag %q", bad, got)
 		}
 	}

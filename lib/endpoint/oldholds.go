@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/zrepl-tools/zrepl-tools/lib/cursor"
 	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
 	"github.com/zrepl-tools/zrepl-tools/lib/zfs"
 )
@@ -54,7 +55,7 @@ func WithoutCursor(ctx context.Context, z *zfs.ZFS, roots []string, passes func(
 	o := zfs.ListOptions{Types: []string{"bookmark"}, Roots: roots, Recursive: true}
 	err := z.List(ctx, o, func(f []string) error {
 		ds, _, short := dataset.Split(f[0])
-		left = slices.DeleteFunc(left, func(tag string) bool { return isCursor(tag, short) && passes(ds) })
+		left = slices.DeleteFunc(left, func(tag string) bool { return cursor.Is(tag, short) && passes(ds) })
 		return nil
 	})
 	if err := zfs.Present(err); err != nil || len(left) == 0 {

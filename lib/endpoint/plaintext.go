@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
+	"github.com/zrepl-tools/zrepl-tools/lib/fault"
 	"github.com/zrepl-tools/zrepl-tools/lib/transfer"
 	"github.com/zrepl-tools/zrepl-tools/lib/zfs"
 )
@@ -21,23 +22,36 @@ func (s *Sender) sealed() bool {
 // optionsOf finds out how a stream is to be sent. What a client says of that
 // is not believed, nor what was known before: an encrypted dataset may have
 // taken the name since, also one with the same guids, as a copy has.
-func (s *Sender) optionsOf(ctx context.Context, in transfer.SendRequest, what transfer.SendReply) (transfer.Options, error) {
+func (s *Sender) optionsOf(ctx context.Context, in transfer.SendRequest, what transfer.SendReply) (dataset.SendOptions, error) {
 	switch {
 	case s.Plain:
 		return s.options(false), nil
 	case s.sealed(): // the stream says itself whether it is raw
 		return s.options(in.Send.Raw), nil
 	}
+	kind := fault.Gone
+	if in.Token != "" {
+		kind = fault.DeadToken
+	}
+	return s.optionsNow(ctx, in.Dataset, what.Name, what.To, kind)
+}
+
+// optionsNow are those of a snapshot as it is at this moment. Gone is the kind of
+// the error if there is another one, or none.
+func (s *Sender) optionsNow(ctx context.Context, ds, short string, guid dataset.GUID, gone fault.Kind) (dataset.SendOptions, error) {
+	if s.Plain {
+		return s.options(false), nil
+	}
 	// One snapshot's properties come from one look at it, so that guid and
 	// encryption are of the same dataset.
-	name := dataset.Version{Kind: dataset.Snapshot, Name: what.Name}.Full(in.Dataset)
+	name := dataset.Version{Kind: dataset.Snapshot, Name: short}.Full(ds)
 	got, err := s.ZFS.Get(ctx, zfs.GetOptions{Names: []string{name}, Properties: []string{"encryption", "guid"}})
 	if err := zfs.Present(err); err != nil {
-		return transfer.Options{}, err
+		return dataset.SendOptions{}, err
 	}
 	p := got[name]
-	if p["guid"].Value != what.To.String() {
-		return transfer.Options{}, fmt.Errorf("dataset %q no longer has snapshot %q with guid %v", in.Dataset, what.Name, what.To)
+	if p["guid"].Value != guid.String() {
+		return dataset.SendOptions{}, fault.With(gone, fmt.Errorf("dataset %q no longer has snapshot %q with guid %v", ds, short, guid))
 	}
 	return s.options(encrypted(zfs.Dataset{Properties: p})), nil
 }

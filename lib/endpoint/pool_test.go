@@ -12,8 +12,11 @@ import (
 	"time"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
+	"github.com/zrepl-tools/zrepl-tools/lib/fault"
 	"github.com/zrepl-tools/zrepl-tools/lib/rpc"
 	"github.com/zrepl-tools/zrepl-tools/lib/transfer"
+	"github.com/zrepl-tools/zrepl-tools/lib/zfs"
+	"github.com/zrepl-tools/zrepl-tools/lib/zfs/stream"
 )
 
 // TestIdlePool: a connection that the server has closed meanwhile, for it was
@@ -51,6 +54,39 @@ func TestAnswers(t *testing.T) {
 	}
 }
 
+// TestCodes: the kind of a server's error comes as a code. A code that is not
+// known is none, and a source says nothing about the space of a receiver.
+func TestCodes(t *testing.T) {
+	var fails error
+	server := &rpc.Server{}
+	server.Handle("strays", func(context.Context, transfer.StraysRequest) (transfer.Strays, error) {
+		return transfer.Strays{}, fails
+	})
+	source := serving(t, server)
+	sink := &Pool{Role: SinkRole}
+	for _, c := range []struct {
+		err          error
+		source, sink fault.Kind
+	}{
+		{fmt.Errorf("cannot hold: %w", &zfs.Error{Code: 1, Stderr: "cannot open 'p/x': dataset does not exist"}), fault.Gone, fault.Gone},
+		{fault.With(fault.NoSpace, errors.New("full")), "", fault.NoSpace},
+		{stream.BadToken("not hexadecimal"), fault.DeadToken, fault.DeadToken},
+		{&rpc.RemoteError{Code: "from-a-newer-one", Message: "dataset does not exist, out of space"}, "", ""},
+		{errors.New("dataset does not exist"), "", ""},
+	} {
+		fails = c.err
+		_, err := RemoteSender{source}.Strays(t.Context(), transfer.StraysRequest{})
+		var answer *rpc.RemoteError
+		if !errors.As(err, &answer) || answer.Message != c.err.Error() || fault.Of(err) != c.source {
+			t.Errorf("%v: %v, kind %q", c.err, err, fault.Of(err))
+			continue
+		}
+		if got := fault.Of(sink.answered(answer, answer)); got != c.sink {
+			t.Errorf("%v: of a sink, kind %q", c.err, got)
+		}
+	}
+}
+
 // TestBehind counts what a map holds, for fields that a list may come to have.
 func TestBehind(t *testing.T) {
 	type properties struct {
@@ -81,16 +117,19 @@ func TestBehind(t *testing.T) {
 // than the limit.
 func TestListSize(t *testing.T) {
 	strings40 := make([]string, 40)
+	for i := range strings40 {
+		strings40[i] = fmt.Sprint(i)
+	}
 	for name, one := range map[string]func(i int) transfer.Dataset{
 		"empty": func(i int) transfer.Dataset { return transfer.Dataset{Name: fmt.Sprint(i)} },
 		"versions": func(i int) transfer.Dataset {
 			return transfer.Dataset{Name: fmt.Sprint(i), Versions: make([]dataset.Version, 50)}
 		},
 		"held": func(i int) transfer.Dataset {
-			return transfer.Dataset{Name: fmt.Sprint(i), Held: append([]string(nil), strings40...)}
+			return transfer.Dataset{Name: fmt.Sprint(i), Held: transfer.Names(strings40...)}
 		},
 		"marks": func(i int) transfer.Dataset {
-			return transfer.Dataset{Name: fmt.Sprint(i), Marks: append([]string(nil), strings40...)}
+			return transfer.Dataset{Name: fmt.Sprint(i), Marks: transfer.Names(strings40...)}
 		},
 		"partial": func(i int) transfer.Dataset {
 			return transfer.Dataset{Name: fmt.Sprint(i), Recorded: strings.Repeat("r", 300), Partial: &transfer.Partial{Token: strings.Repeat("t", 500), Bad: strings.Repeat("b", 90)}}
@@ -112,7 +151,7 @@ func TestListSize(t *testing.T) {
 		var before, after runtime.MemStats
 		runtime.GC()
 		runtime.ReadMemStats(&before)
-		list, err := gather(seq)
+		list, err := gather(seq, Limits{})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -6,19 +6,18 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/zrepl-tools/zrepl-tools/lib/cursor"
 	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
 	"github.com/zrepl-tools/zrepl-tools/lib/zfs"
 )
 
-// Protected is a hold or a cursor bookmark of some job.
+// Protected is a hold or a bookmark of some job.
 type Protected struct {
 	Name string // of the snapshot or the bookmark
 	Tag  string
 }
 
-const ourTags = "zreplctl_"
-
-// Protection lists the holds and cursor bookmarks of all jobs on this host,
+// Protection lists the holds and bookmarks of all jobs on this host,
 // also of those that are in no configuration. It asks for every snapshot
 // there is, which is slow.
 func Protection(ctx context.Context, z *zfs.ZFS) ([]Protected, error) {
@@ -39,30 +38,20 @@ func Protection(ctx context.Context, z *zfs.ZFS) ([]Protected, error) {
 	}
 	for _, name := range held {
 		for _, tag := range tags[name] {
-			if strings.HasPrefix(tag, ourTags) {
+			if cursor.Ours(tag) {
 				all = append(all, Protected{name, tag})
 			}
 		}
 	}
 	err = z.List(ctx, zfs.ListOptions{Types: []string{"bookmark"}}, func(f []string) error {
 		_, _, short := dataset.Split(f[0])
-		if tag, ok := cursorTagOf(short); ok {
+		if tag, ok := cursor.Owner(short); ok {
 			all = append(all, Protected{f[0], tag})
 		}
 		return nil
 	})
 	slices.SortFunc(all, func(a, b Protected) int { return strings.Compare(a.Name+a.Tag, b.Name+b.Tag) })
 	return all, err
-}
-
-// cursorTagOf takes the guid off a cursor bookmark's name.
-func cursorTagOf(bookmark string) (tag string, ok bool) {
-	cut := len(bookmark) - guidDigits - 1
-	if !strings.HasPrefix(bookmark, ourTags) || cut < len(ourTags) {
-		return "", false
-	}
-	tag = bookmark[:cut]
-	return tag, isCursor(tag, bookmark)
 }
 
 // Unprotect releases a hold or destroys a cursor bookmark.

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strconv"
 	"sync"
-	"time"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
 	"github.com/zrepl-tools/zrepl-tools/lib/history"
@@ -37,7 +36,7 @@ func (l *listing) recall(ctx context.Context) (asked bool, err error) {
 	if book.Refused(now) {
 		return false, nil
 	}
-	r := &recollection{listing: l, book: book, began: now.Now, whole: l.fresh || !book.Certain(now)}
+	r := &recollection{listing: l, book: book, began: now, whole: l.fresh || !book.Certain(now)}
 	loads, err := r.look(ctx)
 	switch {
 	case zfs.UnknownProperty(err):
@@ -72,9 +71,10 @@ func (l *listing) keep(book *history.Book) {
 type recollection struct {
 	*listing
 	book  *history.Book
-	began time.Time
+	began history.Clock
 	whole bool // all snapshots are listed
 	marks map[string][]dataset.Version
+	gone  []string // what did not exist when it was to be listed
 }
 
 // look lists the datasets and the bookmarks, which move no snapshots_changed,
@@ -95,7 +95,9 @@ func (r *recollection) look(ctx context.Context) (loads map[string]uint64, err e
 	})
 	wg.Go(func() {
 		if r.whole {
-			errs[1] = r.zfs.Snapshots(ctx, r.roots, r.recursive, gatherInto(r.versions))
+			into := gatherInto(r.versions)
+			r.gone, errs[1] = r.zfs.SnapshotsThere(ctx, r.roots, r.recursive, into.add)
+			into.done()
 		}
 	})
 	wg.Go(func() { loads, _ = r.zfs.Loads(ctx) })
@@ -103,10 +105,31 @@ func (r *recollection) look(ctx context.Context) (loads map[string]uint64, err e
 	return loads, once(errs[:])
 }
 
-func gatherInto(all map[string][]dataset.Version) func(string, dataset.Version) error {
-	return func(ds string, v dataset.Version) error {
-		all[ds] = append(all[ds], v)
-		return nil
+// gatherer collects versions by dataset, without room to spare: there may be
+// millions. Done is to be called after the last.
+type gatherer struct {
+	all  map[string][]dataset.Version
+	last string
+	some []dataset.Version // of last
+}
+
+func gatherInto(all map[string][]dataset.Version) *gatherer { return &gatherer{all: all} }
+
+func (g *gatherer) add(ds string, v dataset.Version) error {
+	if ds != g.last {
+		g.done()
+		g.last = ds
+	}
+	g.some = append(g.some, v)
+	return nil
+}
+
+func (g *gatherer) done() {
+	if len(g.some) > 0 {
+		before := g.all[g.last]
+		all := make([]dataset.Version, 0, len(before)+len(g.some))
+		g.all[g.last] = append(append(all, before...), g.some...)
+		g.some = g.some[:0]
 	}
 }
 
@@ -153,9 +176,13 @@ func (r *recollection) ask(ctx context.Context, unknown []string) error {
 		if len(unknown) > len(r.datasets)/fewChanged {
 			roots, recursive = r.roots, r.recursive
 		}
-		if err := r.zfs.Snapshots(ctx, roots, recursive, gatherInto(listed)); err != nil {
+		into := gatherInto(listed)
+		gone, err := r.zfs.SnapshotsThere(ctx, roots, recursive, into.add)
+		if err != nil {
 			return err
 		}
+		into.done()
+		r.gone = gone
 		for _, ds := range unknown {
 			r.versions[ds] = listed[ds]
 		}
@@ -166,17 +193,25 @@ func (r *recollection) ask(ctx context.Context, unknown []string) error {
 	return nil
 }
 
-// note keeps what was listed, as of the names that the datasets had.
+// note keeps what was listed, as of the names that the datasets had. It keeps
+// nothing of those that were gone by then: such a dataset may be renamed back,
+// and would be known to have no snapshots.
 func (r *recollection) note(listed []string, loads map[string]uint64) {
 	asked := make(map[string]bool, len(listed))
 	for _, ds := range listed {
 		asked[ds] = true
 	}
 	for _, d := range r.datasets {
-		if guid, stamp, ok := stampOf(d, loads); ok && asked[d.Name] {
+		if guid, stamp, ok := stampOf(d, loads); ok && asked[d.Name] && !r.wasGone(d.Name) {
 			r.book.Note(guid, stamp, r.began, r.versions[d.Name])
 		}
 	}
+}
+
+// wasGone reports whether a dataset, or a root above it, did not exist when
+// snapshots were listed.
+func (r *recollection) wasGone(ds string) bool {
+	return slices.ContainsFunc(r.gone, func(name string) bool { return dataset.Within(ds, name) })
 }
 
 // stampOf is how a dataset is known again; ok is false if it cannot be. "-" is

@@ -20,9 +20,13 @@ import (
 	"github.com/zrepl-tools/zrepl-tools/lib/zfssim/simhost"
 )
 
-var simulator string // the folder of zfs and zpool
+const module = "github.com/zrepl-tools/zrepl-tools/"
 
-func TestMain(m *testing.M) { os.Exit(simhost.Main(m, &simulator, nil)) }
+var simulator string // the folder of zfs, zpool and the framers
+
+func TestMain(m *testing.M) {
+	os.Exit(simhost.Main(m, &simulator, map[string]string{"zsend-frame": module + "zsend-frame", "zrecv-frame": module + "zrecv-frame"}))
+}
 
 // paper is a Memory.
 type paper struct{ text []byte }
@@ -146,6 +150,32 @@ func TestRemembered(t *testing.T) {
 	}
 	if spared < steps*8/10 {
 		t.Errorf("of %d looks only %d needed no list of snapshots", steps, spared)
+	}
+}
+
+// TestRememberedRenamed: a dataset that had another name while its snapshots
+// were listed, and is renamed back, is not known to have none.
+func TestRememberedRenamed(t *testing.T) {
+	r := newRemembering(t)
+	for _, ds := range []string{"p/a", "p/b", "p/c", "p/d", "p/e"} {
+		r.run("zfs", "create", ds)
+	}
+	r.run("zfs", "snapshot", "-r", "p@s0")
+	r.at(r.now + 10)
+	r.look("at first")
+	r.run("zfs", "snapshot", "p/a@s1")
+	r.at(r.now + 10)
+	wrapper := t.TempDir() + "/zfs"
+	text := "#!/bin/sh\ncase \"$*\" in *\"-t snapshot\"*p/a*) zfs rename p/a p/away; zfs \"$@\"; s=$?; zfs rename p/away p/a; exit $s;; esac\nexec zfs \"$@\"\n"
+	if err := os.WriteFile(wrapper, []byte(text), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	real := r.here.ZFS.Path
+	r.here.ZFS.Path = wrapper
+	r.here.List(t.Context(), transfer.ListRequest{})
+	r.here.ZFS.Path = real
+	if r.look1("renamed back", 0); len(r.papers[0].text) == 0 {
+		t.Error("nothing is remembered")
 	}
 }
 

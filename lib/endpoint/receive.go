@@ -1,14 +1,13 @@
 package endpoint
 
 import (
-	"cmp"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"os"
 	"slices"
 
-	"github.com/zrepl-tools/zrepl-tools/lib/child"
 	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
 	"github.com/zrepl-tools/zrepl-tools/lib/property"
 	"github.com/zrepl-tools/zrepl-tools/lib/transfer"
@@ -22,7 +21,7 @@ const maxSaid = 500
 // checkReceive refuses what a client may not ask of a receiver: a target that
 // is not the job's, and to receive over anything but an empty placeholder.
 func (r *Receiver) checkReceive(ctx context.Context, in transfer.ReceiveRequest) error {
-	if err := r.allowed(in.Dataset); err != nil {
+	if err := r.receives(in.Dataset); err != nil {
 		return err
 	}
 	if err := expected(in).Check(); err != nil {
@@ -59,7 +58,7 @@ func (r *Receiver) receiveArgs(in transfer.ReceiveRequest) ([]string, error) {
 		if r.PlainCopies && !in.Send.Raw { // a raw one brings its encryption along
 			o.Set["encryption"] = "off"
 		}
-		o.Set[SendProperty] = in.Send.Record()
+		o.Set[SendProperty] = in.Send.String()
 	}
 	return r.ZFS.ReceiveArgs(in.Dataset, o)
 }
@@ -73,7 +72,7 @@ func (r *Receiver) Receive(ctx context.Context, in transfer.ReceiveRequest, from
 		return transfer.Received{}, err
 	}
 	if from.Framed != nil {
-		got, err := r.receiveFramed(ctx, in, from.Framed, progress)
+		got, err := r.receiveFramed(ctx, in, from.Slot, from.Framed, progress)
 		if from.Done == nil {
 			return got, err
 		}
@@ -94,20 +93,12 @@ func expected(in transfer.ReceiveRequest) stream.Expect {
 }
 
 // expectation is a stream with these options that brings these snapshots.
-func expectation(o transfer.Options, volume bool, brings []transfer.Brought) stream.Expect {
-	e := stream.Expect{Raw: o.Raw, LargeBlocks: o.LargeBlocks, Compressed: o.Compressed, Embedded: o.Embedded, Volume: volume}
+func expectation(o dataset.SendOptions, volume bool, brings []transfer.Brought) stream.Expect {
+	e := stream.Expect{SendOptions: o, Volume: volume}
 	for _, b := range brings {
 		e.To = append(e.To, stream.Snapshot{Name: b.Name, GUID: b.GUID})
 	}
 	return e
-}
-
-// expectFlags is -expect-zfs, as often as it takes.
-func expectFlags(words []string) (flags []string) {
-	for _, w := range words {
-		flags = append(flags, "-expect-zfs", w)
-	}
-	return flags
 }
 
 // checkShort reports what is wrong with the name that a snapshot would have.
@@ -121,42 +112,20 @@ func checkShort(ds, short string) error {
 	return nil
 }
 
-func (r *Receiver) receiveFramed(ctx context.Context, in transfer.ReceiveRequest, from *os.File, progress func(uint64)) (got transfer.Received, err error) {
+func (r *Receiver) receiveFramed(ctx context.Context, in transfer.ReceiveRequest, slot *transfer.Slot, from *os.File, progress func(uint64)) (got transfer.Received, err error) {
 	receive, err := r.receiveArgs(in)
 	if err != nil {
 		return got, err
 	}
-	status, statusEnd, err := child.Pipe()
-	if err != nil {
-		return got, err
-	}
-	lines, linesEnd, err := child.Pipe()
-	if err != nil {
-		status.Close()
-		statusEnd.Close()
-		return got, err
-	}
-	args := slices.Concat(r.RecvFrame, []string{"-status-fd", "3", "-progress-fd", "4"}, expectFlags(expected(in).Words()), []string{"--"}, receive)
 	f := flow{limit: r.Stall, progress: progress}
 	watched, stop := f.watch(ctx)
 	defer stop()
-	p, err := child.Start(watched, child.Cmd{Args: args, Stdin: from, Stderr: &child.Tail{},
-		Extra: append([]*os.File{statusEnd, linesEnd}, r.Inherit...), Group: true, Lifeline: true})
-	statusEnd.Close()
-	linesEnd.Close()
-	over := f.follow(lines)
+	answer, said, err := f.move(watched, slot, r.RecvFrame, frameFiles{stdin: from, inherit: r.Inherit}, frameJob{receive, expected(in).Words()})
 	if err != nil {
-		status.Close()
-		return got, err
+		return transfer.Received{Bytes: f.moved.Load()}, err
 	}
-	if !ended(watched, p) {
-		return transfer.Received{Bytes: f.moved.Load()}, cmp.Or(stalled(watched), ctx.Err())
-	}
-	defer status.Close()
-	said := p.Wait()
-	got, err = judgeFrame(status, said)
+	got, err = judgeFrame(bytes.NewReader(answer), said)
 	got.Unset = unset(receive, said)
-	<-over
 	r.forget(ctx, in, got.Unset)
 	if err != nil {
 		if s := stalled(watched); s != nil {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
+	"github.com/zrepl-tools/zrepl-tools/lib/fault"
 	"github.com/zrepl-tools/zrepl-tools/lib/property"
 	"github.com/zrepl-tools/zrepl-tools/lib/transfer"
 	"github.com/zrepl-tools/zrepl-tools/lib/zfs"
@@ -21,12 +22,15 @@ import (
 // goroutines.
 type Receiver struct {
 	ZFS *zfs.ZFS
-	Tag string // see LastTag
+	Tag string // see cursor.LastTag
 	// Map says where a sender's datasets go.
 	Map func(source string) (target string, ok bool)
 	// Roots are the datasets that the job may touch, with all below them. What
 	// stands above is read, never changed.
 	Roots []string
+	// Below receives only below the roots, never into a root itself. What looks
+	// after a sink leaves the root out: it is the administrator's.
+	Below bool
 	// Set are properties that every new copy gets, whatever the sender tells
 	// and whatever would make it inert.
 	Set map[string]string
@@ -40,6 +44,9 @@ type Receiver struct {
 	PlainCopies bool
 	// Stall is for how long nothing of a stream may move; 0: for ever.
 	Stall time.Duration
+	// Rates are files of limits that a stream within this host, and the reading
+	// of a snapshot for its digest, share with others; see package rate.
+	Rates []string
 	// RecvFrame is the zrecv-frame program with options, for framed streams.
 	RecvFrame []string
 	// Inherit are descriptors that programs which move a stream keep open,
@@ -51,14 +58,28 @@ type Receiver struct {
 	Memory Memory
 
 	census census
+	served bool // it serves a client
 }
 
+// allowed refuses a dataset that the job may not look at.
 func (r *Receiver) allowed(name string) error {
 	if err := dataset.CheckName(name); err != nil {
 		return fmt.Errorf("bad dataset name: %w", err)
 	}
 	if !slices.ContainsFunc(r.Roots, func(root string) bool { return dataset.Within(name, root) }) {
 		return fmt.Errorf("dataset %q: %w", name, errNotOffered)
+	}
+	return nil
+}
+
+// receives refuses a dataset that is not one of the job's copies: it may not be
+// received into, changed or held.
+func (r *Receiver) receives(name string) error {
+	if err := r.allowed(name); err != nil {
+		return err
+	}
+	if r.Below && slices.Contains(r.Roots, name) {
+		return fmt.Errorf("dataset %q is the root itself, and this sink receives only below it: %w", name, errNotOffered)
 	}
 	return nil
 }
@@ -109,7 +130,7 @@ func (r *Receiver) List(ctx context.Context, in transfer.ListRequest) ([]transfe
 	for _, d := range l.datasets {
 		there[d.Name] = true
 		t := received(d)
-		t.Versions, t.Held = l.versions[d.Name], l.held[d.Name]
+		t.Versions, t.Held = l.versions[d.Name], transfer.Names(l.held[d.Name]...)
 		t.Settled = r.settled(d.Properties[SettingsProperty])
 		out = append(out, t)
 	}
@@ -260,7 +281,7 @@ func (r *Receiver) Placeholder(ctx context.Context, in transfer.Placeholder) err
 		}
 	}
 	err := r.ZFS.Create(ctx, in.Dataset, props)
-	if zfs.Exists(err) {
+	if errors.Is(err, fault.Exists) {
 		return nil
 	}
 	return err
@@ -278,7 +299,7 @@ func (r *Receiver) belowLocked(ctx context.Context, name string) (bool, error) {
 
 // Abort throws a partial receive away.
 func (r *Receiver) Abort(ctx context.Context, in transfer.Name) error {
-	if err := r.allowed(in.Dataset); err != nil {
+	if err := r.receives(in.Dataset); err != nil {
 		return err
 	}
 	return r.ZFS.AbortReceive(ctx, in.Dataset)
@@ -286,31 +307,36 @@ func (r *Receiver) Abort(ctx context.Context, in transfer.Name) error {
 
 // Protect moves the holds on what was received last.
 func (r *Receiver) Protect(ctx context.Context, in transfer.Holds) (transfer.Problems, error) {
-	for _, list := range [][]transfer.Snap{in.Hold, in.Release, in.Past} {
+	for _, s := range in.Hold {
+		if err := r.receives(s.Dataset); err != nil {
+			return nil, err
+		}
+	}
+	for _, list := range [][]transfer.Snap{in.Release, in.Past} {
 		for _, s := range list {
 			if err := r.allowed(s.Dataset); err != nil {
 				return nil, err
 			}
 		}
 	}
-	if len(in.Bookmark)+len(in.Forget) > 0 {
+	if len(in.Bookmark)+len(in.Keep)+len(in.Forget) > 0 {
 		return nil, errors.New("a receiver keeps no bookmarks")
 	}
 	marked := transfer.Problems{}
 	for _, name := range in.Unmark {
-		if err := r.allowed(name); err != nil {
+		if err := r.receives(name); err != nil {
 			return nil, err
 		}
 		if err := r.clearMarks(ctx, name); err != nil {
 			if ctx.Err() != nil {
 				return nil, err
 			}
-			marked[name] = err.Error()
+			marked[name] = transfer.ProblemOf(err)
 		}
 	}
 	bad, err := protect(ctx, r.ZFS, r.Tag, in)
 	for name, problem := range marked {
-		if err == nil && bad[name] == "" {
+		if err == nil && bad[name] == none {
 			bad[name] = problem
 		}
 	}

@@ -7,12 +7,11 @@ import (
 	"fmt"
 	"iter"
 	"maps"
-	"os"
 	"slices"
 	"sync"
-	"time"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/clean"
+	"github.com/zrepl-tools/zrepl-tools/lib/fault"
 	"github.com/zrepl-tools/zrepl-tools/lib/rpc"
 	"github.com/zrepl-tools/zrepl-tools/lib/transfer"
 )
@@ -25,6 +24,18 @@ type Link struct {
 	// ExitStatus that returns 75 says that it may work later. It may be called
 	// with nil.
 	Explain func(err error) error
+
+	slot *transfer.Slot
+}
+
+// init has the link end what moves its streams before itself.
+func (l *Link) init() {
+	l.slot = &transfer.Slot{}
+	explain := l.Explain
+	l.Explain = func(err error) error {
+		l.slot.Close()
+		return explain(err)
+	}
 }
 
 // Pool keeps the connections of one run to one server. Each has one call at a
@@ -35,6 +46,9 @@ type Pool struct {
 	Job  string
 	Run  string // the same for all connections of a run
 	Role string // what the server must be
+	// Lists bounds what the server may list: datasets and snapshots. 0: the
+	// bounds of this program.
+	Lists Limits
 
 	mu   sync.Mutex
 	idle []*Link
@@ -62,6 +76,7 @@ func (p *Pool) get(ctx context.Context) (*Link, error) {
 	if err != nil {
 		return nil, err
 	}
+	l.init()
 	var w transfer.Welcome
 	if err := l.Call(ctx, "hello", transfer.Hello{Protocol: transfer.Protocol, Job: p.Job, Run: p.Run}, &w); err != nil {
 		return nil, p.unreachable(ctx, l, err)
@@ -92,7 +107,7 @@ func (p *Pool) unreachable(ctx context.Context, l *Link, err error) error {
 	var remote *rpc.RemoteError
 	if errors.As(err, &remote) {
 		l.Explain(nil)
-		return mayPass(remote, err)
+		return p.answered(remote, err)
 	}
 	err = l.Explain(err)
 	var later interface{ ExitStatus() int }
@@ -125,17 +140,23 @@ func (p *Pool) failed(ctx context.Context, l *Link, err error) error {
 		} else {
 			p.put(l)
 		}
-		return mayPass(remote, err)
+		return p.answered(remote, err)
 	}
 	return p.broken(ctx, l, err)
 }
 
-// mayPass makes an answer that says so a fault that may pass by itself.
-func mayPass(answer *rpc.RemoteError, err error) error {
-	if answer.Code == rpc.CodeLater || answer.Code == rpc.CodeTimeout {
+// answered gives a server's error the kind that its code says. A code that is
+// not known is none. A source knows nothing of the receiver's space: the
+// receiver is here, and would act on it.
+func (p *Pool) answered(answer *rpc.RemoteError, err error) error {
+	if answer.Code == rpc.CodeLater || answer.Code == rpc.CodeTimeout { // it may pass
 		return &transfer.LinkError{Err: err}
 	}
-	return err
+	kind := fault.Parse(answer.Code)
+	if p.Role == SourceRole && kind == fault.NoSpace {
+		kind = ""
+	}
+	return fault.With(kind, err)
 }
 
 // broken ends a connection that worked before.
@@ -168,7 +189,7 @@ func (p *Pool) list(ctx context.Context, in transfer.ListRequest) ([]transfer.Da
 	err = l.Call(ctx, "list", in, &seq)
 	var list []transfer.Dataset
 	if err == nil {
-		list, err = gather(seq)
+		list, err = gather(seq, p.Lists)
 	}
 	if err != nil {
 		return nil, p.failed(ctx, l, err)
@@ -185,16 +206,36 @@ func (p *Pool) protect(ctx context.Context, in transfer.Holds) (transfer.Problem
 		if err := p.call(ctx, "protect", part, &bad); err != nil {
 			return nil, err
 		}
-		problems := transfer.Problems(readable[string](bad))
+		problems := transfer.Problems(readable[transfer.Problem](bad))
 		for ds := range bad {
 			if _, ok := problems[ds]; !ok { // it is a problem all the same
-				problems[ds] = ""
+				problems[ds] = transfer.Problem{}
 			}
 		}
 		maps.Copy(all, asked(problems, part))
 	}
 	return all, nil
 }
+
+// digest is the call of both ends.
+func (p *Pool) digest(ctx context.Context, in transfer.DigestRequest) (out transfer.Digest, err error) {
+	err = p.call(ctx, "digest", in, &out)
+	if remote := (*rpc.RemoteError)(nil); errors.As(err, &remote) && remote.Code == rpc.CodeUnknownCall {
+		return transfer.Digest{}, errNoDigests{}
+	}
+	if err != nil {
+		return transfer.Digest{}, err
+	}
+	return judgeDigest(out, in)
+}
+
+// errNoDigests says that the far side is of a version without the call.
+type errNoDigests struct{}
+
+func (errNoDigests) Error() string { return "the far side's zreplctl is too old for verify" }
+
+// Unable says that it is so for all datasets.
+func (errNoDigests) Unable() bool { return true }
 
 // RemoteSender is a Sender at the other end of connections.
 type RemoteSender struct{ *Pool }
@@ -204,18 +245,26 @@ func (s RemoteSender) List(ctx context.Context, in transfer.ListRequest) ([]tran
 	return s.list(ctx, in)
 }
 
-// collect asks about names in parts and joins the answers.
-func collect[T, V any](ctx context.Context, p *Pool, call string, names []T, request func([]T) any) (map[string]V, error) {
+// collect asks about names in parts and joins the answers, as far as they are
+// about the datasets of the request.
+func collect[T, V any](ctx context.Context, p *Pool, call string, names []T, of func(T) string, request func([]T) any) (map[string]V, error) {
 	all := map[string]V{}
 	for part := range slices.Chunk(names, perCall) {
 		var some map[string]json.RawMessage
 		if err := p.call(ctx, call, request(part), &some); err != nil {
 			return nil, err
 		}
-		maps.Copy(all, readable[V](some))
+		answer := readable[V](some)
+		for _, name := range part {
+			if v, ok := answer[of(name)]; ok {
+				all[of(name)] = v
+			}
+		}
 	}
 	return all, nil
 }
+
+func itself(name string) string { return name }
 
 // Held is Sender.Held over there.
 func (s RemoteSender) Held(ctx context.Context, in []transfer.Snap) ([]transfer.Snap, error) {
@@ -228,10 +277,20 @@ func (s RemoteSender) Size(ctx context.Context, in transfer.SendRequest) (n uint
 	return n, err
 }
 
+// Sizes is Sender.Sizes over there. A far side that answers otherwise than it
+// was asked knows none.
+func (s RemoteSender) Sizes(ctx context.Context, in []transfer.SendRequest) (sizes []uint64, err error) {
+	err = s.call(ctx, "sizes", in, &sizes)
+	if err == nil && len(sizes) != len(in) {
+		sizes = make([]uint64, len(in))
+	}
+	return sizes, err
+}
+
 // Strays is Sender.Strays over there.
 func (s RemoteSender) Strays(ctx context.Context, in transfer.StraysRequest) (out transfer.Strays, err error) {
 	err = s.call(ctx, "strays", in, &out)
-	return out, err
+	return transfer.Strays{Count: max(out.Count, 0), Kept: max(out.Kept, 0)}, err // the names are of one host only
 }
 
 // Protect is Sender.Protect over there.
@@ -251,16 +310,22 @@ func (p *Pool) some(ctx context.Context, name string, in []transfer.Snap) (all [
 		if err := p.call(ctx, name, part, &some); err != nil {
 			return nil, err
 		}
-		all = append(all, some...)
+		all = append(all, amongAsked(some, part)...)
 	}
 	return all, nil
 }
 
+// Digest is Sender.Digest over there.
+func (s RemoteSender) Digest(ctx context.Context, in transfer.DigestRequest) (transfer.Digest, error) {
+	return s.digest(ctx, in)
+}
+
 // Uses is Sender.Uses over there.
 func (s RemoteSender) Uses(ctx context.Context, in transfer.UsesRequest) (map[string]transfer.Uses, error) {
-	return collect[string, transfer.Uses](ctx, s.Pool, "uses", in.Datasets, func(part []string) any {
+	all, err := collect[string, transfer.Uses](ctx, s.Pool, "uses", in.Datasets, itself, func(part []string) any {
 		return transfer.UsesRequest{Datasets: part, Features: in.Features}
 	})
+	return judgeUses(all, in.Features), err
 }
 
 // Send asks for a stream. The connection is the stream's until its Done.
@@ -274,7 +339,12 @@ func (s RemoteSender) Send(ctx context.Context, in transfer.SendRequest) (*trans
 	if err != nil {
 		return nil, s.failed(ctx, l, err)
 	}
-	stream.Framed = file
+	if err := judgeSend(stream.SendReply); err != nil {
+		done(false)
+		l.Explain(nil)
+		return nil, err
+	}
+	stream.Framed, stream.Slot = file, l.slot
 	stream.Done = func(clean bool) error {
 		if err := done(clean); err != nil || !clean {
 			return l.Explain(err)
@@ -283,100 +353,4 @@ func (s RemoteSender) Send(ctx context.Context, in transfer.SendRequest) (*trans
 		return nil
 	}
 	return stream, nil
-}
-
-// RemoteReceiver is a Receiver at the other end of connections. SendFrame is
-// the zsend-frame program with options, Stall for how long nothing of a stream
-// may move; 0: for ever.
-type RemoteReceiver struct {
-	*Pool
-	SendFrame []string
-	Stall     time.Duration
-}
-
-// List is Receiver.List over there.
-func (r RemoteReceiver) List(ctx context.Context, in transfer.ListRequest) ([]transfer.Dataset, error) {
-	return r.list(ctx, in)
-}
-
-// Protect is Receiver.Protect over there.
-func (r RemoteReceiver) Protect(ctx context.Context, in transfer.Holds) (transfer.Problems, error) {
-	return r.protect(ctx, in)
-}
-
-// Held is Receiver.Held over there.
-func (r RemoteReceiver) Held(ctx context.Context, in []transfer.Snap) ([]transfer.Snap, error) {
-	return r.some(ctx, "held", in)
-}
-
-// Since is Receiver.Since over there.
-func (r RemoteReceiver) Since(ctx context.Context, in []transfer.Snap) (map[string]uint64, error) {
-	return collect[transfer.Snap, uint64](ctx, r.Pool, "since", in, func(part []transfer.Snap) any { return part })
-}
-
-// Targets is Receiver.Targets over there.
-func (r RemoteReceiver) Targets(ctx context.Context, sources []string) (map[string]string, error) {
-	return collect[string, string](ctx, r.Pool, "targets", sources, func(part []string) any { return part })
-}
-
-// Takes is Receiver.Takes over there.
-func (r RemoteReceiver) Takes(ctx context.Context, in struct{}) (out transfer.Takes, err error) {
-	err = r.call(ctx, "takes", in, &out)
-	return judgeTakes(out), err
-}
-
-// Apply is Receiver.Apply over there.
-func (r RemoteReceiver) Apply(ctx context.Context, in []transfer.Settings) (out transfer.Applied, err error) {
-	err = r.call(ctx, "apply", in, &out)
-	return judgeApplied(out, in), err
-}
-
-// Placeholder is Receiver.Placeholder over there.
-func (r RemoteReceiver) Placeholder(ctx context.Context, in transfer.Placeholder) error {
-	return r.call(ctx, "placeholder", in, nil)
-}
-
-// Abort is Receiver.Abort over there.
-func (r RemoteReceiver) Abort(ctx context.Context, in transfer.Name) error {
-	return r.call(ctx, "abort", in, nil)
-}
-
-// Receive sends a stream that is made here.
-func (r RemoteReceiver) Receive(ctx context.Context, in transfer.ReceiveRequest, stream *transfer.Stream, progress func(uint64)) (got transfer.Received, err error) {
-	defer stream.Close()
-	if stream.Args == nil {
-		return got, errors.New("a stream that comes over a connection can't be sent on over another")
-	}
-	l, err := r.get(ctx)
-	if err != nil {
-		return got, err
-	}
-	f := flow{limit: r.Stall, progress: progress}
-	watched, stop := f.watch(ctx) // also while the reply is waited for
-	defer stop()
-	var sent error
-	err = l.CallSend(watched, "receive", in, func(ctx context.Context, out *os.File) error {
-		sent = f.send(ctx, r.SendFrame, stream, out)
-		f.ending.Store(sent == nil) // the far side watches over its own end
-		return sent
-	}, &got)
-	if err == nil {
-		r.put(l)
-		return got, nil
-	}
-	var remote *rpc.RemoteError
-	stall := stalled(watched)
-	switch {
-	case stall != nil && ctx.Err() == nil:
-		l.Explain(nil)
-		return transfer.Received{Bytes: f.moved.Load()}, stall
-	case errors.As(err, &remote):
-		l.Explain(nil) // a server that refuses octets hangs up
-		return got, mayPass(remote, err)
-	}
-	err = r.broken(ctx, l, err)
-	if sent != nil && ctx.Err() == nil {
-		err = &transfer.LinkError{Err: fmt.Errorf("%w (%w)", err, sent)}
-	}
-	return got, err
 }

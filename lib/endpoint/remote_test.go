@@ -13,8 +13,10 @@ import (
 )
 
 // serving is a pool of connections to a server in this process.
-func serving(t *testing.T, server *rpc.Server) *Pool {
-	(&Service{}).register(server, SourceRole)
+func serving(t *testing.T, server *rpc.Server) *Pool { return servingAs(t, server, SourceRole) }
+
+func servingAs(t *testing.T, server *rpc.Server, role string) *Pool {
+	(&Service{}).register(server, role)
 	dial := func(context.Context) (*Link, error) {
 		theirs, request, err := child.Pipe()
 		if err != nil {
@@ -32,7 +34,7 @@ func serving(t *testing.T, server *rpc.Server) *Pool {
 		conn, err := rpc.NewConn(reply, request)
 		return &Link{Client: conn, Explain: func(err error) error { conn.Close(); return err }}, err
 	}
-	p := &Pool{Dial: dial, Role: SourceRole}
+	p := &Pool{Dial: dial, Role: role}
 	t.Cleanup(p.Close)
 	return p
 }

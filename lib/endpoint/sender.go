@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
+	"github.com/zrepl-tools/zrepl-tools/lib/cursor"
 	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
 	"github.com/zrepl-tools/zrepl-tools/lib/transfer"
 	"github.com/zrepl-tools/zrepl-tools/lib/zfs"
@@ -19,14 +21,17 @@ import (
 type Sender struct {
 	ZFS      *zfs.ZFS
 	Datasets Filter
-	Tag      string // see CursorTag
+	Tag      string // see cursor.Tag
 	// Options are the job's options for datasets that are not encrypted.
-	Options transfer.Options
+	Options dataset.SendOptions
 	// Plain sends encrypted datasets as plain text; otherwise they go raw.
 	Plain bool
 	// Stall is for how long nothing of a stream to a client may move; 0: for
 	// ever.
 	Stall time.Duration
+	// Rates are files of limits that the reading of a snapshot for its digest
+	// shares with streams; see package rate.
+	Rates []string
 	// Bookmarks makes the cursor a bookmark and not a hold.
 	Bookmarks bool
 	// Tell makes List tell the properties that datasets have set or received.
@@ -34,8 +39,15 @@ type Sender struct {
 	// Begun is told each stream of several snapshots that begins: pruning must
 	// know what lies between its ends. May be nil.
 	Begun func(ds string, from, to dataset.GUID) error
+	// Note keeps what the receiver has, for those who ask how old its copies are;
+	// nil: nothing is kept.
+	Note Note
 	// Memory keeps what List has seen for later; nil: nothing is kept.
 	Memory Memory
+	// Pace says when bases are kept as bookmarks; nil: never.
+	Pace Pace
+
+	masked bool // it serves a client, which sees other clients' cursors by other names
 }
 
 // List returns the datasets that the job offers, with their versions. It
@@ -63,6 +75,7 @@ func (s *Sender) List(ctx context.Context, in transfer.ListRequest) ([]transfer.
 	if err := l.run(ctx); err != nil {
 		return nil, err
 	}
+	common, keep := s.noted(), s.Pace != nil && s.Pace.Due()
 	var out []transfer.Dataset
 	for _, d := range l.datasets {
 		if !s.Datasets.Pass(d.Name) {
@@ -70,7 +83,7 @@ func (s *Sender) List(ctx context.Context, in transfer.ListRequest) ([]transfer.
 		}
 		enc := encrypted(d)
 		t := transfer.Dataset{Name: d.Name, Volume: d.Type == "volume", Encrypted: enc,
-			Versions: l.versions[d.Name], Held: l.held[d.Name], Send: s.options(enc)}
+			Versions: l.versions[d.Name], Held: transfer.Names(l.held[d.Name]...), Send: s.options(enc), Common: common(d.Name), Keep: keep}
 		if root := keyRoot(d); s.Datasets.Pass(root) { // no other name is the client's to know
 			t.KeyRoot = root
 		}
@@ -78,11 +91,15 @@ func (s *Sender) List(ctx context.Context, in transfer.ListRequest) ([]transfer.
 			t.Told = l.settings.of(d.Name)
 		}
 		if s.Bookmarks {
-			t.Mark = len(CursorBookmark(s.Tag, 0))
+			t.Mark = len(cursor.Bookmark(s.Tag, 0))
 		}
 		for _, v := range t.Versions {
-			if v.Kind == dataset.Bookmark && isCursor(s.Tag, v.Name) {
-				t.Marks = append(t.Marks, v.Name)
+			switch {
+			case v.Kind != dataset.Bookmark:
+			case cursor.Is(s.Tag, v.Name):
+				t.Marks.Add(v.Name)
+			case cursor.IsKept(s.Tag, v.Name):
+				t.Kept.Add(v.Name)
 			}
 		}
 		out = append(out, t)
@@ -95,6 +112,11 @@ func (s *Sender) List(ctx context.Context, in transfer.ListRequest) ([]transfer.
 func (s *Sender) roots(asked []string) (roots []string, recursive, none bool) {
 	if len(asked) > 0 {
 		return asked, false, false
+	}
+	if f, ok := s.Datasets.(interface{ Exact() ([]string, bool) }); ok {
+		if names, exact := f.Exact(); exact { // what is below them may be much
+			return names, false, false
+		}
 	}
 	roots, everything := s.Datasets.Roots()
 	if everything {
@@ -116,7 +138,7 @@ func keyRoot(d zfs.Dataset) string {
 	return ""
 }
 
-func (s *Sender) options(encrypted bool) transfer.Options {
+func (s *Sender) options(encrypted bool) dataset.SendOptions {
 	o := s.Options
 	o.Raw = encrypted && !s.Plain
 	return o
@@ -143,10 +165,13 @@ func (s *Sender) stream(ctx context.Context, in transfer.SendRequest) (*transfer
 	if err := allowed(s.Datasets, in.Dataset); err != nil {
 		return nil, err
 	}
+	in, err := s.unmask(ctx, in) // here, so that no call answers otherwise
+	if err != nil {
+		return nil, err
+	}
 	reply := transfer.SendReply{From: in.From.GUID, To: in.To.GUID, Name: in.To.Name}
 	var token stream.Token
 	if in.Token != "" {
-		var err error
 		if token, err = tokenFor(in.Dataset, in.Token); err != nil {
 			return nil, err
 		}
@@ -158,9 +183,10 @@ func (s *Sender) stream(ctx context.Context, in transfer.SendRequest) (*transfer
 		return nil, err
 	}
 	if opts != in.Send {
-		return nil, fmt.Errorf("dataset %q is sent with options %s, not %s", in.Dataset, opts.Record(), in.Send.Record())
+		return nil, fmt.Errorf("dataset %q is sent with options %s, not %s", in.Dataset, opts, in.Send)
 	}
-	o := zfs.SendOptions{Raw: opts.Raw || s.sealed(), LargeBlocks: opts.LargeBlocks, Compressed: opts.Compressed, Embedded: opts.Embedded}
+	o := zfs.Sending{SendOptions: opts}
+	o.Raw = opts.Raw || s.sealed()
 	if in.Token != "" {
 		o.Token = in.Token
 		if err := s.checkToken(ctx, in.Dataset, token, opts); err != nil {
@@ -191,7 +217,7 @@ func tokenFor(ds, text string) (stream.Token, error) {
 		return t, err
 	}
 	if name, kind, _ := dataset.Split(t.ToName); kind != dataset.Snapshot || name != ds {
-		return t, fmt.Errorf("resume token: it is not for dataset %q", ds)
+		return t, stream.BadToken("it is not for dataset %q", ds)
 	}
 	return t, nil
 }
@@ -205,16 +231,40 @@ func (s *Sender) Size(ctx context.Context, in transfer.SendRequest) (uint64, err
 	return s.ZFS.SendSize(ctx, made.Args)
 }
 
+// sizesAtOnce is how many estimates are made at once.
+const sizesAtOnce = 2
+
+// Sizes is Size of several streams; 0 for one of which it is not known.
+func (s *Sender) Sizes(ctx context.Context, in []transfer.SendRequest) ([]uint64, error) {
+	if len(in) > transfer.MaxSizes {
+		return nil, fmt.Errorf("a request for %d sizes: at most %d are allowed", len(in), transfer.MaxSizes)
+	}
+	sizes := make([]uint64, len(in))
+	turn := make(chan struct{}, sizesAtOnce)
+	var wg sync.WaitGroup
+	for i, one := range in {
+		turn <- struct{}{}
+		wg.Go(func() {
+			defer func() { <-turn }()
+			if size, err := s.Size(ctx, one); err == nil {
+				sizes[i] = size
+			}
+		})
+	}
+	wg.Wait()
+	return sizes, ctx.Err()
+}
+
 // checkToken holds a resume token against ds. zfs send -t looks for the token's
 // guids all over the pool, beginning at the name in the token, so that name
 // and guid must be of one snapshot of ds, and the flags the job's.
-func (s *Sender) checkToken(ctx context.Context, ds string, t stream.Token, opts transfer.Options) error {
+func (s *Sender) checkToken(ctx context.Context, ds string, t stream.Token, opts dataset.SendOptions) error {
 	_, _, short := dataset.Split(t.ToName)
 	if t.Saved || t.Redacted {
-		return errors.New("resume token: streams of that kind are not sent here")
+		return stream.BadToken("streams of that kind are not sent here")
 	}
-	if why := opts.Resumes(partialOf(t)); why != "" {
-		return fmt.Errorf("resume token: dataset %q: %s", ds, why)
+	if why := partialOf(t).Unresumable(opts); why != "" {
+		return stream.BadToken("dataset %q: %s", ds, why)
 	}
 	var to, from bool
 	err := s.ZFS.Histories(ctx, []string{ds}, false, func(of string, v dataset.Version) error {
@@ -228,16 +278,16 @@ func (s *Sender) checkToken(ctx context.Context, ds string, t stream.Token, opts
 	case err != nil:
 		return err
 	case !to:
-		return fmt.Errorf("resume token: dataset %q no longer has snapshot %q with its guid", ds, short)
+		return stream.BadToken("dataset %q no longer has snapshot %q with its guid", ds, short)
 	case !from && t.FromGUID != 0:
-		return fmt.Errorf("resume token: dataset %q has no version with the guid it starts from", ds)
+		return stream.BadToken("dataset %q has no version with the guid it starts from", ds)
 	}
 	return nil
 }
 
-// Protect moves the client's holds and cursor bookmarks.
+// Protect moves the client's holds and bookmarks.
 func (s *Sender) Protect(ctx context.Context, in transfer.Holds) (transfer.Problems, error) {
-	for _, list := range [][]transfer.Snap{in.Hold, in.Release, in.Past, in.Bookmark, in.Forget} {
+	for _, list := range [][]transfer.Snap{in.Hold, in.Release, in.Past, in.Bookmark, in.Keep, in.Forget, in.Common} {
 		for _, snap := range list {
 			if err := allowed(s.Datasets, snap.Dataset); err != nil {
 				return nil, err
@@ -248,9 +298,15 @@ func (s *Sender) Protect(ctx context.Context, in transfer.Holds) (transfer.Probl
 		return nil, errors.New("a sender has no placeholders")
 	}
 	for _, snap := range in.Forget {
-		if !isCursor(s.Tag, snap.Name) {
+		if !cursor.Is(s.Tag, snap.Name) && !cursor.IsKept(s.Tag, snap.Name) {
 			return nil, fmt.Errorf("bookmark %q is no cursor of this client", snap.Name)
 		}
+	}
+	if err := s.note(in.Common); err != nil {
+		return nil, err
+	}
+	if len(in.Keep) > 0 && s.Pace != nil {
+		s.Pace.Done()
 	}
 	return protect(ctx, s.ZFS, s.Tag, in)
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"os"
+	"slices"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
 	"github.com/zrepl-tools/zrepl-tools/lib/rpc"
@@ -26,9 +27,17 @@ func (v *Service) doing(what, dataset string) func() {
 	return func() { v.Doing("", "") }
 }
 
+func (v *Service) moved(bytes uint64) {
+	if v.Moved != nil && bytes > 0 {
+		v.Moved(bytes)
+	}
+}
+
 // ServeSender registers the calls of a sender. SendFrame is the zsend-frame
-// program with options.
-func ServeSender(server *rpc.Server, v *Service, s *Sender, sendFrame []string) {
+// program with options. Done is to be called when the connection has ended.
+func ServeSender(server *rpc.Server, v *Service, s *Sender, sendFrame []string) (done func()) {
+	slot := &transfer.Slot{}
+	s.masked = true
 	v.register(server, SourceRole)
 	server.Handle("list", after(v, func(ctx context.Context, in transfer.ListRequest) (iter.Seq2[transfer.Dataset, error], error) {
 		defer v.doing("list", "")()
@@ -38,18 +47,16 @@ func ServeSender(server *rpc.Server, v *Service, s *Sender, sendFrame []string) 
 	server.Handle("protect", inRun(v, s.Protect))
 	server.Handle("held", after(v, s.Held))
 	server.Handle("size", inRun(v, s.Size))
+	server.Handle("sizes", after(v, s.Sizes))
 	server.Handle("strays", inRun(v, func(ctx context.Context, in transfer.StraysRequest) (transfer.Strays, error) {
 		out, err := s.Strays(ctx, in)
-		return transfer.Strays{Count: out.Count}, err
+		return transfer.Strays{Count: out.Count, Kept: out.Kept}, err
 	}))
 	server.Handle("deferred", after(v, s.Deferred))
 	server.Handle("uses", after(v, s.Uses))
+	server.Handle("digest", digests(v, s.Digest))
 	server.Handle("send", func(ctx context.Context, in transfer.SendRequest) (transfer.SendReply, rpc.Sender, error) {
 		if err := v.mayAct(); err != nil {
-			return transfer.SendReply{}, nil, err
-		}
-		in, err := s.unmask(ctx, in)
-		if err != nil {
 			return transfer.SendReply{}, nil, err
 		}
 		stream, err := s.Send(ctx, in)
@@ -58,13 +65,19 @@ func ServeSender(server *rpc.Server, v *Service, s *Sender, sendFrame []string) 
 		}
 		return stream.SendReply, func(ctx context.Context, out *os.File) error {
 			defer v.doing("send", in.Dataset)()
-			return (&flow{limit: s.Stall}).sendFramed(ctx, sendFrame, stream, out)
+			f := &flow{limit: s.Stall}
+			defer func() { v.moved(f.moved.Load()) }()
+			return f.sendFramed(ctx, slot, sendFrame, stream, out)
 		}, nil
 	})
+	return slot.Close
 }
 
-// ServeReceiver registers the calls of a receiver.
-func ServeReceiver(server *rpc.Server, v *Service, r *Receiver) {
+// ServeReceiver registers the calls of a receiver. Done is to be called when
+// the connection has ended.
+func ServeReceiver(server *rpc.Server, v *Service, r *Receiver) (done func()) {
+	slot := &transfer.Slot{}
+	r.served = true
 	v.register(server, SinkRole)
 	server.Handle("list", after(v, func(ctx context.Context, in transfer.ListRequest) (iter.Seq2[transfer.Dataset, error], error) {
 		defer v.doing("list", "")()
@@ -77,6 +90,7 @@ func ServeReceiver(server *rpc.Server, v *Service, r *Receiver) {
 	server.Handle("targets", after(v, r.Targets))
 	server.Handle("takes", after(v, r.Takes))
 	server.Handle("apply", inRun(v, r.Apply))
+	server.Handle("digest", digests(v, r.Digest))
 	server.Handle("placeholder", inRun(v, func(ctx context.Context, in transfer.Placeholder) (struct{}, error) {
 		return struct{}{}, r.Placeholder(ctx, in)
 	}))
@@ -91,7 +105,27 @@ func ServeReceiver(server *rpc.Server, v *Service, r *Receiver) {
 		if err := r.checkReceive(ctx, in); err != nil {
 			return transfer.Received{}, err
 		}
-		return r.receiveFramed(ctx, in, o.File(), nil)
+		got, err := r.receiveFramed(ctx, in, slot, o.File(), nil)
+		v.moved(got.Bytes)
+		return got, err
+	})
+	return slot.Close
+}
+
+// digests makes fn a call for those who said hello. It changes nothing and
+// moves no stream, so that it needs no run; but it reads as much as one does, so
+// that it takes a place.
+func digests(v *Service, fn func(context.Context, transfer.DigestRequest) (transfer.Digest, error)) func(context.Context, transfer.DigestRequest) (transfer.Digest, error) {
+	return after(v, func(ctx context.Context, in transfer.DigestRequest) (transfer.Digest, error) {
+		if v.run == "" && v.Place != nil {
+			leave, err := v.Place(ctx)
+			if err != nil {
+				return transfer.Digest{}, later(err)
+			}
+			defer leave()
+		}
+		defer v.doing("digest", in.Dataset)()
+		return fn(ctx, in)
 	})
 }
 
@@ -115,9 +149,11 @@ func spread(list []transfer.Dataset) iter.Seq2[transfer.Dataset, error] {
 	}
 }
 
-// gather joins what spread cut.
-func gather(seq iter.Seq2[entry, error]) ([]transfer.Dataset, error) {
+// gather joins what spread cut. It stops the far side as soon as that lists more
+// than the limits allow.
+func gather(seq iter.Seq2[entry, error], most Limits) ([]transfer.Dataset, error) {
 	var list []transfer.Dataset
+	snapshots := 0
 	names := map[string]string{} // one copy of each
 	size := 0
 	for e, err := range seq {
@@ -125,14 +161,29 @@ func gather(seq iter.Seq2[entry, error]) ([]transfer.Dataset, error) {
 			return nil, err
 		}
 		d := e.Dataset
+		d.Versions = slices.Clone(slices.Clip(d.Versions)) // without room to spare
 		shareNames(d.Versions, names)
 		if size += sizeOf(&d); size > maxList {
 			return nil, fmt.Errorf("the list takes more than %d bytes of memory: the job covers more than this program allows, or the far side lies", maxList)
+		}
+		for _, v := range d.Versions {
+			if v.Kind == dataset.Snapshot {
+				snapshots++
+			}
+		}
+		if most.Snapshots > 0 && snapshots > most.Snapshots {
+			return nil, fmt.Errorf("the far side lists more than %d snapshots (limits: snapshots)", most.Snapshots)
 		}
 		if n := len(list); n > 0 && list[n-1].Name == d.Name {
 			list[n-1].Versions = append(list[n-1].Versions, d.Versions...)
 			list[n-1].Illegal = cmp.Or(list[n-1].Illegal, d.Illegal)
 			continue
+		}
+		switch {
+		case most.Datasets > 0 && len(list) == most.Datasets:
+			return nil, fmt.Errorf("the far side lists more than %d datasets (limits: datasets)", most.Datasets)
+		case most.Datasets == 0 && len(list) == maxDatasets:
+			return nil, fmt.Errorf("the list has more than %d datasets: the job covers more than this program allows, or the far side lies", maxDatasets)
 		}
 		list = append(list, d)
 	}

@@ -1,6 +1,7 @@
 package endpoint
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -8,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/child"
+	"github.com/zrepl-tools/zrepl-tools/lib/fault"
 	"github.com/zrepl-tools/zrepl-tools/lib/property"
 	"github.com/zrepl-tools/zrepl-tools/lib/transfer"
 	"github.com/zrepl-tools/zrepl-tools/lib/zfs"
@@ -110,7 +112,7 @@ func (r *Receiver) Apply(ctx context.Context, in []transfer.Settings) (out trans
 	a := &applying{r: r, told: map[string]transfer.Properties{}, changes: map[string]*property.Change{}, before: map[string]property.Record{},
 		failed: map[string]bool{}, problems: transfer.Problems{}}
 	for _, s := range in {
-		if err := r.allowed(s.Dataset); err != nil {
+		if err := r.receives(s.Dataset); err != nil {
 			return out, err
 		}
 		if err := property.CheckTold(s.Told.Set); err != nil {
@@ -152,10 +154,10 @@ type applying struct {
 func (a *applying) problem(ds string, err error) {
 	a.failed[ds] = true
 	text := child.Clean(err.Error(), maxSaid)
-	if before := a.problems[ds]; before != "" {
+	if before := a.problems[ds].Text; before != "" {
 		text = before + "; " + text
 	}
-	a.problems[ds] = child.Clean(text, 4*maxSaid)
+	a.problems[ds] = transfer.Problem{Text: child.Clean(text, 4*maxSaid), Code: cmp.Or(a.problems[ds].Code, fault.Of(err))}
 }
 
 // plan reads what the copies have, and compares.

@@ -11,6 +11,10 @@ import (
 // snapshots.
 const maxList = 512 << 20
 
+// maxDatasets is how many datasets a far side may list: each becomes a line of
+// a plan and of a record.
+const maxDatasets = 200_000
+
 var (
 	sizeDataset = int(reflect.TypeFor[transfer.Dataset]().Size())
 	sizeVersion = int(reflect.TypeFor[dataset.Version]().Size())

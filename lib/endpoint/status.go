@@ -5,9 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/child"
+	"github.com/zrepl-tools/zrepl-tools/lib/fault"
 	"github.com/zrepl-tools/zrepl-tools/lib/transfer"
 	"github.com/zrepl-tools/zrepl-tools/lib/zfs"
 )
@@ -26,16 +26,12 @@ func unset(args []string, s child.Status) string {
 	return child.Clean(zfs.Unset(args, s.Stderr), maxSaid)
 }
 
-// cutShort reports whether zfs receive only complains that its input ended.
-func cutShort(s child.Status) bool {
-	return strings.Contains(s.Stderr, "incomplete stream") || strings.Contains(s.Stderr, "failed to read from stream")
-}
-
 // frameOutcome is the line that zrecv-frame writes to -status-fd.
 type frameOutcome struct {
 	Outcome string `json:"outcome"`
 	Error   string `json:"error"`
 	Bytes   uint64 `json:"bytes"`
+	Stderr  string `json:"stderr"`
 	Trailer *ending
 	Command *ending
 }
@@ -45,6 +41,16 @@ type ending struct {
 	Signal string `json:"signal"`
 	Reason string `json:"reason"`
 	Stderr string `json:"stderr"`
+	// Refused: zsend-frame did not send what its command wrote.
+	Refused bool `json:"refused"`
+}
+
+// senderKind is the kind of failure of which a trailer tells.
+func (e *ending) senderKind() fault.Kind {
+	if e.Refused {
+		return fault.Refused
+	}
+	return zfs.SendKind(e.Stderr)
 }
 
 func (e *ending) String() string {
@@ -84,12 +90,15 @@ func judgeFrame(status io.Reader, s child.Status) (got transfer.Received, err er
 			return got, &transfer.LinkError{Err: fmt.Errorf("zfs send on the sender: %s", o.Trailer)}
 		}
 		if o.Trailer != nil {
-			return got, fmt.Errorf("zfs send on the sender: %s", o.Trailer)
+			err := fmt.Errorf("zfs send on the sender: %s", o.Trailer)
+			return got, fault.With(o.Trailer.senderKind(), err)
 		}
 	case "command-failed":
 		if o.Command != nil {
-			return got, fmt.Errorf("zfs receive: %s", o.Command)
+			return got, fault.With(zfs.ReceiveKind(o.Command.Stderr), fmt.Errorf("zfs receive: %s", o.Command))
 		}
+	case "refused":
+		return got, fault.With(fault.Refused, fmt.Errorf("cannot receive the stream: %s", text))
 	}
 	return got, fmt.Errorf("cannot receive the stream: %s", text)
 }

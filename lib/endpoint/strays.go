@@ -2,10 +2,13 @@ package endpoint
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 
+	"github.com/zrepl-tools/zrepl-tools/lib/cursor"
 	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
+	"github.com/zrepl-tools/zrepl-tools/lib/fault"
 	"github.com/zrepl-tools/zrepl-tools/lib/transfer"
 	"github.com/zrepl-tools/zrepl-tools/lib/zfs"
 )
@@ -13,7 +16,8 @@ import (
 // Strays looks for what protects datasets that have left the job's rules:
 // excluded by now, or renamed. It asks for every snapshot of the pools that
 // the rules are about, which is slow. With Release it lets go of the holds;
-// with Keep a bookmark keeps their place, in case that the dataset comes back.
+// with Keep a bookmark keeps their place, in case that the dataset comes back. If
+// none can be made, the hold stays.
 func (s *Sender) Strays(ctx context.Context, in transfer.StraysRequest) (out transfer.Strays, err error) {
 	found, err := s.strays(ctx)
 	if err != nil {
@@ -25,7 +29,12 @@ func (s *Sender) Strays(ctx context.Context, in transfer.StraysRequest) (out tra
 			continue
 		}
 		if in.Release {
-			if err := s.leave(ctx, ds, kind, short, in.Keep); err != nil {
+			err := s.leave(ctx, ds, kind, short, in.Keep)
+			if errors.Is(err, fault.NoMark) {
+				out.Kept++
+				continue
+			}
+			if err != nil {
 				return out, err
 			}
 		}
@@ -35,7 +44,7 @@ func (s *Sender) Strays(ctx context.Context, in transfer.StraysRequest) (out tra
 	return out, nil
 }
 
-// strays are the full names of the client's held snapshots and cursor
+// strays are the full names of the client's held snapshots and
 // bookmarks on datasets that the rules do not pass.
 func (s *Sender) strays(ctx context.Context) (found []string, err error) {
 	roots, everything := s.Datasets.Roots()
@@ -60,7 +69,7 @@ func (s *Sender) strays(ctx context.Context) (found []string, err error) {
 	o := zfs.ListOptions{Types: []string{"bookmark"}, Roots: pools, Recursive: true}
 	err = s.ZFS.List(ctx, o, func(f []string) error {
 		ds, _, short := dataset.Split(strings.Clone(f[0]))
-		if isCursor(s.Tag, short) && !s.Datasets.Pass(ds) {
+		if tag, ok := cursor.Owner(short); ok && tag == s.Tag && !s.Datasets.Pass(ds) {
 			found = append(found, ds+"#"+short)
 		}
 		return nil
@@ -80,7 +89,7 @@ func (s *Sender) leave(ctx context.Context, ds string, kind dataset.Kind, short 
 		if err != nil || guids[full] == 0 {
 			return err
 		}
-		if err := s.ZFS.Bookmark(ctx, ds, short, CursorBookmark(s.Tag, guids[full])); err != nil {
+		if err := s.ZFS.Bookmark(ctx, ds, short, cursor.Bookmark(s.Tag, guids[full])); err != nil {
 			return err
 		}
 	}

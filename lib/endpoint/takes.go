@@ -95,7 +95,7 @@ var traits = []string{"encryption", "compression", "recordsize", "volblocksize",
 // are taken for what its data are like.
 const worthMention = 1 << 20
 
-func uses(d zfs.Dataset, o transfer.Options, pool map[string]string, features []string) (u transfer.Uses) {
+func uses(d zfs.Dataset, o dataset.SendOptions, pool map[string]string, features []string) (u transfer.Uses) {
 	value := func(p string) string { return d.Properties[p].Value }
 	number := func(p string) uint64 { n, _ := strconv.ParseUint(value(p), 10, 64); return n }
 	embeds := o.Embedded && !encrypted(d) && pool[embedded] == "active"

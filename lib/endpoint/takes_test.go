@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/zrepl-tools/zrepl-tools/lib/transfer"
+	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
 	"github.com/zrepl-tools/zrepl-tools/lib/zfs"
 )
 
@@ -17,8 +17,8 @@ func TestUses(t *testing.T) {
 		pool[f] = "active"
 	}
 	old := map[string]string{lz4: "enabled", embedded: "enabled", zstd: "enabled", largeBlocks: "enabled", largeDnodes: "enabled"}
-	parse := func(words string) transfer.Options {
-		return transfer.Options{Raw: strings.Contains(words, "w"), LargeBlocks: strings.Contains(words, "L"),
+	parse := func(words string) dataset.SendOptions {
+		return dataset.SendOptions{Raw: strings.Contains(words, "w"), LargeBlocks: strings.Contains(words, "L"),
 			Embedded: strings.Contains(words, "e"), Compressed: strings.Contains(words, "c")}
 	}
 	for _, c := range []struct {

@@ -19,6 +19,9 @@ const (
 	treesAtOnce  = 8
 	denseFactor  = 4 // a subtree has at most so many datasets for each of the request,
 	denseSurplus = 16
+	// A client chooses the names in its requests: no more names than this are
+	// looked at, those with the most snapshots first.
+	maxGroups = 256
 )
 
 // tree is a dataset below which all that have a snapshot of one name belong to
@@ -28,21 +31,39 @@ type tree struct {
 	members    []transfer.Snap
 }
 
-// ground is what is known of the datasets around those of a request.
+// ground is what is known of the datasets around those of a request. What one
+// group of snapshots costs depends on its own size, and not on how many
+// datasets there are: a client may ask about thousands of groups.
 type ground struct {
-	names []string                // of datasets
-	known map[string]bool         // names, as a set
-	asked map[string]bool         // snapshots that were looked for
-	guids map[string]dataset.GUID // of those that are there
+	known    map[string]bool     // datasets
+	children map[string][]string // of each, and of what is above them
+	below    map[string]int      // how many there are at and below each
+	asked    map[groupKey]map[string]bool
+	guids    map[string]dataset.GUID // of the snapshots that were asked about and are there
+}
+
+// learn takes the names of all datasets in.
+func (g *ground) learn(names []string) {
+	g.known, g.children, g.below = map[string]bool{}, map[string][]string{}, map[string]int{}
+	for _, name := range names {
+		g.known[name] = true
+		above := dataset.Parent(name)
+		g.children[above] = append(g.children[above], name)
+		for ds := name; ds != ""; ds = dataset.Parent(ds) {
+			g.below[ds]++
+		}
+	}
 }
 
 type groupKey struct{ pool, name string }
+
+func keyOf(s transfer.Snap) groupKey { return groupKey{dataset.Pool(s.Dataset), s.Name} }
 
 // grouped puts snapshots with one name in one pool together, in order.
 func grouped(snaps []transfer.Snap) (keys []groupKey, groups map[groupKey][]transfer.Snap) {
 	groups = map[groupKey][]transfer.Snap{}
 	for _, s := range snaps {
-		k := groupKey{dataset.Pool(s.Dataset), s.Name}
+		k := keyOf(s)
 		if groups[k] == nil {
 			keys = append(keys, k)
 		}
@@ -54,39 +75,55 @@ func grouped(snaps []transfer.Snap) (keys []groupKey, groups map[groupKey][]tran
 // survey looks at what is around the snapshots of a request, by two commands.
 // It looks at nothing if too few have a name in common.
 func survey(ctx context.Context, z *zfs.ZFS, lists ...[]transfer.Snap) (*ground, error) {
-	g := &ground{known: map[string]bool{}, asked: map[string]bool{}, guids: map[string]dataset.GUID{}}
-	var big [][]transfer.Snap
-	var tops []string
-	for _, list := range lists {
-		_, groups := grouped(list)
-		for _, group := range groups {
-			if len(group) >= minTree {
-				big, tops = append(big, group), append(tops, lowestAbove(group))
-			}
-		}
-	}
+	g := &ground{}
+	big := bigGroups(lists)
 	if len(big) == 0 {
 		return g, nil
 	}
-	var err error
-	if g.names, err = z.Names(ctx, outermost(tops, true)); err != nil {
+	var tops []string
+	for _, group := range big {
+		tops = append(tops, lowestAbove(group))
+	}
+	names, err := z.Names(ctx, outermost(tops, true))
+	if err != nil {
 		return nil, err
 	}
-	for _, name := range g.names {
-		g.known[name] = true
-	}
-	for i, group := range big {
-		for _, ds := range g.near(tops[i], group) {
-			g.asked[ds+"@"+group[0].Name] = true
+	g.learn(names)
+	g.guids, err = z.GUIDs(ctx, g.askAbout(big, tops))
+	return g, err
+}
+
+// bigGroups are the groups that are worth a look.
+func bigGroups(lists [][]transfer.Snap) (big [][]transfer.Snap) {
+	for _, list := range lists {
+		keys, groups := grouped(list)
+		for _, k := range keys {
+			if len(groups[k]) >= minTree {
+				big = append(big, groups[k])
+			}
 		}
 	}
-	ask := make([]string, 0, len(g.asked))
-	for name := range g.asked {
-		ask = append(ask, name)
+	slices.SortStableFunc(big, func(a, b []transfer.Snap) int { return len(b) - len(a) })
+	return big[:min(len(big), maxGroups)]
+}
+
+// askAbout notes which snapshots to look for, and returns their names.
+func (g *ground) askAbout(groups [][]transfer.Snap, tops []string) (names []string) {
+	g.asked = map[groupKey]map[string]bool{}
+	for i, group := range groups {
+		k := keyOf(group[0])
+		if g.asked[k] == nil {
+			g.asked[k] = map[string]bool{}
+		}
+		for _, ds := range g.near(tops[i], group) {
+			if !g.asked[k][ds] {
+				g.asked[k][ds] = true
+				names = append(names, ds+"@"+k.name)
+			}
+		}
 	}
-	slices.Sort(ask)
-	g.guids, err = z.GUIDs(ctx, ask)
-	return g, err
+	slices.Sort(names)
+	return names
 }
 
 // lowestAbove is the lowest dataset that all are, or are below.
@@ -100,34 +137,42 @@ func lowestAbove(snaps []transfer.Snap) string {
 	return root
 }
 
+// countUp counts a dataset at itself and at all that it is below, up to root.
+func countUp(counts map[string]int, ds, root string) {
+	for ; dataset.Within(ds, root); ds = dataset.Parent(ds) {
+		counts[ds]++
+	}
+}
+
 // near are the datasets of a group, and those in the subtrees below root that
 // it mostly consists of.
 func (g *ground) near(root string, group []transfer.Snap) (out []string) {
-	below, members, ours := map[string]int{}, map[string]int{}, map[string]bool{}
-	count := func(counts map[string]int, ds string) {
-		for ; dataset.Within(ds, root); ds = dataset.Parent(ds) {
-			counts[ds]++
-		}
-	}
+	members, ours := map[string]int{}, map[string]bool{}
 	for _, s := range group {
 		if !ours[s.Dataset] {
 			ours[s.Dataset] = true
-			count(members, s.Dataset)
+			countUp(members, s.Dataset, root)
 		}
 	}
-	for _, ds := range g.names {
-		count(below, ds)
-	}
-	dense := func(ds string) bool {
-		for ; dataset.Within(ds, root); ds = dataset.Parent(ds) {
-			if n := members[ds]; n >= minTree && below[ds] <= denseFactor*n+denseSurplus {
-				return true
+	found := map[string]bool{}
+	for ds, n := range members {
+		if n < minTree || g.below[ds] > denseFactor*n+denseSurplus {
+			continue
+		}
+		for open := []string{ds}; len(open) > 0; {
+			next := open[len(open)-1]
+			open = open[:len(open)-1]
+			if !found[next] {
+				found[next] = true
+				open = append(open, g.children[next]...)
 			}
 		}
-		return false
 	}
-	for _, ds := range g.names {
-		if dataset.Within(ds, root) && (ours[ds] || dense(ds)) {
+	for ds := range ours {
+		found[ds] = true
+	}
+	for ds := range found {
+		if g.known[ds] {
 			out = append(out, ds)
 		}
 	}
@@ -155,24 +200,21 @@ func (g *ground) treesOf(name string, group []transfer.Snap) (trees []tree, rest
 	for _, s := range group {
 		sure[s.Dataset] = g.known[s.Dataset] && s.GUID != 0 && g.guids[s.Full()] == s.GUID
 	}
-	foreign := map[string]bool{} // datasets that are, or have below them, what does not take part
-	for _, ds := range g.names {
-		full := ds + "@" + name
-		if _, there := g.guids[full]; sure[ds] || g.asked[full] && !there {
-			continue
-		}
-		for ; dataset.Within(ds, root) && !foreign[ds]; ds = dataset.Parent(ds) {
-			foreign[ds] = true
+	part := map[string]int{} // how many, at and below each, take part or have no such snapshot
+	for ds := range g.asked[keyOf(group[0])] {
+		if _, there := g.guids[ds+"@"+name]; sure[ds] || !there {
+			countUp(part, ds, root)
 		}
 	}
+	foreign := func(ds string) bool { return part[ds] != g.below[ds] }
 	at := map[string]int{}
 	for _, s := range group {
-		if !sure[s.Dataset] || foreign[s.Dataset] {
+		if !sure[s.Dataset] || foreign(s.Dataset) {
 			rest = append(rest, s)
 			continue
 		}
 		top := s.Dataset
-		for up := dataset.Parent(top); dataset.Within(up, root) && g.known[up] && !foreign[up]; up = dataset.Parent(up) {
+		for up := dataset.Parent(top); dataset.Within(up, root) && g.known[up] && !foreign(up); up = dataset.Parent(up) {
 			top = up
 		}
 		i, ok := at[top]
@@ -248,9 +290,10 @@ func eachTree(trees []tree, do func(tree) error) (done []tree, left []transfer.S
 // refused the whole.
 func releaseOthers(ctx context.Context, z *zfs.ZFS, tag string, held []tree) error {
 	var roots []string
-	ours := map[string]bool{}
+	ours, heldAt := map[string]bool{}, map[string][]string{}
 	for _, t := range held {
 		roots = append(roots, t.root)
+		heldAt[t.root] = append(heldAt[t.root], t.name)
 		for _, s := range t.members {
 			ours[s.Full()] = true
 		}
@@ -263,10 +306,12 @@ func releaseOthers(ctx context.Context, z *zfs.ZFS, tag string, held []tree) err
 		return err
 	}
 	var undo []string
-	for _, t := range held {
-		for _, ds := range now {
-			if full := ds + "@" + t.name; dataset.Within(ds, t.root) && !ours[full] {
-				undo = append(undo, full)
+	for _, ds := range now {
+		for up := ds; up != ""; up = dataset.Parent(up) {
+			for _, name := range heldAt[up] {
+				if full := ds + "@" + name; !ours[full] {
+					undo = append(undo, full)
+				}
 			}
 		}
 	}

@@ -59,7 +59,6 @@ func (s *sender) begin(held []byte) error {
 		return err
 	}
 	s.inFrame = false
-	s.limit.spend(len(held))
 	s.Moved.Add(uint64(len(held)))
-	return nil
+	return s.spend(len(held))
 }

@@ -31,6 +31,7 @@ type Outcome struct {
 	Bytes   uint64   `json:"bytes"`             // data that was moved
 	Trailer *Trailer `json:"trailer,omitempty"` // where one was sent or received
 	Command *End     `json:"command,omitempty"` // how zrecv-frame's command ended
+	Stderr  string   `json:"stderr,omitempty"`  // the last lines of the command's, with -each
 }
 
 // End is how a command ended.

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/zrepl-tools/zrepl-tools/lib/rate"
 )
 
 // ReceiveOptions says what Receive moves from where to where. In stays the
@@ -23,6 +25,7 @@ type ReceiveOptions struct {
 	Next    Next           // opens the output of each part but the first; nil if Split makes one part only
 	Moved   *atomic.Uint64 // counts the data as it is passed on; may be nil
 	Ending  *atomic.Bool   // set while a command has all of its input, and has not ended; may be nil
+	Shared  rate.All       // limits of what is passed on a second; none: no limit
 	Plain   bool           // copy through a buffer, whatever could be faster
 }
 
@@ -138,7 +141,14 @@ func (r *receiver) run() (*Trailer, error) {
 // stream reads to the trailer.
 func (r *receiver) stream() (*Trailer, error) {
 	for {
+		if err := r.throttle(); err != nil {
+			return nil, err
+		}
+		before := r.Moved.Load()
 		t, err := r.frame()
+		if shared := r.Shared.Spend(int(r.Moved.Load() - before)); err == nil {
+			err = shared
+		}
 		if err == io.EOF {
 			err = fmt.Errorf("nothing came: %w", ErrCut)
 		}
@@ -146,6 +156,23 @@ func (r *receiver) stream() (*Trailer, error) {
 			return t, err
 		}
 	}
+}
+
+// throttle waits until the limits allow another frame.
+func (r *receiver) throttle() error {
+	for len(r.Shared) > 0 {
+		n, wait, err := r.Shared.Allowance(time.Now())
+		if n > 0 || err != nil {
+			return err
+		}
+		if err := r.interrupted(); err != nil {
+			return err
+		}
+		if _, _, err := r.watch.poll(nil, wait); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // frame reads one frame and passes its data on.

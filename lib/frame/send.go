@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/zrepl-tools/zrepl-tools/lib/rate"
 )
 
 // SendOptions says what Send moves from where to where. The descriptors stay
@@ -20,6 +22,7 @@ type SendOptions struct {
 	Checksum  Checksum
 	Heartbeat time.Duration  // of silence before a heartbeat; 0: none
 	Rate      int64          // bytes a second, at most; 0: no limit
+	Shared    rate.All       // limits that others share; none: no limit
 	Command   Command        // whose stdout In is; nil if In is anything else
 	Inspect   Inspect        // looks at the beginning of the data; may be nil
 	Moved     *atomic.Uint64 // counts the data as it moves; may be nil
@@ -169,7 +172,7 @@ func (s *sender) giveUp(err error) {
 	}
 	t := Trailer{Status: StatusFailed, Exit: 1, Reason: err.Error()}
 	if errors.As(err, new(*RefusedError)) { // the producer's fault: it would be the same again
-		t.Reason, t.Stderr = "", err.Error()
+		t.Reason, t.Stderr, t.Refused = "", err.Error(), true
 	}
 	s.w.Trailer(t)
 }
@@ -187,7 +190,9 @@ func (s *sender) step() error {
 		}
 	}
 	n, err := s.move(most, there)
-	s.limit.spend(n)
+	if shared := s.spend(n); err == nil {
+		err = shared
+	}
 	s.Moved.Add(uint64(n))
 	return err
 }

@@ -10,14 +10,25 @@ import (
 // allowance waits until the rate allows more, and says how much.
 func (s *sender) allowance() (int, error) {
 	for {
-		n, wait := s.limit.allowance(time.Now())
-		if n > 0 {
+		now := time.Now()
+		n, wait := s.limit.allowance(now)
+		shared, longer, err := s.Shared.Allowance(now)
+		if err != nil {
+			return 0, err
+		}
+		if n = min(n, shared, MaxData); n > 0 {
 			return n, s.watch.cancelled()
 		}
-		if err := s.idle(nil, wait); err != nil {
+		if err := s.idle(nil, max(wait, longer)); err != nil {
 			return 0, err
 		}
 	}
+}
+
+// spend counts what was sent.
+func (s *sender) spend(n int) error {
+	s.limit.spend(n)
+	return s.Shared.Spend(n)
 }
 
 // awaitInput waits until there is input, or its end.

@@ -15,13 +15,14 @@ const (
 
 // Trailer is the last frame of a stream.
 type Trailer struct {
-	Status string `json:"status"`           // StatusOK: all of it was sent, and the producer says that it is good
-	Exit   int    `json:"exit"`             // the exit status of the producer's command, 128+n if signal n killed it
-	Signal string `json:"signal,omitempty"` // the signal's name, such as SIGKILL
-	Reason string `json:"reason,omitempty"` // what failed where it was not the command, in words
-	Stderr string `json:"stderr,omitempty"` // the last lines the command said on stderr
-	Bytes  uint64 `json:"bytes"`            // the data of the stream; set by Writer
-	Frames uint64 `json:"frames"`           // its data frames; set by Writer
+	Status  string `json:"status"`            // StatusOK: all of it was sent, and the producer says that it is good
+	Exit    int    `json:"exit"`              // the exit status of the producer's command, 128+n if signal n killed it
+	Signal  string `json:"signal,omitempty"`  // the signal's name, such as SIGKILL
+	Reason  string `json:"reason,omitempty"`  // what failed where it was not the command, in words
+	Stderr  string `json:"stderr,omitempty"`  // the last lines the command said on stderr
+	Refused bool   `json:"refused,omitempty"` // the writer did not send what its producer wrote
+	Bytes   uint64 `json:"bytes"`             // the data of the stream; set by Writer
+	Frames  uint64 `json:"frames"`            // its data frames; set by Writer
 }
 
 // MakeHeader is the JSON of a header with nothing in it but what frames need.
@@ -80,6 +81,8 @@ func parseTrailer(b []byte) (Trailer, error) {
 			t.Reason, err = m.Text()
 		case "stderr":
 			t.Stderr, err = m.Text()
+		case "refused":
+			t.Refused = string(m.Value) == "true"
 		case "bytes":
 			t.Bytes, err = m.Number()
 		case "frames":

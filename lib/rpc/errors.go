@@ -12,7 +12,8 @@ import (
 )
 
 // Codes of errors that this package replies with. Handlers have their own:
-// they return a *RemoteError, and any other error is sent as CodeFailed.
+// they return a *RemoteError, or an error with a method ErrorCode. Any other
+// error is sent as CodeFailed.
 const (
 	CodeFailed      = "failed"       // the handler returned an error
 	CodeUnknownCall = "unknown-call" // there is no such endpoint
@@ -38,15 +39,21 @@ func (e *RemoteError) Error() string { return e.Message }
 
 // remoteError makes an error fit to be sent, or to be shown.
 func remoteError(err error) *RemoteError {
-	code := CodeFailed
-	if noRoom(err) {
-		code = CodeLater
-	}
+	return &RemoteError{Code: codeOf(err), Message: child.Clean(err.Error(), maxMessage)}
+}
+
+func codeOf(err error) string {
 	var remote *RemoteError
-	if errors.As(err, &remote) && validCode(remote.Code) {
-		code = remote.Code
+	var coded interface{ ErrorCode() string }
+	switch {
+	case errors.As(err, &remote) && validCode(remote.Code):
+		return remote.Code
+	case noRoom(err):
+		return CodeLater
+	case errors.As(err, &coded) && validCode(coded.ErrorCode()):
+		return coded.ErrorCode()
 	}
-	return &RemoteError{Code: code, Message: child.Clean(err.Error(), maxMessage)}
+	return CodeFailed
 }
 
 // noRoom reports whether the system had no descriptors, processes or memory

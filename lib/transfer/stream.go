@@ -14,6 +14,7 @@ type Stream struct {
 	// was read to its good end, so that the connection can go on; otherwise
 	// the error is what is known about the connection's end, or nil.
 	Framed *os.File
+	Slot   *Slot // of the connection
 	Done   func(clean bool) error
 
 	// Args is the command, its program first. Expect is what the stream must be,

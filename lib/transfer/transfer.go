@@ -7,9 +7,11 @@
 package transfer
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
+	"github.com/zrepl-tools/zrepl-tools/lib/fault"
 )
 
 // Protocol is the version of the calls below; both ends say theirs in Hello.
@@ -55,22 +57,28 @@ type Dataset struct {
 	Illegal string `json:"-"`
 
 	// Of a sender.
-	Send Options  `json:"send,omitzero"`  // how it would be sent
-	Held []string `json:"held,omitempty"` // snapshots under the client's hold (thorough only)
+	Send dataset.SendOptions `json:"send,omitzero"`  // how it would be sent
+	Held NameSet             `json:"held,omitempty"` // snapshots under the client's hold (thorough only)
 	// Told are the properties that were set at the dataset or received by it;
 	// nil: the sender's job tells none.
 	Told Properties `json:"told,omitzero"`
 	// Mark is how long the name of a cursor bookmark is (without dataset and
 	// #) where the sender's job has the cursor be one; 0: it is a hold.
-	Mark  int      `json:"mark,omitempty"`
-	Marks []string `json:"marks,omitempty"` // the client's cursor bookmarks (short names)
+	Mark  int     `json:"mark,omitempty"`
+	Marks NameSet `json:"marks,omitempty"` // the client's cursor bookmarks (short names)
+	// Keep asks for the base to be kept as a bookmark when it moves, by Holds.Keep.
+	Keep bool    `json:"keep,omitempty"`
+	Kept NameSet `json:"kept,omitempty"` // the client's bookmarks of earlier bases (short names)
+	// Common is what the sender has noted of Holds.Common: a guid, CommonNone or
+	// CommonUnknown. Empty: it keeps no such note, and wants none.
+	Common string `json:"common,omitempty"`
 
 	// Of a receiver.
 	Placeholder bool     `json:"placeholder,omitempty"`
 	Partial     *Partial `json:"partial,omitempty"`
 	Written     uint64   `json:"written,omitempty"` // bytes since the newest snapshot
 	Available   uint64   `json:"available,omitempty"`
-	Recorded    string   `json:"recorded,omitempty"` // Options.Record of the chain; "" unknown
+	Recorded    string   `json:"recorded,omitempty"` // dataset.SendOptions of the chain, written; "" unknown
 	KeyLoaded   bool     `json:"keyLoaded,omitempty"`
 	Above       bool     `json:"above,omitempty"` // not the job's own: it only stands above
 	// Marked: it still bears a placeholder's mark, whatever it is now.
@@ -81,6 +89,13 @@ type Dataset struct {
 	// what the sender tells is to be looked at.
 	Settled string `json:"settled,omitempty"`
 }
+
+// What a sender has noted of a dataset's newest common version, if that is no
+// guid.
+const (
+	CommonNone    = "none"    // the receiver said that there is none
+	CommonUnknown = "unknown" // nothing was noted, or the note is lost
+)
 
 // NothingTaken stands for Settled where the receiver takes no properties and
 // has nothing to take back.
@@ -113,52 +128,26 @@ type Partial struct {
 	Bad   string `json:"bad,omitempty"`   // why the token is nothing that a sender here would take
 }
 
-// Options are the flags of zfs send that a job chose for a dataset.
-type Options struct {
-	Raw         bool `json:"raw,omitempty"`          // -w
-	LargeBlocks bool `json:"large_blocks,omitempty"` // -L
-	Compressed  bool `json:"compressed,omitempty"`   // -c
-	Embedded    bool `json:"embedded,omitempty"`     // -e
-}
-
-// Record writes the options that change what a stream holds as their letters,
-// as they are recorded on the target of a chain; without any it is "-".
-func (o Options) Record() string {
-	s := ""
-	for _, l := range []struct {
-		on     bool
-		letter string
-	}{{o.Raw, "w"}, {o.LargeBlocks, "L"}, {o.Embedded, "e"}, {o.Compressed, "c"}} {
-		if l.on {
-			s += l.letter
-		}
-	}
-	if s == "" {
-		return "-"
-	}
-	return s
-}
-
-// Resumes says why a sender with options o does not go on with a partial
+// Unresumable says why a sender with options o does not resume the partial
 // receive; empty: it does. zfs send -t takes its flags from the token, so that
 // the token must not ask for more than the job does.
-func (o Options) Resumes(p Partial) string {
+func (p Partial) Unresumable(o dataset.SendOptions) string {
 	if p.Raw == o.Raw && (o.Raw || (o.LargeBlocks || !p.Large) && (o.Embedded || !p.Embedded) && (o.Compressed || !p.Compressed)) {
 		return ""
 	}
-	was := Options{Raw: p.Raw, LargeBlocks: p.Large, Embedded: p.Embedded, Compressed: p.Compressed}
-	return fmt.Sprintf("it was sent with options %s, and now they are %s", was.Record(), o.Record())
+	was := dataset.SendOptions{Raw: p.Raw, LargeBlocks: p.Large, Embedded: p.Embedded, Compressed: p.Compressed}
+	return fmt.Sprintf("it was sent with options %s, and now they are %s", was, o)
 }
 
 // SendRequest asks for one stream of one dataset.
 type SendRequest struct {
-	Dataset string          `json:"dataset"`
-	From    dataset.Version `json:"from,omitzero"` // zero: a full stream
-	To      dataset.Version `json:"to"`
-	Via     []Brought       `json:"via,omitempty"`    // all snapshots between, oldest first, which come, too (-I)
-	Token   string          `json:"token,omitempty"`  // resume this receive instead
-	Volume  bool            `json:"volume,omitempty"` // as listed; refused when the stream is of another type
-	Send    Options         `json:"send,omitzero"`    // as listed; refused when the sender's job says otherwise
+	Dataset string              `json:"dataset"`
+	From    dataset.Version     `json:"from,omitzero"` // zero: a full stream
+	To      dataset.Version     `json:"to"`
+	Via     []Brought           `json:"via,omitempty"`    // all snapshots between, oldest first, which come, too (-I)
+	Token   string              `json:"token,omitempty"`  // resume this receive instead
+	Volume  bool                `json:"volume,omitempty"` // as listed; refused when the stream is of another type
+	Send    dataset.SendOptions `json:"send,omitzero"`    // as listed; refused when the sender's job says otherwise
 }
 
 // Brought is a snapshot that a stream brings.
@@ -177,15 +166,15 @@ type SendReply struct {
 
 // ReceiveRequest says how one stream is to be received.
 type ReceiveRequest struct {
-	Dataset string       `json:"dataset"`
-	Volume  bool         `json:"volume,omitempty"`
-	From    dataset.GUID `json:"from,omitempty"` // 0: full
-	To      dataset.GUID `json:"to"`
-	Name    string       `json:"name"`          // the snapshot that it ends with
-	Via     []Brought    `json:"via,omitempty"` // those that it brings before, oldest first
-	Resume  bool         `json:"resume,omitempty"`
-	Over    bool         `json:"over,omitempty"` // onto a placeholder
-	Send    Options      `json:"send,omitzero"`
+	Dataset string              `json:"dataset"`
+	Volume  bool                `json:"volume,omitempty"`
+	From    dataset.GUID        `json:"from,omitempty"` // 0: full
+	To      dataset.GUID        `json:"to"`
+	Name    string              `json:"name"`          // the snapshot that it ends with
+	Via     []Brought           `json:"via,omitempty"` // those that it brings before, oldest first
+	Resume  bool                `json:"resume,omitempty"`
+	Over    bool                `json:"over,omitempty"` // onto a placeholder
+	Send    dataset.SendOptions `json:"send,omitzero"`
 	// Told are the properties of the source, of which the receiver takes what
 	// its own configuration names; for a full stream only.
 	Told Properties `json:"told,omitzero"`
@@ -220,10 +209,16 @@ type Holds struct {
 	Past []Snap `json:"past,omitempty"`
 	// Bookmark makes a cursor bookmark of each before it is let go.
 	Bookmark []Snap `json:"bookmark,omitempty"`
-	// Forget names cursor bookmarks of this client that are to go.
+	// Keep makes a bookmark of each, which was the base, before it is let go, if
+	// that can be done. Kept ones of the same dataset in Forget make room before.
+	Keep []Snap `json:"keep,omitempty"`
+	// Forget names bookmarks of this client that are to go.
 	Forget []Snap `json:"forget,omitempty"`
 	// Unmark names received datasets that still bear a placeholder's mark.
 	Unmark []string `json:"unmark,omitempty"`
+	// Common tells a sender the newest version of a dataset that the receiver
+	// has, by the receiver's own word; a guid of 0: none.
+	Common []Snap `json:"common,omitempty"`
 	// Confirm has the guid of each snapshot to hold looked up first.
 	Confirm bool `json:"confirm,omitempty"`
 	// Together says that these may be all snapshots of their names, so that a
@@ -241,17 +236,38 @@ type StraysRequest struct {
 // names, which a client has no business to know.
 type Strays struct {
 	Count int      `json:"count"`
+	Kept  int      `json:"kept,omitempty"` // others, whose holds stay because no bookmark can be made
 	Names []string `json:"names,omitempty"`
 }
 
 // Problems maps a dataset to what went wrong with it.
-type Problems map[string]string
+type Problems map[string]Problem
+
+// Problem is what went wrong: the text for people, the kind for programs.
+type Problem struct {
+	Text string     `json:"text"`
+	Code fault.Kind `json:"code,omitempty"` // empty: none that programs act on
+}
+
+// ProblemOf makes an error a value.
+func ProblemOf(err error) Problem { return Problem{Text: err.Error(), Code: fault.Of(err)} }
+
+// Err makes the value an error again; nil without a problem.
+func (p Problem) Err() error {
+	if p == (Problem{}) {
+		return nil
+	}
+	return fault.With(fault.Parse(string(p.Code)), errors.New(p.Text))
+}
 
 // Placeholder asks for an empty dataset that only carries others.
 type Placeholder struct {
 	Dataset string `json:"dataset"`
 	Plain   bool   `json:"plain,omitempty"` // with encryption=off
 }
+
+// MaxSizes is how many sizes are asked for at once.
+const MaxSizes = 32
 
 // Name asks for one dataset.
 type Name struct {

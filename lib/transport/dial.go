@@ -107,7 +107,8 @@ func (to Connect) args() ([]string, error) {
 }
 
 // sshArgs: see ssh(1). A dead peer is noticed after a minute; a question that
-// nobody would see is an error; the options of the configuration come first,
+// nobody would see is an error; the server, which need not be a friend, gets
+// no agent, display or port, whatever ssh_config(5) says; the options of the configuration come first,
 // because ssh takes the first value of each.
 func (to Connect) sshArgs() ([]string, error) {
 	if to.Host == "" || strings.HasPrefix(to.Host, "-") || strings.HasPrefix(to.User, "-") {
@@ -117,7 +118,8 @@ func (to Connect) sshArgs() ([]string, error) {
 	for _, o := range to.Options {
 		args = append(args, "-o", o)
 	}
-	args = append(args, "-o", "BatchMode=yes", "-o", "ServerAliveInterval=15", "-o", "ServerAliveCountMax=4", "-o", "ConnectTimeout=30")
+	args = append(args, "-o", "BatchMode=yes", "-o", "ServerAliveInterval=15", "-o", "ServerAliveCountMax=4", "-o", "ConnectTimeout=30",
+		"-o", "ForwardAgent=no", "-o", "ForwardX11=no", "-o", "ClearAllForwardings=yes")
 	if to.IdentityFile != "" {
 		args = append(args, "-i", to.IdentityFile, "-o", "IdentitiesOnly=yes")
 	}

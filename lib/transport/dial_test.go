@@ -63,7 +63,7 @@ func TestDialRefuses(t *testing.T) {
 
 func TestSSHArgs(t *testing.T) {
 	args, err := Connect{Type: TypeSSH, Host: "prod1", User: "root", Port: 2222, IdentityFile: "/k", Options: []string{"Compression=yes"}}.sshArgs()
-	want := "ssh -T -o Compression=yes -o BatchMode=yes -o ServerAliveInterval=15 -o ServerAliveCountMax=4 -o ConnectTimeout=30 -i /k -o IdentitiesOnly=yes -p 2222 -l root -- prod1"
+	want := "ssh -T -o Compression=yes -o BatchMode=yes -o ServerAliveInterval=15 -o ServerAliveCountMax=4 -o ConnectTimeout=30 -o ForwardAgent=no -o ForwardX11=no -o ClearAllForwardings=yes -i /k -o IdentitiesOnly=yes -p 2222 -l root -- prod1"
 	if got := strings.Join(args, " "); err != nil || got != want {
 		t.Errorf("%s, %v", got, err)
 	}

@@ -92,7 +92,11 @@ func (e *Error) Hint() string {
 	case strings.Contains(said, unknownHost):
 		return "log in once by hand as this user, with the same host name and port, so that ssh knows the host's key"
 	case strings.Contains(said, deniedKey):
-		return "is the key's line in the other host's authorized_keys? zreplctl init prints it again"
+		host, ok := strings.CutPrefix(e.Name, "ssh ")
+		if !ok || strings.ContainsAny(host, " \t") {
+			host = "HOST"
+		}
+		return "is the key's line in the other host's authorized_keys? zreplctl init -key -host " + host + " -client IDENTITY prints it again; IDENTITY is the client_identity of the job there"
 	case e.Status.Code == 127:
 		return "write the program's full path into command= of authorized_keys"
 	}

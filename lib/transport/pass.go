@@ -32,7 +32,7 @@ func (e *AwayError) ExitStatus() int { return 75 }
 
 // Hint says what to look at.
 func (e *AwayError) Hint() string {
-	return "is zreplctl daemon running, and has it a source or push-sink job with this client_identity?"
+	return "on the other host: does zreplctl daemon run, and does it have a source or push-sink job with this client_identity?"
 }
 
 // RefusedError is the daemon's answer to a client that it does not serve.

@@ -43,6 +43,39 @@ func ListenUnix(path string) (*Socket, error) {
 	return s, nil
 }
 
+// AdoptUnix takes over a socket at path at which a manager of services listens for
+// this process. The manager made it, and it stays when it is closed here.
+func AdoptUnix(path string, f *os.File) (*Socket, error) {
+	fail := func(err error) (*Socket, error) { return nil, fmt.Errorf("cannot listen at %q: %w", path, err) }
+	if _, err := privateDirectory(filepath.Dir(path)); err != nil {
+		return fail(err)
+	}
+	l, err := net.FileListener(f)
+	if err != nil {
+		return fail(cause(err))
+	}
+	own, ok := l.(*net.UnixListener)
+	if !ok || !samePath(l.Addr().String(), path) {
+		l.Close()
+		return fail(fmt.Errorf("the socket is at %q", l.Addr()))
+	}
+	own.SetUnlinkOnClose(false)
+	s := &Socket{UnixListener: own, path: path}
+	if s.lock, err = lockBeside(path); err != nil {
+		l.Close()
+		return fail(err)
+	}
+	return s, nil
+}
+
+// samePath reports whether two paths lead to the same file, as /run and /var/run
+// may.
+func samePath(a, b string) bool {
+	x, err := os.Lstat(a)
+	y, err2 := os.Lstat(b)
+	return err == nil && err2 == nil && os.SameFile(x, y)
+}
+
 // lockBeside takes the lock of a socket. No client's identity has such a name.
 // In another user's directory it may be anything: it is only locked, and only
 // if it is a file with one name.
@@ -94,7 +127,7 @@ func (s *Socket) bind(owner int) (err error) {
 // was made.
 func (s *Socket) Close() error {
 	s.once.Do(func() {
-		if now, err := os.Lstat(s.path); err == nil && os.SameFile(now, s.made) {
+		if now, err := os.Lstat(s.path); err == nil && s.made != nil && os.SameFile(now, s.made) {
 			os.Remove(s.path)
 		}
 		s.lock.Close()
