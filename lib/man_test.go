@@ -14,11 +14,16 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/zrepl-tools/zrepl-tools/lib/zfssim/simhost"
 )
 
 // programs builds every program and returns the directory.
 func programs(t *testing.T) string {
 	t.Helper()
+	if built := simhost.Built(); built != "" {
+		return built
+	}
 	dir := t.TempDir()
 	build := exec.Command("go", "build", "-o", dir+"/", "work")
 	build.Dir = ".."
@@ -87,6 +92,7 @@ func TestManual(t *testing.T) {
 	bin, texts := programs(t), pages(t)
 	t.Run("flags", func(t *testing.T) { manualFlags(t, bin, texts) })
 	t.Run("references", func(t *testing.T) { manualReferences(t, texts) })
+	t.Run("lists", func(t *testing.T) { manualLists(t, texts) })
 	t.Run("examples", func(t *testing.T) { manualExamples(t, bin, texts) })
 	t.Run("files", manualFiles)
 	t.Run("readme", func(t *testing.T) { readmeExamples(t, bin) })
@@ -181,6 +187,18 @@ func manualReferences(t *testing.T, texts map[string]string) {
 			if _, ok := texts[m[1]+"."+m[2]]; !ok && m[1] != "zfs" && m[1] != "zfsprops" && !strings.HasPrefix(m[1], "zfs-") && m[1] != "zpool" && !strings.HasPrefix(m[1], "zstream") {
 				t.Errorf("%s refers to %s(%s), which is not there", name, m[1], m[2])
 			}
+		}
+	}
+}
+
+// manualLists: Ql puts one pair of quotes around all that stands in its line.
+// A list of literals would look like one literal.
+func manualLists(t *testing.T, texts map[string]string) {
+	t.Helper()
+	list := regexp.MustCompile(`(?m)^\.(?:\S+ )*[DQ][lq] [^\n]* (?:,|No) \S.*$`)
+	for name, text := range texts {
+		for _, line := range list.FindAllString(text, -1) {
+			t.Errorf("%s: one pair of quotes around a list: %s", name, line)
 		}
 	}
 }

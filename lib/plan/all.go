@@ -98,6 +98,8 @@ func (f *forest) above(target string) *Conflict {
 		switch {
 		case !r.missing, r.Conflict == nil:
 			return nil
+		case r.Conflict.Reason == NoPool:
+			return r.Conflict
 		case !r.Conflict.Reason.nothing() || r.partial:
 			return conflict(ParentFailed, "%q is missing or not whole: %s", parent, r.Conflict.Reason)
 		}
@@ -108,7 +110,7 @@ func (f *forest) above(target string) *Conflict {
 		return nil
 	}
 	if dataset.Parent(parent) == "" {
-		return conflict(ParentFailed, "the pool %q does not exist", parent)
+		return conflict(NoPool, "the receiver has no pool %q, or has not imported it: zpool import %s", parent, parent)
 	}
 	if c := f.above(parent); c != nil {
 		return c

@@ -137,7 +137,11 @@ func (o *one) checkNames() *Conflict {
 func (o *one) senderHistory() string { return history(snapshots(o.sender)) }
 
 func (o *one) laterHistory() string {
-	return history(snapshots(o.after(o.r.Base.Sender.CreateTXG)))
+	later := snapshots(o.after(o.r.Base.Sender.CreateTXG))
+	if len(later) == 0 {
+		return "no newer snapshot"
+	}
+	return history(later)
 }
 
 func (o *one) encryptedSide() string {

@@ -19,6 +19,7 @@ const (
 	NoneWanted           Reason = "none-wanted"           // the sender has snapshots, and the job wants none of them
 	InitialRefused       Reason = "initial-refused"       // initial policy fail, and the receiver has nothing
 	Unrelated            Reason = "unrelated"             // no common guid
+	Promoted             Reason = "promoted"              // zfs promote moved the base to another dataset of the sender
 	Diverged             Reason = "diverged"              // the receiver went its own way since the base
 	Modified             Reason = "modified"              // the receiver's data changed since the base
 	OlderMissing         Reason = "older-missing"         // another job brought a newer snapshot before an older one of this job came
@@ -33,6 +34,7 @@ const (
 	NoSpace              Reason = "no-space"              // the target has no room for the stream
 	ForeignPartial       Reason = "foreign-partial"       // a partial receive that is not this job's
 	ParentFailed         Reason = "parent-failed"         // the dataset above is missing or not whole
+	NoPool               Reason = "no-pool"               // the receiver has no such pool, or has not imported it
 	Illegal              Reason = "illegal"               // an end lists what no pool can hold
 )
 
@@ -44,11 +46,15 @@ func (r Reason) Failure() bool { return r != UpToDate && r != NoSnapshots }
 // send: a placeholder can hold its place.
 func (r Reason) nothing() bool { return r == NoSnapshots || r == NoneWanted }
 
-// Gone is the result for a target that a job has received, and that nothing on
-// the sender maps to any more.
-func Gone(target string, newest dataset.Version) Result {
-	return Result{Target: target, Conflict: conflict(NotOffered,
-		"the job received it up to %s, and the sender no longer offers its source", newest)}
+// Gone is the result for a target that a job has received, and that nothing of
+// what the sender offers maps to now. NoCopy says why the copy is gone as well; empty:
+// it is there.
+func Gone(target, noCopy string) Result {
+	c := conflict(NotOffered, "the job received it once, and now the sender does not offer its source, or the job's rules leave it out")
+	if noCopy != "" {
+		c.Text += "; " + noCopy
+	}
+	return Result{Target: target, Conflict: c}
 }
 
 // Emptied makes a result whose source has no snapshot the failure that it is
@@ -57,6 +63,16 @@ func (r *Result) Emptied() {
 	if r.Conflict != nil && r.Conflict.Reason == NoSnapshots {
 		r.Conflict.Reason = SourceEmpty
 	}
+}
+
+// Promoted says of a result that lost its base where that is now. A source that
+// is empty for that stays what it is: it can be forgotten.
+func (r *Result) Promoted(base dataset.Version, now string) {
+	reason := Promoted
+	if r.Conflict.Reason == SourceEmpty {
+		reason = SourceEmpty
+	}
+	r.Conflict = conflict(reason, "a clone was promoted on the source, and the base %s is %s now; %s", base, now, r.Conflict.Text)
 }
 
 // Conflict is why a dataset cannot go on, with both histories in words.

@@ -209,7 +209,7 @@ func abort(recv *model) *model {
 // input tells a plan what there is, as the tools would see it.
 func input(src, dst *model) Input {
 	in := Input{Source: "src/a", Target: "dst/a", Sender: src.versions(), Encrypted: src.encrypted,
-		Send: Options{Raw: src.encrypted, LargeBlocks: true}, Deferred: src.deferred}
+		Send: dataset.SendOptions{Raw: src.encrypted, LargeBlocks: true}, Deferred: src.deferred}
 	if dst == nil {
 		return in
 	}

@@ -33,8 +33,12 @@ func (o *one) checkOlder(base *Base, at int) *Conflict {
 	if !ok {
 		return nil
 	}
+	there := make(map[dataset.GUID]bool, len(o.receiver))
+	for _, v := range o.receiver {
+		there[v.GUID] = true
+	}
 	for _, v := range o.wantedAfter(from.CreateTXG) {
-		if v.CreateTXG < base.Sender.CreateTXG && !hasGUID(o.receiver, v.GUID) {
+		if v.CreateTXG < base.Sender.CreateTXG && !there[v.GUID] {
 			o.r.Older = append(o.r.Older, v)
 		}
 	}
@@ -56,8 +60,12 @@ func (o *one) sentBase(base *Base) bool {
 	if base.Sender.Kind == dataset.Snapshot && !o.prefixed(base.Sender) {
 		return false
 	}
+	sent := make(map[dataset.GUID]bool, len(o.in.Mine.Sent))
+	for _, g := range o.in.Mine.Sent {
+		sent[g] = true
+	}
 	return slices.ContainsFunc(o.after(base.Sender.CreateTXG), func(v dataset.Version) bool {
-		return v.Kind == dataset.Snapshot && slices.Contains(o.in.Mine.Sent, v.GUID)
+		return v.Kind == dataset.Snapshot && sent[v.GUID]
 	})
 }
 

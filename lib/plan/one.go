@@ -132,6 +132,7 @@ func (o *one) startInitial(wanted []dataset.Version) {
 		if o.p.Initial == Every {
 			at = 0
 		}
+		wanted, at = slices.Clone(wanted[at:]), 0 // the steps keep nothing else
 		o.step(Step{Kind: Full, To: &wanted[at], Brings: wanted[at : at+1], Force: o.placeholder(),
 			Reason: o.why(o.initialReason())})
 	} else {
@@ -165,7 +166,7 @@ func (o *one) incremental(at int) {
 	}
 	foreign := o.checkPartial()
 	switch {
-	case from.Kind == dataset.Snapshot && !slices.ContainsFunc(o.sender, o.prefixed):
+	case !slices.ContainsFunc(o.sender, o.prefixed):
 		o.r.Conflict = conflict(NoneWanted, "the source has %s, and the name of none starts with %q", o.senderHistory(), o.p.Prefix)
 		return
 	case len(wanted) == 0 && foreign != nil:
@@ -237,9 +238,13 @@ func (o *one) step(s Step) { o.r.Steps = append(o.r.Steps, s) }
 
 // wantedAfter returns the sender's snapshots that are newer than txg and that
 // the receiver is to have. One that is marked for deferred destruction would
-// vanish under the chain as soon as its holds go.
+// vanish under the chain as soon as its holds go. Mostly it wants all, and
+// then no copy is made: there may be millions.
 func (o *one) wantedAfter(txg uint64) []dataset.Version {
 	later := o.after(txg)
+	if !slices.ContainsFunc(later, func(v dataset.Version) bool { return v.Kind != dataset.Snapshot || !o.wanted(v) }) {
+		return slices.Clip(later)
+	}
 	out := make([]dataset.Version, 0, len(later))
 	for _, v := range later {
 		if v.Kind == dataset.Snapshot && o.wanted(v) {

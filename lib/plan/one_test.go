@@ -57,12 +57,14 @@ func TestOne(t *testing.T) {
 		{name: "partial of another, nothing to do", sender: "@a:1", recv: with(has("@a:1"), func(r *Receiver) { r.Partial = &Partial{To: 9, Of: "src/other"} }), want: "uptodate"},
 		{name: "partial of what is gone", sender: "@a:1 @b:2", recv: with(has("@a:1"), func(r *Receiver) { r.Partial = &Partial{To: 9, From: 1, Of: "src/a", Name: "c"} }), want: "incremental @a>@b", text: "guid 9"},
 		{name: "refused", sender: "@a:1", p: Policy{Initial: Refuse}, want: "initial-refused"},
+		{name: "source rolled back", sender: "@a:1", recv: with(has("@a:1 @b:2"), func(r *Receiver) { r.WrittenBase = WrittenBytes(7) }), want: "diverged", text: "the source has no newer snapshot"},
 		{name: "next", sender: "@a:1 @b:2", recv: has("@a:1"), want: "incremental @a>@b"},
 		{name: "renamed", sender: "@was:1 @b:2", recv: has("@a:1"), want: "incremental @was>@b"},
 		{name: "bookmark", sender: "#m:1 @b:2 @c:3", recv: has("@a:1"), p: merge, want: "incremental #m>@b,incremental @b>@c"},
 		{name: "snapshot rather than bookmark", sender: "@a:1 #m:1 @b:2", recv: has("@a:1"), want: "incremental @a>@b"},
 		{name: "uptodate", sender: "@a:1 @b:2", recv: has("@a:1 @b:2"), want: "uptodate"},
-		{name: "uptodate by bookmark", sender: "#b:2 @b2:3", recv: has("@a:1 @b:2"), p: Policy{Prefix: "z"}, want: "uptodate"},
+		{name: "uptodate by bookmark", sender: "@z1:1 #b:2 @b2:3", recv: has("@a:1 @b:2"), p: Policy{Prefix: "z"}, want: "uptodate"},
+		{name: "a bookmark, and no snapshot wanted", sender: "#b:2 @b2:3", recv: has("@a:1 @b:2"), p: Policy{Prefix: "z"}, want: "none-wanted", text: "@b2"},
 		{name: "bookmarks only", sender: "#b:2", recv: has("@a:1 @b:2"), want: "no-snapshots", text: "bookmarks and no snapshot|@a, @b"},
 		{name: "unrelated", sender: "@a:1 @b:2", recv: has("@x:8 @y:9"), want: "unrelated", text: "@a, @b|@x, @y"},
 		{name: "empty dataset", sender: "@a:1", recv: plain, want: "unrelated", text: "no snapshot, and is no placeholder|@a"},
@@ -102,21 +104,21 @@ func TestOne(t *testing.T) {
 			recv: with(has("@a:1"), func(r *Receiver) { r.Encrypted, r.Locked = true, true })},
 		{name: "locked, to resume", sender: "@a:1 @b:2", want: "key-not-loaded",
 			recv: with(has("@a:1"), func(r *Receiver) { r.Encrypted, r.Locked, r.Partial = true, true, &Partial{From: 1, To: 2} })},
-		{name: "raw, onto a foreign snapshot", sender: "@a:1 @b:2", want: "diverged", text: "the target has @auto|raw", in: Input{Encrypted: true, Send: Options{Raw: true}},
+		{name: "raw, onto a foreign snapshot", sender: "@a:1 @b:2", want: "diverged", text: "the target has @auto|raw", in: Input{Encrypted: true, Send: dataset.SendOptions{Raw: true}},
 			recv: with(has("@a:1 @auto:9"), func(r *Receiver) { r.Encrypted, r.WrittenBase = true, WrittenBytes(0) })},
-		{name: "raw, under another's key", sender: "@a:1 @b:2", want: "key-changed", text: `"dst"`, in: Input{Encrypted: true, Send: Options{Raw: true}},
+		{name: "raw, under another's key", sender: "@a:1 @b:2", want: "key-changed", text: `"dst"`, in: Input{Encrypted: true, Send: dataset.SendOptions{Raw: true}},
 			recv: with(has("@a:1"), func(r *Receiver) { r.Encrypted, r.KeyRoot = true, "dst" })},
-		{name: "raw, sent under its root's key", sender: "@a:1 @b:2", want: "incremental @a>@b", in: Input{Encrypted: true, KeyTarget: "dst", Send: Options{Raw: true}},
+		{name: "raw, sent under its root's key", sender: "@a:1 @b:2", want: "incremental @a>@b", in: Input{Encrypted: true, KeyTarget: "dst", Send: dataset.SendOptions{Raw: true}},
 			recv: with(has("@a:1"), func(r *Receiver) { r.Encrypted, r.KeyRoot = true, "dst" })},
-		{name: "raw, its own root", sender: "@a:1 @b:2", want: "incremental @a>@b", in: Input{Encrypted: true, Send: Options{Raw: true}},
+		{name: "raw, its own root", sender: "@a:1 @b:2", want: "incremental @a>@b", in: Input{Encrypted: true, Send: dataset.SendOptions{Raw: true}},
 			recv: with(has("@a:1"), func(r *Receiver) { r.Encrypted, r.KeyRoot = true, "dst/a" })},
 		{name: "plain, under another's key", sender: "@a:1 @b:2", want: "incremental @a>@b",
 			recv: with(has("@a:1"), func(r *Receiver) { r.Encrypted, r.KeyRoot = true, "dst" })},
-		{name: "locked, raw", sender: "@a:1 @b:2", want: "incremental @a>@b", in: Input{Encrypted: true, Send: Options{Raw: true}},
+		{name: "locked, raw", sender: "@a:1 @b:2", want: "incremental @a>@b", in: Input{Encrypted: true, Send: dataset.SendOptions{Raw: true}},
 			recv: with(has("@a:1"), func(r *Receiver) { r.Encrypted, r.Locked = true, true })},
 		{name: "locked, nothing to do", sender: "@a:1", want: "uptodate",
 			recv: with(has("@a:1"), func(r *Receiver) { r.Encrypted, r.Locked = true, true })},
-		{name: "features", sender: "@a:1", want: "feature-missing", in: Input{Lacks: []string{"lz4_compress", "large_blocks"}, Send: Options{Compressed: true}},
+		{name: "features", sender: "@a:1", want: "feature-missing", in: Input{Lacks: []string{"lz4_compress", "large_blocks"}, Send: dataset.SendOptions{Compressed: true}},
 			text: "feature@lz4_compress, feature@large_blocks|options c"},
 		{name: "features, nothing to do", sender: "@a:1", recv: has("@a:1"), want: "uptodate", in: Input{Lacks: []string{"lz4_compress"}}},
 		{name: "resume", sender: "@a:1 @b:2 @c:3", want: "resume @a>@b,incremental @b>@c",
@@ -142,14 +144,14 @@ func TestOne(t *testing.T) {
 			recv: with(has("@a:1"), func(r *Receiver) { r.Placeholder = true })},
 		{name: "placeholder encrypted", sender: "@a:1", recv: &Receiver{Placeholder: true, Encrypted: true}, want: "placeholder-encrypted"},
 		{name: "raw onto placeholder", sender: "@a:1", recv: &Receiver{Placeholder: true}, want: "placeholder-encrypted",
-			in: Input{Encrypted: true, Send: Options{Raw: true}}},
+			in: Input{Encrypted: true, Send: dataset.SendOptions{Raw: true}}},
 		{name: "plain text", sender: "@a:1", in: Input{Encrypted: true}, want: "options", text: "plain text"},
 		{name: "plain text as configured", sender: "@a:1", in: Input{Encrypted: true}, p: Policy{Decrypt: true}, want: "full >@a"},
-		{name: "other options", sender: "@a:1 @b:2", in: Input{Send: Options{LargeBlocks: true, Compressed: true}}, want: "options",
-			text: "options -,|Lc", recv: with(has("@a:1"), func(r *Receiver) { r.Sent = &Options{} })},
-		{name: "harmless options", sender: "@a:1 @b:2", in: Input{Send: Options{Compressed: true, Embedded: true}}, want: "incremental @a>@b",
-			recv: with(has("@a:1"), func(r *Receiver) { r.Sent = &Options{} })},
-		{name: "raw onto plain", sender: "@a:1 @b:2", in: Input{Encrypted: true, Send: Options{Raw: true}}, recv: has("@a:1"), want: "options"},
+		{name: "other options", sender: "@a:1 @b:2", in: Input{Send: dataset.SendOptions{LargeBlocks: true, Compressed: true}}, want: "options",
+			text: "options -,|Lc", recv: with(has("@a:1"), func(r *Receiver) { r.Sent = &dataset.SendOptions{} })},
+		{name: "harmless options", sender: "@a:1 @b:2", in: Input{Send: dataset.SendOptions{Compressed: true, Embedded: true}}, want: "incremental @a>@b",
+			recv: with(has("@a:1"), func(r *Receiver) { r.Sent = &dataset.SendOptions{} })},
+		{name: "raw onto plain", sender: "@a:1 @b:2", in: Input{Encrypted: true, Send: dataset.SendOptions{Raw: true}}, recv: has("@a:1"), want: "options"},
 		{name: "merged", sender: "@a:1 @b:2 @c:3 @d:4", recv: has("@a:1"), p: merge, want: "incremental @a>@b+@c+@d"},
 		{name: "merged around a foreign one", sender: "@z1:1 @z2:2 @z3:3 @no:4 @z4:5 @z5:6", recv: has("@z1:1"),
 			p: Policy{Merge: true, Prefix: "z"}, want: "incremental @z1>@z2+@z3,incremental @z3>@z4,incremental @z4>@z5"},
@@ -214,29 +216,6 @@ func brief(r Result) string {
 		return "uptodate"
 	}
 	return strings.Join(out, ",")
-}
-
-func TestOptions(t *testing.T) {
-	for _, s := range []string{"-", "w", "L", "wLec", "ec"} {
-		if o, err := ParseOptions(s); err != nil || o.String() != s {
-			t.Errorf("%q comes back as %q, %v", s, o, err)
-		}
-	}
-	for _, s := range []string{"", "x", "L-", "wLecR"} {
-		if _, err := ParseOptions(s); err == nil {
-			t.Errorf("%q passes", s)
-		}
-	}
-	for _, c := range []struct {
-		old, now string
-		ok       bool
-	}{{"-", "-", true}, {"L", "-", false}, {"-", "L", false}, {"w", "L", false}, {"w", "wLec", true}, {"L", "w", false}, {"L", "Lec", true}} {
-		old, _ := ParseOptions(c.old)
-		now, _ := ParseOptions(c.now)
-		if now.Follows(old) != c.ok {
-			t.Errorf("%s after %s: want %v", now, old, c.ok)
-		}
-	}
 }
 
 // FuzzOne: whatever the lists hold, the steps hang together.

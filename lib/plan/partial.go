@@ -31,6 +31,10 @@ func (o *one) resumeAt(wanted []dataset.Version, base dataset.GUID) int {
 			return i
 		}
 	}
+	if v, ok := byGUID(snapshots(o.sender), part.To); ok && !o.wanted(v) {
+		o.r.Discard = fmt.Sprintf("it is of %s, which the job no longer sends", v)
+		return -1
+	}
 	o.r.Discard = fmt.Sprintf("the source no longer has the snapshot with guid %s", part.To)
 	return -1
 }
@@ -51,7 +55,7 @@ func (o *one) useless(part *Partial, base dataset.GUID) string {
 // checkPartial finds a partial receive that is not this job's: a person's seed,
 // or another job's. It is nobody's to throw away but theirs.
 func (o *one) checkPartial() *Conflict {
-	if o.in.Receiver == nil || o.in.Receiver.Partial == nil {
+	if o.in.Receiver == nil || o.in.Receiver.Partial == nil || o.in.Receiver.Partial.Ours {
 		return nil
 	}
 	part := o.in.Receiver.Partial

@@ -62,7 +62,7 @@ type Input struct {
 	KeyTarget string                // where the source's encryption root goes; empty: the source is one, or it goes nowhere
 	Deferred  map[dataset.GUID]bool // sender snapshots marked by destroy -d (defer_destroy=on)
 	Mine      Mine                  // what the job itself holds
-	Send      Options               // how this dataset would be sent
+	Send      dataset.SendOptions   // how this dataset would be sent
 	Receiver  *Receiver             // nil: the target does not exist
 	// Lacks names the pool features (zpool-features(7)) that the streams of
 	// this dataset need and that the target's pool has not, as far as known.
@@ -77,13 +77,13 @@ type Receiver struct {
 	Versions    []dataset.Version // its snapshots; bookmarks are ignored
 	Placeholder bool              // zreplctl:placeholder=on with source local; counts only without snapshots
 	Encrypted   bool
-	KeyRoot     string   // its encryption root; empty: unknown
-	Locked      bool     // it is encrypted and its key is not loaded
-	Children    bool     // datasets stand below it
-	Partial     *Partial // receive_resume_token is set
-	Sent        *Options // recorded send options of the chain; nil: none recorded
-	Written     Written  // property written: since its newest snapshot
-	WrittenBase Written  // property written@BASE, for the snapshot that Needs names
+	KeyRoot     string               // its encryption root; empty: unknown
+	Locked      bool                 // it is encrypted and its key is not loaded
+	Children    bool                 // datasets stand below it
+	Partial     *Partial             // receive_resume_token is set
+	Sent        *dataset.SendOptions // recorded send options of the chain; nil: none recorded
+	Written     Written              // property written: since its newest snapshot
+	WrittenBase Written              // property written@BASE, for the snapshot that Needs names
 }
 
 // Written is an amount of bytes that may be unknown, as its zero value is.
@@ -104,6 +104,9 @@ type Partial struct {
 	// Unusable says why the token must not be used, where the caller knows:
 	// refused by the sender, other send options. Empty: usable as far as known.
 	Unusable string
+	// Ours: the job holds the snapshot that it ends with, so that it began it,
+	// whatever its prefix is now.
+	Ours bool
 	// Foreign says why it cannot be this job's, where the caller knows:
 	// unreadable, or of a kind that is never sent.
 	Foreign string

@@ -98,7 +98,7 @@ func reference(in Input, p Policy) []string {
 		return []string{"placeholder-encrypted"}
 	case foreign > 0 && (in.Encrypted && in.Send.Raw || !in.Receiver.WrittenBase.Known || in.Receiver.WrittenBase.Bytes > 0):
 		return []string{"diverged"}
-	case len(todo) == 0 && mine.Kind == dataset.Snapshot && !anyNamed(in.Sender, p.Prefix):
+	case len(todo) == 0 && !anyNamed(in.Sender, p.Prefix):
 		return []string{"none-wanted"}
 	case len(todo) == 0:
 		return []string{"uptodate"}

@@ -2,7 +2,6 @@ package replicate
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 
@@ -60,7 +59,7 @@ func (j *Job) Abandon(ctx context.Context, dry bool) ([]Left, error) {
 			return left, err
 		}
 		for _, problem := range bad {
-			return left, errors.New(problem)
+			return left, problem.Err()
 		}
 	}
 	return left, unsure
@@ -71,9 +70,9 @@ func protection(list []transfer.Dataset, found func(name string)) (h transfer.Ho
 		for _, v := range d.Versions {
 			s := transfer.Snap{Dataset: d.Name, Name: v.Name, GUID: v.GUID}
 			switch {
-			case v.Kind == dataset.Snapshot && slices.Contains(d.Held, v.Name):
+			case v.Kind == dataset.Snapshot && d.Held.Has(v.Name):
 				h.Release = append(h.Release, s)
-			case v.Kind == dataset.Bookmark && slices.Contains(d.Marks, v.Name):
+			case v.Kind == dataset.Bookmark && (d.Marks.Has(v.Name) || d.Kept.Has(v.Name)):
 				h.Forget = append(h.Forget, s)
 			default:
 				continue

@@ -86,7 +86,7 @@ func (r *round) applyBatch(ctx context.Context, batch []transfer.Settings, at ma
 	}
 	for ds, problem := range done.Problems {
 		if i, ok := at[ds]; ok {
-			r.spoil(i, errors.New(problem))
+			r.spoil(i, problem.Err())
 		}
 	}
 	for _, ds := range slices.Sorted(maps.Keys(done.Left)) {
@@ -108,6 +108,10 @@ func (r *round) takesAny() bool {
 	return false
 }
 
+// maxUntold is how many properties that could not be told are named in a run:
+// the sender decides how many there are.
+const maxUntold = 20
+
 // sayUntold says once in a run which properties the sender could not tell.
 func (r *round) sayUntold() {
 	if r.told || !r.takesAny() {
@@ -122,7 +126,11 @@ func (r *round) sayUntold() {
 			}
 		}
 	}
-	for _, p := range slices.Sorted(maps.Keys(count)) {
+	for i, p := range slices.Sorted(maps.Keys(count)) {
+		if i == maxUntold {
+			r.say(fmt.Sprintf("%d more properties are left out", len(count)-i))
+			return
+		}
 		r.say(fmt.Sprintf("property %q of %q and %d others is left out: its value has a line break or is too long", p, first[p], count[p]-1))
 	}
 }

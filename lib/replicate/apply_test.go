@@ -3,6 +3,7 @@ package replicate
 import (
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -52,7 +53,7 @@ func (r *taking) Apply(_ context.Context, in []transfer.Settings) (transfer.Appl
 	out := transfer.Applied{Problems: r.problems, Left: map[string]string{}}
 	for _, s := range in {
 		r.asked = append(r.asked, s.Dataset)
-		if r.problems[s.Dataset] == "" && r.err == nil {
+		if r.problems[s.Dataset].Err() == nil && r.err == nil {
 			r.settled[s.Dataset] = s.Told.Sum
 		}
 		out.Left[s.Dataset] = "u:left"
@@ -110,7 +111,7 @@ func TestApply(t *testing.T) {
 	check(run())
 	asked("pool/to/a")
 	s.value = map[string]string{"a": "3", "a/b": "3", "e": "3"}
-	r.problems = transfer.Problems{"pool/to/a": "cannot set", "pool/to/other": "is no concern"}
+	r.problems = transfer.Problems{"pool/to/a": {Text: "cannot set"}, "pool/to/other": {Text: "is no concern"}}
 	if err := run(); !errors.Is(err, ErrIncomplete) || len(failed()) != 1 || failed()[0] != "pool/to/a: cannot set" {
 		t.Errorf("%v %q", err, failed())
 	}
@@ -135,5 +136,20 @@ func TestApply(t *testing.T) {
 	asked()
 	if len(said) > 0 {
 		t.Errorf("the receiver takes nothing, and yet it says %q", said)
+	}
+}
+
+// TestManyUntold: a sender that invents names of properties fills no log.
+func TestManyUntold(t *testing.T) {
+	var said []string
+	var invented []string
+	for i := range 1000 {
+		invented = append(invented, fmt.Sprintf("u:%d", i))
+	}
+	r := &round{Job: &Job{Say: func(text string) { said = append(said, text) }}, view: &view{takes: transfer.Takes{Properties: true},
+		sources: map[string]transfer.Dataset{"a": {Told: transfer.Properties{Untold: invented}}}}}
+	r.sayUntold()
+	if len(said) != maxUntold+1 || said[maxUntold] != "980 more properties are left out" {
+		t.Errorf("%d lines, the last %q", len(said), said[len(said)-1])
 	}
 }

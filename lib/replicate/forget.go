@@ -11,40 +11,64 @@ import (
 )
 
 // Forget releases the job's hold on targets that it received once, so that a
-// run reports them no more. It refuses those that the sender still has; with
-// dry it only looks. A target may be named by its source. Where a target lacks
-// older snapshots, the job holds the newest common one instead, and goes on
-// from there.
-func (j *Job) Forget(ctx context.Context, names []string, dry bool) ([]Left, error) {
+// run reports them no more, and returns those that are covered no longer. It
+// refuses those that the sender still has; with dry it only looks. A target may
+// be named by its source. Where a target lacks older snapshots, the job holds
+// the newest common one instead, and goes on from there.
+func (j *Job) Forget(ctx context.Context, names []string, dry bool) (left []Left, targets []string, err error) {
 	v, err := j.look(ctx, transfer.ListRequest{Thorough: true})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	results, err := j.plan(ctx, v)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	sources, err := j.Receiver.Targets(ctx, names)
 	if err != nil {
-		return nil, fmt.Errorf("cannot find out where datasets go: %w", err)
+		return nil, nil, fmt.Errorf("cannot find out where datasets go: %w", err)
 	}
 	var f forgotten
 	for _, name := range names {
-		i := slices.IndexFunc(results, func(p plan.Result) bool {
-			return p.Target == name || sources[name] != "" && p.Target == sources[name]
-		})
-		switch {
-		case i < 0:
-			return nil, fmt.Errorf("%q has no hold of the job: nothing to forget", name)
-		case !forgets(results[i].Conflict):
-			return nil, fmt.Errorf("the sender still offers %q with its snapshots: leave it out in the job's rules first", name)
+		named := func(target string) bool {
+			return target == name || sources[name] != "" && target == sources[name] || j.Covered[target] == name
 		}
-		f.add(v, results[i])
+		if err := f.addNamed(j, v, results, name, named); err != nil {
+			return nil, nil, err
+		}
 	}
-	if dry || len(f.left) == 0 {
-		return f.left, nil
+	if dry {
+		return f.left, f.targets, nil
 	}
-	return f.left, f.protect(ctx, j)
+	return f.left, f.targets, f.protect(ctx, j)
+}
+
+// addNamed adds the results and the listed targets that a name is for.
+func (f *forgotten) addNamed(j *Job, v *view, results []plan.Result, name string, named func(target string) bool) error {
+	found, offered := false, false
+	for _, p := range results {
+		switch {
+		case !named(p.Target), p.Source == "" && p.Conflict == nil: // a placeholder may be in its place
+		case forgets(p.Conflict):
+			found = true
+			f.add(v, p)
+		default:
+			offered = true
+		}
+	}
+	if offered && !found {
+		return fmt.Errorf("the sender still offers %q with its snapshots: leave it out in the job's rules first", name)
+	}
+	for target := range j.Covered { // that the job's rules have no place for by now
+		if named(target) && !slices.ContainsFunc(results, func(p plan.Result) bool { return p.Target == target }) {
+			found = true
+			f.uncover(target)
+		}
+	}
+	if !found {
+		return fmt.Errorf("the job never received %q, or it was forgotten: nothing to forget", name)
+	}
+	return nil
 }
 
 func forgets(c *plan.Conflict) bool {
@@ -56,6 +80,14 @@ type forgotten struct {
 	here, there       transfer.Holds
 	oldHere, oldThere transfer.Holds
 	left              []Left
+	targets           []string // that are covered no longer
+}
+
+// uncover notes that a target is covered no longer.
+func (f *forgotten) uncover(target string) {
+	if !slices.Contains(f.targets, target) {
+		f.targets = append(f.targets, target)
+	}
 }
 
 func (f *forgotten) add(v *view, p plan.Result) {
@@ -70,6 +102,9 @@ func (f *forgotten) add(v *view, p plan.Result) {
 				f.oldHere.Release = append(f.oldHere.Release, snap(p.Source, s))
 			}
 		}
+	}
+	if p.Conflict.Reason != plan.OlderMissing {
+		f.uncover(p.Target)
 	}
 	t := v.targets[p.Target]
 	for _, s := range t.Versions {
@@ -95,7 +130,7 @@ func (f *forgotten) protect(ctx context.Context, j *Job) error {
 			return err
 		}
 		for _, problem := range bad {
-			return fmt.Errorf("%s", problem)
+			return problem.Err()
 		}
 	}
 	return nil

@@ -30,11 +30,17 @@ func (j *Job) findHeld(ctx context.Context, v *view, results []plan.Result) erro
 			continue
 		}
 		there = append(there, snap(p.Target, p.Base.Receiver))
+		there = append(there, v.barring(p)...)
 		if p.Base.Sender.Kind == dataset.Snapshot {
 			here = append(here, snap(p.Source, p.Base.Sender))
 		}
+		if len(p.Older) > 0 {
+			here = append(here, snap(p.Source, p.Older[0]))
+		}
 	}
-	there = append(there, v.doubtful(results, newestFew)...)
+	here = append(here, of(j.Unreleased.Sender, v.sources)...)
+	there = append(there, of(j.Unreleased.Receiver, v.targets)...)
+	there = append(there, j.doubtful(v, results)...)
 	var errs [2]error
 	var wg sync.WaitGroup
 	wg.Go(func() { here, errs[0] = ask(ctx, j.Sender.Held, here) })
@@ -47,7 +53,7 @@ func (j *Job) findHeld(ctx context.Context, v *view, results []plan.Result) erro
 	}
 	note(v.sources, here)
 	note(v.targets, there)
-	return j.findOlder(ctx, v, results)
+	return nil
 }
 
 func ask(ctx context.Context, held func(context.Context, []transfer.Snap) ([]transfer.Snap, error), snaps []transfer.Snap) ([]transfer.Snap, error) {
@@ -61,19 +67,19 @@ func ask(ctx context.Context, held func(context.Context, []transfer.Snap) ([]tra
 func note(datasets map[string]transfer.Dataset, held []transfer.Snap) {
 	for _, s := range held {
 		d := datasets[s.Dataset]
-		d.Held = append(d.Held, s.Name)
+		d.Held.Add(s.Name)
 		datasets[s.Dataset] = d
 	}
 }
 
 func holds(d transfer.Dataset, v dataset.Version) bool {
-	return v.Kind == dataset.Snapshot && slices.Contains(d.Held, v.Name)
+	return v.Kind == dataset.Snapshot && d.Held.Has(v.Name)
 }
 
 // marks reports whether a cursor bookmark of d keeps a version.
 func marks(d transfer.Dataset, g dataset.GUID) bool {
 	return slices.ContainsFunc(d.Versions, func(v dataset.Version) bool {
-		return v.Kind == dataset.Bookmark && v.GUID == g && slices.Contains(d.Marks, v.Name)
+		return v.Kind == dataset.Bookmark && v.GUID == g && d.Marks.Has(v.Name)
 	})
 }
 

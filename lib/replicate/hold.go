@@ -84,6 +84,16 @@ func newHolder(r *round) *holder {
 	return h
 }
 
+// inOrder are the datasets that get streams, as the holds go.
+func (h *holder) inOrder() (all []int) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, w := range h.order {
+		all = append(all, w.i)
+	}
+	return all
+}
+
 func first(steps []plan.Step) uint64 {
 	if len(steps[0].Brings) == 0 {
 		return 0
@@ -114,11 +124,8 @@ func (h *holder) ensure(ctx context.Context, i int, step plan.Step) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	switch problem := w.bad[h.r.results[i].Source]; {
-	case w.err != nil:
-		return w.err
-	case problem != "":
-		return errors.New(problem)
+	if err := cmp.Or(w.err, w.bad[h.r.results[i].Source].Err()); err != nil {
+		return err
 	}
 	h.goOn(ctx, i, step, w)
 	return nil
@@ -229,8 +236,8 @@ func (h *holder) arrived(i int, v dataset.Version) {
 }
 
 // finish lets go of what was held ahead of streams that did not come, and
-// holds what the receiver has a part of. Where the link is lost, the next look
-// finds what there is.
+// holds what the receiver has a part of. Where the link is lost, or nobody could
+// look at what a stream brought, the next look finds what there is.
 func (h *holder) finish(ctx context.Context) {
 	h.under.Wait()
 	if ctx.Err() != nil || h.r.lost != nil {
@@ -238,6 +245,9 @@ func (h *holder) finish(ctx context.Context) {
 	}
 	var in transfer.Holds
 	for i := range h.r.results {
+		if h.r.unseen[i] {
+			continue
+		}
 		part, broken := h.r.parts[i]
 		if broken {
 			in.Hold = append(in.Hold, h.r.source(i, part))
@@ -248,6 +258,7 @@ func (h *holder) finish(ctx context.Context) {
 			}
 		}
 	}
+	in = h.r.spare(in)
 	if len(in.Hold)+len(in.Release) == 0 {
 		return
 	}

@@ -12,8 +12,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
+	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
 	"github.com/zrepl-tools/zrepl-tools/lib/plan"
 	"github.com/zrepl-tools/zrepl-tools/lib/progress"
 	"github.com/zrepl-tools/zrepl-tools/lib/transfer"
@@ -27,6 +29,8 @@ type Sender interface {
 	Send(context.Context, transfer.SendRequest) (*transfer.Stream, error)
 	// Size is about how many bytes a stream would have.
 	Size(context.Context, transfer.SendRequest) (uint64, error)
+	// Sizes is Size of at most transfer.MaxSizes streams; 0: it is not known.
+	Sizes(context.Context, []transfer.SendRequest) ([]uint64, error)
 	Protect(context.Context, transfer.Holds) (transfer.Problems, error)
 	Held(context.Context, []transfer.Snap) ([]transfer.Snap, error)
 	// Strays finds what protects datasets that are outside the sender's rules.
@@ -62,19 +66,42 @@ type Job struct {
 	// Named are the datasets that the job's rules name. Say is told of those
 	// where the sender has nothing, neither there nor below.
 	Named []string
+	// Targets are the datasets here that the job's rules name as targets. If the
+	// pool of one is missing, the run fails, also if the sender offers nothing
+	// for it: no run can see the copies that are there.
+	Targets []string
+	// Covered are the targets that earlier runs received, each with its source;
+	// "": that is not known. The run reports those whose source is not offered
+	// now, also if the copy itself is gone.
+	Covered map[string]string
+	// Noted are the guids of the bases that the last run found, by target.
+	Noted map[string][]dataset.GUID
+	// Unlisted reports that Covered may lack some: the run looks at all holds.
+	Unlisted bool
+	// Cover is told what Covered lacks, before streams begin and after the last
+	// one, and which of its targets are stale: their source goes to another
+	// one by now. Nil: nobody.
+	Cover func(fresh map[string]string, stale []string)
 	// Thorough looks for what an earlier run may have left behind, which
 	// takes long where there are many snapshots.
 	Thorough bool
+	// Unreleased is what the last run could not release.
+	Unreleased Unreleased
 	// Cramped are the targets that had no room for a stream in the last run:
 	// others go first, and a stream that would not fit is not begun.
 	Cramped []string
 	// Retries is how often in a row the link may be lost without anything
-	// having been done in between. Delay is the wait before the first retry,
+	// having been done in between of what was to be done when the run began: new
+	// work that turns up later keeps no run going. Delay is the wait before the first retry,
 	// doubled for each that follows, up to a minute; 0 means a second. What
 	// cannot be reached at the beginning is not tried again, and neither is a
 	// stream that stalls.
 	Retries int
 	Delay   time.Duration
+
+	// Estimate asks how large the streams are while they flow, for those who
+	// watch.
+	Estimate bool
 
 	Tracker *progress.Tracker
 	// Say is told what a person may want to know: what was cleaned up, that
@@ -83,8 +110,12 @@ type Job struct {
 
 	scoped bool
 	tidy   bool
+	left   Unreleased
 	bases  bases
-	told   bool // what the sender cannot tell was said
+	told   bool            // what the sender cannot tell was said
+	anew   map[string]bool // targets of which was said that their copy is gone
+	said   atomic.Int64
+	due    due
 }
 
 // Tidy reports, behind Run, whether nothing is left held that need not be: the
@@ -95,8 +126,8 @@ func (j *Job) Tidy() bool { return j.tidy }
 // tracker knows what.
 var ErrIncomplete = errors.New("not everything was replicated")
 
-// maxLooks is how often in a row a run looks again without having moved
-// anything.
+// maxLooks is how often in a row a run looks again without having done
+// anything that was due.
 const maxLooks = 5
 
 const maxDelay = time.Minute
@@ -105,10 +136,19 @@ const maxDelay = time.Minute
 // datasets failed, a *transfer.LinkError where the link was lost for good,
 // and otherwise the reason why nothing could be done.
 func (j *Job) Run(ctx context.Context) error {
+	defer j.sayRest()
+	err := j.repeat(ctx)
+	if came := j.bases.arrived(); len(came) > 0 {
+		j.addCovered(came, nil)
+	}
+	return err
+}
+
+func (j *Job) repeat(ctx context.Context) error {
 	if j.Delay == 0 {
 		j.Delay = time.Second
 	}
-	delay, left, thorough, reached := j.Delay, 0, j.Thorough, false
+	delay, left, thorough, reached := j.Delay, 0, j.Thorough || j.Unlisted, false
 	looks, spoiled, cramped := 0, map[string]error{}, map[string]bool{}
 	for _, target := range j.Cramped {
 		cramped[target] = true
@@ -117,6 +157,7 @@ func (j *Job) Run(ctx context.Context) error {
 	for again := false; ; again = true {
 		r := &round{Job: j, thorough: thorough, fresh: again, spoiled: spoiled, cramped: cramped, again: map[int]error{}}
 		err := r.run(ctx)
+		j.left = r.left
 		j.tidy = err == nil && ctx.Err() == nil && r.lost == nil && !r.untidy
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
@@ -168,9 +209,20 @@ func sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
+// maxSaid is how many lines a run says: the other host can cause one for each
+// dataset that it lists.
+const maxSaid = 200
+
 func (j *Job) say(text string) {
-	if j.Say != nil {
+	if n := j.said.Add(1); j.Say != nil && n <= maxSaid {
 		j.Say(text)
+	}
+}
+
+// sayRest says how many lines were left out.
+func (j *Job) sayRest() {
+	if n := j.said.Swap(0) - maxSaid; j.Say != nil && n > 0 {
+		j.Say(fmt.Sprintf("… and %d more lines", n))
 	}
 }
 

@@ -66,7 +66,7 @@ func (h *host) List(_ context.Context, in transfer.ListRequest) ([]transfer.Data
 		d := transfer.Dataset{Name: name, Versions: slices.Clone(s.versions), Placeholder: s.placeholder}
 		for held := range s.held {
 			if in.Thorough {
-				d.Held = append(d.Held, held)
+				d.Held.Add(held)
 			}
 		}
 		out = append(out, d)
@@ -106,7 +106,7 @@ func (h *host) Protect(_ context.Context, in transfer.Holds) (transfer.Problems,
 	bad := transfer.Problems{}
 	for _, s := range in.Hold {
 		if v, ok := h.find(s.Dataset, s.Name); !ok || v.GUID != s.GUID {
-			bad[s.Dataset] = "not there"
+			bad[s.Dataset] = transfer.Problem{Text: "not there"}
 			continue
 		}
 		h.datasets[s.Dataset].held[s.Name] = true
@@ -118,7 +118,7 @@ func (h *host) Protect(_ context.Context, in transfer.Holds) (transfer.Problems,
 		delete(h.datasets[s.Dataset].held, s.Name)
 	}
 	for _, s := range in.Release {
-		if bad[s.Dataset] == "" {
+		if bad[s.Dataset].Err() == nil {
 			delete(h.datasets[s.Dataset].held, s.Name)
 		}
 	}
@@ -303,6 +303,9 @@ func (s sender) Protect(ctx context.Context, in transfer.Holds) (transfer.Proble
 }
 func (s sender) Held(ctx context.Context, in []transfer.Snap) ([]transfer.Snap, error) {
 	return s.h.Held(ctx, in)
+}
+func (s sender) Sizes(_ context.Context, in []transfer.SendRequest) ([]uint64, error) {
+	return make([]uint64, len(in)), nil
 }
 func (s sender) Size(context.Context, transfer.SendRequest) (uint64, error) { return 0, nil }
 func (s sender) Strays(context.Context, transfer.StraysRequest) (transfer.Strays, error) {

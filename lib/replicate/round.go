@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
+	"github.com/zrepl-tools/zrepl-tools/lib/fault"
 	"github.com/zrepl-tools/zrepl-tools/lib/plan"
 	"github.com/zrepl-tools/zrepl-tools/lib/progress"
 	"github.com/zrepl-tools/zrepl-tools/lib/transfer"
@@ -25,6 +26,7 @@ type round struct {
 
 	view    *view
 	results []plan.Result
+	awaited map[dataset.GUID]bool // see findAwaited
 	held    *holder
 	settled *settler
 
@@ -32,13 +34,15 @@ type round struct {
 	wake    *sync.Cond
 	queue   *plan.Queue
 	busy    int
-	moved   bool          // something was done
+	moved   bool          // something was done that was due
 	tidied  bool          // what earlier runs left was dealt with
 	again   map[int]error // what to look at again, at once, and why
 	failed  bool          // something is left undone
 	blamed  map[int]bool
 	refused map[string]bool         // targets of datasets that cannot go on
 	parts   map[int]dataset.Version // of which the receiver has a part that can go on
+	unseen  map[int]bool            // it is unknown what their last stream brought
+	left    Unreleased              // what is held although it need not be, and is known
 	untidy  bool                    // something may be held that need not be
 	lost    error                   // the link was lost
 	others  error                   // what is no dataset's own fault, or of one that no longer takes part
@@ -48,6 +52,8 @@ func (r *round) run(ctx context.Context) error {
 	if err := r.survey(ctx); err != nil {
 		return err
 	}
+	r.noteCovered(r.view, r.results)
+	r.due.begin(r.results)
 	r.report()
 	r.others = r.scope(r.view)
 	if err := r.protect(ctx); err != nil {
@@ -56,6 +62,7 @@ func (r *round) run(ctx context.Context) error {
 	r.tidied = true
 	r.discard(ctx)
 	r.waitForOthers()
+	r.sayAnew()
 	for i := range r.results {
 		r.results[i].Steps = split(r.results[i].Steps)
 	}
@@ -65,11 +72,13 @@ func (r *round) run(ctx context.Context) error {
 	r.settled = newSettler(r)
 	stop := context.AfterFunc(ctx, func() { r.mu.Lock(); r.wake.Broadcast(); r.mu.Unlock() })
 	defer stop()
+	stopEstimate := r.estimate(ctx)
 	var wg sync.WaitGroup
 	for range max(r.Parallel, 1) {
 		wg.Go(func() { r.work(ctx) })
 	}
 	wg.Wait()
+	stopEstimate()
 	r.settled.finish()
 	r.held.finish(ctx)
 	r.apply(ctx)
@@ -86,7 +95,7 @@ func (r *round) survey(ctx context.Context) (err error) {
 		if r.results, err = r.plan(ctx, r.view); err != nil {
 			return err
 		}
-		r.bases.plan(r.results)
+		r.bases.plan(r.results, r.view)
 		if here, _ := r.missing(); r.thorough || len(here.Hold)+len(here.Bookmark) == 0 {
 			return nil
 		}
@@ -126,7 +135,7 @@ func (r *round) report() {
 		}
 		r.update(key(&p), func(d *progress.Dataset) {
 			d.Source, d.Target, d.Steps, d.Behind = p.Source, p.Target, d.Done+len(p.Steps), behind[p.Target]
-			d.State, d.Reason, d.Error = progress.Waiting, "", ""
+			d.State, d.Reason, d.Error, d.Code = progress.Waiting, "", "", ""
 			if p.Base != nil {
 				d.To = p.Base.Sender.Name
 			}
@@ -226,7 +235,7 @@ func (r *round) done(ctx context.Context, i int, step plan.Step, err error) {
 	var again againError
 	switch {
 	case err == nil:
-		r.moved = true
+		r.moved = r.due.done(r.results[i].Target, step) || r.moved
 		r.finished(i, step)
 		r.queue.Done(i)
 		return
@@ -255,6 +264,7 @@ func (r *round) finished(i int, step plan.Step) {
 	}
 	r.update(r.results[i].Target, func(d *progress.Dataset) {
 		d.Done++
+		d.Moved += len(step.Brings)
 		d.Behind = max(d.Behind-len(step.Brings), 0)
 		if step.To != nil {
 			d.To = step.To.Name
@@ -308,6 +318,6 @@ func (r *round) blame(i int, err error) {
 	}
 	r.blamed[i] = true
 	r.update(r.results[i].Target, func(d *progress.Dataset) {
-		d.State, d.Error = progress.Failed, err.Error()
+		d.State, d.Error, d.Code = progress.Failed, err.Error(), string(fault.Of(err))
 	})
 }

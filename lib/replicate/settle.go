@@ -27,6 +27,7 @@ type settler struct {
 	over   bool               // nothing more will come
 	parted bool               // something was settled before that
 	last   map[int]*plan.Base // what both ends hold of a dataset
+	kept   map[int]bool       // an earlier base was kept as a bookmark
 }
 
 type arrival struct {
@@ -37,7 +38,7 @@ type arrival struct {
 }
 
 func newSettler(r *round) *settler {
-	s := &settler{r: r, last: map[int]*plan.Base{}, wake: make(chan struct{}, 1)}
+	s := &settler{r: r, last: map[int]*plan.Base{}, kept: map[int]bool{}, wake: make(chan struct{}, 1)}
 	s.idle = sync.NewCond(&s.mu)
 	for i, p := range r.results {
 		s.last[i] = p.Base
@@ -189,11 +190,15 @@ func (s *settler) settle(ctx context.Context, batch []arrival, old replaced, tog
 			next.there.Past = append(next.there.Past, s.r.target(i, last.Receiver))
 		}
 		s.letGo(&next.here, i, newest[i], between[i])
+		if s.r.view.sources[s.r.results[i].Source].Common != "" {
+			next.here.Common = append(next.here.Common, s.r.source(i, newest[i]))
+		}
 		s.mu.Lock()
 		s.last[i] = &plan.Base{Sender: newest[i], Receiver: newest[i]}
 		s.mu.Unlock()
 		s.r.bases.move(s.r.results[i], newest[i].GUID)
 	}
+	next.here = s.r.spare(next.here)
 	return next
 }
 
@@ -238,9 +243,9 @@ func (s *settler) judge(datasets []int, bad transfer.Problems, err error, name f
 		return nil
 	}
 	for _, i := range datasets {
-		if problem := bad[name(i)]; problem != "" {
+		if err := bad[name(i)].Err(); err != nil {
 			s.r.leave()
-			s.r.fail(i, errors.New(problem))
+			s.r.fail(i, err)
 		} else {
 			good = append(good, i)
 		}
@@ -260,12 +265,24 @@ func (s *settler) letGo(h *transfer.Holds, i int, to dataset.Version, passed []d
 		h.Release = append(h.Release, s.r.source(i, to))
 	}
 	if last := s.last[i]; last != nil && last.Sender.Kind == dataset.Snapshot {
+		s.keep(h, i, last.Sender)
 		h.Release = append(h.Release, s.r.source(i, last.Sender))
 	}
 	for _, v := range passed {
 		h.Release = append(h.Release, s.r.source(i, v))
 	}
 	h.Forget = append(h.Forget, s.r.staleMarks(i, to)...)
+}
+
+// keep has the sender keep a base as a bookmark when another takes its place,
+// once in a round, if the sender asks for it.
+func (s *settler) keep(h *transfer.Holds, i int, base dataset.Version) {
+	if !s.r.view.sources[s.r.results[i].Source].Keep || s.kept[i] {
+		return
+	}
+	s.kept[i] = true
+	h.Keep = append(h.Keep, s.r.source(i, base))
+	h.Forget = append(h.Forget, s.r.staleKept(i, base)...)
 }
 
 // blame notes an error of a whole batch. A lost link is not the datasets'

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
+	"github.com/zrepl-tools/zrepl-tools/lib/fault"
 	"github.com/zrepl-tools/zrepl-tools/lib/plan"
 	"github.com/zrepl-tools/zrepl-tools/lib/progress"
 	"github.com/zrepl-tools/zrepl-tools/lib/transfer"
@@ -22,7 +23,9 @@ func (r *round) step(ctx context.Context, i int, step plan.Step) error {
 	}
 	switch err := r.held.ensure(ctx, i, step); {
 	case err == nil:
-	case transfer.Gone(err): // others prune, too, and ZFS cannot list and hold at once
+	case errors.Is(err, fault.Gone):
+		// Others prune, too, and ZFS cannot list and hold at once. A sender that
+		// lies costs at most maxLooks more looks.
 		return againError{err}
 	default:
 		return err
@@ -53,6 +56,12 @@ func (r *round) settle(ctx context.Context, i int, step plan.Step) {
 func (r *round) afterFailure(ctx context.Context, i int, step plan.Step, err error) error {
 	there, lerr := r.lookAt(ctx, r.results[i].Target)
 	if lerr != nil {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		if r.unseen == nil {
+			r.unseen = map[int]bool{}
+		}
+		r.unseen[i], r.untidy = true, true
 		return err
 	}
 	if n := came(step, there); n == len(step.Brings) {
@@ -70,11 +79,12 @@ func (r *round) afterFailure(ctx context.Context, i int, step plan.Step, err err
 	switch {
 	case errors.As(err, new(*transfer.LinkError)):
 		return err
-	case transfer.Full(err):
+	case errors.Is(err, fault.NoSpace): // a receiver's word about itself: no sender's error has this kind
 		return r.noRoom(ctx, i, step, err, there)
 	case step.Kind == plan.Resume && part == nil:
 		return againError{err}
-	case step.Kind == plan.Resume && transfer.Dead(err):
+	case step.Kind == plan.Resume && (errors.Is(err, fault.DeadToken) || errors.Is(err, fault.Refused)):
+		// Only the sender can know it. If it lies, what is lost came from it.
 		return r.abort(ctx, i, err)
 	case part != nil:
 		return fmt.Errorf("%w (what has arrived is kept, and the next run resumes it)", err)
@@ -159,7 +169,7 @@ func (r *round) stream(ctx context.Context, i int, step plan.Step) error {
 	})
 	if got.Bytes >= worthwhile {
 		r.mu.Lock()
-		r.moved = true
+		r.moved = r.due.cut(p.Target, r.had(p.Target)) || r.moved
 		r.mu.Unlock()
 	}
 	if got.Unset != "" {
@@ -169,6 +179,14 @@ func (r *round) stream(ctx context.Context, i int, step plan.Step) error {
 		r.update(p.Target, func(d *progress.Dataset) { d.Bytes += got.Bytes - before })
 	}
 	return err
+}
+
+// had is how much of a stream the receiver had when this round began.
+func (r *round) had(target string) uint64 {
+	if part := r.view.targets[target].Partial; part != nil {
+		return part.Bytes
+	}
+	return 0
 }
 
 // request is what a step asks the sender for.

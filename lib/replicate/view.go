@@ -23,7 +23,9 @@ type view struct {
 	takes    transfer.Takes // known where something is to be sent
 	asked    bool           // takes is known
 	outlaws  outlaws
-	outside  map[string]bool // sources that are mapped to where nothing can be
+	outside  map[string]bool       // sources that are mapped to where nothing can be
+	guids    map[dataset.GUID]bool // of all that the sender lists; see listed
+	pools    map[string]bool       // of the targets; see hasPool
 }
 
 // look lists both ends at the same time.
@@ -40,7 +42,7 @@ func (j *Job) look(ctx context.Context, in transfer.ListRequest) (*view, error) 
 		}
 	}
 	if len(from) == 0 { // a pool that is not imported, most likely
-		return nil, errors.New("the sender has none of the datasets that its job names")
+		return nil, errors.New("the sender has none of the datasets that its job names: their names are wrong, or their pool is not imported there")
 	}
 	v := &view{thorough: in.Thorough, sources: map[string]transfer.Dataset{}, targets: map[string]transfer.Dataset{}, outside: map[string]bool{}}
 	v.receivers(to)
@@ -80,7 +82,7 @@ func (v *view) missing(named []string) (none []string) {
 func (v *view) unreadable() (texts []string) {
 	for _, in := range v.inputs {
 		recorded := v.targets[in.Target].Recorded
-		if _, err := plan.ParseOptions(recorded); recorded != "" && err != nil {
+		if _, err := dataset.ParseSendOptions(recorded); recorded != "" && err != nil {
 			texts = append(texts, fmt.Sprintf("ignoring the property zreplctl:send of %q, which says no send options: %.40q", in.Target, recorded))
 		}
 	}
@@ -102,6 +104,24 @@ func (j *Job) scope(v *view) error {
 		}
 	}
 	j.scoped = true
+	return v.withoutPool(j.Targets)
+}
+
+// withoutPool fails for the first target whose pool is missing, unless a
+// source is mapped there: that dataset's own failure says more.
+func (v *view) withoutPool(targets []string) error {
+	pools := map[string]bool{}
+	for name := range v.targets {
+		pools[dataset.Pool(name)] = true
+	}
+	for _, in := range v.inputs {
+		pools[dataset.Pool(in.Target)] = true
+	}
+	for _, target := range targets {
+		if pool := dataset.Pool(target); !pools[pool] {
+			return fmt.Errorf("cannot look at target %q: pool %q does not exist here, or is not imported: zpool import %s", target, pool, pool)
+		}
+	}
 	return nil
 }
 
@@ -121,7 +141,7 @@ func (v *view) pair(from []transfer.Dataset, targets map[string]string) {
 		}
 		v.sources[d.Name] = d
 		v.mark = max(v.mark, d.Mark)
-		in := plan.Input{Source: d.Name, Target: target, Sender: d.Versions, Encrypted: d.Encrypted, Send: options(d.Send)}
+		in := plan.Input{Source: d.Name, Target: target, Sender: d.Versions, Encrypted: d.Encrypted, Send: d.Send}
 		if d.KeyRoot != d.Name {
 			in.KeyTarget = targets[d.KeyRoot]
 		}
@@ -147,25 +167,21 @@ func mine(source, target transfer.Dataset) (m plan.Mine) {
 		}
 	}
 	for _, v := range source.Versions {
-		if holds(source, v) || v.Kind == dataset.Bookmark && slices.Contains(source.Marks, v.Name) {
+		if holds(source, v) || v.Kind == dataset.Bookmark && (source.Marks.Has(v.Name) || source.Kept.Has(v.Name)) {
 			m.Sent = append(m.Sent, v.GUID)
 		}
 	}
 	return m
 }
 
-func options(o transfer.Options) plan.Options {
-	return plan.Options{Raw: o.Raw, LargeBlocks: o.LargeBlocks, Embedded: o.Embedded, Compressed: o.Compressed}
-}
-
-func receiver(t transfer.Dataset, send transfer.Options, children bool) *plan.Receiver {
+func receiver(t transfer.Dataset, send dataset.SendOptions, children bool) *plan.Receiver {
 	r := &plan.Receiver{Versions: t.Versions, Placeholder: t.Placeholder, Encrypted: t.Encrypted, KeyRoot: t.KeyRoot,
 		Locked: t.Encrypted && !t.KeyLoaded, Children: children, Written: plan.WrittenBytes(t.Written)}
-	if sent, err := plan.ParseOptions(t.Recorded); err == nil {
+	if sent, err := dataset.ParseSendOptions(t.Recorded); err == nil {
 		r.Sent = &sent
 	}
 	if p := t.Partial; p != nil {
-		r.Partial = &plan.Partial{To: p.To, From: p.From, Of: p.Of, Name: p.Name, Foreign: p.Bad, Unusable: send.Resumes(*p)}
+		r.Partial = &plan.Partial{To: p.To, From: p.From, Of: p.Of, Name: p.Name, Foreign: p.Bad, Unusable: p.Unresumable(send)}
 	}
 	return r
 }
@@ -196,6 +212,24 @@ func (j *Job) writtenSince(ctx context.Context, v *view) error {
 	return nil
 }
 
+// ownPartials notes which partial receives are of snapshots that the job holds,
+// and reports whether it found any.
+func (v *view) ownPartials() (found bool) {
+	for _, in := range v.inputs {
+		if in.Receiver == nil || in.Receiver.Partial == nil || in.Receiver.Partial.Ours {
+			continue
+		}
+		part, source := in.Receiver.Partial, v.sources[in.Source]
+		part.Ours = slices.ContainsFunc(source.Versions, func(s dataset.Version) bool { return s.GUID == part.To && holds(source, s) })
+		found = found || part.Ours
+	}
+	return found
+}
+
+func foreign(p plan.Result) bool {
+	return p.Conflict != nil && p.Conflict.Reason == plan.ForeignPartial
+}
+
 // lookup tells plan.All what the receiver has.
 func (v *view) lookup(target string) (plan.Host, bool) {
 	t, ok := v.targets[target]
@@ -204,6 +238,7 @@ func (v *view) lookup(target string) (plan.Host, bool) {
 
 // plan decides what to do, and looks up what the bases are held by.
 func (j *Job) plan(ctx context.Context, v *view) ([]plan.Result, error) {
+	v.ownPartials() // as far as holds are known
 	results, err := j.decide(ctx, v)
 	if err != nil {
 		return nil, err
@@ -211,12 +246,19 @@ func (j *Job) plan(ctx context.Context, v *view) ([]plan.Result, error) {
 	if err := j.findHeld(ctx, v, results); err != nil {
 		return nil, err
 	}
-	return v.cover(append(results, v.outlaws.all()...)), nil
+	if v.ownPartials() && slices.ContainsFunc(results, foreign) {
+		if results, err = j.decide(ctx, v); err != nil {
+			return nil, err
+		}
+	}
+	results = j.cover(v, append(results, v.outlaws.all()...))
+	v.findPromoted(results)
+	return results, nil
 }
 
 // Plan returns what Run would do first, and changes nothing.
 func (j *Job) Plan(ctx context.Context) ([]plan.Result, error) {
-	r := &round{Job: j}
+	r := &round{Job: j, thorough: j.Unlisted}
 	if err := r.survey(ctx); err != nil {
 		return nil, err
 	}

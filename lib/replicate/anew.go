@@ -1,0 +1,23 @@
+package replicate
+
+import (
+	"fmt"
+
+	"github.com/zrepl-tools/zrepl-tools/lib/plan"
+)
+
+// sayAnew says, once for each, which copies are gone that the job had received:
+// the run begins them anew, and no later one can tell that anything was lost.
+func (r *round) sayAnew() {
+	for _, p := range r.results {
+		_, received := r.Covered[p.Target]
+		if len(p.Steps) == 0 || p.Steps[0].Kind != plan.Full || !received || r.anew[p.Target] {
+			continue
+		}
+		if r.anew == nil {
+			r.anew = map[string]bool{}
+		}
+		r.anew[p.Target] = true
+		r.say(fmt.Sprintf("warning: the copy %q is gone; sending it anew", p.Target))
+	}
+}
