@@ -7,6 +7,7 @@ import (
 	"github.com/peterbourgon/ff/v3/ffcli"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/cli"
+	"github.com/zrepl-tools/zrepl-tools/lib/identity"
 	"github.com/zrepl-tools/zrepl-tools/lib/transfer"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/job"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/state"
@@ -30,9 +31,13 @@ func abandonCommand(g *globals) *ffcli.Command {
 }
 
 func (g *globals) abandon(ctx context.Context, name string, dry bool) error {
-	c, j, err := g.job(name)
+	c, err := g.load()
 	if err != nil {
 		return err
+	}
+	j, err := c.Job(name)
+	if err != nil {
+		return cli.WithStatus(cli.Usage, removedHint(err, name))
 	}
 	if err := replicates("abandon job", j); err != nil {
 		return cli.Hint(err, "zreplctl holds -release %s releases what is held here for its client", name)
@@ -61,4 +66,20 @@ func (g *globals) abandon(ctx context.Context, name string, dry bool) error {
 		return job.ForgetRecord(state.Of(c.Global), name)
 	}
 	return nil
+}
+
+// removedHint adds to the error for a name that no job has what releases the
+// holds of a job that was removed.
+func removedHint(err error, name string) error {
+	if identity.Check(name) != nil {
+		return err
+	}
+	first := ""
+	if known, ok := errors.AsType[interface {
+		error
+		Hint() string
+	}](err); ok {
+		first = known.Hint() + "; "
+	}
+	return cli.Hint(err, "%sif it was removed or renamed, zreplctl holds -release %s releases what it held on this host", first, name)
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/zrepl-tools/zrepl-tools/lib/retention"
 	"github.com/zrepl-tools/zrepl-tools/lib/zfs"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/config"
+	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/hook"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/job"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/state"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/upkeep"
@@ -36,9 +37,10 @@ func (g *globals) upkeepCommand(name, part, help string, fits func(*config.Job) 
 	fs := g.flags(name)
 	skip := fs.String("skip", "", "leave out `parts`, joined by commas; "+part+" leaves out everything")
 	dryRun := fs.Bool("n", false, "print the names of the snapshots, and change nothing")
-	explain, usage := false, "[-n]"
+	explain, sizes, usage := false, false, "[-n]"
 	if name == "prune" {
-		usage = "[-explain] [-n]"
+		usage = "[-explain] [-n [-sizes]]"
+		fs.BoolVar(&sizes, "sizes", false, "with -n: print for each dataset how many snapshots would be destroyed and how many bytes that frees, about")
 		fs.BoolVar(&explain, "explain", false, "print each snapshot with keep or destroy and the rule that decided, and destroy nothing")
 	}
 	return &ffcli.Command{
@@ -46,9 +48,12 @@ func (g *globals) upkeepCommand(name, part, help string, fits func(*config.Job) 
 		ShortUsage: fmt.Sprintf("zreplctl %s %s [-skip parts] [flags] job", name, usage),
 		ShortHelp:  help,
 		FlagSet:    fs,
-		Exec: func(ctx context.Context, args []string) error {
+		Exec: reportsEnd(fs, func(ctx context.Context, args []string) error {
 			if len(args) != 1 {
 				return cli.Usagef("%s requires the name of one job", name)
+			}
+			if sizes && (!*dryRun || explain) {
+				return cli.Usagef("-sizes requires -n, and is not allowed with -explain")
 			}
 			parts, err := parseSkip(*skip)
 			if err != nil {
@@ -73,11 +78,14 @@ func (g *globals) upkeepCommand(name, part, help string, fits func(*config.Job) 
 			if explain {
 				g.explain(u)
 			}
+			if sizes {
+				return cli.Quiet(g.freed(ctx, u))
+			}
 			if u.DryRun = *dryRun || explain; u.DryRun { // who asks why wants to know before
 				return cli.Quiet(do(u)(ctx))
 			}
 			return cli.Quiet(runError(j, r.Do(ctx)))
-		},
+		}),
 	}
 }
 
@@ -103,10 +111,15 @@ func (g *globals) explain(u *upkeep.Upkeep) {
 	}
 }
 
-// join lets upkeep know what the run does, and the run what upkeep finds.
+// join lets upkeep know what the run does, and the run what upkeep finds. Both
+// have the job's hooks.
 func (g *globals) join(r *job.Run, u *upkeep.Upkeep) {
 	u.Unsent, u.Bases, u.Looked = r.Unsent, r.Known, r.NoteLooked
-	u.State = state.Of(r.Global)
+	u.State, u.HasArrived = state.Of(r.Global), r.HasArrived()
+	r.Hooks = hook.Of(r.Job, u.State, r.Say)
+	r.Hooks.Datasets, r.Hooks.Gone = u.Due, u.Gone
+	u.Hooks = r.Hooks
+	r.ExitStatus = func(err error) int { return cli.Status(runError(r.Job, err)) }
 }
 
 // upkeep is the upkeep of a job that prints what it takes and destroys.

@@ -23,18 +23,24 @@ func checkCommand(g *globals) *ffcli.Command {
 				return cli.Usagef("unexpected argument %q", args[0])
 			}
 			c, err := g.load()
+			var notes []string
 			if err == nil {
+				idle, note := idleRules(ctx, c)
+				if note != "" {
+					notes = append(notes, note)
+				}
+				c.Warnings = append(c.Warnings, idle...)
 				c.Warnings = append(c.Warnings, surroundings(ctx, c)...)
 				c.Warnings = append(c.Warnings, onHost(ctx, c)...)
 				c.SortWarnings()
 			}
 			if *asJSON {
-				return checkJSON(g.stdout, c, err)
+				return checkJSON(g.stdout, c, notes, err)
 			}
 			if err != nil {
 				return err
 			}
-			return g.checkText(c)
+			return g.checkText(c, notes)
 		},
 	}
 }
@@ -44,6 +50,7 @@ type report struct {
 	OK       bool              `json:"ok"`
 	Errors   []*config.Problem `json:"errors"`
 	Warnings []*config.Problem `json:"warnings"`
+	Notes    []string          `json:"notes,omitempty"` // what could not be checked
 	Jobs     []jobReport       `json:"jobs"`
 }
 
@@ -53,8 +60,8 @@ type jobReport struct {
 	Summary string `json:"summary"`
 }
 
-func checkJSON(out *cli.Out, c *config.Config, err error) error {
-	r := report{OK: err == nil, Errors: problems(err), Warnings: []*config.Problem{}, Jobs: []jobReport{}}
+func checkJSON(out *cli.Out, c *config.Config, notes []string, err error) error {
+	r := report{OK: err == nil, Errors: problems(err), Warnings: []*config.Problem{}, Notes: notes, Jobs: []jobReport{}}
 	if c != nil {
 		r.Warnings = append(r.Warnings, c.Warnings...)
 		for _, j := range c.Jobs {
@@ -91,7 +98,10 @@ func problems(err error) []*config.Problem {
 	return append(all, &config.Problem{Message: err.Error()})
 }
 
-func (g *globals) checkText(c *config.Config) error {
+func (g *globals) checkText(c *config.Config, notes []string) error {
+	for _, note := range notes {
+		g.say("note: %s", note)
+	}
 	for _, w := range c.Warnings {
 		g.say("warning: %v", w)
 	}

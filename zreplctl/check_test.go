@@ -22,6 +22,9 @@ func checked(t *testing.T, jobs string) (stdout string, warnings []string) {
 		t.Fatalf("%d, %s", status, stderr)
 	}
 	for line := range strings.Lines(stderr) {
+		if line == notLooked {
+			continue
+		}
 		warnings = append(warnings, strings.TrimSuffix(strings.TrimPrefix(line, "zreplctl: warning: "+path+":"), "\n"))
 	}
 	return stdout, warnings
@@ -38,18 +41,21 @@ func TestCheckWords(t *testing.T) {
 	const received = "; no policy: the snapshots that it receives pile up"
 	const end = "; no interval: runs only by hand or from cron"
 	for job, want := range map[string]string{
-		`type: autosnap, snapshot_prefix: x_, datasets: {tank/data: ok}`:                                 "looks after tank/data alone; takes snapshots x_*" + pile + end,
-		`type: autosnap, snapshot_prefix: x_, interval: 1h, datasets: {"tank/data<": ok}`:                "looks after tank/data and all below it; takes snapshots x_*" + pile + "; every 1h",
-		`type: autosnap, snapshot_prefix: x_, datasets: {"tank/data<": ok, tank: ok, "tank/data/a": ok}`: "looks after tank alone, tank/data and all below it; takes snapshots x_*" + pile + end,
-		`type: pull, connect: {type: exec, command: [sh]}, mapping: {"tank<": s}`:                        "pulls tank and all below it from sh into s" + received + end,
-		`type: pull, connect: {type: exec, command: [sh]}, mapping: {tank: s}`:                           "pulls tank alone from sh into s" + received + end,
-		`type: pull, connect: {type: exec, command: [sh]}, mapping: {"<": s}`:                            "pulls everything from sh into s" + received + end,
-		`type: local, mapping: {tank: s}`:                                                                "replicates tank alone into s" + received + end,
-		`type: push, connect: {type: exec, command: [sh]}, datasets: {tank: ok}`:                         "pushes tank alone to sh" + end,
-		`type: source, serve: {type: stdinserver, client_identities: [a, b]}, datasets: {tank: ok}`:      "offers tank alone to the clients a,b; whenever its client comes",
-		`type: push-sink, serve: {type: stdinserver, client_identity: a}, root: s`:                       "receives everything from the client a into s" + received + "; whenever its client comes",
-		`type: prune, snapshot_prefix: x_, datasets: {tank: ok}, keep: [{type: last_n, count: 1}]`:       "prunes tank alone: last_n 1" + end,
-		`type: push-sink, serve: {type: stdinserver, client_identity: a}, mapping: {"a/b<": s}`:          "receives a/b and all below it from the client a into s" + received + "; whenever its client comes",
+		`type: autosnap, snapshot_prefix: x_, datasets: {tank/data: ok}`:                                                  "looks after tank/data alone; takes snapshots x_*" + pile + end,
+		`type: autosnap, snapshot_prefix: x_, interval: 1h, datasets: {"tank/data<": ok}`:                                 "looks after tank/data and all below it; takes snapshots x_*" + pile + "; every 1h",
+		`type: autosnap, snapshot_prefix: x_, interval: 1h, datasets: {"tank<": ok, "tank/scratch<": "!", "tank/b": "!"}`: "looks after tank and all below it without tank/b alone, tank/scratch and all below it; takes snapshots x_*" + pile + "; every 1h",
+		`type: autosnap, snapshot_prefix: x_, datasets: {"tank<": ok, "tank/a<": "!", "tank/a/b": ok, "tank/a/c": "!"}`:   "looks after tank and all below it without tank/a and all below it but tank/a/b alone; takes snapshots x_*" + pile + end,
+		`type: autosnap, snapshot_prefix: x_, datasets: {"<": "!", "tank<": ok}`:                                          "looks after tank and all below it; takes snapshots x_*" + pile + end,
+		`type: autosnap, snapshot_prefix: x_, datasets: {"tank/data<": ok, tank: ok, "tank/data/a": ok}`:                  "looks after tank alone, tank/data and all below it; takes snapshots x_*" + pile + end,
+		`type: pull, connect: {type: exec, command: [sh]}, mapping: {"tank<": s}`:                                         "pulls tank and all below it from sh into s" + received + end,
+		`type: pull, connect: {type: exec, command: [sh]}, mapping: {tank: s}`:                                            "pulls tank alone from sh into s" + received + end,
+		`type: pull, connect: {type: exec, command: [sh]}, mapping: {"<": s}`:                                             "pulls everything from sh into s" + received + end,
+		`type: local, mapping: {tank: s}`:                                                                                 "replicates tank alone into s" + received + end,
+		`type: push, connect: {type: exec, command: [sh]}, datasets: {tank: ok}`:                                          "pushes tank alone to sh" + end,
+		`type: source, serve: {type: stdinserver, client_identities: [a, b]}, datasets: {tank: ok}`:                       "offers tank alone to the clients a,b; whenever its client comes",
+		`type: push-sink, serve: {type: stdinserver, client_identity: a}, root: s`:                                        "receives everything from the client a into s" + received + "; whenever its client comes",
+		`type: prune, snapshot_prefix: x_, datasets: {tank: ok}, keep: [{type: last_n, count: 1}]`:                        "prunes tank alone: last_n 1" + end,
+		`type: push-sink, serve: {type: stdinserver, client_identity: a}, mapping: {"a/b<": s}`:                           "receives a/b and all below it from the client a into s" + received + "; whenever its client comes",
 	} {
 		if got := summary(job); got != want {
 			t.Errorf("%s:\n got %s\nwant %s", job, got, want)
@@ -101,9 +107,12 @@ func TestCheckSurroundings(t *testing.T) {
 		`5: job "public": connect: identity_file: "` + public + `": it is the public half of a key: name the other file`,
 		`6: job "folder": connect: identity_file: "` + dir + `": it is no file`,
 		`7: job "program": connect: command: cannot find program "` + dir + `/zstdinserver"`,
+		`9: job "lost": mapping: no dataset matches "no/c<"`,
+		`9: job "lost": mapping: no dataset matches "tank/a<"`,
 		`9: job "lost": mapping: pool "tnk" does not exist here, or is not imported`,
 		`9: job "lost": mapping: pool "strage" does not exist here, or is not imported`,
 		`10: job "sink": root: pool "gone" does not exist here, or is not imported`,
+		`11: job "snap": datasets: no dataset matches "tank/y<"`,
 		`11: job "snap": datasets: pool "missing" does not exist here, or is not imported`,
 	}
 	for i, w := range got { // the column is looked at in TestListAndCheck
@@ -145,12 +154,16 @@ func TestCheckFile(t *testing.T) {
 			t.Fatal(err)
 		}
 		_, stderr, status := zreplctl(t, "", "check", "-config", path)
-		if status != 0 || (c.want == "") != (stderr == "") || !strings.Contains(stderr, c.want) {
+		rest, noted := strings.CutPrefix(stderr, notLooked)
+		if !noted {
+			t.Errorf("%v, %v: %q", c.dir, c.file, stderr)
+		}
+		if stderr = rest; status != 0 || (c.want == "") != (stderr == "") || !strings.Contains(stderr, c.want) {
 			t.Errorf("%v, %v: %d, %q", c.dir, c.file, status, stderr)
 		}
 	}
 	if os.Geteuid() == 0 {
-		return // root can read everything: the user's case is in scripts/e2e-user
+		return // root can read everything: the user's case is in scripts/test.d/e2e-user
 	}
 	if err := os.Chmod(path, 0); err != nil {
 		t.Fatal(err)
@@ -158,5 +171,61 @@ func TestCheckFile(t *testing.T) {
 	_, stderr, status := zreplctl(t, "", "check", "-config", path)
 	if status != 2 || !strings.Contains(stderr, "permission denied\nzreplctl: hint: it belongs to uid ") {
 		t.Errorf("%d, %s", status, stderr)
+	}
+}
+
+// TestCheckRules: a rule whose name is misspelt is named, with what was meant,
+// where this host has the datasets. What a pull or a sink names is elsewhere.
+func TestCheckRules(t *testing.T) {
+	zfs := filepath.Join(t.TempDir(), "zfs")
+	if err := os.WriteFile(zfs, []byte("#!/bin/sh\nprintf 'tank\\ntank/data\\ntank/data/mysql\\nstorage\\n'\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("ZREPL_ZFS", zfs)
+	const ssh, keep = "connect: {type: exec, command: [sh]}", "keep: [{type: last_n, count: 1}]"
+	for job, want := range map[string][]string{
+		`type: source, serve: {type: stdinserver, client_identity: c}, datasets: {"tank/dta<": ok}`:                         {`datasets: no dataset matches "tank/dta<": did you mean "tank/data"?`},
+		`type: push, ` + ssh + `, datasets: {"tank/data<": ok, "tank/data/myslq": "!"}`:                                     {`datasets: no dataset matches "tank/data/myslq": did you mean "tank/data/mysql"?`},
+		`type: local, mapping: {"tank/data<": storage/d, "tank/other": storage/o}`:                                          {`mapping: no dataset matches "tank/other"`},
+		`type: autosnap, snapshot_prefix: x_, datasets: {"tank/none<": ok}`:                                                 {`datasets: no dataset matches "tank/none<"`},
+		`type: prune, snapshot_prefix: x_, datasets: {"tank/data": ok, "tank/none": ok}, ` + keep:                           {`datasets: no dataset matches "tank/none"`},
+		`type: source, serve: {type: stdinserver, client_identity: c}, datasets: {"<": "!", "tank<": ok, "tank/data": "!"}`: nil,
+		`type: pull, ` + ssh + `, mapping: {"else/where<": storage/e}`:                                                      nil,
+		`type: push-sink, serve: {type: stdinserver, client_identity: c}, mapping: {"else/where<": storage/e}`:              nil,
+	} {
+		_, all := checked(t, "- {name: j, "+job+"}\n")
+		var got []string
+		for _, w := range all {
+			if _, text, ok := strings.Cut(w, `job "j": `); ok && strings.Contains(text, "no dataset matches") {
+				got = append(got, text)
+			}
+		}
+		if d := cmp.Diff(want, got); d != "" {
+			t.Errorf("%s: want -, got +:\n%s", job, d)
+		}
+	}
+}
+
+// TestCheckStateDir: a statedir that runs cannot write into, for which each run
+// would fail.
+func TestCheckStateDir(t *testing.T) {
+	t.Setenv("ZREPL_ZFS", "/nonexistent")
+	dir := t.TempDir()
+	file := filepath.Join(dir, "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for state, want := range map[string]string{dir: "", filepath.Join(dir, "none"): "", file: "not a directory", filepath.Join(file, "below"): "not a directory"} {
+		path := filepath.Join(t.TempDir(), "c.yml")
+		text := "global: {statedir: " + state + "}\njobs: [{name: a, type: source, serve: {type: stdinserver, client_identity: b}, datasets: {t: ok}}]\n"
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if want != "" {
+			want = "zreplctl: warning: " + path + ": statedir: runs cannot write into \"" + state + "\": " + want + "\n"
+		}
+		if _, stderr, status := zreplctl(t, "", "check", "-config", path); status != 0 || strings.TrimPrefix(stderr, notLooked) != want {
+			t.Errorf("%s: %d, %q, want %q", state, status, stderr, want)
+		}
 	}
 }

@@ -3,8 +3,12 @@ package main
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 	"time"
 
+	"github.com/zrepl-tools/zrepl-tools/lib/cursor"
 	"github.com/zrepl-tools/zrepl-tools/lib/endpoint"
 	"github.com/zrepl-tools/zrepl-tools/lib/zfs"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/config"
@@ -23,9 +27,11 @@ func onHost(ctx context.Context, c *config.Config) (warnings []*config.Problem) 
 		var said []string
 		switch j.Type {
 		case config.PushSink:
-			said = unbounded(ctx, z, j)
+			all := func(string) bool { return true } // below its targets
+			said = append(unbounded(ctx, z, j), holdsOf(ctx, z, c, j, j.Targets(), all)...)
 		case config.Source:
-			said = oldHolds(ctx, z, j)
+			roots, _ := j.Datasets.Roots()
+			said = holdsOf(ctx, z, c, j, roots, j.Datasets.Pass)
 		}
 		for _, text := range said {
 			warnings = append(warnings, c.Problem(j, "serve", text))
@@ -44,18 +50,59 @@ func unbounded(ctx context.Context, z *zfs.ZFS, j *config.Job) (said []string) {
 	return said
 }
 
-// oldHolds finds the client's holds that are older than max_hold.
-func oldHolds(ctx context.Context, z *zfs.ZFS, j *config.Job) (said []string) {
-	roots, _ := j.Datasets.Roots()
-	held, err := endpoint.Held(ctx, z, roots, j.Datasets.Pass)
+// holdsOf finds holds on what a job offers or receives that a person may want
+// to know of.
+func holdsOf(ctx context.Context, z *zfs.ZFS, c *config.Config, j *config.Job, roots []string, passes func(string) bool) []string {
+	held, err := endpoint.Held(ctx, z, roots, passes)
 	if err != nil || len(held) == 0 {
 		return nil
 	}
-	var tags []string
-	for _, id := range j.Clients() {
-		tags = append(tags, endpoint.CursorTag(string(j.Type), id))
+	return append(oldHolds(ctx, z, j, held), unowned(ctx, z, c, held)...)
+}
+
+// unowned finds holds for clients that no job serves, and of jobs that are not
+// in the configuration: of one that was renamed, perhaps. Nobody releases these.
+func unowned(ctx context.Context, z *zfs.ZFS, c *config.Config, held []string) (said []string) {
+	all, err := z.Holds(ctx, held)
+	if err != nil {
+		return nil
 	}
-	old, _ := endpoint.OldHolds(ctx, z, held, tags, time.Now().Add(-j.MaxHold))
+	known, count := owners(c), map[string]int{}
+	for _, tags := range all {
+		for _, tag := range tags {
+			if _, name := tagged(tag); name != "" && known[tag] == "" {
+				count[tag]++
+			}
+		}
+	}
+	for _, tag := range slices.Sorted(maps.Keys(count)) {
+		what, name := tagged(tag)
+		why, command := "no job here has that "+what, "zreplctl holds -release "+name
+		if slices.ContainsFunc(c.Jobs, func(j *config.Job) bool { return j.Name == name }) {
+			why, command = "the job of that name does not use it", "zreplctl holds -release" // with the name it would release what that job needs
+		}
+		said = append(said, fmt.Sprintf("%d snapshots have the hold %q, and %s: if it was renamed or removed, %s releases them", count[tag], tag, why, command))
+	}
+	return said
+}
+
+// tagged is whose a hold is, by its tag: a client's or a job's. Name is empty if
+// the tag is not one that jobs use.
+func tagged(tag string) (what, name string) {
+	if client, ok := strings.CutPrefix(tag, cursor.Tag(string(config.Source), "")); ok {
+		return "client", client
+	}
+	for _, start := range []string{cursor.Tag(string(config.Push), ""), cursor.Tag(string(config.Local), ""), cursor.LastTag("")} {
+		if name, ok := strings.CutPrefix(tag, start); ok {
+			return "name", name
+		}
+	}
+	return "", ""
+}
+
+// oldHolds finds the client's holds that are older than max_hold.
+func oldHolds(ctx context.Context, z *zfs.ZFS, j *config.Job, held []string) (said []string) {
+	old, _ := endpoint.OldHolds(ctx, z, held, upkeep.ClientTags(j), time.Now().Add(-j.MaxHold))
 	for _, h := range old {
 		said = append(said, upkeep.TooOld(j, h))
 	}

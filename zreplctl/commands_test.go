@@ -59,10 +59,14 @@ func TestListAndCheck(t *testing.T) {
 	own := ownConfig(t)
 	stdout, stderr, status := zreplctl(t, "", "check", "-config", own)
 	noKey := "zreplctl: warning: " + own + `:8:83: job "pull_prod1": connect: identity_file: "/etc/zreplctl/ssh/prod1": no such file or directory` + "\n"
-	if strings.Count(stdout, "\n") != 3 || stderr != noKey || status != 0 {
+	if strings.Count(stdout, "\n") != 3 || stderr != notLooked+noKey || status != 0 {
 		t.Errorf("check: %d, %s%s", status, stdout, stderr)
 	}
 }
+
+// notLooked is what check says where $ZREPL_ZFS is /nonexistent.
+const notLooked = `zreplctl: note: cannot look for the datasets that the rules name: ` +
+	`cannot find the zfs program "/nonexistent" (from $ZREPL_ZFS): stat /nonexistent: no such file or directory` + "\n"
 
 // ownConfig is a copy that only its owner can write, whatever the umask was when
 // the tree was checked out.
@@ -137,6 +141,18 @@ func TestShow(t *testing.T) {
 	}
 }
 
+// TestAbandonRemoved: abandon of a job that was removed says what to do instead.
+func TestAbandonRemoved(t *testing.T) {
+	_, stderr, status := zreplctl(t, "", "abandon", "-config", threeJobs, "pull_old")
+	want := `zreplctl holds -release pull_old releases what it held on this host`
+	if status != 2 || !strings.Contains(stderr, `no job "pull_old"`) || !strings.Contains(stderr, "pull_prod1") || !strings.Contains(stderr, want) {
+		t.Errorf("%d, %s", status, stderr)
+	}
+	if _, stderr, _ := zreplctl(t, "", "abandon", "-config", threeJobs, "a; b"); strings.Contains(stderr, "-release") {
+		t.Error(stderr)
+	}
+}
+
 func TestWrongUse(t *testing.T) {
 	for args, want := range map[string]string{
 		"":                            "zreplctl: no subcommand\nusage: zreplctl ",
@@ -147,11 +163,16 @@ func TestWrongUse(t *testing.T) {
 		"list -config /nonexistent":   "zreplctl: cannot read configuration \"/nonexistent\": no such file or directory\n",
 		"list -config /":              "zreplctl: cannot read configuration \"/\": it is a directory\n",
 		"completion tcsh":             "zreplctl: completion requires the name of a shell: bash, zsh or fish\nusage: ",
+		"import":                      "zreplctl: import takes one file, or -syncoid and a command line in quotes\nusage: ",
+		"import x":                    "zreplctl: cannot tell what \"x\" is for: write -from zrepl or -from sanoid\nusage: ",
+		"import -from x y":            "zreplctl: cannot tell what \"y\" is for: write -from zrepl or -from sanoid\nusage: ",
+		"import none.yml":             "zreplctl: cannot import \"none.yml\": no such file or directory\n",
+		"import -syncoid x":           "zreplctl: cannot import \"syncoid\": syncoid takes a source and a target, and here are 1\n",
 		"init -dir x nothing":         "zreplctl: init takes one of pull, source, push, push-sink, local\nusage: ",
 		"init -dir x -client a/b":     "zreplctl: bad -client \"a/b\": character '/' at byte 2",
 	} {
 		stdout, stderr, status := zreplctl(t, "", strings.Fields(args)...)
-		if stdout != "" || status != 2 || !strings.HasPrefix(stderr, want) {
+		if stdout != "" || status != 2 || !strings.HasPrefix(stderr, want) || strings.Count(stderr, "\n") > 5 {
 			t.Errorf("%q: %d, %q\n got %s\nwant %s", args, status, stdout, stderr, want)
 		}
 	}
@@ -175,7 +196,7 @@ func TestInit(t *testing.T) {
 		if line := strings.HasPrefix(stdout, `command="zstdinserver me",restrict ssh-ed25519 `); line != connects {
 			t.Errorf("%s: line for authorized_keys: %q", kind.text, stdout)
 		}
-		if _, stderr, status := zreplctl(t, "", "check", "-config", path); status != 0 || stderr != "" {
+		if _, stderr, status := zreplctl(t, "", "check", "-config", path); status != 0 || strings.TrimPrefix(stderr, notLooked) != "" {
 			t.Errorf("%s: check: %d, %s", kind.text, status, stderr)
 		}
 		if info, err := os.Stat(filepath.Join(dir, "ssh", "zreplctl")); connects && (err != nil || info.Mode().Perm() != 0o600) {
@@ -198,6 +219,23 @@ func TestInit(t *testing.T) {
 		again, _, status := zreplctl(t, "", "init", kind.text, "-dir", dir, "-host", "h.example.com", "-client", "me")
 		if d := cmp.Diff(before, snapshotOf(t, dir)); status != 0 || again != stdout || d != "" {
 			t.Errorf("%s: with the key there: %d, %s%s", kind.text, status, again, d)
+		}
+		if connects { // with a configuration that is there, and the client's name, or without both
+			for _, at := range []string{dir, t.TempDir()} {
+				line, stderr, status := zreplctl(t, "", "init", "-key", kind.text, "-dir", at, "-host", "h.example.com", "-client", "me")
+				if status != 0 || at == dir && line != stdout || !strings.HasPrefix(line, `command="zstdinserver me",restrict ssh-ed25519 `) {
+					t.Errorf("%s: -key: %d, %s%s", kind.text, status, line, stderr)
+				}
+				if _, err := os.Stat(filepath.Join(at, "zreplctl.yml")); at != dir && !errors.Is(err, os.ErrNotExist) {
+					t.Errorf("%s: -key wrote a configuration: %v", kind.text, err)
+				}
+			}
+			line, stderr, status := zreplctl(t, "", "init", kind.text, "-dir", dir)
+			if status != 1 || line != "" || !strings.Contains(stderr, "-key -host HOST -client IDENTITY") {
+				t.Errorf("%s: again, without the client: %d, %s%s", kind.text, status, line, stderr)
+			}
+		} else if _, _, status := zreplctl(t, "", "init", "-key", kind.text, "-dir", dir); status != 2 {
+			t.Errorf("%s: -key: %d", kind.text, status)
 		}
 		dry, _, status := zreplctl(t, "", "init", "-n", kind.text, "-dir", dir+"/none")
 		if _, err := os.Stat(dir + "/none"); status != 0 || !strings.Contains(dry, "type: "+kind.text) || !errors.Is(err, os.ErrNotExist) {
@@ -237,6 +275,40 @@ func TestInitTogether(t *testing.T) {
 	}
 	if prefixes["pull"] != prefixes["source"] || prefixes["push-sink"] != prefixes["push"] {
 		t.Errorf("the two halves do not fit: %v", prefixes)
+	}
+}
+
+// TestInitIncluded: where the configuration includes conf.d, each job gets a file
+// there, unless its name is taken.
+func TestInitIncluded(t *testing.T) {
+	t.Setenv("ZREPL_ZFS", "/nonexistent")
+	dir := t.TempDir()
+	main := filepath.Join(dir, "zreplctl.yml")
+	if err := os.WriteFile(main, []byte("include: conf.d/*.yml\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ kind, client, file string }{
+		{"local", "me", "local.yml"}, {"source", "me", "source_h.yml"}, {"push-sink", "other", "push-sink_h.yml"},
+	} {
+		_, stderr, status := zreplctl(t, "", "init", "-dir", dir, "-host", "h.example.com", "-client", c.client, c.kind)
+		if status != 0 || !strings.Contains(stderr, "wrote "+filepath.Join(dir, "conf.d", c.file)) {
+			t.Errorf("%s: %d, %s", c.kind, status, stderr)
+		}
+	}
+	if stdout, stderr, status := zreplctl(t, "", "check", "-config", main); status != 0 || strings.Count(stdout, "\n") != 3 {
+		t.Errorf("check: %d, %s%s", status, stdout, stderr)
+	}
+	before := snapshotOf(t, dir)
+	_, stderr, status := zreplctl(t, "", "init", "-dir", dir, "-host", "h.example.com", "-client", "me", "source")
+	if status == 0 {
+		t.Errorf("once more: %d, %s", status, stderr)
+	}
+	_, stderr, status = zreplctl(t, "", "init", "-dir", dir, "-host", "g.example.com", "-client", "me", "source")
+	if status != 2 || !strings.Contains(stderr, `the client "me" is served by job "offer_to_h" already`) {
+		t.Errorf("a client that is taken: %d, %s", status, stderr)
+	}
+	if d := cmp.Diff(before, snapshotOf(t, dir)); d != "" {
+		t.Error(d)
 	}
 }
 

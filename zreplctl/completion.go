@@ -100,6 +100,8 @@ func flagValues(name string) []candidate {
 		return []candidate{{"snapshot", ""}, {"replicate", ""}, {"prune", ""}}
 	case "side":
 		return []candidate{{"lhs", "of the source"}, {"rhs", "of the target"}}
+	case "from":
+		return []candidate{{"zrepl", "zrepl.yml"}, {"sanoid", "sanoid.conf"}}
 	}
 	return nil
 }
@@ -111,6 +113,8 @@ func (g *globals) arguments(command string, args []string) []candidate {
 		return []candidate{{"bash", ""}, {"zsh", ""}, {"fish", ""}}
 	case command == "init" && len(args) == 0:
 		return initTypes()
+	case command == "import": // a file
+		return nil
 	case command == "show" && len(args) == 1:
 		return []candidate{{"rules", "for zmapfilter -f"}, {"policy", "for zprune -policy"}}
 	case len(args) > 0 && command != "activate":
@@ -144,7 +148,7 @@ func wordsFor(command string, j *config.Job) []string {
 	switch command {
 	case "show", "holds":
 		fits = true
-	case "plan", "abandon":
+	case "plan", "verify", "abandon":
 		fits = j.Replicates()
 	case "forget":
 		fits = j.Replicates() || j.Serve != nil

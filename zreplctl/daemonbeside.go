@@ -6,16 +6,17 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
-	"net/http"
+	"net/netip"
 	"os"
 	"os/exec"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
 
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/config"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/control"
+	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/webpage"
 )
 
 // beside is what the daemon does besides running jobs: it tells of changes,
@@ -25,20 +26,10 @@ type beside struct {
 	config  *config.Config
 	program string
 	log     *slog.Logger
-
-	mu    sync.Mutex // one look at a time
-	pages map[string]page
-}
-
-// page is what a look printed.
-type page struct {
-	made time.Time
-	text []byte
 }
 
 const (
 	notifyEvery = 5 * time.Minute
-	pageAge     = 30 * time.Second // how long a page is shown again
 	lookLimit   = 10 * time.Minute
 	maxPage     = 64 << 20
 	listenRetry = 30 * time.Second
@@ -47,7 +38,6 @@ const (
 // start begins it all, and returns what waits for its end, once ctx is
 // cancelled.
 func (b *beside) start(ctx context.Context) (wait func()) {
-	b.pages = map[string]page{}
 	var all sync.WaitGroup
 	if b.config.Notifies() {
 		all.Go(func() { b.notify(ctx) })
@@ -95,17 +85,18 @@ func (b *beside) look(ctx context.Context, command string) ([]byte, error) {
 
 // serve shows the page and the metrics until ctx is cancelled.
 func (b *beside) serve(ctx context.Context) {
+	source := func(command, kind string) webpage.Source {
+		return webpage.Source{Type: kind, Make: func(ctx context.Context) ([]byte, error) { return b.look(ctx, command) }}
+	}
 	address := b.config.Global.Monitor.Listen
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /{$}", b.handler("report", "text/html; charset=utf-8"))
-	mux.HandleFunc("GET /metrics", b.handler("metrics", "text/plain; version=0.0.4; charset=utf-8"))
-	for ctx.Err() == nil {
-		s := &http.Server{Addr: address, Handler: mux, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: time.Minute,
-			MaxHeaderBytes: 16 << 10, BaseContext: func(net.Listener) context.Context { return ctx },
-			ErrorLog: slog.NewLogLogger(b.log.Handler(), slog.LevelDebug)}
-		stop := context.AfterFunc(ctx, func() { s.Close() })
-		err := s.ListenAndServe()
-		stop()
+	s := &webpage.Server{Address: address, Names: ownNames(address), Log: slog.NewLogLogger(b.log.Handler(), slog.LevelDebug),
+		Warn: func(path string, err error) { b.log.Warn("cannot make a page", "page", path, "error", err) },
+		Pages: map[string]webpage.Source{
+			"/":        source("report", "text/html; charset=utf-8"),
+			"/metrics": source("metrics", "text/plain; version=0.0.4; charset=utf-8"),
+		}}
+	for {
+		err := s.Serve(ctx)
 		if ctx.Err() != nil {
 			return
 		}
@@ -117,32 +108,13 @@ func (b *beside) serve(ctx context.Context) {
 	}
 }
 
-func (b *beside) handler(command, kind string) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		text, err := b.page(r.Context(), command)
-		if err != nil {
-			b.log.Warn("cannot make a page", "page", r.URL.Path, "error", err)
-			http.Error(w, "the page could not be made: see the daemon's log", http.StatusServiceUnavailable)
-			return
-		}
-		w.Header().Set("Content-Type", kind)
-		w.Header().Set("X-Content-Type-Options", "nosniff")
-		w.Header().Set("Cache-Control", "no-store")
-		w.Write(text)
+// ownNames are the names of this host, if others can reach the address.
+func ownNames(address string) []string {
+	at, err := netip.ParseAddrPort(address)
+	name, nerr := os.Hostname()
+	if err != nil || nerr != nil || at.Addr().IsLoopback() {
+		return nil
 	}
-}
-
-// page returns a page that is not old. Who asks often makes nobody look more
-// often.
-func (b *beside) page(ctx context.Context, command string) ([]byte, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if p := b.pages[command]; p.text != nil && time.Since(p.made) < pageAge {
-		return p.text, nil
-	}
-	text, err := b.look(ctx, command)
-	if err == nil {
-		b.pages[command] = page{time.Now(), text}
-	}
-	return text, err
+	short, _, _ := strings.Cut(name, ".")
+	return []string{name, short}
 }

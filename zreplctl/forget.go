@@ -30,7 +30,7 @@ func forgetCommand(g *globals) *ffcli.Command {
 			switch {
 			case j.Serve != nil && len(args) == 1:
 				return g.forgetClient(c, j, *dry)
-			case j.Type == config.Source:
+			case j.Serve != nil:
 				return g.forgetSent(ctx, c, j, args[1:], *dry)
 			case !j.Replicates():
 				return replicates("forget datasets of job", j)
@@ -67,7 +67,7 @@ func (g *globals) forget(ctx context.Context, c *config.Config, j *config.Job, n
 // used its identity so far.
 func (g *globals) forgetClient(c *config.Config, j *config.Job, dry bool) error {
 	for _, client := range j.Clients() {
-		was, err := job.ForgetClient(c.Global.RunDir, client, dry)
+		was, err := job.ForgetClient(c.Global, client, dry)
 		if err != nil {
 			return cli.Cannot("forget the client of job", j.Name, err)
 		}

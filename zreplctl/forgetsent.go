@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/cli"
+	"github.com/zrepl-tools/zrepl-tools/lib/cursor"
 	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
 	"github.com/zrepl-tools/zrepl-tools/lib/endpoint"
 	"github.com/zrepl-tools/zrepl-tools/lib/zfs"
@@ -15,17 +16,23 @@ import (
 )
 
 // forgetSent forgets that a source's clients ever got datasets that it does not
-// offer now: health misses them no longer, and their cursors go.
+// offer now: health misses them no longer, and their cursors go. Of a sink it
+// forgets copies on which the client has no hold.
 func (g *globals) forgetSent(ctx context.Context, c *config.Config, j *config.Job, names []string, dry bool) error {
 	fail := func(err error) error { return cli.Cannot("forget datasets of job", j.Name, err) }
 	z, err := zfs.Find()
 	if err != nil {
 		return cli.WithStatus(cli.Usage, err)
 	}
-	if err := notOffered(ctx, z, j, names); err != nil {
+	all, err := endpoint.Protection(ctx, z)
+	if err != nil {
 		return fail(err)
 	}
-	all, err := endpoint.Protection(ctx, z)
+	if j.Type == config.PushSink {
+		err = released(j, all, names)
+	} else {
+		err = notOffered(ctx, z, j, names)
+	}
 	if err != nil {
 		return fail(err)
 	}
@@ -44,7 +51,7 @@ func (g *globals) forgetSent(ctx context.Context, c *config.Config, j *config.Jo
 }
 
 func (g *globals) forgetSentTo(ctx context.Context, z *zfs.ZFS, c *config.Config, client string, all []endpoint.Protected, names []string, dry bool) error {
-	tag := endpoint.CursorTag(string(config.Source), client)
+	tag := cursor.Tag(string(config.Source), client)
 	for _, p := range all {
 		if ds, _, _ := dataset.Split(p.Name); p.Tag != tag || !slices.Contains(names, ds) {
 			continue
@@ -58,6 +65,11 @@ func (g *globals) forgetSentTo(ctx context.Context, z *zfs.ZFS, c *config.Config
 			return cli.Quiet(err)
 		}
 	}
+	if !dry {
+		if err := state.Of(c.Global).Common(tag).Forget(names); err != nil {
+			return err
+		}
+	}
 	were, err := job.Uncover(state.Of(c.Global), client, names, dry)
 	for _, name := range were {
 		if err := g.stdout.Record(name, client); err != nil {
@@ -65,6 +77,16 @@ func (g *globals) forgetSentTo(ctx context.Context, z *zfs.ZFS, c *config.Config
 		}
 	}
 	return err
+}
+
+// released refuses datasets on which a sink's client has a hold.
+func released(j *config.Job, all []endpoint.Protected, names []string) error {
+	for _, p := range all {
+		if ds, _, _ := dataset.Split(p.Name); p.Tag == cursor.LastTag(j.Name) && slices.Contains(names, ds) {
+			return fmt.Errorf("the client still holds %q: run zreplctl forget on its host first", p.Name)
+		}
+	}
+	return nil
 }
 
 // notOffered refuses datasets that are here and that the job offers.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/zrepl-tools/zrepl-tools/lib/cli"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/config"
+	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/control"
 )
 
 // globals is what every subcommand gets: the flags that may stand before or
@@ -43,17 +44,26 @@ func (g *globals) load() (*config.Config, error) {
 }
 
 func (g *globals) read() (*config.Config, error) {
+	if text, ok := control.Inherited(); ok {
+		return config.Parse(text, g.configPath, config.SystemDefaults())
+	}
 	switch g.configPath {
 	case "-":
 		return config.Read(g.stdin, "-")
 	case "":
-		path, err := config.Find()
+		path, err := g.find()
 		if err != nil {
-			return nil, cli.Hint(err, "write a first one with zreplctl init, or name one with -config or $ZREPLCTL_CONFIG")
+			return nil, err
 		}
 		return config.Load(path)
 	}
 	return config.Load(g.configPath)
+}
+
+// find returns the configuration where none was named.
+func (g *globals) find() (string, error) {
+	path, err := config.Find()
+	return path, cli.Hint(err, "write a first one with zreplctl init, or name one with -config or $ZREPLCTL_CONFIG")
 }
 
 // job reads the configuration and returns one job of it.

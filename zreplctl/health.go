@@ -46,7 +46,7 @@ func merge(in *health.Input, s control.Status) {
 	if s.PID == 0 {
 		return
 	}
-	in.Daemon.Running = true
+	in.Daemon.Running, in.Daemon.Died = true, false
 	for i := range in.Jobs {
 		f := &in.Jobs[i]
 		at := slices.IndexFunc(s.Jobs, func(j control.Job) bool { return j.Name == f.Name })

@@ -9,6 +9,7 @@ import (
 	"github.com/peterbourgon/ff/v3/ffcli"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/cli"
+	"github.com/zrepl-tools/zrepl-tools/lib/cursor"
 	"github.com/zrepl-tools/zrepl-tools/lib/endpoint"
 	"github.com/zrepl-tools/zrepl-tools/lib/zfs"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/config"
@@ -120,8 +121,8 @@ func keepClientsAway(ctx context.Context, rundir string, clients []string) (done
 // tagOf reports whether a job of this name, which is not configured any more,
 // can have used the tag on this host.
 func tagOf(tag, name string) bool {
-	cursor := func(t config.Type) bool { return tag == endpoint.CursorTag(string(t), name) }
-	return tag == endpoint.LastTag(name) || cursor(config.Source) || cursor(config.Push) || cursor(config.Local)
+	sends := func(t config.Type) bool { return tag == cursor.Tag(string(t), name) }
+	return tag == cursor.LastTag(name) || sends(config.Source) || sends(config.Push) || sends(config.Local)
 }
 
 // owners maps the tags that the configured jobs use on this host to them.
@@ -130,11 +131,11 @@ func owners(c *config.Config) map[string]string {
 	for _, j := range c.Jobs {
 		if j.Sends() {
 			for _, id := range j.IDs() {
-				tags[endpoint.CursorTag(string(j.Type), id)] = j.Name
+				tags[cursor.Tag(string(j.Type), id)] = j.Name
 			}
 		}
 		if j.Receives() {
-			tags[endpoint.LastTag(j.Name)] = j.Name
+			tags[cursor.LastTag(j.Name)] = j.Name
 		}
 	}
 	return tags

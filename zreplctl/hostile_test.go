@@ -18,6 +18,7 @@ import (
 
 	"github.com/zrepl-tools/zrepl-tools/lib/clean"
 	"github.com/zrepl-tools/zrepl-tools/lib/cli"
+	"github.com/zrepl-tools/zrepl-tools/lib/zfssim/simhost"
 )
 
 // TestMain lets the test's own program be zreplctl, and the peers that it
@@ -124,6 +125,11 @@ func (w *hostileWorld) records() {
 			w.t.Fatal(err)
 		}
 		w.write("run/"+job+".log", string(text)+"\n")
+		verified := map[string]any{"source": evil, "tried": 1, "at": 1, "snapshot": evil, "differs": true, "why": evil}
+		if text, err = json.Marshal(map[string]any{evil: verified}); err != nil {
+			w.t.Fatal(err)
+		}
+		w.write("run/"+job+".verified", string(text)+"\n")
 	}
 }
 
@@ -182,13 +188,15 @@ func args(words ...string) []string { return words }
 // attacks has every subcommand: one that is missing fails the test.
 func attacks() map[string][]attack {
 	modes := []string{"hello", "role", "list", "trailer", "send", "protect", "banner", "garbage", "sink", "receive"}
-	var pulls, pushes, plans, abandons []attack
+	var pulls, pushes, plans, abandons, verifies []attack
 	for _, mode := range modes {
 		quiet := mode == "protect"
 		pulls = append(pulls, attack{mode: mode, args: args("pull", "fetch", "-progress-fd", "3", "-progress", "-retries", "0"), silent: quiet || mode == "sink" || mode == "receive"})
 		pushes = append(pushes, attack{mode: mode, args: args("push", "bring", "-progress-fd", "3", "-retries", "0"), silent: true})
 		plans = append(plans, attack{mode: mode, args: args("plan", "fetch"), silent: true}, attack{mode: mode, args: args("plan", "fetch", "-json"), silent: true},
 			attack{mode: mode, args: args("plan", "bring"), silent: true})
+		verifies = append(verifies, attack{mode: mode, args: args("verify", "fetch"), silent: true}, attack{mode: mode, args: args("verify", "-deep", "-json", "fetch"), silent: true},
+			attack{mode: mode, args: args("verify", "bring"), silent: true})
 		abandons = append(abandons, attack{mode: mode, args: args("abandon", "fetch"), silent: true}, attack{mode: mode, args: args("abandon", "bring", "-n"), silent: true})
 	}
 	badConfig := []string{"ZREPLCTL_CONFIG=/nonexistent/" + strings.ReplaceAll(evil, "\n", "")}
@@ -212,9 +220,12 @@ func attacks() map[string][]attack {
 		"serve":      {{args: args("serve", evil), binary: true}, {args: args("serve", "me", "-status-fd", "3"), stdin: "GET /" + evil, binary: true, silent: true}, {args: args("serve", "me"), stdin: evil + evil, binary: true, silent: true}},
 		"holds":      {{args: args("holds", evil), silent: true}, {args: args("holds"), prepare: fakeZFS}, {args: args("holds", "-release"), prepare: fakeZFS}},
 		"activate":   {{args: args("activate", evil)}, {args: args("activate", "b/x"), prepare: fakeZFS}, {args: args("activate", "-any", "-n", "b/x"), prepare: func(w *hostileWorld) { w.properties() }, silent: true}},
+		"import":     importAttacks(),
 		"forget":     {{args: args("forget", evil, "b/x")}, {args: args("forget", "fetch", evil), silent: true}, {args: args("forget", "-n", "fetch", "b/x"), prepare: fakeZFS, silent: true}},
 		"abandon":    append(abandons, attack{args: args("abandon", evil)}),
 		"daemon":     {{args: args("daemon", evil)}, {args: args("daemon"), mode: "list"}, {args: args("daemon"), mode: "banner"}, {args: args("daemon"), mode: "hello"}},
+		"verify":     append(verifies, attack{args: args("verify", evil)}, attack{args: args("verify", "-dataset", evil, "fetch"), silent: true}, attack{args: args("verify", "-sample", evil, "fetch"), silent: true}),
+		"digest":     {{args: args("digest", evil), silent: true}, {args: args("digest"), stdin: evil, silent: true}, {args: args("digest", "-objects"), stdin: strings.Repeat(evil, 100), silent: true}},
 		"metrics":    {{args: args("metrics"), prepare: records, silent: true}, {args: args("metrics", evil)}},
 		"log":        {{args: args("log"), prepare: records}, {args: args("log", "-json"), prepare: records}, {args: args("log", evil)}},
 		"notify":     {{args: args("notify"), silent: true}, {args: args("notify", evil)}},
@@ -222,6 +233,11 @@ func attacks() map[string][]attack {
 		"monitor":    {{args: args("monitor"), prepare: records}, {args: args("monitor", evil)}},
 		"status":     {{args: args("status"), prepare: records}, {args: args("status", "-json"), prepare: records}, {args: args("status"), prepare: func(w *hostileWorld) { w.daemon() }}, {args: args("status", "-json"), prepare: func(w *hostileWorld) { w.daemon() }}, {args: args("status", "-watch"), prepare: func(w *hostileWorld) { w.daemon() }}, {args: args("status", evil)}},
 		"init":       {{args: args("init", evil), silent: true}, {args: args("init", "-n", "-host", evil)}, {args: args("init", "-client", evil)}},
+		"next":       {{args: args("next", evil)}, {args: args("next"), prepare: records, silent: true}},
+		"stop":       {{args: args("stop", evil)}},
+		"pause":      {{args: args("pause", evil)}},
+		"resume":     {{args: args("resume", evil)}},
+		"reload":     {{args: args("reload", evil)}, {args: args("reload"), prepare: (*hostileWorld).daemon}},
 		"completion": {{args: args("completion", evil), silent: true}, {args: args("completion", "words", "--", "pull", evil), silent: true}},
 	}
 	return all
@@ -238,6 +254,21 @@ func yamlText(s string) string {
 		}
 	}
 	return b.String()
+}
+
+func importAttacks() []attack {
+	file := func(text string) func(*hostileWorld) {
+		return func(w *hostileWorld) { w.write("list", text) }
+	}
+	name := strings.NewReplacer("\n", "", "\t", "").Replace(evil)
+	return []attack{
+		{args: args("import", evil)},
+		{args: args("import", "-from", evil, "LIST"), silent: true},
+		{args: args("import", "-syncoid", "syncoid a/"+name+" b/x"), silent: true},
+		{args: args("import", "-from", "zrepl", "LIST"), prepare: file("jobs:\n- {type: snap, name: \"" + yamlText(name) + "\", \"" + yamlText(name) + "\": 1}\n")},
+		{args: args("import", "-from", "sanoid", "LIST"), prepare: file("[" + name + "]\n" + name + " = " + name + "\n")},
+		{args: args("import", "-from", "sanoid", "LIST"), prepare: file(name)},
+	}
 }
 
 func stepsAttacks() []attack {
@@ -284,6 +315,9 @@ func TestHostileText(t *testing.T) {
 // hostileBin builds the programs that zreplctl starts.
 func hostileBin(t *testing.T) string {
 	t.Helper()
+	if built := simhost.Built(); built != "" {
+		return built
+	}
 	bin := t.TempDir()
 	build := exec.Command("go", "build", "-buildvcs=false", "-o", bin+"/", "work")
 	build.Dir = ".."

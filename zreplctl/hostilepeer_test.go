@@ -184,6 +184,12 @@ func (d evilDaemon) Run(context.Context, control.Request) (iter.Seq[control.Even
 	}, nil
 }
 
+func (evilDaemon) Stop(context.Context, control.Request) (int, error) { return 0, control.ErrNoJob }
+func (evilDaemon) Look(context.Context, control.Request) error        { return control.ErrNoJob }
+func (evilDaemon) Reload(context.Context, string) (control.Reloaded, error) {
+	return control.Reloaded{Added: []string{evil}}, nil
+}
+
 // fakeZFS makes zfs a program that fails at everything but lists and holds,
 // in words that nobody should print.
 func (w *hostileWorld) fakeZFS() {

@@ -42,6 +42,8 @@ type first struct {
 	client string // the identity of the active side
 	user   string // whom it is over there
 	dry    bool
+	only   bool // the key and its line, and no configuration
+	named  bool // a person named the client
 }
 
 func initCommand(g *globals) *ffcli.Command {
@@ -52,9 +54,10 @@ func initCommand(g *globals) *ffcli.Command {
 	set.StringVar(&f.client, "client", "", "the client `identity` of the host that connects, by default its name")
 	set.StringVar(&f.user, "user", "root", "connect as `user`; one without rights is enough, see zstdinserver(8)")
 	set.BoolVar(&f.dry, "n", false, "print the configuration, and write nothing")
+	set.BoolVar(&f.only, "key", false, "write no configuration: print the line for the other host's authorized_keys, and make the key if it does not exist")
 	return &ffcli.Command{
 		Name:       "init",
-		ShortUsage: "zreplctl init [-n] [-dir directory] [-host host] [-client identity] [-user name] [pull|source|push|push-sink|local]",
+		ShortUsage: "zreplctl init [-n | -key] [-dir directory] [-host host] [-client identity] [-user name] [pull|source|push|push-sink|local]",
 		ShortHelp:  "Write a first configuration, with comments, and the ssh key that goes with it.",
 		FlagSet:    set,
 		Exec: func(ctx context.Context, args []string) error {
@@ -83,7 +86,13 @@ func (f *first) complete(args []string) error {
 	if err != nil {
 		return cli.Cannot("use directory", f.dir, err)
 	}
-	f.dir = dir
+	f.dir, f.named = dir, f.client != ""
+	switch {
+	case f.only && f.dry:
+		return cli.Usagef("-key and -n exclude each other")
+	case f.only && !f.connects():
+		return cli.Usagef("-key is for the host that connects: init takes pull or push then")
+	}
 	if f.client == "" {
 		f.client = f.peer
 		if f.connects() {
@@ -113,6 +122,21 @@ func (f *first) name() string {
 }
 
 func (f *first) key() string { return filepath.Join(f.dir, "ssh", "zreplctl") }
+
+func (f *first) main() string { return filepath.Join(f.dir, "zreplctl.yml") }
+
+// path is where the configuration goes: into a file of its own if the one that
+// is there would include that.
+func (f *first) path() string {
+	name := f.kind
+	if f.kind != "local" {
+		name += "_" + f.name()
+	}
+	if own := filepath.Join(f.dir, "conf.d", name+".yml"); config.Includes(f.main(), own) {
+		return own
+	}
+	return f.main()
+}
 
 // text is the configuration. It is checked before it is written, so that what
 // init writes always passes zreplctl check.
@@ -147,6 +171,12 @@ func (f *first) text() ([]byte, error) {
 // write makes the configuration last, so that a run that failed can be
 // repeated.
 func (f *first) write(ctx context.Context, g *globals) error {
+	if f.only {
+		if err := f.makeKey(ctx, g); err != nil {
+			return err
+		}
+		return f.tellKey(g)
+	}
 	text, err := f.text()
 	if err != nil {
 		return cli.WithStatus(cli.Usage, err)
@@ -154,17 +184,22 @@ func (f *first) write(ctx context.Context, g *globals) error {
 	if f.dry {
 		return cli.Quiet(g.stdout.Text(string(text)))
 	}
-	path := filepath.Join(f.dir, "zreplctl.yml")
+	path := f.path()
+	if path != f.main() { // its names may be taken by what is there
+		if _, err := config.With(f.main(), path, text); err != nil {
+			return cli.WithStatus(cli.Usage, err)
+		}
+	}
 	if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
-		if _, err := os.Lstat(f.key() + ".pub"); f.connects() && err == nil {
+		if _, err := os.Lstat(f.key() + ".pub"); f.connects() && f.named && err == nil {
 			if err := f.tellKey(g); err != nil {
 				return err
 			}
 		}
-		return cli.Hint(cli.Cannot("write configuration", path, fs.ErrExist), "init never overwrites: name another place with -dir, or look at it with -n")
+		return cli.Hint(cli.Cannot("write configuration", path, fs.ErrExist), "init never overwrites: name another place with -dir, look at it with -n, or print the key's line for authorized_keys with -key -host HOST -client IDENTITY")
 	}
-	if err := os.MkdirAll(f.dir, 0o755); err != nil {
-		return cli.Cannot("make directory", f.dir, pathCause(err))
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return cli.Cannot("make directory", filepath.Dir(path), pathCause(err))
 	}
 	if f.connects() {
 		if err := f.makeKey(ctx, g); err != nil {

@@ -26,7 +26,10 @@ func listCommand(g *globals) *ffcli.Command {
 			for _, j := range c.Jobs {
 				from, to := j.Where()
 				interval := "-"
-				if j.Interval > 0 {
+				switch {
+				case j.Cron != nil:
+					interval = j.Cron.String()
+				case j.Interval > 0:
 					interval = config.FormatDuration(j.Interval)
 				}
 				if err := g.stdout.Record(j.Name, string(j.Type), from, to, interval); err != nil {

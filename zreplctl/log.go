@@ -60,7 +60,7 @@ func past(c *config.Config, jobs []string) (all []job.Past, err error) {
 			sessions, serr := job.ReadSessions(dir, client)
 			failed = errors.Join(failed, serr)
 			for _, s := range sessions {
-				all = append(all, job.Past{Job: j.Name, Client: client, Started: s.Started, Ended: s.Ended, OK: s.Error == "", Moved: s.Streams, Error: s.Error})
+				all = append(all, job.Past{Job: j.Name, Client: client, Started: s.Started, Ended: s.Ended, OK: s.Error == "", Bytes: s.Bytes, Moved: s.Streams, Error: s.Error})
 			}
 		}
 		if failed != nil {

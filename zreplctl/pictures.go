@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"slices"
-	"strconv"
 	"sync/atomic"
 	"time"
 
@@ -45,7 +44,7 @@ func picturesOf(ctx context.Context, z *zfs.ZFS, c *config.Config) (all []webpag
 		verdicts := map[string]bool{} // by snapshot: it is destroyed
 		var order []string
 		r := &job.Run{Global: c.Global, Job: j}
-		u := &upkeep.Upkeep{ZFS: z, Job: j, DryRun: true, State: state.Of(c.Global), Unsent: r.Unsent, Bases: r.Known,
+		u := &upkeep.Upkeep{ZFS: z, Job: j, DryRun: true, State: state.Of(c.Global), Unsent: r.Unsent, Bases: r.Known, HasArrived: r.HasArrived(),
 			Judged: func(name string, v retention.Verdict) {
 				ds, _, _ := dataset.Split(name)
 				if !slices.Contains(order, ds) {
@@ -82,7 +81,7 @@ func draw(ctx context.Context, z *zfs.ZFS, j *config.Job, datasets []string, ver
 	err := z.List(ctx, o, func(f []string) error {
 		ds, _, _ := dataset.Split(f[0])
 		p := byName[ds]
-		at, err := strconv.ParseInt(f[1], 10, 64)
+		at, err := zfs.Creation(f[1])
 		if p != nil && err == nil && len(p.Dots) < maxDots {
 			p.Dots = append(p.Dots, webpage.Dot{Age: max(0, now.Sub(time.Unix(at, 0))), Destroy: verdicts[f[0]]})
 		}

@@ -29,6 +29,7 @@ type plannedStep struct {
 	Force         bool             `json:"force,omitempty"`
 	EncryptionOff bool             `json:"encryption_off,omitempty"`
 	Reason        string           `json:"reason"`
+	Size          uint64           `json:"size,omitempty"` // bytes, about
 }
 
 type plannedVersion struct {
@@ -38,14 +39,17 @@ type plannedVersion struct {
 	CreateTXG uint64 `json:"createtxg"`
 }
 
-func plannedOf(r *plan.Result) planned {
+func plannedOf(r *plan.Result, sizes []uint64) planned {
 	p := planned{Source: r.Source, Target: r.Target, Steps: []plannedStep{}, Conflict: r.Conflict, Discard: r.Discard}
 	if r.Base != nil {
 		p.Base = &plannedBase{versionOf(&r.Base.Sender), versionOf(&r.Base.Receiver)}
 	}
-	for _, s := range r.Steps {
+	for k, s := range r.Steps {
 		step := plannedStep{Kind: s.Kind, From: versionOf(s.From), To: versionOf(s.To), Brings: []plannedVersion{},
 			Force: s.Force, EncryptionOff: s.EncryptionOff, Reason: s.Reason}
+		if k < len(sizes) {
+			step.Size = sizes[k]
+		}
 		for i := range s.Brings {
 			step.Brings = append(step.Brings, *versionOf(&s.Brings[i]))
 		}

@@ -57,8 +57,8 @@ func problemsFirst(jobs []health.Job) []health.Job {
 
 func (p *statusPrinter) showJob(out *cli.Out, j health.Job, s control.Status) error {
 	now := p.report.Made.Time
-	err := printLine(out, j.Name, "job", j.Type, string(j.State), aged(j.Age), behind(j.Behind),
-		"last "+lastRun(j, now), "next "+p.nextRun(j, s.PID != 0, now), clean.Line(j.Why, maxText))
+	err := printLine(out, j.Name, "job", j.Type, string(j.State), aged(j.Age), behind(j.Behind, j.BehindBytes),
+		"last "+lastRun(j, now), p.nextRun(j, s.PID != 0, now), clean.Line(j.Why, maxText))
 	if err == nil {
 		err = p.showDatasets(out, j)
 	}
@@ -105,11 +105,24 @@ func (p *statusPrinter) showDatasets(out *cli.Out, j health.Job) error {
 			}
 			return printLine(out, j.Name, "more", fmt.Sprintf("%d datasets more: -v shows them", rest-i))
 		}
-		if err := printLine(out, j.Name, "dataset", pair(d), string(d.State), aged(d.Age), behind(d.Behind), d.Snapshot, clean.Line(d.Why, maxText)); err != nil {
+		if err := printLine(out, j.Name, "dataset", pair(d), string(d.State), aged(d.Age), behind(d.Behind, d.BehindBytes), d.Snapshot, p.remark(d)); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// remark is what there is to say of a dataset.
+func (p *statusPrinter) remark(d health.Dataset) string {
+	why := clean.Line(d.Why, maxText)
+	if !p.all || d.Verified == nil || d.Differs != "" {
+		return why
+	}
+	verified := "verified " + health.Since(d.Verified.Time, p.report.Made.Time)
+	if why == "" {
+		return verified
+	}
+	return why + "; " + verified
 }
 
 // showDaemonJob prints what is going on.
@@ -156,7 +169,18 @@ func aged(age *int64) string {
 	return health.Words(time.Duration(*age)*time.Second) + " old"
 }
 
-func behind(n int) string { return strconv.Itoa(n) + " behind" }
+// behind says how many snapshots a copy lacks, if that is known, and how much is
+// in them if that is known.
+func behind(n *int, bytes *uint64) string {
+	if n == nil {
+		return "behind unknown"
+	}
+	text := strconv.Itoa(*n) + " behind"
+	if *n > 0 && bytes != nil {
+		text += " (" + size(*bytes) + ")"
+	}
+	return text
+}
 
 func streams(n int) string {
 	if n == 1 {
@@ -187,15 +211,17 @@ func lastRun(j health.Job, now time.Time) string {
 func (p *statusPrinter) nextRun(j health.Job, daemon bool, now time.Time) string {
 	switch {
 	case j.State == health.Running:
-		return "now"
+		return "next now"
+	case j.State == health.Paused:
+		return "next after resume"
 	case j.Next != nil && daemon:
-		return "in " + health.Words(j.Next.Sub(now))
+		return "next in " + health.Words(j.Next.Sub(now))
 	case !daemon && p.daemon:
-		return "not known: only the daemon's user may ask it"
+		return "next not known: only the daemon's user may ask it"
 	case !daemon:
-		return "when told, as no daemon runs"
+		return "no daemon runs"
 	}
-	return "when told"
+	return "no schedule"
 }
 
 func printLine(out *cli.Out, columns ...string) error {

@@ -1,26 +1,32 @@
 package main
 
 import (
-	"fmt"
+	"os"
 	"time"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/cli"
 	"github.com/zrepl-tools/zrepl-tools/lib/progress"
+	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/live"
+)
+
+const (
+	drawEvery  = time.Second
+	plainEvery = 10 * time.Second // where there is no terminal
+	liveLines  = 12               // of a run, besides what it prints
 )
 
 // watch writes what a run has done so far once a second, for a program as
-// lines of JSON, for a person as one line that is written over, until the
-// function it returns is called.
-func watch(t *progress.Tracker, program, person *cli.Out) (stop func()) {
+// lines of JSON, for a person as a view that is drawn in place, until the
+// function it returns is called. Others print to the same terminal.
+func watch(t *progress.Tracker, program *cli.Out, person *viewer) (stop func()) {
 	if program == nil && person == nil {
 		return func() {}
 	}
 	quit, over := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(over)
-		tick := time.NewTicker(time.Second)
+		tick := time.NewTicker(drawEvery)
 		defer tick.Stop()
-		var before progress.Snapshot
 		for last := false; !last; {
 			select {
 			case <-tick.C:
@@ -34,69 +40,97 @@ func watch(t *progress.Tracker, program, person *cli.Out) (stop func()) {
 			if program != nil {
 				program.JSON(s)
 			}
-			if person != nil {
-				showProgress(person, s, s.Bytes-before.Bytes, last)
+			if !last {
+				person.show(s)
+			} else {
+				person.end(s)
 			}
-			before = s
 		}
 	}()
 	return func() { close(quit); <-over }
 }
 
 // told writes what somebody else's run says of its progress in the same ways.
-func told(program, person *cli.Out) (told func(progress.Snapshot), done func()) {
-	var before progress.Snapshot
-	var at time.Time
+func told(program *cli.Out, person *viewer) (told func(progress.Snapshot), done func()) {
+	var last progress.Snapshot
+	came := false
 	told = func(s progress.Snapshot) {
 		if program != nil {
 			program.JSON(s)
 		}
-		if person != nil {
-			rate := uint64(0)
-			if d := time.Since(at); !at.IsZero() && d > 0 && s.Bytes > before.Bytes {
-				rate = uint64(float64(s.Bytes-before.Bytes) / d.Seconds())
-			}
-			showProgress(person, s, rate, false)
-		}
-		before, at = s, time.Now()
+		person.show(s)
+		last, came = s, true
 	}
-	done = func() {
-		if person != nil && !at.IsZero() {
-			showProgress(person, before, 0, true)
+	return told, func() {
+		if came {
+			last.Datasets = progress.Ended(last.Datasets)
+			person.end(last)
 		}
 	}
-	return told, done
 }
 
-func showProgress(w *cli.Out, s progress.Snapshot, rate uint64, last bool) {
-	done := 0
-	sending := ""
-	for _, d := range s.Datasets {
-		switch d.State {
-		case progress.Done, progress.UpToDate, progress.Failed:
-			done++
-		case progress.Sending:
-			sending = d.Source
-		}
+// viewer shows a run to a person: in place on a terminal, or else as a line now
+// and then. Nil shows nothing.
+type viewer struct {
+	out     *cli.Out
+	screen  *cli.Screen // nil: no terminal
+	view    live.View
+	begun   time.Time
+	printed time.Time
+	restore func()
+}
+
+// newViewer is a view on out; others print to the same terminal.
+func newViewer(out *cli.Out, others ...*cli.Out) *viewer {
+	v := &viewer{out: out, begun: time.Now(), restore: func() {}}
+	v.printed = v.begun
+	if out.Terminal() && os.Getenv("TERM") != "dumb" {
+		v.screen = out.NewScreen()
+		v.restore = v.screen.Beside(others...)
 	}
-	if last {
-		w.Over(fmt.Sprintf("%d of %d datasets, %s", done, len(s.Datasets), size(s.Bytes)), true)
+	return v
+}
+
+func (v *viewer) show(s progress.Snapshot) {
+	if v == nil || len(s.Datasets) == 0 {
 		return
 	}
-	w.Over(fmt.Sprintf("%d of %d datasets, %s, %s/s  %.60s", done, len(s.Datasets), size(s.Bytes), size(rate), sending), false)
+	now := time.Now()
+	v.view.Add(now, s)
+	switch {
+	case v.screen != nil:
+		columns, lines := v.screen.Size()
+		v.screen.Draw(styled(v.view.Lines(columns, min(liveLines, lines-1), false)))
+	case now.Sub(v.printed) >= plainEvery:
+		v.printed = now
+		v.out.Say("zreplctl", v.view.Lines(200, 1, false)[0].Text)
+	}
+}
+
+// end says in one line what was moved.
+func (v *viewer) end(s progress.Snapshot) {
+	if v == nil {
+		return
+	}
+	v.restore()
+	if len(s.Datasets) == 0 {
+		return
+	}
+	text := live.Summary(s, time.Since(v.begun))
+	if v.screen != nil {
+		v.screen.Print("zreplctl: " + text)
+		return
+	}
+	v.out.Say("zreplctl", text)
+}
+
+// styled gives lines their colours.
+func styled(lines []live.Line) (out []cli.ScreenLine) {
+	for _, l := range lines {
+		out = append(out, cli.ScreenLine{Text: l.Text, SGR: map[live.Style]string{live.Bad: "31", live.Strong: "1"}[l.Style]})
+	}
+	return out
 }
 
 // size writes a number of bytes for a person.
-func size(n uint64) string {
-	f, unit := float64(n), "B"
-	for _, u := range []string{"KiB", "MiB", "GiB", "TiB"} {
-		if f < 1024 {
-			break
-		}
-		f, unit = f/1024, u
-	}
-	if unit == "B" {
-		return fmt.Sprintf("%d B", n)
-	}
-	return fmt.Sprintf("%.1f %s", f, unit)
-}
+func size(n uint64) string { return live.Bytes(n) }

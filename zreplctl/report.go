@@ -57,8 +57,17 @@ func (g *globals) report(ctx context.Context, c *config.Config, to string) error
 }
 
 // replaceFile writes a file that is whole at any moment: a web server may serve
-// it.
+// it. What is no regular file, such as /dev/null or a pipe, is written to.
 func replaceFile(path string, text []byte) error {
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+		if err := os.WriteFile(path, text, 0o644); err != nil {
+			return cli.Cannot("write report", path, pathCause(err))
+		}
+		return nil
+	}
+	if behind, err := filepath.EvalSymlinks(path); err == nil {
+		path = behind // the link stays
+	}
 	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
 	if err != nil {
 		return cli.Cannot("write report", path, err)

@@ -6,13 +6,11 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"github.com/peterbourgon/ff/v3/ffcli"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/cli"
-	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
-	"github.com/zrepl-tools/zrepl-tools/lib/plan"
+	"github.com/zrepl-tools/zrepl-tools/lib/fault"
 	"github.com/zrepl-tools/zrepl-tools/lib/progress"
 	"github.com/zrepl-tools/zrepl-tools/lib/transfer"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/config"
@@ -45,7 +43,7 @@ func (g *globals) runCommand(t config.Type, help string) *ffcli.Command {
 		ShortUsage: fmt.Sprintf("zreplctl %s [-skip PARTS] [flags] job", t),
 		ShortHelp:  help,
 		FlagSet:    fs,
-		Exec: func(ctx context.Context, args []string) error {
+		Exec: reportsEnd(fs, func(ctx context.Context, args []string) error {
 			if len(args) != 1 {
 				return cli.Usagef("%s requires the name of one job", t)
 			}
@@ -60,9 +58,11 @@ func (g *globals) runCommand(t config.Type, help string) *ffcli.Command {
 			if j.Type != t {
 				return cli.WithStatus(cli.Usage, fmt.Errorf("job %q is of type %s, not %s", j.Name, j.Type, t))
 			}
-			var person, program *cli.Out
+			var program *cli.Out
+			var person *viewer
 			if *show || g.stderr.Terminal() {
-				person = g.stderr
+				out := *g.stderr // what is said meanwhile goes around the view
+				person = newViewer(&out, g.stderr, g.stdout)
 			}
 			if w := lines.Writer(); w != nil {
 				program = cli.NewOut(w)
@@ -71,17 +71,18 @@ func (g *globals) runCommand(t config.Type, help string) *ffcli.Command {
 			if handled || err != nil {
 				return err
 			}
-			r := &job.Run{Global: c.Global, Job: j, Retries: *retries, Tracker: &progress.Tracker{}}
+			r := &job.Run{Global: c.Global, Job: j, Retries: *retries, Tracker: &progress.Tracker{},
+				Watched: person != nil || program != nil}
 			stop := watch(r.Tracker, program, person)
 			err = g.runJob(ctx, r, parts)
 			stop()
 			return err
-		},
+		}),
 	}
 }
 
 // daemonRun lets a running daemon that has the job run it.
-func (g *globals) daemonRun(ctx context.Context, c *config.Config, r control.Request, program, person *cli.Out) (handled bool, err error) {
+func (g *globals) daemonRun(ctx context.Context, c *config.Config, r control.Request, program *cli.Out, person *viewer) (handled bool, err error) {
 	if c.Path == "-" {
 		return false, nil
 	}
@@ -159,53 +160,14 @@ func runError(j *config.Job, err error) error {
 	case errors.Is(err, job.ErrRunning):
 		return cli.WithStatus(cli.TryLater, cli.Cannot("run job", j.Name, err))
 	case errors.As(err, &some):
-		return errors.Join(hinted(some.Each())...)
+		return errors.Join(hinted(j.Name, some.Each())...)
 	case errors.As(err, &link):
 		return cli.WithStatus(cli.TryLater, cli.Cannot("run job", j.Name, err))
+	case errors.Is(err, fault.Busy):
+		return cli.Hint(cli.Cannot("run job", j.Name, err), "%s", busyHint)
 	}
 	return cli.Cannot("run job", j.Name, err)
 }
 
-// hints say what a person can do about a dataset that does not move.
-var hints = map[plan.Reason]string{
-	plan.KeyNotLoaded:   "load the key on the receiver (zfs load-key), or store plain text unencrypted: recv: {plain_encryption: off}",
-	plan.KeyChanged:     "give the copy a key of its own; the next stream brings the source's: zfs change-key -o keyformat=passphrase -o keylocation=prompt TARGET",
-	plan.FeatureMissing: "enable it in the receiving pool: zpool set feature@NAME=enabled POOL",
-	plan.Modified:       whatToLose,
-	plan.Diverged:       whatToLose,
-	plan.NotOffered:     "if its source is gone as you want it, run: zreplctl forget JOB TARGET",
-	plan.SourceEmpty:    "if its source is empty as you want it, run: zreplctl forget JOB TARGET",
-	plan.OlderMissing:   "roll the target back, as zrepl-recovery(7) says, or leave out the older snapshots: zreplctl forget JOB TARGET",
-	plan.NoneWanted:     "snapshot_prefix says which snapshots a job sends; if a dataset has none, exclude it in the job's rules",
-	plan.NoSpace:        "make room on the receiver, or exclude the dataset; the other datasets went first",
-	plan.ForeignPartial: "finish that receive, or discard it: zfs receive -A TARGET",
-	plan.NameTaken:      "rename the target's snapshot: zfs rename TARGET@NAME TARGET@NAME.old; or destroy it if nobody needs it",
-	plan.Illegal:        "the other host lists what no pool can hold: ask its administrator",
-	plan.Unrelated:      "to begin anew, rename the old copy; zfs rename moves all datasets below, too: zrepl-recovery(7) says how to replace one dataset",
-}
-
-const whatToLose = "zrepl-recovery(7) says how to continue from the common snapshot, and what that loses"
-
-func hint(d *job.DatasetError) string {
-	if d.Reason == "" && strings.Contains(d.Error(), "permission denied") {
-		return `zreplctl(8) lists the permissions that a user needs, under "Without root"`
-	}
-	if d.Reason == plan.Unrelated && d.Target != "" && dataset.Parent(d.Target) == "" {
-		return "a pool's own dataset always exists: map to a dataset below it, such as " + d.Target + "/backup"
-	}
-	return hints[d.Reason]
-}
-
-// hinted adds each hint to the last error that it is for.
-func hinted(all []error) []error {
-	seen := map[string]bool{"": true}
-	for i := len(all) - 1; i >= 0; i-- {
-		d, ok := all[i].(*job.DatasetError)
-		if !ok || seen[hint(d)] {
-			continue
-		}
-		seen[hint(d)] = true
-		all[i] = cli.Hint(d, "%s", hint(d))
-	}
-	return all
-}
+// busyHint is for a snapshot that cannot be destroyed, is not held and has no clone.
+const busyHint = "a zfs send reads it, of another job or of zreplctl verify; the next run after that destroys it"

@@ -1,11 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"syscall"
+	"time"
 
 	"github.com/peterbourgon/ff/v3/ffcli"
 
@@ -13,6 +15,8 @@ import (
 	"github.com/zrepl-tools/zrepl-tools/lib/identity"
 	"github.com/zrepl-tools/zrepl-tools/lib/zfs"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/job"
+	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/pause"
+	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/state"
 )
 
 func serveCommand(g *globals) *ffcli.Command {
@@ -44,8 +48,12 @@ func (g *globals) serve(ctx context.Context, id string, status io.Writer) error 
 		}
 		return err
 	}
-	if _, err := c.Serving(id); err != nil {
+	j, err := c.Serving(id)
+	if err != nil {
 		return cli.WithStatus(cli.Usage, err)
+	}
+	if paused, _, err := pause.Look(state.Of(c.Global), j.Name, time.Now()); paused || err != nil {
+		return cli.WithStatus(cli.TryLater, cli.Cannot("serve client", id, cmp.Or(err, errors.New("its job is paused"))))
 	}
 	programs, err := findPrograms()
 	if err != nil {

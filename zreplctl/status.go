@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io/fs"
@@ -14,6 +15,7 @@ import (
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/control"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/health"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/job"
+	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/live"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/state"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/upkeep"
 )
@@ -60,6 +62,8 @@ type statusPrinter struct {
 	all         bool // also the datasets that are well
 	tty         bool
 
+	screen *cli.Screen           // of -watch on a terminal
+	views  map[string]*live.View // by job, of runs that are under way
 	report health.Report
 	looked time.Time // when the report was made
 	daemon bool      // whether one ran then, though we may not be able to ask it
@@ -85,42 +89,31 @@ func (p *statusPrinter) run(ctx context.Context) error {
 	return cli.Quiet(p.print(ctx, s))
 }
 
-// follow prints again whenever something changes. Health is looked at now and
-// then: it changes slowly, and costs a list of all snapshots.
-func (p *statusPrinter) follow(ctx context.Context) error {
-	for s, err := range control.Watch(ctx, p.c.Global.Control) {
-		switch {
-		case ctx.Err() != nil:
-			return nil
-		case err != nil:
-			return cli.WithStatus(cli.TryLater, cli.Cannot("watch the daemon", p.c.Global.Control, err))
-		}
-		if p.tty && !p.json {
-			p.out.Home()
-		}
-		if err := p.print(ctx, s); err != nil {
-			return cli.Quiet(err)
-		}
-		if !p.tty && !p.json {
-			p.out.Text("\n")
-		}
+// noted is how far a run is by its own note. What an earlier run did is no part
+// of it.
+func (p *statusPrinter) noted(name string) *progress.Snapshot {
+	if s := job.ReadProgress(state.Of(p.c.Global), p.c.Global.RunDir, name); s != nil {
+		return s
 	}
-	return nil
+	return &progress.Snapshot{}
 }
 
-const lookEvery = time.Minute
-
 func (p *statusPrinter) print(ctx context.Context, s control.Status) error {
-	p.complete(&s)
-	if now := time.Now(); now.Sub(p.looked) > lookEvery {
-		in := observer(p.c, p.jobs, now).Look(ctx)
-		merge(&in, s)
-		p.report, p.looked, p.daemon = health.Judge(in), now, in.Daemon.Running
-	}
+	p.look(ctx, &s)
 	if p.json {
 		return p.out.JSON(shownStatus{s, p.report})
 	}
 	return p.show(s)
+}
+
+// look completes what the daemon says, and looks at health if that was long ago.
+func (p *statusPrinter) look(ctx context.Context, s *control.Status) {
+	p.complete(s)
+	if now := time.Now(); now.Sub(p.looked) > lookEvery {
+		in := observer(p.c, p.jobs, now).Look(ctx)
+		merge(&in, *s)
+		p.report, p.looked, p.daemon = health.Judge(in), now, in.Daemon.Running
+	}
 }
 
 // complete adds what the daemon does not know, because it has not run a job
@@ -140,9 +133,7 @@ func (p *statusPrinter) complete(s *control.Status) {
 		j := &s.Jobs[i]
 		p.fromRecord(j)
 		j.OldHolds = upkeep.ReadOld(state.Of(p.c.Global), j.Name)
-		if s.PID == 0 {
-			p.begun(j)
-		}
+		p.begun(j, s.PID != 0)
 		if j.Progress != nil && j.Progress.Datasets == nil {
 			j.Progress.Datasets = []progress.Dataset{}
 		}
@@ -158,7 +149,7 @@ func (p *statusPrinter) fromRecord(j *control.Job) {
 	if j.Last == nil {
 		j.Last = &control.Run{Started: record.Started, Ended: record.Ended, Error: record.Error, Stopped: record.Stopped}
 		if !record.OK {
-			j.Last.Status = cli.Failed
+			j.Last.Status = cmp.Or(record.Status, cli.Failed)
 		}
 		if !record.OK && record.Error != "" && j.State == control.Idle {
 			j.State = control.Failed
@@ -172,16 +163,22 @@ func (p *statusPrinter) fromRecord(j *control.Job) {
 	}
 }
 
-// begun tells of a run that no daemon started: one that is going on, or one
-// that was killed before it could write its record.
-func (p *statusPrinter) begun(j *control.Job) {
+// begun tells of a run that the daemon, if there is one, has not started: one
+// that is going on, or one that was killed before it could write its record.
+func (p *statusPrinter) begun(j *control.Job, daemon bool) {
+	if daemon && j.State != control.Idle && j.State != control.Failed {
+		return
+	}
 	when, running, _ := job.Begun(state.Of(p.c.Global), p.c.Global.RunDir, j.Name)
 	if when.IsZero() {
 		return
 	}
 	since := progress.At(when)
 	if running {
-		j.State, j.Since = control.Running, &since
+		j.State, j.Since, j.Progress = control.Running, &since, p.noted(j.Name)
+		return
+	}
+	if daemon {
 		return
 	}
 	j.State = control.Failed

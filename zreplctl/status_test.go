@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
@@ -28,10 +29,10 @@ func TestPrintStatus(t *testing.T) {
 	age := func(n int64) *int64 { return &n }
 	r := health.Report{Made: progress.At(now), Notes: []string{"no daemon"}, Jobs: []health.Job{
 		{Name: "good", Type: "local", State: health.OK, Age: age(3 * 3600), Attempt: at(time.Minute), Success: at(time.Minute)},
-		{Name: "pull1", Type: "pull", State: health.Failed, Level: health.Critical, Why: "it\nbroke\x1b[2J", Age: age(150 * 86400), Behind: 3,
+		{Name: "pull1", Type: "pull", State: health.Failed, Level: health.Critical, Why: "it\nbroke\x1b[2J", Age: age(150 * 86400), Behind: new(3),
 			Attempt: at(time.Minute), Success: at(150 * 24 * time.Hour), Next: at(-90 * time.Second), Datasets: []health.Dataset{
-				{Source: "tank/a", Target: "pool/a", State: health.Failed, Level: health.Critical, Why: "modified\tthere", Snapshot: "s1", Age: age(150 * 86400), Behind: 2},
-				{Source: "tank/b", Target: "pool/b", State: health.OK, Snapshot: "s2", Age: age(5)}},
+				{Source: "tank/a", Target: "pool/a", State: health.Failed, Level: health.Critical, Why: "modified\tthere", Snapshot: "s1", Age: age(150 * 86400), Behind: new(2)},
+				{Source: "tank/b", Target: "pool/b", State: health.OK, Snapshot: "s2", Age: age(5), Behind: new(0)}},
 			Clients: []health.Client{{Name: "backup", State: health.OK, Last: at(time.Hour), Streams: 1}}}}}
 	s := control.Status{PID: 1, Jobs: []control.Job{{Name: "pull1", Connections: []control.Connection{{Client: "backup", PID: 7, Since: progress.At(time.Now()), Call: "send"}}}}}
 	bad := "-\tnote\tno daemon\n" +
@@ -40,12 +41,39 @@ func TestPrintStatus(t *testing.T) {
 	well := "pull1\tdataset\ttank/b > pool/b\tok\t5s old\t0 behind\ts2\t-\n"
 	rest := "pull1\tclient\tbackup\tok\tno age\tcame 1h ago\t1 stream\t-\n" +
 		"pull1\tconnection\tbackup\tpid 7\tsince 0s ago\tsend\n" +
-		"good\tjob\tlocal\tok\t3h old\t0 behind\tlast 1m ago\tnext when told\t-\n"
+		"good\tjob\tlocal\tok\t3h old\tbehind unknown\tlast 1m ago\tno schedule\t-\n"
 	for all, want := range map[bool]string{false: bad + rest, true: bad + well + rest} {
 		var b strings.Builder
 		p := statusPrinter{c: &config.Config{Jobs: []*config.Job{{Name: "pull1"}, {Name: "good"}}}, out: cli.NewOut(&b), report: r, all: all}
 		if err := p.show(s); err != nil || b.String() != want {
 			t.Errorf("%v, got\n%swant\n%s", err, b.String(), want)
+		}
+	}
+}
+
+// TestFrameTrouble: what is wrong with a job as a whole comes before what is
+// wrong with a dataset, and does not take its place.
+func TestFrameTrouble(t *testing.T) {
+	now := time.Unix(1_000_000_000, 0)
+	bad := []health.Dataset{{Source: "tank/a", Target: "pool/a", State: health.Failed, Level: health.Warning, Why: "seen 2h ago: modified"}}
+	for _, c := range []struct {
+		trouble, why string
+		datasets     []health.Dataset
+		want         string
+	}{
+		{"cannot connect", "cannot connect; tank/a: seen 2h ago: modified", bad, "  cannot connect|  tank/a > pool/a: seen 2h ago: modified"},
+		{"", "tank/a: seen 2h ago: modified", bad, "  tank/a > pool/a: seen 2h ago: modified"},
+		{"cannot connect", "cannot connect; a person paused it", nil, "  cannot connect"},
+		{"", "the daemon was killed", nil, "  the daemon was killed"},
+	} {
+		r := health.Report{Made: progress.At(now), Jobs: []health.Job{{Name: "j", Type: "pull", State: health.Failed, Level: health.Warning, Trouble: c.trouble, Why: c.why, Datasets: c.datasets}}}
+		p := statusPrinter{c: &config.Config{}, report: r}
+		var got []string
+		for _, l := range p.frame(control.Status{}, now, 120, 20)[2:] { // the head, and the job
+			got = append(got, l.Text)
+		}
+		if strings.Join(got, "|") != c.want {
+			t.Errorf("%q: %q, want %q", c.why, got, c.want)
 		}
 	}
 }
@@ -75,12 +103,22 @@ func TestDaemon(t *testing.T) {
 	if out, err := exec.Command("go", "build", "-o", bin, ".").CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
-	if stdout, _, status := zreplctl(t, "", "status", "-config", path); status != 0 || !strings.HasPrefix(stdout, "offer\tjob\tsource\tfailed\tno age\t0 behind\tlast never\tnext when told, as no daemon runs\t") {
+	if stdout, _, status := zreplctl(t, "", "status", "-config", path); status != 0 || !strings.HasPrefix(stdout, "offer\tjob\tsource\tfailed\tno age\tbehind unknown\tlast never\tno daemon runs\t") {
 		t.Errorf("status without a daemon: %d, %s", status, stdout)
 	}
-	if _, stderr, status := zreplctl(t, "", "status", "-watch", "-config", path); status != 75 || !strings.Contains(stderr, "no daemon is running") {
-		t.Errorf("watch without a daemon: %d, %s", status, stderr)
+	watch := exec.Command(bin, "status", "-watch", "-config", path) // it waits for a daemon, or for a run
+	first, err := watch.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
 	}
+	if err := watch.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if line, err := bufio.NewReader(first).ReadString('\n'); !strings.HasPrefix(line, "offer\tjob\tsource\tfailed\t") {
+		t.Errorf("watch without a daemon: %q, %v", line, err)
+	}
+	watch.Process.Signal(syscall.SIGTERM)
+	watch.Wait()
 	r, w, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)

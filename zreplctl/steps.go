@@ -13,6 +13,7 @@ import (
 	"github.com/peterbourgon/ff/v3/ffcli"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/cli"
+	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
 	"github.com/zrepl-tools/zrepl-tools/lib/mapfilter"
 	"github.com/zrepl-tools/zrepl-tools/lib/plan"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/listing"
@@ -81,7 +82,7 @@ func (s *steps) run(_ context.Context, args []string) error {
 	if err != nil {
 		return cli.WithStatus(cli.Usage, err)
 	}
-	return cli.Quiet(s.g.printResults(results, false))
+	return cli.Quiet(s.g.printResults(results, nil, false))
 }
 
 // prepare checks the flags.
@@ -91,7 +92,7 @@ func (s *steps) prepare() (*listing.Sides, error) {
 		return nil, cli.Usagef("-initial: %w", err)
 	}
 	sides := &listing.Sides{Decrypt: s.decrypt}
-	if sides.Send, err = plan.ParseOptions(s.send); err != nil {
+	if sides.Send, err = dataset.ParseSendOptions(s.send); err != nil {
 		return nil, cli.Usagef("-send: %w", err)
 	}
 	if len(s.rules) == 0 {

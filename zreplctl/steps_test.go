@@ -217,7 +217,7 @@ func TestStepsPrintsThePlan(t *testing.T) {
 }
 
 func randomInput(rng *rand.Rand, source string) plan.Input {
-	in := plan.Input{Source: source, Target: "b" + strings.TrimPrefix(source, "p"), Send: plan.Options{LargeBlocks: true}}
+	in := plan.Input{Source: source, Target: "b" + strings.TrimPrefix(source, "p"), Send: dataset.SendOptions{LargeBlocks: true}}
 	var theirs []dataset.Version
 	for i := range rng.IntN(8) {
 		v := dataset.Version{Kind: dataset.Snapshot, Name: fmt.Sprintf("s%d", i), GUID: dataset.GUID(rng.Uint64() | 1), CreateTXG: uint64(10 * i)}
@@ -244,7 +244,7 @@ func randomInput(rng *rand.Rand, source string) plan.Input {
 		in.Receiver.Written = plan.WrittenBytes(rng.Uint64N(2) * 4096)
 	}
 	if rng.IntN(3) == 0 {
-		o := []plan.Options{{}, {LargeBlocks: true}, {Raw: true}}[rng.IntN(3)]
+		o := []dataset.SendOptions{{}, {LargeBlocks: true}, {Raw: true}}[rng.IntN(3)]
 		in.Receiver.Sent = &o
 	}
 	if base, ok := plan.Needs(in); ok && base.Name != "" && rng.IntN(2) == 0 {

@@ -13,24 +13,75 @@ import (
 	"syscall"
 	"time"
 
+	"golang.org/x/sys/unix"
+
+	"github.com/zrepl-tools/zrepl-tools/lib/clean"
 	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
 	"github.com/zrepl-tools/zrepl-tools/lib/transport"
 	"github.com/zrepl-tools/zrepl-tools/lib/zfs"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/config"
+	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/hook"
+	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/state"
 )
 
 // surroundings looks for what the configuration names on this host: files,
 // programs and pools. All of it may come later, and so it makes warnings.
 func surroundings(ctx context.Context, c *config.Config) []*config.Problem {
 	all := configFile(c.Path)
+	for _, path := range c.Files[1:] {
+		all = append(all, configFile(path)...)
+	}
 	pools := importedPools(ctx)
 	for _, j := range c.Jobs {
 		if j.Connect != nil {
 			all = append(all, connection(c, j)...)
 		}
+		all = append(all, hookPrograms(c, j)...)
 		if pools != nil {
 			all = append(all, missingPools(c, j, pools)...)
 		}
+	}
+	all = append(all, stateDir(c)...)
+	return append(all, orphans(c)...)
+}
+
+// stateDir warns of a directory into which no run could write. A missing one is
+// made, and whose it is says who runs the jobs.
+func stateDir(c *config.Config) []*config.Problem {
+	dir := c.Global.StateDir
+	info, err := os.Stat(dir)
+	switch {
+	case dir == "" || errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err == nil && !info.IsDir():
+		err = syscall.ENOTDIR
+	case err == nil:
+		if stat, ok := info.Sys().(*syscall.Stat_t); ok && int(stat.Uid) != os.Geteuid() && os.Geteuid() != 0 {
+			return nil
+		}
+		err = unix.Access(dir, unix.W_OK)
+	}
+	if err == nil || errors.Is(err, fs.ErrPermission) && os.Geteuid() != 0 && info == nil {
+		return nil // it is another user's
+	}
+	return []*config.Problem{{File: c.Path, Message: fmt.Sprintf("statedir: runs cannot write into %q: %v", dir, pathCause(err))}}
+}
+
+// orphans warns of hooks that a job left to its next run and that is not in the
+// configuration any more.
+func orphans(c *config.Config) (all []*config.Problem) {
+	dir := state.Of(c.Global)
+	for _, name := range hook.Orphans(dir, c.Jobs) {
+		do := "do by hand what they do"
+		var commands []string
+		for _, command := range hook.Left(dir, name) {
+			commands = append(commands, fmt.Sprintf("%q", command))
+		}
+		if len(commands) > 0 {
+			do = "run by hand " + clean.Line(strings.Join(commands, ", "), maxShown)
+		}
+		all = append(all, &config.Problem{File: c.Path, Message: fmt.Sprintf("job %q is not here any more, and did not finish its "+
+			"after_snapshot and after hooks: %s, and remove %q", name, do, dir.Path(name+".hooks"))})
 	}
 	return all
 }
@@ -81,6 +132,16 @@ func connection(c *config.Config, j *config.Job) []*config.Problem {
 		return nil
 	}
 	return []*config.Problem{c.Problem(j, key, why)}
+}
+
+// hookPrograms looks for the programs of a job's hooks.
+func hookPrograms(c *config.Config, j *config.Job) (all []*config.Problem) {
+	for _, h := range slices.Concat(j.Hooks.Before, j.Hooks.BeforeSnapshot, j.Hooks.AfterSnapshot, j.Hooks.After) {
+		if _, err := exec.LookPath(h.Command[0]); err != nil {
+			all = append(all, c.Problem(j, "hooks", fmt.Sprintf("hooks: cannot find program %q", h.Command[0])))
+		}
+	}
+	return all
 }
 
 // identityFile says why ssh would not use a key.

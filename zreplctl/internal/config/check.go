@@ -25,6 +25,7 @@ func (d *decoder) check(c *Config) {
 	d.checkOneTarget(c)
 	d.checkReceived(c)
 	d.checkCircles(c)
+	d.checkAfter(c)
 	if len(d.problems) == 0 {
 		d.findPolicyless(c)
 	}
@@ -64,7 +65,7 @@ func (d *decoder) checkNames(c *Config) {
 	names, clients := map[string]*Job{}, map[string]*Job{}
 	for _, j := range c.Jobs {
 		if first := names[j.Name]; first != nil {
-			d.wrongAt(j.key("name"), "job %q: the name is taken by the job in line %d", j.Name, first.at[""].line)
+			d.wrongAt(j.key("name"), "job %q: the name is taken by the job %s", j.Name, first.at[""].in(d.files, j.key("name")))
 		} else if j.Name != "" {
 			names[j.Name] = j
 		}
@@ -112,7 +113,7 @@ func (d *decoder) checkJob(j *Job) {
 	if j.Mapping != nil {
 		d.checkMapping(j, what)
 	}
-	if j.SnapshotPrefix == "" && j.Sends() && j.Interval > 0 {
+	if j.SnapshotPrefix == "" && j.Sends() && j.Timed() {
 		d.warnAt(j.at[""], "%s: without snapshot_prefix the job takes no snapshots of its own", what)
 	}
 	if j.SnapshotPrefix == "" && j.Prunes() {
@@ -122,6 +123,8 @@ func (d *decoder) checkJob(j *Job) {
 		d.wrongAt(j.at[""], `%s: key "prune" or "keep" is missing`, what)
 	}
 	d.checkPolicies(j, what)
+	d.checkTimes(j, what)
+	d.checkHooks(j, what)
 }
 
 func (j *Job) firstKey(names ...string) place {
@@ -171,11 +174,11 @@ func (d *decoder) checkPolicies(j *Job, what string) {
 			d.wrongAt(at, "%s: %s: the rule arrived is for what a job receives, and this side receives nothing", what, side.PolicyKey)
 		}
 		g, ok := onlyGrid(side.Policy)
-		if !ok || !side.Takes || j.Interval == 0 {
+		if !ok || !side.Takes || !j.Timed() {
 			continue
 		}
-		if span := g.Span(); span < int64(j.Interval.Seconds()) {
-			d.wrongAt(at, "%s: %s: the grid reaches back %ds, and the interval is %s: it would destroy every snapshot but the newest", what, side.PolicyKey, span, FormatDuration(j.Interval))
+		if span := g.Span(); span < int64(j.Every().Seconds()) {
+			d.wrongAt(at, "%s: %s: the grid reaches back %ds, and the interval is %s: it would destroy every snapshot but the newest", what, side.PolicyKey, span, FormatDuration(j.Every()))
 		}
 	}
 }

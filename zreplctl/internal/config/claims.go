@@ -108,7 +108,7 @@ func (a claim) harms(b claim) bool {
 			return false
 		}
 	}
-	return a.prunes() || b.prunes() || a.Takes && b.Takes && a.job.Interval > 0 && b.job.Interval > 0
+	return a.prunes() || b.prunes() || a.Takes && b.Takes && a.job.Timed() && b.job.Timed()
 }
 
 func tellClaims(tell teller, a, b claim, where string) {

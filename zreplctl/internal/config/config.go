@@ -13,14 +13,16 @@ import (
 	"strings"
 	"time"
 
-	"github.com/zrepl-tools/zrepl-tools/lib/cli"
+	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
 	"github.com/zrepl-tools/zrepl-tools/lib/mapfilter"
 	"github.com/zrepl-tools/zrepl-tools/lib/retention"
+	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/schedule"
 )
 
 // Config is a whole configuration.
 type Config struct {
-	Path     string // of the file, as it was given
+	Path     string   // of the file, as it was given
+	Files    []string // that, and those that it includes
 	Global   Global
 	Jobs     []*Job
 	Notify   []Notify   // of jobs that have none of their own
@@ -35,6 +37,11 @@ type Global struct {
 	SockDir  string // the sockets that zstdinserver connects to
 	Limits   Limits // of what clients can make this host do
 	Monitor  Monitor
+	// StopTimeout is how long a run or a connection may take to end when the
+	// daemon ends.
+	StopTimeout time.Duration
+	Rate        *Rate // of all streams of all jobs together; nil: no limit
+	Runs        int   // how many runs there may be at once
 }
 
 // Monitor says who may ask how the jobs are.
@@ -50,6 +57,7 @@ type Limit struct{ Warn, Crit time.Duration }
 type Limits struct {
 	Connections       int           // that the daemon serves at once, of all clients
 	ClientConnections int           // of one client, with a daemon or without
+	Sessions          int           // runs of clients that are served at once; 0: any number
 	Idle              time.Duration // between two requests of a connection
 	Silence           time.Duration // without a byte, inside a request or a reply
 }
@@ -83,9 +91,15 @@ const (
 // Job is one job. Which fields are set depends on its type; what does not
 // apply to the type has its zero value.
 type Job struct {
-	Name     string
-	Type     Type
-	Interval time.Duration // 0: only when asked to
+	Name string
+	Type Type
+	// Interval or Cron say when the daemon runs it; neither: only when asked to.
+	Interval time.Duration
+	Cron     *schedule.Cron
+	Jitter   time.Duration    // by how much its times are later at most
+	Window   *schedule.Window // outside of which the daemon starts no run; nil: none
+	AtEnd    string           // of the window: stop or finish what runs
+	After    string           // a job with which it does not run at one time
 
 	Connect *Connect // pull and push
 	Serve   *Serve   // source and push-sink
@@ -108,15 +122,17 @@ type Job struct {
 	SnapshotPrefix    string
 	Parallel          int           // connections, at least 1
 	Checksum          string        // of the streams on connections: none or crc32c
-	Rate              cli.Size      // of each stream that is sent, in bytes a second at most; 0: no limit
+	Rate              *Rate         // of all its streams together; nil: no limit
 	Stall             time.Duration // for how long nothing of a stream may move
 	Cursor            Cursor        // of a sender: source, push and local
 	Send              Send          // of a sender
 	Recv              Recv          // of a receiver: pull, push-sink and local
-	Limits            SinkLimits    // of a push-sink: for its client
+	Limits            PeerLimits    // of what the other host can make the job take
+	Sessions          int           // of a source: its clients that are served at once; 0: all
 	Notify            []Notify      // instead of the configuration's
+	Hooks             Hooks         // the commands that its runs call
 	Monitor           Limit         // the ages from which its copies are late
-	MaxHold           time.Duration // of a source: its client's holds that are older are warned of; 0: never
+	MaxHold           time.Duration // of a source or a push-sink: its client's holds that are older are warned of; 0: never
 
 	Prune    *retention.Policy // of the job's own side; nil: destroys nothing
 	PruneLHS *retention.Policy // local: of the source
@@ -135,11 +151,9 @@ type Serve struct {
 
 // Send says how zfs send is called.
 type Send struct {
-	Decrypt     bool // send encrypted datasets as plain text; otherwise raw (-w)
-	LargeBlocks bool // -L
-	Compressed  bool // -c
-	Embedded    bool // -e
-	Properties  bool // tells the receiver what each dataset has set or received
+	Decrypt bool // send encrypted datasets as plain text; otherwise raw (-w)
+	dataset.SendOptions
+	Properties bool // tells the receiver what each dataset has set or received
 }
 
 // Recv says how copies are made.
@@ -156,8 +170,10 @@ type Recv struct {
 	PlainCopies bool
 }
 
-// SinkLimits bound what a push-sink's client can fill. 0 is no limit.
-type SinkLimits struct {
+// PeerLimits bound what the other host can make a job take: what a push-sink's
+// client can fill, or what the other end of a pull or push job can list. 0: the
+// file names none.
+type PeerLimits struct {
 	Datasets  int
 	Snapshots int
 	Quota     bool // refuse to receive if no quota stands above
@@ -198,7 +214,7 @@ func (e *noJobError) Hint() string {
 	for _, j := range e.c.Jobs {
 		names = append(names, j.Name)
 	}
-	if close := nearest(e.name, names); close != "" {
+	if close := Nearest(e.name, names); close != "" {
 		return fmt.Sprintf("did you mean %q?", close)
 	}
 	return "the jobs are " + strings.Join(names, ", ")
@@ -221,8 +237,23 @@ func (j *Job) IDs() []string {
 	return []string{j.Name}
 }
 
-// place is a line and a column, both from 1.
+// place is a line and a column, both from 1. Lines of files that are included
+// count on: see linesPerFile.
 type place struct{ line, column int }
+
+// problem makes one of a place in one of files.
+func (p place) problem(files []string, message string) *Problem {
+	at := min(p.line/linesPerFile, len(files)-1)
+	return &Problem{files[at], p.line % linesPerFile, p.column, message, at}
+}
+
+// in is how a place is named in another file, or in the same.
+func (p place) in(files []string, from place) string {
+	if p.line/linesPerFile == from.line/linesPerFile {
+		return "in line " + strconv.Itoa(p.line%linesPerFile)
+	}
+	return "in " + files[p.line/linesPerFile] + ":" + strconv.Itoa(p.line%linesPerFile)
+}
 
 func (p place) before(q place) bool {
 	return p.line < q.line || p.line == q.line && p.column < q.column
@@ -232,7 +263,7 @@ func (p place) before(q place) bool {
 // "connect: host".
 func (c *Config) Problem(j *Job, key, message string) *Problem {
 	at := j.key(key)
-	return &Problem{c.Path, at.line, at.column, fmt.Sprintf("job %q: %s", j.Name, message)}
+	return at.problem(c.Files, fmt.Sprintf("job %q: %s", j.Name, message))
 }
 
 // SortWarnings brings the warnings into the order of the file.
@@ -244,6 +275,8 @@ type Problem struct {
 	Line    int    `json:"line"`   // from 1; 0: the whole file
 	Column  int    `json:"column"` // from 1, in characters
 	Message string `json:"message"`
+
+	order int // of the file
 }
 
 // Error is file:line:column: message.

@@ -12,11 +12,27 @@ import (
 // Connect says how a job reaches the other host.
 type Connect = transport.Connect
 
+var connectKeys = []string{"type", "host", "user", "port", "identity_file", "options", "command"}
+
 func (d *decoder) connect(n *yaml.Node, what string) *Connect {
 	c := &Connect{}
-	keys := []string{"type", "host", "user", "port", "identity_file", "options", "command"}
+	n, ok := d.resolve(n)
+	if !ok {
+		return c
+	}
+	if n = d.connectNamed(n, what); n == nil {
+		return c
+	}
 	at := map[string]*yaml.Node{}
-	ok := d.dict(n, what, keys, func(key string, k, v *yaml.Node) {
+	if d.connectParts(n, what, c, at, append([]string{keyBase}, connectKeys...)) {
+		d.checkConnect(n, what, c, at)
+	}
+	return c
+}
+
+// connectParts reads the keys that are there.
+func (d *decoder) connectParts(n *yaml.Node, what string, c *Connect, at map[string]*yaml.Node, keys []string) bool {
+	return d.dict(n, what, keys, func(key string, k, v *yaml.Node) {
 		at[key] = k
 		part := what + ": " + key
 		switch key {
@@ -36,14 +52,10 @@ func (d *decoder) connect(n *yaml.Node, what string) *Connect {
 			c.Command = d.strings(v, part)
 		}
 	})
-	if ok {
-		d.connectKeys(n, what, c, at)
-	}
-	return c
 }
 
-// connectKeys checks that the keys go with the type of connection.
-func (d *decoder) connectKeys(n *yaml.Node, what string, c *Connect, at map[string]*yaml.Node) {
+// checkConnect checks that the keys go with the type of connection.
+func (d *decoder) checkConnect(n *yaml.Node, what string, c *Connect, at map[string]*yaml.Node) {
 	must, never := "", []string(nil)
 	switch c.Type {
 	case transport.TypeSSH:

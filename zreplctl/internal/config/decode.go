@@ -1,18 +1,22 @@
 package config
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
 
 	"gopkg.in/yaml.v3"
+
+	"github.com/zrepl-tools/zrepl-tools/lib/retention"
 )
 
 // decoder walks the nodes of a file and collects what is wrong with them. It
 // never stops at an error: a value that is wrong stays at its zero value.
 type decoder struct {
-	file     string
+	files    []string // the first is the configuration, the others it includes
+	named    named
 	problems []*Problem
 	warnings []*Problem
 	more     int              // problems that are only counted
@@ -28,6 +32,11 @@ const maxVisits = 600_000
 // maxProblems bounds what is shown of a file that is wrong all over.
 const maxProblems = 100
 
+func newDecoder(file string) *decoder {
+	return &decoder{files: []string{file}, at: map[string]place{}, meant: map[string]bool{},
+		named: named{map[string]*retention.Policy{}, map[string]*yaml.Node{}}}
+}
+
 func (d *decoder) wrong(n *yaml.Node, format string, args ...any) {
 	d.wrongAt(place{n.Line, n.Column}, format, args...)
 }
@@ -37,11 +46,11 @@ func (d *decoder) wrongAt(at place, format string, args ...any) {
 		d.more++
 		return
 	}
-	d.problems = append(d.problems, &Problem{d.file, at.line, at.column, fmt.Sprintf(format, args...)})
+	d.problems = append(d.problems, at.problem(d.files, fmt.Sprintf(format, args...)))
 }
 
 func (d *decoder) warnAt(at place, format string, args ...any) {
-	d.warnings = append(d.warnings, &Problem{d.file, at.line, at.column, fmt.Sprintf(format, args...)})
+	d.warnings = append(d.warnings, at.problem(d.files, fmt.Sprintf(format, args...)))
 }
 
 // err joins the problems in the order of the file.
@@ -53,16 +62,13 @@ func (d *decoder) err() error {
 		errs = append(errs, p)
 	}
 	if d.more > 0 {
-		errs = append(errs, &Problem{File: d.file, Message: fmt.Sprintf("%d more errors", d.more)})
+		errs = append(errs, &Problem{File: d.files[0], Message: fmt.Sprintf("%d more errors", d.more)})
 	}
 	return errors.Join(errs...)
 }
 
 func inOrder(a, b *Problem) int {
-	if a.Line != b.Line {
-		return a.Line - b.Line
-	}
-	return a.Column - b.Column
+	return cmp.Or(cmp.Compare(a.order, b.order), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
 }
 
 // resolve follows an alias and counts the visit; false when there were too
@@ -120,7 +126,7 @@ func (d *decoder) dict(n *yaml.Node, what string, keys []string, set func(key st
 			continue
 		}
 		if line, twice := seen[k.Value]; twice {
-			d.wrong(k, "%s: key %q is written twice (first in line %d)", what, k.Value, line)
+			d.wrong(k, "%s: key %q is written twice (first in line %d)", what, k.Value, line%linesPerFile)
 			continue
 		}
 		seen[k.Value] = k.Line
@@ -134,7 +140,7 @@ func (d *decoder) dict(n *yaml.Node, what string, keys []string, set func(key st
 }
 
 func (d *decoder) unknownKey(k *yaml.Node, what string, keys []string) {
-	switch close := nearest(strings.ReplaceAll(strings.ToLower(k.Value), "-", "_"), keys); {
+	switch close := Nearest(strings.ReplaceAll(strings.ToLower(k.Value), "-", "_"), keys); {
 	case k.Value == "<<":
 		d.wrong(k, `%s: merging with "<<" is not supported: an alias stands for a whole value only`, what)
 	case close != "":
@@ -182,7 +188,7 @@ func (d *decoder) word(n *yaml.Node, what string, known ...string) string {
 	if !ok || slices.Contains(known, s) {
 		return s
 	}
-	if close := nearest(s, known); close != "" {
+	if close := Nearest(s, known); close != "" {
 		d.wrong(n, "%s: %q is unknown: did you mean %q?", what, s, close)
 	} else {
 		d.wrong(n, "%s: %q is unknown: known %s", what, s, areOneOf(known))

@@ -16,6 +16,18 @@ const (
 	defaultCursor   = CursorHold
 	defaultStall    = 30 * time.Minute
 	defaultMaxHold  = 30 * 24 * time.Hour
+
+	defaultHookTimeout = time.Minute
+)
+
+// defaultStop leaves time to end a stream so that it can be resumed, to release
+// holds, and to write the record.
+const defaultStop = 30 * time.Second
+
+const (
+	defaultRuns  = 8
+	defaultAtEnd = Finish
+	jitterPart   = 10 // of an interval
 )
 
 // SystemDefaults are the paths of global where the file names none: below
@@ -78,6 +90,12 @@ func (l Limits) OrDefaults() Limits {
 // of the sockets may enter their directories, which can be different users.
 func (g *Global) within() {
 	g.Limits = g.Limits.OrDefaults()
+	if g.Runs == 0 {
+		g.Runs = defaultRuns
+	}
+	if g.StopTimeout == 0 {
+		g.StopTimeout = defaultStop
+	}
 	if g.Control == "" {
 		g.Control = filepath.Join(g.RunDir, "daemon", "control")
 	}

@@ -69,6 +69,11 @@ func (g *Global) encode() *dict {
 	serve.put("limits", g.Limits.encode())
 	m.put("rundir", text(g.RunDir))
 	m.put("statedir", text(g.StateDir))
+	m.put("runs", g.Runs)
+	m.put("stop_timeout", text(FormatDuration(g.StopTimeout)))
+	if g.Rate != nil {
+		m.put("rate", g.Rate.encode())
+	}
 	if g.Monitor != (Monitor{}) {
 		m.put("monitor", g.Monitor.encode())
 	}
@@ -81,6 +86,9 @@ func (l Limits) encode() *dict {
 	m := dictionary()
 	m.put("connections", l.Connections)
 	m.put("client_connections", l.ClientConnections)
+	if l.Sessions > 0 {
+		m.put("sessions", l.Sessions)
+	}
 	m.put("idle", text(FormatDuration(l.Idle)))
 	m.put("silence", text(FormatDuration(l.Silence)))
 	return m
@@ -100,6 +108,18 @@ func (j *Job) encode() (*yaml.Node, error) {
 	return m.node(), nil
 }
 
+// Same reports whether two jobs say the same.
+func Same(a, b *Job) bool {
+	one, err := a.encode()
+	other, err2 := b.encode()
+	if err != nil || err2 != nil {
+		return false
+	}
+	x, err := yaml.Marshal(one)
+	y, err2 := yaml.Marshal(other)
+	return err == nil && err2 == nil && bytes.Equal(x, y)
+}
+
 // value is what the job has under a key, and whether it has it.
 func (j *Job) value(key string) (any, bool) {
 	switch key {
@@ -109,8 +129,12 @@ func (j *Job) value(key string) (any, bool) {
 		return text(string(j.Type)), true
 	case "interval":
 		return text(FormatDuration(j.Interval)), j.Interval > 0
+	case "cron", "jitter", "window", "at_end", "after":
+		return j.timesValue(key)
 	case "notify":
 		return encodeNotify(j.Notify), len(j.Notify) > 0
+	case "hooks":
+		return j.Hooks.encode(), !j.Hooks.None()
 	case "monitor":
 		return j.Monitor.encode(), j.Monitor != (Limit{})
 	case "connect":
@@ -137,8 +161,13 @@ func (j *Job) value(key string) (any, bool) {
 		return j.PruneRHS, j.PruneRHS != nil
 	case "snapshot_prefix":
 		return text(j.SnapshotPrefix), j.SnapshotPrefix != ""
+	case "sessions":
+		return j.Sessions, j.Sessions > 0
 	case "rate":
-		return text(j.Rate.String()), j.Rate != 0
+		if j.Rate == nil {
+			return nil, false
+		}
+		return j.Rate.encode(), true
 	}
 	return j.setting(key), key != "keep" && allowed(j.Type, key)
 }
@@ -165,7 +194,7 @@ func (j *Job) setting(key string) any {
 	case "recv":
 		return j.Recv.encode()
 	case "limits":
-		return j.Limits.encode()
+		return j.Limits.encode(j.Type)
 	case "max_hold":
 		return text(FormatDuration(j.MaxHold))
 	}

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
 )
 
 var testDefaults = Global{RunDir: "/var/run/zreplctl", StateDir: "/var/lib/zreplctl"}
@@ -43,6 +45,7 @@ func TestRoundTrip(t *testing.T) {
 		if d := cmp.Diff(string(once), string(twice)); err != nil || d != "" {
 			t.Errorf("%s: %v\n%s", path, err, d)
 		}
+		first.Global.Rate, second.Global.Rate = nil, nil // a pointer: the text above has what it says
 		if len(first.Jobs) != len(second.Jobs) || first.Global != second.Global {
 			t.Errorf("%s: %d jobs became %d", path, len(first.Jobs), len(second.Jobs))
 		}
@@ -59,14 +62,14 @@ func TestDefaults(t *testing.T) {
 - {name: a, type: pull, connect: {type: ssh+stdinserver, host: h}, mapping: {"<": t/a}}
 - {name: b, type: source, serve: {type: stdinserver, client_identity: c}, datasets: {"<": ok}}`)
 	if want := (Global{"/var/run/zreplctl", "/var/lib/zreplctl", "/var/run/zreplctl/daemon/control", "/var/run/zreplctl/stdinserver",
-		Limits{128, 16, 10 * time.Minute, time.Minute}, Monitor{}}); c.Global != want {
+		Limits{128, 16, 0, 10 * time.Minute, time.Minute}, Monitor{}, 30 * time.Second, nil, 8}); c.Global != want {
 		t.Errorf("global: %+v", c.Global)
 	}
 	a, b := c.Jobs[0], c.Jobs[1]
 	if a.InitialReplPolicy != "most_recent" || a.Parallel != 1 || a.Checksum != "none" || a.Interval != 0 || a.Prune != nil || a.Send != (Send{}) || a.Cursor != "" {
 		t.Errorf("pull: %+v", a)
 	}
-	if b.Cursor != CursorHold || b.Send != (Send{LargeBlocks: true}) || b.Parallel != 1 || b.InitialReplPolicy != "" {
+	if b.Cursor != CursorHold || b.Send != (Send{SendOptions: dataset.SendOptions{LargeBlocks: true}}) || b.Parallel != 1 || b.InitialReplPolicy != "" {
 		t.Errorf("source: %+v", b)
 	}
 	if d := cmp.Diff([][]string{{"a"}, {"c"}}, [][]string{a.IDs(), b.IDs()}); d != "" {
@@ -171,7 +174,7 @@ func TestNearest(t *testing.T) {
 		{"mappnig", "mapping"}, {"maping", "mapping"}, {"datsets", "datasets"}, {"nmae", "name"}, {"conect", "connect"},
 		{"intervall", "interval"}, {"colour", ""}, {"x", ""}, {"", ""}, {"snapshot_prefx", "snapshot_prefix"}, {"prun", "prune"},
 	} {
-		if got := nearest(test.word, allKeys); got != test.want {
+		if got := Nearest(test.word, allKeys); got != test.want {
 			t.Errorf("%q: %q, want %q", test.word, got, test.want)
 		}
 	}
@@ -222,7 +225,7 @@ func TestLimits(t *testing.T) {
 	c := parseText(t, `global: {serve: {limits: {connections: 40, client_connections: 3, idle: 30s}}}
 jobs:
 - {name: a, type: pull, parallel: 17, connect: {type: ssh+stdinserver, host: h}, mapping: {"<": t/a}}`)
-	if want := (Limits{40, 3, 30 * time.Second, time.Minute}); c.Global.Limits != want {
+	if want := (Limits{40, 3, 0, 30 * time.Second, time.Minute}); c.Global.Limits != want {
 		t.Errorf("%+v", c.Global.Limits)
 	}
 	if len(c.Warnings) != 1 || !strings.Contains(c.Warnings[0].Message, "the other host allows a client 16 connections") {

@@ -9,44 +9,66 @@ import (
 
 	"gopkg.in/yaml.v3"
 
-	"github.com/zrepl-tools/zrepl-tools/lib/cli"
+	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
 	"github.com/zrepl-tools/zrepl-tools/lib/identity"
 )
 
 // maxJobs bounds the pairs of jobs that are compared.
 const maxJobs = 1000
 
-func (d *decoder) config(root *yaml.Node, defaults Global) *Config {
-	c := &Config{Path: d.file, Global: defaults}
-	seen, full := false, false
-	d.dict(root, "configuration", []string{"global", "jobs"}, func(key string, k, v *yaml.Node) {
-		if key == "global" {
-			d.global(v, c)
-			return
+func (d *decoder) config(roots []*yaml.Node, defaults Global) *Config {
+	c := &Config{Path: d.files[0], Files: d.files, Global: defaults}
+	for _, root := range roots { // first what jobs of any file refer to
+		if v := valueOf(root, "policies"); v != nil {
+			d.namedPolicies(v)
 		}
-		seen = true
-		d.list(v, "jobs", func(n *yaml.Node) {
-			if len(c.Jobs) == maxJobs {
-				if !full {
-					d.wrong(n, "jobs: more than %d", maxJobs)
-				}
-				full = true
-				return
-			}
-			if j := d.job(n, len(c.Jobs)+1); j != nil {
-				c.Jobs = append(c.Jobs, j)
+		if v := valueOf(root, "connects"); v != nil {
+			d.namedConnects(v)
+		}
+	}
+	seen := false
+	for i, root := range roots {
+		keys := []string{"global", "include", "policies", "connects", "jobs"}
+		if i > 0 {
+			keys = keys[2:]
+		}
+		d.dict(root, "configuration", keys, func(key string, k, v *yaml.Node) {
+			switch key {
+			case "global":
+				d.global(v, c)
+			case "include":
+				d.patternsOf(v)
+			case "jobs":
+				seen = true
+				d.jobs(v, c)
 			}
 		})
-		if v.Kind == yaml.SequenceNode && len(v.Content) == 0 {
-			d.wrong(v, "jobs: the list is empty")
-		}
-	})
+	}
 	if !seen && len(d.problems) == 0 {
-		d.wrong(root, `configuration: key "jobs" is missing`)
+		d.wrong(roots[0], `configuration: key "jobs" is missing`)
 	}
 	d.defaultState(&c.Global, defaults)
 	c.Global.within()
 	return c
+}
+
+func (d *decoder) jobs(v *yaml.Node, c *Config) {
+	full := false
+	d.list(v, "jobs", func(n *yaml.Node) {
+		if len(c.Jobs) == maxJobs {
+			if !full {
+				d.wrong(n, "jobs: more than %d", maxJobs)
+			}
+			full = true
+			return
+		}
+		if j := d.job(n, len(c.Jobs)+1); j != nil {
+			c.Jobs = append(c.Jobs, j)
+		}
+	})
+	if v.Kind == yaml.SequenceNode && len(v.Content) == 0 {
+		d.wrong(v, "jobs: the list is empty")
+	}
 }
 
 // job reads one job; number counts from 1 and names a job without a name.
@@ -55,7 +77,7 @@ func (d *decoder) job(n *yaml.Node, number int) *Job {
 	if !ok {
 		return nil
 	}
-	j := &Job{Send: Send{LargeBlocks: true}, at: map[string]place{"": {n.Line, n.Column}}}
+	j := &Job{Send: Send{SendOptions: dataset.SendOptions{LargeBlocks: true}}, at: map[string]place{"": {n.Line, n.Column}}}
 	what := d.nameAndType(n, j, number)
 	clear(d.meant)
 	d.dict(n, what, allKeys, func(key string, k, v *yaml.Node) {
@@ -143,6 +165,8 @@ func (d *decoder) field(j *Job, key, what string, v *yaml.Node) {
 	switch key {
 	case "interval":
 		j.Interval = d.interval(v, what)
+	case "cron", "jitter", "window", "at_end", "after":
+		d.times(j, key, what, v)
 	case "connect":
 		j.Connect = d.connect(v, what)
 		j.partsOf(key, v)
@@ -170,6 +194,8 @@ func (d *decoder) field(j *Job, key, what string, v *yaml.Node) {
 		j.Checksum = d.word(v, what, "none", "crc32c")
 	case "rate":
 		j.Rate = d.rate(v, what)
+	case "sessions":
+		j.Sessions = d.integer(v, what, 1, maxJobs)
 	case "cursor":
 		j.Cursor = Cursor(d.word(v, what, string(CursorHold), string(CursorBookmark)))
 	case "send":
@@ -177,9 +203,11 @@ func (d *decoder) field(j *Job, key, what string, v *yaml.Node) {
 	case "recv":
 		d.recv(v, what, &j.Recv)
 	case "limits":
-		d.sinkLimits(v, what, &j.Limits)
+		d.peerLimits(v, what, j.Type, &j.Limits)
 	case "notify":
 		j.Notify = d.notify(v, what)
+	case "hooks":
+		d.hooks(v, what, j)
 	case "monitor":
 		d.limit(v, what, &j.Monitor)
 	case "max_hold":
@@ -225,19 +253,6 @@ func (d *decoder) interval(v *yaml.Node, what string) time.Duration {
 	return d.duration(v, what, "; without the key the job runs only by hand")
 }
 
-// rate reads bytes a second, as zsend-frame -rate does.
-func (d *decoder) rate(v *yaml.Node, what string) cli.Size {
-	n, ok := d.resolve(v)
-	if !ok {
-		return 0
-	}
-	var size cli.Size
-	if n.Kind != yaml.ScalarNode || size.Set(n.Value) != nil || size == 0 {
-		d.wrong(n, "%s must be bytes a second, such as 500K or 50M, not %s", what, kindOf(n))
-	}
-	return size
-}
-
 func (d *decoder) stall(v *yaml.Node, what string) time.Duration {
 	return d.duration(v, what, "")
 }
@@ -275,6 +290,7 @@ func (d *decoder) fill(j *Job) {
 	set("stall", func() { j.Stall = defaultStall })
 	set("cursor", func() { j.Cursor = defaultCursor })
 	set("max_hold", func() { j.MaxHold = defaultMaxHold })
+	d.fillTimes(j)
 	if !j.Sends() {
 		j.Send = Send{}
 	}

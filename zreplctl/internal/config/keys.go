@@ -3,31 +3,31 @@ package config
 import "slices"
 
 // keysOf holds, for each type of job, the keys it must have and the keys it
-// may have, besides name, type, interval, monitor and notify.
+// may have, besides those of every job.
 var keysOf = map[Type]struct{ must, may []string }{
 	Pull: {
 		[]string{"connect", "mapping"},
-		[]string{"initial_repl_policy", "snapshot_prefix", "shared_prefix", "parallel", "checksum", "stall", "recv", "shared_target", "prune", "keep"},
+		[]string{"initial_repl_policy", "snapshot_prefix", "shared_prefix", "parallel", "checksum", "rate", "stall", "recv", "limits", "shared_target", "hooks", "prune", "keep"},
 	},
 	Source: {
 		[]string{"serve", "datasets"},
-		[]string{"snapshot_prefix", "shared_prefix", "checksum", "rate", "stall", "cursor", "max_hold", "send", "prune", "keep"},
+		[]string{"snapshot_prefix", "shared_prefix", "sessions", "checksum", "rate", "stall", "cursor", "max_hold", "send", "hooks", "prune", "keep"},
 	},
 	Push: {
 		[]string{"connect", "datasets"},
-		[]string{"initial_repl_policy", "snapshot_prefix", "shared_prefix", "parallel", "checksum", "rate", "stall", "cursor", "send", "prune", "keep"},
+		[]string{"initial_repl_policy", "snapshot_prefix", "shared_prefix", "parallel", "checksum", "rate", "stall", "cursor", "send", "limits", "hooks", "prune", "keep"},
 	},
 	PushSink: {
 		[]string{"serve"},
-		[]string{"root", "mapping", "snapshot_prefix", "shared_prefix", "checksum", "stall", "recv", "limits", "shared_target", "prune", "keep"},
+		[]string{"root", "mapping", "snapshot_prefix", "shared_prefix", "checksum", "rate", "stall", "max_hold", "recv", "limits", "shared_target", "prune", "keep"},
 	},
 	Local: {
 		[]string{"mapping"},
-		[]string{"initial_repl_policy", "snapshot_prefix", "shared_prefix", "parallel", "stall", "cursor", "send", "recv", "shared_target", "prune_lhs", "prune_rhs"},
+		[]string{"initial_repl_policy", "snapshot_prefix", "shared_prefix", "parallel", "rate", "stall", "cursor", "send", "recv", "shared_target", "hooks", "prune_lhs", "prune_rhs"},
 	},
 	Autosnap: {
 		[]string{"datasets", "snapshot_prefix"},
-		[]string{"shared_prefix", "prune", "keep"},
+		[]string{"shared_prefix", "hooks", "prune", "keep"},
 	},
 	Prune: {
 		[]string{"datasets", "snapshot_prefix"},
@@ -37,15 +37,18 @@ var keysOf = map[Type]struct{ must, may []string }{
 
 // allKeys are the keys of any job, in the order in which they are written.
 var allKeys = []string{
-	"name", "type", "connect", "serve", "interval", "monitor", "notify", "mapping", "datasets", "root", "shared_target",
-	"initial_repl_policy", "snapshot_prefix", "shared_prefix", "parallel", "checksum", "rate", "stall", "cursor", "max_hold", "send", "recv",
-	"limits", "prune", "keep", "prune_lhs", "prune_rhs",
+	"name", "type", "connect", "serve", "interval", "cron", "jitter", "window", "at_end", "after", "monitor", "notify", "mapping", "datasets", "root", "shared_target",
+	"initial_repl_policy", "snapshot_prefix", "shared_prefix", "parallel", "sessions", "checksum", "rate", "stall", "cursor", "max_hold", "send", "recv",
+	"limits", "hooks", "prune", "keep", "prune_lhs", "prune_rhs",
 }
+
+// everyJob are the keys that every job may have.
+var everyJob = []string{"name", "type", "interval", "cron", "jitter", "window", "at_end", "after", "monitor", "notify"}
 
 // allowed reports whether a job of type t may have the key.
 func allowed(t Type, key string) bool {
 	k := keysOf[t]
-	return slices.Contains([]string{"name", "type", "interval", "monitor", "notify"}, key) || slices.Contains(k.must, key) || slices.Contains(k.may, key)
+	return slices.Contains(everyJob, key) || slices.Contains(k.must, key) || slices.Contains(k.may, key)
 }
 
 // insteadOf is the key that one type of job has for what another calls key.

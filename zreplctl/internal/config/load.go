@@ -34,15 +34,19 @@ func Find() (string, error) {
 // Load reads the configuration in the file path. The error joins everything
 // that is wrong with it, each as a *Problem where it has a place.
 func Load(path string) (*Config, error) {
-	f, err := os.Open(path)
+	c, _, err := LoadText(path)
+	return c, err
+}
+
+// LoadText is Load, and returns the text of the file with all that it includes,
+// which Parse reads again.
+func LoadText(path string) (*Config, []byte, error) {
+	text, err := ReadText(path)
 	if err != nil {
-		return nil, unreadable(path, cli.Cannot("read configuration", path, cause(err)))
+		return nil, nil, err
 	}
-	defer f.Close()
-	if info, err := f.Stat(); err == nil && info.IsDir() {
-		return nil, cli.Cannot("read configuration", path, errors.New("it is a directory"))
-	}
-	return Read(f, path)
+	c, err := Parse(text, path, SystemDefaults())
+	return c, text, err
 }
 
 // unreadable adds whose file it is that this user may not read.
@@ -60,6 +64,21 @@ func unreadable(path string, err error) error {
 
 // Read reads the configuration from r; file is its name in messages.
 func Read(r io.Reader, file string) (*Config, error) {
+	text, err := readText(r, file)
+	if err != nil {
+		return nil, err
+	}
+	if bytes.Contains(text, []byte("include")) {
+		d := newDecoder(file)
+		if root := d.document(text); root != nil && valueOf(root, "include") != nil {
+			d.wrong(valueOf(root, "include"), "include: standard input is in no directory: name the file instead")
+			return nil, d.err()
+		}
+	}
+	return Parse(text, file, SystemDefaults())
+}
+
+func readText(r io.Reader, file string) ([]byte, error) {
 	text, err := io.ReadAll(io.LimitReader(r, maxFile+1))
 	switch {
 	case err != nil:
@@ -67,24 +86,60 @@ func Read(r io.Reader, file string) (*Config, error) {
 	case len(text) > maxFile:
 		return nil, cli.Cannot("read configuration", file, fmt.Errorf("it is longer than %d bytes", maxFile))
 	}
-	return Parse(text, file, SystemDefaults())
+	return text, nil
 }
 
-// Parse reads the configuration in text; file is its name in messages. It
-// does not look at anything else.
+// Parse reads the configuration in text, with what it includes if ReadText made
+// it; file is its name in messages. It does not look at anything else.
 func Parse(text []byte, file string, defaults Global) (*Config, error) {
-	d := &decoder{file: file, at: map[string]place{}, meant: map[string]bool{}}
-	root := d.document(text)
-	if root == nil {
+	d := newDecoder(file)
+	roots := d.roots(unbundle(text, file))
+	if roots == nil {
 		return nil, d.err()
 	}
-	c := d.config(root, defaults)
+	c := d.config(roots, defaults)
 	d.check(c)
 	if err := d.err(); err != nil {
 		return nil, err
 	}
 	c.Warnings = d.warnings
 	return c, nil
+}
+
+// roots parses each file. It returns nil if one of them is no YAML.
+func (d *decoder) roots(files []fileText) (roots []*yaml.Node) {
+	for i, f := range files {
+		if i > 0 {
+			d.files = append(d.files, f.path)
+		}
+		one := newDecoder(f.path)
+		root := one.document(f.text)
+		if root == nil {
+			d.problems = append(d.problems, one.problems...)
+			continue
+		}
+		shift(root, i*linesPerFile)
+		roots = append(roots, root)
+	}
+	if len(d.problems) > 0 {
+		return nil
+	}
+	return roots
+}
+
+// linesPerFile is more than a file has lines: the lines of the files that are
+// included count on from multiples of it, so that a place tells its file.
+const linesPerFile = 1 << 20
+
+// shift moves all that is in a node down.
+func shift(n *yaml.Node, lines int) {
+	if lines == 0 {
+		return
+	}
+	n.Line += lines
+	for _, part := range n.Content {
+		shift(part, lines)
+	}
 }
 
 // document parses text as one document of YAML, or says what is wrong with it

@@ -1,8 +1,8 @@
 package config
 
-// nearest returns the one of known that word is most likely a slip of the pen
+// Nearest returns the one of known that word is most likely a slip of the pen
 // for, or "".
-func nearest(word string, known []string) string {
+func Nearest(word string, known []string) string {
 	best, least := "", 1+max(1, len(word)/3)
 	for _, k := range known {
 		if d := distance(word, k); d < least {

@@ -12,7 +12,7 @@ import (
 
 func (d *decoder) global(n *yaml.Node, c *Config) {
 	g := &c.Global
-	d.dict(n, "global", []string{"rundir", "statedir", "control", "serve", "monitor", "notify"}, func(key string, k, v *yaml.Node) {
+	d.dict(n, "global", []string{"rundir", "statedir", "control", "serve", "stop_timeout", "runs", "rate", "monitor", "notify"}, func(key string, k, v *yaml.Node) {
 		switch key {
 		case "rundir":
 			g.RunDir = d.path(v, "global: rundir")
@@ -20,6 +20,12 @@ func (d *decoder) global(n *yaml.Node, c *Config) {
 		case "statedir":
 			g.StateDir = d.path(v, "global: statedir")
 			d.at["statedir"] = place{v.Line, v.Column}
+		case "runs":
+			g.Runs = d.integer(v, "global: runs", 1, maxJobs)
+		case "rate":
+			g.Rate = d.rate(v, "global: rate")
+		case "stop_timeout":
+			g.StopTimeout = d.duration(v, "global: stop_timeout", "")
 		case "monitor":
 			d.globalMonitor(v, &g.Monitor)
 		case "notify":
@@ -47,13 +53,15 @@ func (d *decoder) global(n *yaml.Node, c *Config) {
 // limits: a client must be able to make a connection, and to be slow.
 func (d *decoder) limits(n *yaml.Node, what string, l *Limits) {
 	const most = 10_000
-	d.dict(n, what, []string{"connections", "client_connections", "idle", "silence"}, func(key string, _, v *yaml.Node) {
+	d.dict(n, what, []string{"connections", "client_connections", "sessions", "idle", "silence"}, func(key string, _, v *yaml.Node) {
 		part := what + ": " + key
 		switch key {
 		case "connections":
 			l.Connections = d.integer(v, part, 1, most)
 		case "client_connections":
 			l.ClientConnections = d.integer(v, part, 1, most)
+		case "sessions":
+			l.Sessions = d.integer(v, part, 1, most)
 		case "idle":
 			l.Idle = d.wait(v, part)
 		case "silence":

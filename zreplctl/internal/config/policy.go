@@ -9,8 +9,12 @@ import (
 	"github.com/zrepl-tools/zrepl-tools/lib/retention"
 )
 
-// policy reads a retention policy: {policy: grid, grid: …} or {keep: […]}.
+// policy reads a retention policy: {policy: grid, grid: …} or {keep: […]}, or the
+// name of one.
 func (d *decoder) policy(n *yaml.Node, what string) *retention.Policy {
+	if at, ok := d.resolve(n); ok && at.Kind == yaml.ScalarNode && at.ShortTag() == "!!str" {
+		return d.policyNamed(at, what)
+	}
 	before := len(d.problems)
 	var p *retention.Policy
 	keep := false

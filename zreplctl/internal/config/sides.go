@@ -36,9 +36,10 @@ func (j *Job) Replicates() bool { return j.Type.ends().replicates }
 
 // Snapshots reports whether a run of the job takes snapshots. Without a prefix
 // no policy could tell them from others, and they would stay for ever.
-func (j *Job) Snapshots() bool {
-	return (j.Sends() || j.Type == Autosnap) && j.SnapshotPrefix != ""
-}
+func (j *Job) Snapshots() bool { return j.Type.takes() && j.SnapshotPrefix != "" }
+
+// takes reports whether a job of this type takes snapshots if it has a prefix.
+func (t Type) takes() bool { return t.ends().sends || t == Autosnap }
 
 // Prunes reports whether the job has a policy at all.
 func (j *Job) Prunes() bool { return j.Prune != nil || j.PruneLHS != nil || j.PruneRHS != nil }

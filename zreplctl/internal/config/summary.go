@@ -3,6 +3,8 @@ package config
 import (
 	"fmt"
 	"strings"
+
+	"github.com/zrepl-tools/zrepl-tools/lib/mapfilter"
 )
 
 // Summary says in a sentence what the job will do.
@@ -13,7 +15,7 @@ func (j *Job) Summary() string {
 		parts = append(parts, fmt.Sprintf("takes snapshots %s*", j.SnapshotPrefix))
 	}
 	if j.Type == Prune {
-		parts[0] = fmt.Sprintf("prunes %s: %s", inWords(j.Datasets.Tops()), j.Prune)
+		parts[0] = fmt.Sprintf("prunes %s: %s", scope(j.Datasets), j.Prune)
 	} else if j.Prune != nil {
 		parts = append(parts, "prunes its side: "+j.Prune.String())
 	}
@@ -35,8 +37,8 @@ func (j *Job) Summary() string {
 // when says when the job runs, "" if there is nothing to run.
 func (j *Job) when() string {
 	switch {
-	case j.Interval > 0:
-		return "every " + FormatDuration(j.Interval)
+	case j.Timed():
+		return j.InWords()
 	case j.Replicates() || j.Snapshots() || j.Prunes():
 		return "no interval: runs only by hand or from cron"
 	}
@@ -46,7 +48,7 @@ func (j *Job) when() string {
 func (j *Job) deed(to string) string {
 	what := "everything"
 	if rules := j.Sources(); rules != nil {
-		what = inWords(rules.Tops())
+		what = scope(rules)
 	}
 	switch j.Type {
 	case Pull:
@@ -64,6 +66,18 @@ func (j *Job) deed(to string) string {
 		return fmt.Sprintf("replicates %s into %s", what, to)
 	}
 	return "looks after " + what
+}
+
+// scope says which datasets rules name, and which of them they leave out.
+func scope(rules *mapfilter.Rules) string {
+	words := inWords(rules.Tops())
+	if omitted := rules.Omitted(); len(omitted) > 0 {
+		words += " without " + inWords(omitted)
+	}
+	if excepted := rules.Excepted(); len(excepted) > 0 {
+		words += " but " + inWords(excepted)
+	}
+	return words
 }
 
 // inWords tells a dataset alone from one with all below it.

@@ -46,7 +46,7 @@ func TestWrong(t *testing.T) {
 }
 
 // frugally returns the error of load, which must be one, and must have cost
-// less than a second and 256 MiB.
+// less than 5 seconds, on a machine that may do other things, and 256 MiB.
 func frugally(t *testing.T, load func() error) string {
 	t.Helper()
 	var before, after runtime.MemStats
@@ -58,7 +58,7 @@ func frugally(t *testing.T, load func() error) string {
 	if err == nil {
 		t.Fatal("no error")
 	}
-	if used := (after.TotalAlloc - before.TotalAlloc) >> 20; took > slower*time.Second || used > slower*256 {
+	if used := (after.TotalAlloc - before.TotalAlloc) >> 20; took > slower*5*time.Second || used > slower*256 {
 		t.Errorf("took %v and %d MiB", took, used)
 	}
 	return err.Error()

@@ -40,6 +40,49 @@ func Watch(ctx context.Context, sockpath string) iter.Seq2[Status, error] {
 	}
 }
 
+// Reload lets the daemon read its configuration again, which is in the file
+// at this absolute path. Without a daemon the error is ErrAway.
+func Reload(ctx context.Context, sockpath, path string) (r Reloaded, err error) {
+	c, err := dial(ctx, sockpath)
+	if err != nil {
+		return r, err
+	}
+	defer c.Close()
+	err = c.Call(ctx, callReload, askReload{path}, &r)
+	return r, err
+}
+
+// Stop ends what a job of the daemon does, and returns how many runs and
+// connections these were. Without a daemon the error is ErrAway, without the job
+// ErrNoJob.
+func Stop(ctx context.Context, sockpath string, r Request) (stopped int, err error) {
+	c, err := dial(ctx, sockpath)
+	if err != nil {
+		return 0, err
+	}
+	defer c.Close()
+	err = uncoded(c.Call(ctx, callStop, r, &stopped))
+	return stopped, err
+}
+
+// Look makes a job of the daemon look at whether it is paused. The errors are
+// those of Stop.
+func Look(ctx context.Context, sockpath string, r Request) error {
+	c, err := dial(ctx, sockpath)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	return uncoded(c.Call(ctx, callLook, r, &struct{}{}))
+}
+
+func uncoded(err error) error {
+	if remote := (*rpc.RemoteError)(nil); errors.As(err, &remote) && remote.Code == codeNoJob {
+		return ErrNoJob
+	}
+	return err
+}
+
 // Follower gets what a run in the daemon says.
 type Follower struct {
 	Stdout, Stderr io.Writer
@@ -72,7 +115,7 @@ func RunJob(ctx context.Context, sockpath string, r Request, to Follower) (code 
 		case errors.As(err, &remote) && remote.Code == codeBusy:
 			return cli.TryLater, true, &busyError{r.Job}
 		case ctx.Err() != nil:
-			return 1, true, fmt.Errorf("job %q still runs in the daemon: %w", r.Job, context.Cause(ctx))
+			return 1, true, &leftError{r.Job, context.Cause(ctx)}
 		case err != nil:
 			return cli.TryLater, true, &lostError{err}
 		case e.Exit != nil:
@@ -88,6 +131,18 @@ func RunJob(ctx context.Context, sockpath string, r Request, to Follower) (code 
 	}
 	return cli.TryLater, true, &lostError{rpc.ErrHungUp}
 }
+
+// leftError says that a person has stopped to follow a run.
+type leftError struct {
+	job string
+	err error
+}
+
+func (e *leftError) Error() string {
+	return fmt.Sprintf("job %q still runs in the daemon: %v", e.job, e.err)
+}
+func (e *leftError) Unwrap() error { return e.err }
+func (e *leftError) Hint() string  { return "zreplctl stop " + e.job + " ends the run" }
 
 type busyError struct{ job string }
 

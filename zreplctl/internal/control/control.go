@@ -26,6 +26,10 @@ import (
 // daemon to start them.
 const ChildEnv = "ZREPLCTL_DAEMON_CHILD"
 
+// ConfigEnv is the number of a descriptor that what the daemon starts has: the
+// text of the configuration that the daemon has accepted.
+const ConfigEnv = "ZREPLCTL_DAEMON_TEXT"
+
 // Version of the calls. A command and a daemon of different versions do not
 // talk.
 const Version = 3
@@ -36,6 +40,9 @@ const (
 	callStatus = "status"
 	callWatch  = "watch"
 	callRun    = "run"
+	callReload = "reload"
+	callStop   = "stop"
+	callLook   = "look"
 )
 
 // Status is what the daemon knows.
@@ -52,6 +59,8 @@ const (
 	Running = "running" // a run is on
 	Failed  = "failed"  // waits; the last run did not do all of it
 	Serving = "serving" // waits for its client, or has it
+	Waiting = "waiting" // it is due, and others are on
+	Paused  = "paused"  // a person paused it
 	Broken  = "broken"  // its client cannot reach it: Problem says why
 )
 
@@ -63,6 +72,8 @@ type Job struct {
 	Step     string             `json:"step,omitempty"` // the subcommand that runs
 	Since    *progress.Time     `json:"since,omitempty"`
 	Next     *progress.Time     `json:"next,omitempty"`
+	Paused   bool               `json:"paused,omitempty"` // by a person; a run may be on
+	Until    *progress.Time     `json:"until,omitempty"`  // of a pause; nil: until it is resumed
 	Last     *Run               `json:"last,omitempty"`
 	Success  *progress.Time     `json:"success,omitempty"`  // the end of the last run that did all of it
 	Progress *progress.Snapshot `json:"progress,omitempty"` // of this run, or the last one
@@ -114,6 +125,19 @@ type Event struct {
 	Exit     *int               `json:"exit,omitempty"` // the last event
 }
 
+// Reloaded is what came of reading the configuration again.
+type Reloaded struct {
+	Errors  []string `json:"errors,omitempty"` // if any, the old one stays in force
+	Added   []string `json:"added,omitempty"`  // jobs
+	Removed []string `json:"removed,omitempty"`
+	Changed []string `json:"changed,omitempty"`
+}
+
+// askReload names the configuration that a person means.
+type askReload struct {
+	Config string `json:"config"`
+}
+
 // Daemon is what answers the calls.
 type Daemon interface {
 	Status() Status
@@ -123,6 +147,13 @@ type Daemon interface {
 	// does not stop the run. A job that the daemon does not have is
 	// ErrNoJob, one that runs already ErrBusy.
 	Run(ctx context.Context, r Request) (iter.Seq[Event], error)
+	// Stop ends the run of a job and the connections of its clients, and returns
+	// how many these were. It does not wait for their end.
+	Stop(ctx context.Context, r Request) (int, error)
+	// Look makes a job look at whether it is paused.
+	Look(ctx context.Context, r Request) error
+	// Reload reads the configuration again, which is in the file at this path.
+	Reload(ctx context.Context, path string) (Reloaded, error)
 }
 
 // What Run may refuse.
@@ -200,19 +231,31 @@ func server(d Daemon) *rpc.Server {
 	s.Handle(callWatch, func(ctx context.Context, _ struct{}) (iter.Seq2[Status, error], error) {
 		return noErrors(d.Watch(ctx)), nil
 	})
+	s.Handle(callStop, func(ctx context.Context, r Request) (int, error) {
+		n, err := d.Stop(ctx, r)
+		return n, coded(err)
+	})
+	s.Handle(callLook, func(ctx context.Context, r Request) (struct{}, error) { return struct{}{}, coded(d.Look(ctx, r)) })
+	s.Handle(callReload, func(ctx context.Context, a askReload) (Reloaded, error) { return d.Reload(ctx, a.Config) })
 	s.Handle(callRun, func(ctx context.Context, r Request) (iter.Seq2[Event, error], error) {
 		events, err := d.Run(ctx, r)
-		switch {
-		case errors.Is(err, ErrNoJob):
-			return nil, &rpc.RemoteError{Code: codeNoJob, Message: err.Error()}
-		case errors.Is(err, ErrBusy):
-			return nil, &rpc.RemoteError{Code: codeBusy, Message: err.Error()}
-		case err != nil:
-			return nil, err
+		if err != nil {
+			return nil, coded(err)
 		}
 		return noErrors(events), nil
 	})
 	return s
+}
+
+// coded gives an error the code by which a command knows it.
+func coded(err error) error {
+	switch {
+	case errors.Is(err, ErrNoJob):
+		return &rpc.RemoteError{Code: codeNoJob, Message: err.Error()}
+	case errors.Is(err, ErrBusy):
+		return &rpc.RemoteError{Code: codeBusy, Message: err.Error()}
+	}
+	return err
 }
 
 func noErrors[T any](seq iter.Seq[T]) iter.Seq2[T, error] {

@@ -20,6 +20,9 @@ func (b big) Status() Status { return b.status }
 func (b big) Watch(context.Context) iter.Seq[Status] {
 	return func(yield func(Status) bool) { yield(b.status) }
 }
+func (big) Stop(context.Context, Request) (int, error)              { return 0, ErrNoJob }
+func (big) Look(context.Context, Request) error                     { return ErrNoJob }
+func (big) Reload(context.Context, string) (Reloaded, error)        { return Reloaded{}, nil }
 func (b big) Run(context.Context, Request) (iter.Seq[Event], error) { return nil, ErrNoJob }
 
 // TestBigStatus: the limits of calls between hosts are not those of a status.

@@ -16,9 +16,13 @@ import (
 	"time"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/zfssim"
+	"github.com/zrepl-tools/zrepl-tools/lib/zfssim/simhost"
 )
 
-var bin string // the programs, built once
+var (
+	bin  string // the programs, built once
+	self string // this program, to play zfs and a relay
+)
 
 // realZFS is the real zfs(8) where it is to be used, and not the simulator:
 // what $ZT_CRASH_ZFS names. The pools src and dst are then made on files, and
@@ -29,15 +33,19 @@ func run(m *testing.M) int {
 	if realZFS != "" {
 		datasets, sizes = datasets[:2], []int{20000, 6000000} // a virtual machine is slow
 	}
-	if bin = os.Getenv("ZT_CRASH_BIN"); bin != "" {
-		return m.Run()
-	}
 	dir, err := os.MkdirTemp("", "zt-crash-bin")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
 	defer os.RemoveAll(dir)
+	if self, err = simhost.Self(dir); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	if bin = cmp.Or(os.Getenv("ZT_CRASH_BIN"), simhost.Built()); bin != "" {
+		return m.Run()
+	}
 	bin = dir
 	build := exec.Command("go", "build", "-buildvcs=false", "-o", dir+"/", "work")
 	build.Dir = "../../.." // the workspace
@@ -97,10 +105,6 @@ func (w *world) path(name string) string { return filepath.Join(w.dir, name) }
 // equip makes what surrounds the pools: wrappers, relay, configurations.
 func (w *world) equip(t *testing.T) {
 	t.Helper()
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
 	for _, host := range []string{"src", "dst"} {
 		if err := os.MkdirAll(w.path(host+"/run"), 0o700); err != nil {
 			t.Fatal(err)

@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -9,6 +10,7 @@ import (
 	"os"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -16,8 +18,9 @@ import (
 	"github.com/zrepl-tools/zrepl-tools/lib/cli"
 	"github.com/zrepl-tools/zrepl-tools/lib/progress"
 	"github.com/zrepl-tools/zrepl-tools/lib/transport"
-	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/config"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/control"
+	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/pause"
+	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/state"
 )
 
 // maxWaiting is how many connections of one client may be about to pass their
@@ -27,17 +30,22 @@ const maxWaiting = 32
 // client is one client identity: its socket and its connections.
 type client struct {
 	d        *daemon
-	job      *config.Job
 	identity string
-	log      *slog.Logger
 	refused  rarely
 	waiting  chan struct{}
+	ended    chan struct{} // closed when nobody listens for it; nil: nobody has begun
+
+	job atomic.Pointer[job] // that serves it now
 
 	mu          sync.Mutex
+	quit        context.CancelFunc  // ends the listening
+	gone        bool                // the configuration has it no more
 	listener    *transport.Listener // nil: it cannot be listened for
 	problem     string              // why
+	unserved    string              // why the last connection found no server; "": it did
 	connections []*connection       // in the order in which they came
 	runs        []string            // that were seen, the newest last
+	sessions    map[string]*tally   // by run, those that have connections
 }
 
 // connection is one served connection.
@@ -47,16 +55,22 @@ type connection struct {
 	since    time.Time
 	run      string // the client's, once serve has told it
 	call     string
+	tally    *tally // of its session; nil until it has said its run
 }
 
-func newClient(d *daemon, j *config.Job, identity string) *client {
-	return &client{d: d, job: j, identity: identity, log: d.Log.With("job", j.Name, "client", identity),
-		waiting: make(chan struct{}, maxWaiting)}
+func newClient(d *daemon, j *job, identity string) *client {
+	c := &client{d: d, identity: identity, waiting: make(chan struct{}, maxWaiting)}
+	c.job.Store(j)
+	return c
+}
+
+func (c *client) log() *slog.Logger {
+	return c.d.Log.With("job", c.job.Load().name, "client", c.identity)
 }
 
 // listen makes the client's socket, or notes why it cannot.
 func (c *client) listen() error {
-	l, err := transport.Listen(c.d.Config.Global.SockDir, c.identity)
+	l, err := transport.Listen(c.d.conf().Global.SockDir, c.identity)
 	c.mu.Lock()
 	before := c.problem
 	c.listener, c.problem = l, ""
@@ -68,56 +82,81 @@ func (c *client) listen() error {
 	c.d.changed.ring()
 	switch {
 	case now != "" && now != before:
-		c.log.Error("cannot serve this job's client", "error", err, "again in", c.d.Retry)
+		c.log().Error("cannot serve this job's client", "error", err, "again in", c.d.Retry)
 	case now == "" && before != "":
-		c.log.Info("can serve this job's client now")
+		c.log().Info("can serve this job's client now")
 	}
 	return err
 }
 
-// run lets connections in until ctx is cancelled. Without a socket it tries
-// again and again to make one.
-func (c *client) run(ctx context.Context) {
+// start lets connections in until ctx is cancelled, or the client is dropped.
+func (c *client) start(ctx context.Context) {
+	listening, quit := context.WithCancel(ctx)
+	ended := make(chan struct{})
+	c.mu.Lock()
+	c.quit, c.ended, c.gone = quit, ended, false
+	c.mu.Unlock()
+	c.d.children.Go(func() {
+		defer close(ended)
+		defer quit()
+		c.run(ctx, listening)
+	})
+}
+
+// drop stops to listen for the client. What it has begun goes on.
+func (c *client) drop() {
+	c.mu.Lock()
+	c.gone = true
+	quit, ended := c.quit, c.ended
+	c.mu.Unlock()
+	quit()
+	<-ended
+}
+
+// run lets connections in until listening is cancelled; those that are served
+// end with serving. Without a socket it tries again and again to make one.
+func (c *client) run(serving, ctx context.Context) {
 	for ctx.Err() == nil {
 		c.mu.Lock()
 		l := c.listener
 		c.mu.Unlock()
 		if l == nil {
-			pause(ctx, c.d.Retry)
+			wait(ctx, c.d.Retry)
 			if ctx.Err() == nil {
 				c.listen()
 			}
 			continue
 		}
-		c.accept(ctx, l)
+		c.accept(serving, ctx, l)
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.listener != nil {
 		c.listener.Close()
+		c.listener = nil
 	}
 }
 
-func (c *client) accept(ctx context.Context, l *transport.Listener) {
+func (c *client) accept(serving, ctx context.Context, l *transport.Listener) {
 	for {
 		p, err := l.Accept(ctx)
 		switch {
 		case errors.Is(err, net.ErrClosed) || ctx.Err() != nil:
 			if err == nil {
-				p.Refuse(cli.TryLater, "the daemon is ending")
+				p.Refuse(cli.TryLater, "the daemon does not listen here now")
 			}
 			return
 		case err != nil: // out of descriptors, most likely
 			if missed, speak := c.refused.now(); speak {
-				c.log.Error("cannot accept a connection", "error", err, "more", missed)
+				c.log().Error("cannot accept a connection", "error", err, "more", missed)
 			}
 			const noRoom = "the daemon has no descriptors left"
 			if c.d.room.withReserve(func() error { return l.TurnAway(cli.TryLater, noRoom) }) != nil {
-				pause(ctx, time.Second)
+				wait(ctx, time.Second)
 			}
 			continue
 		}
-		c.wait(ctx, p)
+		c.wait(serving, p)
 	}
 }
 
@@ -130,20 +169,19 @@ func (c *client) wait(ctx context.Context, p *transport.Passed) {
 		p.Refuse(cli.TryLater, tooMany)
 		return
 	}
-	select {
-	case c.d.room.waiting <- struct{}{}:
-		c.d.children.Go(func() { c.take(ctx, p) })
-	default:
+	if !c.d.room.arrive() {
 		<-c.waiting
 		p.Refuse(cli.TryLater, tooMany)
+		return
 	}
+	c.d.children.Go(func() { c.take(ctx, p) })
 }
 
 // take receives a connection's descriptors and serves it.
 func (c *client) take(ctx context.Context, p *transport.Passed) {
 	err := p.Receive()
 	<-c.waiting
-	<-c.d.room.waiting
+	c.d.room.arrived()
 	if err == nil {
 		err = c.serve(ctx, p)
 	}
@@ -151,7 +189,7 @@ func (c *client) take(ctx context.Context, p *transport.Passed) {
 		return
 	}
 	if missed, speak := c.refused.now(); speak {
-		c.log.Warn("refused a connection", "error", err, "more", missed)
+		c.log().Warn("refused a connection", "error", err, "more", missed)
 	}
 }
 
@@ -166,6 +204,15 @@ func (c *client) serve(ctx context.Context, p *transport.Passed) error {
 		p.Refuse(cli.TryLater, "the daemon has no descriptors left")
 		return err
 	}
+	if paused, _, err := pause.Look(state.Of(c.d.Config.Global), c.job.Load().name, wall()); err != nil {
+		status.started()
+		p.Refuse(cli.TryLater, "the daemon cannot read its state")
+		return err
+	} else if paused {
+		status.started()
+		p.Refuse(cli.TryLater, "the job of this client is paused")
+		return nil
+	}
 	if err := c.add(conn); err != nil {
 		status.started()
 		p.Refuse(cli.TryLater, err.Error())
@@ -173,11 +220,11 @@ func (c *client) serve(ctx context.Context, p *transport.Passed) error {
 	}
 	defer c.remove(conn)
 	gone := p.Gone()
-	process, err := child.Start(ctx, child.Cmd{
+	process, err := c.d.start(ctx, child.Cmd{
 		Args:  append([]string{c.d.Program, "serve", c.identity, "-status-fd", "3"}, c.d.common()...),
 		Stdin: p.In, Stdout: p.Out, Extra: []*os.File{status.child},
 		Stderr:     &child.Tail{Max: 2 << 10},
-		StderrCopy: &lineWriter{line: func(s string) { c.log.Info(child.Clean(s, 1000)) }},
+		StderrCopy: &lineWriter{line: func(s string) { c.log().Info(child.Clean(s, 1000)) }},
 		Group:      true, Lifeline: true,
 	})
 	status.started()
@@ -203,8 +250,29 @@ func (c *client) serve(ctx context.Context, p *transport.Passed) error {
 		return nil
 	}
 	p.End(end.Code)
-	c.log.Debug("a connection has ended", "pid", process.PID(), "status", end.String())
+	c.judge(conn, end)
+	c.logConnection(conn, process.PID(), end)
 	return nil
+}
+
+// judge notes whether a server that has ended ever served. Status 2 is the
+// fault of this host, of its configuration or its folders, and no client can
+// cause it: until a server greets one again, none is served.
+func (c *client) judge(conn *connection, end child.Status) {
+	c.mu.Lock()
+	before := c.unserved
+	switch {
+	case conn.run != "":
+		c.unserved = ""
+	case end.Code == cli.Usage:
+		c.unserved = child.Clean("cannot serve clients: "+end.Stderr, 1000)
+	}
+	now := c.unserved
+	c.mu.Unlock()
+	if now != "" && now != before {
+		c.log().Error("cannot serve this job's client", "error", now)
+	}
+	c.d.changed.ring()
 }
 
 func (c *client) add(conn *connection) error {
@@ -222,26 +290,44 @@ func (c *client) remove(conn *connection) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.connections = slices.DeleteFunc(c.connections, func(o *connection) bool { return o == conn })
+	c.endSession(conn)
 	c.d.room.leave()
 	c.d.changed.ring()
+}
+
+// isOver reports whether there is nothing left of a client that was dropped.
+func (c *client) isOver() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.gone && len(c.connections) == 0
 }
 
 // told takes a line of serve's status.
 func (c *client) told(conn *connection, line []byte) {
 	var s struct {
-		Run  string `json:"run"`
-		Call string `json:"call"`
+		Run   string `json:"run"`
+		Call  string `json:"call"`
+		Name  string `json:"dataset"`
+		Moved uint64 `json:"bytes"`
 	}
 	if json.Unmarshal(line, &s) != nil {
 		return
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if s.Call != "" {
+	switch s.Call {
+	case "":
+	case "moved":
+		conn.tally.moved(s.Moved)
+	default:
 		conn.call = child.Clean(s.Call, 64)
+		if s.Call == "send" || s.Call == "receive" {
+			conn.tally.count(s.Name)
+		}
 	}
 	if s.Run != "" && conn.run == "" {
 		conn.run = child.Clean(s.Run, 128)
+		c.beginSession(conn)
 		c.newRun(conn)
 	}
 	c.d.changed.ring()
@@ -253,7 +339,7 @@ func (c *client) told(conn *connection, line []byte) {
 func (c *client) newRun(conn *connection) {
 	const remembered = 16
 	if at := slices.Index(c.runs, conn.run); at >= 0 && at < len(c.runs)-1 {
-		c.log.Warn("a connection of a run that a newer one has ended", "run", conn.run)
+		c.log().Warn("a connection of a run that a newer one has ended", "run", conn.run)
 		conn.end()
 		return
 	} else if at < 0 {
@@ -264,7 +350,7 @@ func (c *client) newRun(conn *connection) {
 	}
 	for _, o := range c.connections {
 		if o.run != "" && o.run != conn.run {
-			c.log.Info("ending a connection of an older run", "run", o.run, "newer", conn.run)
+			c.log().Info("ending a connection of an older run", "run", o.run, "newer", conn.run)
 			o.end()
 		}
 	}
@@ -279,6 +365,16 @@ func (c *connection) end() {
 	}
 }
 
+// stop ends the connections that there are, and returns how many.
+func (c *client) stop() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, o := range c.connections {
+		o.end()
+	}
+	return len(c.connections)
+}
+
 // state is what there is to see: the connections, and why there can be none.
 func (c *client) state() (all []control.Connection, problem string) {
 	c.mu.Lock()
@@ -290,5 +386,5 @@ func (c *client) state() (all []control.Connection, problem string) {
 		}
 		all = append(all, s)
 	}
-	return all, c.problem
+	return all, cmp.Or(c.problem, c.unserved)
 }

@@ -44,8 +44,38 @@ func TestServe(t *testing.T) {
 		t.Errorf("the socket is still there: %v", err)
 	}
 	s = connect(t, c)
-	if code := s.code(t); code != 75 || !strings.Contains(s.errs.String(), "hint: is zreplctl daemon running") {
+	if code := s.code(t); code != 75 || !strings.Contains(s.errs.String(), "does zreplctl daemon run") {
 		t.Errorf("without a daemon: exit status %d, %s", code, s.errs)
+	}
+}
+
+// TestUnserved: where servers end before they serve, by a fault of this host,
+// the job is broken until one serves again.
+func TestUnserved(t *testing.T) {
+	c, _ := start(t, "source")
+	problem := func() string {
+		s, err := control.Get(t.Context(), c.Global.Control)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s.Jobs[0].Problem
+	}
+	s := connect(t, c)
+	s.ask("say zreplctl: others can write to the folder")
+	s.ask("exit 2")
+	if code, got := s.code(t), problem(); code != 2 || !strings.Contains(got, "others can write to the folder") {
+		t.Errorf("exit status %d, problem %q", code, got)
+	}
+	s = connect(t, c)
+	s.ask("exit 1") // a client can cause that, and it proves nothing
+	if code, got := s.code(t), problem(); code != 1 || got == "" {
+		t.Errorf("exit status %d, problem %q", code, got)
+	}
+	s = connect(t, c)
+	s.ask("run one")
+	s.ask("exit 1")
+	if code, got := s.code(t), problem(); code != 1 || got != "" {
+		t.Errorf("exit status %d, problem %q", code, got)
 	}
 }
 

@@ -34,6 +34,9 @@ type followed struct {
 
 func newFollowed(ask control.Request) *followed { return &followed{ask: ask, arrive: newBell()} }
 
+// isAsked reports whether a person asked for the run.
+func (f *followed) isAsked() bool { return f.arrive != nil }
+
 func sizeOf(e control.Event) int { return eventSize + len(e.Stdout) + len(e.Stderr) }
 
 func (f *followed) add(e control.Event) {

@@ -3,10 +3,8 @@ package daemon
 import (
 	"context"
 	"encoding/json"
-	"iter"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -19,18 +17,32 @@ import (
 	"github.com/zrepl-tools/zrepl-tools/lib/progress"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/config"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/control"
+	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/hook"
+	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/schedule"
+	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/state"
 )
 
 // job is one job and its runs, one at a time.
 type job struct {
 	d     *daemon
-	c     *config.Job
+	name  string
 	log   *slog.Logger
-	steps []string // subcommands of a run
 	asked chan *followed
+	woken chan struct{} // its configuration has changed
 
 	mu       sync.Mutex
-	clock    clock
+	c        *config.Job
+	steps    []string // subcommands of a run
+	gone     bool     // the configuration has it no more: it ends its run
+	due      schedule.Job
+	next     time.Time               // when it starts next; zero: when told
+	paused   bool                    // by a person
+	until    time.Time               // zero: until it is resumed
+	waiting  bool                    // for its turn
+	cancel   context.CancelCauseFunc // of the run
+	troubles troubles
+	repeats  repeats
+	recovers bool // the next run follows on one whose hooks were cut off
 	running  bool
 	step     string
 	since    time.Time
@@ -41,11 +53,43 @@ type job struct {
 }
 
 func newJob(d *daemon, c *config.Job) *job {
-	j := &job{d: d, c: c, log: d.Log.With("job", c.Name), steps: stepsOf(c), asked: make(chan *followed)}
-	if len(j.steps) > 0 {
-		j.clock.interval = c.Interval
-	}
+	j := &job{d: d, name: c.Name, log: d.Log.With("job", c.Name), asked: make(chan *followed), woken: make(chan struct{}, 1)}
+	j.c, j.steps = c, stepsOf(c)
+	j.remember(timesOf(c, j.steps))
 	return j
+}
+
+// update gives the job a new configuration. A run that is on goes on with the
+// old one.
+func (j *job) update(c *config.Job) {
+	j.mu.Lock()
+	j.c, j.steps, j.gone = c, stepsOf(c), false
+	j.due.Adopt(timesOf(c, j.steps), wall())
+	j.next, _ = j.due.Look(wall())
+	j.mu.Unlock()
+	j.wake()
+}
+
+// retire ends the job, once its run has ended.
+func (j *job) retire() {
+	j.mu.Lock()
+	j.gone = true
+	j.mu.Unlock()
+	j.wake()
+}
+
+func (j *job) wake() {
+	select {
+	case j.woken <- struct{}{}:
+	default: // it will look anyway
+	}
+}
+
+// now is the job's configuration of this moment.
+func (j *job) now() (c *config.Job, steps []string) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.c, j.steps
 }
 
 // stepsOf says which subcommands a run of a job is made of.
@@ -65,17 +109,26 @@ func stepsOf(c *config.Job) (steps []string) {
 // run makes one run: all steps, also behind one that did not do all of its
 // part, and its status is the first that is not 0.
 func (j *job) run(ctx context.Context, f *followed) {
+	c, steps := j.now()
+	daemon := ctx
+	ctx, cancel := j.limited(ctx, c, f)
+	defer cancel(nil)
 	j.mu.Lock()
-	j.running, j.since, j.progress, j.follow = true, wall(), nil, f
-	j.clock.begun(j.since)
+	j.running, j.since, j.progress, j.follow, j.cancel = true, wall(), nil, f, cancel
+	if !leavesOut(c, f.ask.Skip) {
+		j.due.Began(j.since)
+	}
+	j.next, _ = j.due.Look(j.since)
 	j.mu.Unlock()
+	j.keep()
+	j.log.Info("a run begins", "asked", f.isAsked())
 	result := control.Run{Started: progress.At(j.since)}
-	for _, step := range j.steps {
+	for _, step := range steps {
 		j.mu.Lock()
 		j.step = step
 		j.mu.Unlock()
 		j.d.changed.ring()
-		status, reason := j.runStep(ctx, step, f)
+		status, reason := j.runStep(ctx, c, step, f)
 		if status != 0 && result.Status == 0 {
 			result.Status, result.Error = status, reason
 		}
@@ -83,21 +136,21 @@ func (j *job) run(ctx context.Context, f *followed) {
 			break
 		}
 	}
+	j.repeats.turn()
 	result.Ended = progress.At(wall())
 	if result.Stopped = stopped(ctx, result.Status); result.Stopped {
 		result.Error = ""
 	}
-	level := slog.LevelInfo
-	if result.Failed() {
-		level = slog.LevelWarn
-	}
-	j.log.Log(ctx, level, "a run has ended", "status", result.Status, "stopped", result.Stopped, "took", result.Ended.Sub(result.Started.Time).Round(time.Millisecond))
 	j.mu.Lock()
-	j.running, j.step, j.follow = false, "", nil
-	if result.Status != 0 || !j.leavesOut(f.ask.Skip) { // such a run does not end the failure of a whole one
+	j.logEnd(ctx, &result)
+	j.running, j.step, j.follow, j.cancel = false, "", nil, nil
+	// What the daemon has cut off is continued as soon as it may.
+	j.due.Owed = result.Stopped && !j.due.None() && (daemon.Err() != nil || context.Cause(ctx) == errWindow)
+	j.recoverHooks(&result)
+	if result.Status != 0 || !leavesOut(c, f.ask.Skip) { // such a run does not end the failure of a whole one
 		j.last = &result
 	}
-	if result.Status == 0 && !j.leavesOut(f.ask.Skip) {
+	if result.Status == 0 && !leavesOut(c, f.ask.Skip) {
 		j.success = &result.Ended
 	}
 	if j.progress != nil { // of a run that was killed they may say that something is under way
@@ -106,28 +159,72 @@ func (j *job) run(ctx context.Context, f *followed) {
 		j.progress = &left
 	}
 	j.mu.Unlock()
+	j.keep()
 	f.add(control.Event{Exit: &result.Status})
 	j.d.changed.ring()
 }
 
+// recoverHooks lets a run follow at once on one that was killed before all of its
+// hooks had run, but only once: that one may be killed, too. A run that a person
+// stopped is killed if it does not end within stop_timeout. The lock is held.
+func (j *job) recoverHooks(result *control.Run) {
+	killed := result.Status > 128 && !isPolite(result.Status) && hook.Owes(state.Of(j.d.Config.Global), j.name)
+	if killed && !j.recovers && !j.due.None() {
+		j.due.Owed = true
+	}
+	j.recovers = killed && !j.recovers
+}
+
+// logEnd says how a run has ended and what it moved. What is wrong is said when
+// it changes. The lock is held, and last is the run before.
+func (j *job) logEnd(ctx context.Context, result *control.Run) {
+	about := []any{"status", result.Status, "took", result.Ended.Sub(result.Started.Time).Round(time.Millisecond)}
+	if j.progress != nil {
+		moved := 0
+		for _, d := range j.progress.Datasets {
+			if d.Bytes > 0 {
+				moved++
+			}
+		}
+		about = append(about, "bytes", j.progress.Bytes, "datasets", len(j.progress.Datasets), "moved", moved)
+	}
+	level, what := slog.LevelInfo, "a run has ended"
+	switch before := j.last; {
+	case result.Stopped:
+		what = "a run was stopped"
+	case result.Failed() && before != nil && before.Failed() && before.Error == result.Error:
+		what = "a run has failed as the one before"
+	case result.Failed():
+		level, what, about = slog.LevelWarn, "a run has failed", append(about, "error", result.Error)
+	case before != nil && before.Failed():
+		what = "a run has ended well, after one that failed"
+	}
+	j.log.Log(ctx, level, what, about...)
+}
+
 // leavesOut reports whether a run that skips these parts leaves out what the
 // job is for.
-func (j *job) leavesOut(skip string) bool {
-	return j.c.Replicates() && slices.Contains(strings.Split(skip, ","), "replicate")
+func leavesOut(c *config.Job, skip string) bool {
+	return c.Replicates() && slices.Contains(strings.Split(skip, ","), "replicate")
 }
 
 // stopped reports whether a run ended by a signal that asks politely, the
 // daemon's own or a person's.
 func stopped(ctx context.Context, status int) bool {
+	return isPolite(status) || status != 0 && ctx.Err() != nil
+}
+
+// isPolite reports whether a run ended by a signal that lets it run its hooks.
+func isPolite(status int) bool {
 	switch syscall.Signal(status - 128) {
 	case syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP:
 		return true
 	}
-	return status != 0 && ctx.Err() != nil
+	return false
 }
 
 // runStep runs one subcommand as a child.
-func (j *job) runStep(ctx context.Context, step string, f *followed) (status int, reason string) {
+func (j *job) runStep(ctx context.Context, c *config.Job, step string, f *followed) (status int, reason string) {
 	seen, err := newReport(maxReport, func(line []byte) { j.told(f, line) })
 	if err != nil {
 		return cli.TryLater, err.Error()
@@ -137,9 +234,16 @@ func (j *job) runStep(ctx context.Context, step string, f *followed) (status int
 		seen.started()
 		return cli.TryLater, err.Error()
 	}
-	args := append([]string{j.d.Program, step, j.c.Name}, j.d.common()...)
-	if j.c.Replicates() { // it has progress, and parts to leave out
-		args = append(args, "-progress-fd", "3")
+	var last control.End
+	how, err := newReport(maxLine, func(line []byte) { json.Unmarshal(line, &last) })
+	if err != nil {
+		seen.started()
+		stdout.started()
+		return cli.TryLater, err.Error()
+	}
+	args := append([]string{j.d.Program, step, j.name, "-status-fd", "3"}, j.d.common()...)
+	if c.Replicates() { // it has progress, and parts to leave out
+		args = append(args, "-progress-fd", "4")
 		if f.ask.Skip != "" {
 			args = append(args, "-skip", f.ask.Skip)
 		}
@@ -147,53 +251,36 @@ func (j *job) runStep(ctx context.Context, step string, f *followed) (status int
 			args = append(args, "-retries", strconv.Itoa(*f.ask.Retries))
 		}
 	}
-	tail := &child.Tail{Max: 2 << 10}
-	p, err := child.Start(ctx, child.Cmd{
+	p, err := j.d.start(ctx, child.Cmd{
 		Args: args, Env: append(os.Environ(), control.ChildEnv+"=1"),
-		Stdout: stdout.child, Extra: []*os.File{seen.child}, Stderr: tail,
-		StderrCopy: &lineWriter{line: func(s string) { j.log.Log(ctx, level(s), child.Clean(s, 1000)); f.add(control.Event{Stderr: s + "\n"}) }},
-		Group:      true, Lifeline: true,
+		Stdout: stdout.child, Extra: []*os.File{how.child, seen.child},
+		StderrCopy: &lineWriter{line: func(s string) {
+			j.repeats.log(ctx, j.log, child.Clean(s, 1000))
+			f.add(control.Event{Stderr: s + "\n"})
+		}},
+		Group: true, Lifeline: true,
 	})
 	stdout.started()
 	seen.started()
+	how.started()
 	if err != nil {
 		f.add(control.Event{Stderr: "zreplctl: " + err.Error() + "\n"})
 		return 1, err.Error()
 	}
 	end := p.Wait()
-	for _, r := range []*report{stdout, seen} { // a grandchild may hold them
+	for _, r := range []*report{stdout, seen, how} { // a grandchild may hold them
 		select {
 		case <-r.done:
 		case <-time.After(time.Second):
+			if r == how {
+				return end.Code, end.String() // it may still be written
+			}
 		}
 	}
-	if reason = errorsIn(end.Stderr); reason == "" && !end.OK() {
-		reason = end.String() // it was killed
+	if last.Error != "" || end.OK() {
+		return end.Code, last.Error
 	}
-	return end.Code, reason
-}
-
-// level is how much a line that a program said matters.
-func level(line string) slog.Level {
-	if strings.HasPrefix(line, "zreplctl: cannot ") {
-		return slog.LevelWarn
-	}
-	return slog.LevelInfo
-}
-
-// errorsIn leaves of what a program said what went wrong, in one line.
-func errorsIn(stderr string) string {
-	var said []string
-	for line := range strings.Lines(stderr) {
-		text, ours := strings.CutPrefix(line, "zreplctl: ")
-		if ours && !strings.HasPrefix(text, "hint: ") {
-			said = append(said, text)
-		}
-	}
-	if said == nil {
-		return child.Clean(stderr, 1000)
-	}
-	return child.Clean(strings.Join(said, ""), 1000)
+	return end.Code, end.String() // it was killed, or never got as far
 }
 
 // told takes a line of progress of the run that f follows, unless that is over.
@@ -213,114 +300,4 @@ func (j *job) told(f *followed, line []byte) {
 	}
 	f.add(control.Event{Progress: &s})
 	j.d.changed.ring()
-}
-
-// state is what there is to see.
-func (j *job) state() control.Job {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	s := control.Job{Name: j.c.Name, Type: string(j.c.Type), State: control.Idle,
-		Step: j.step, Last: j.last, Success: j.success, Progress: j.progress}
-	switch {
-	case j.running:
-		s.State = control.Running
-		since := progress.At(j.since)
-		s.Since = &since
-	case j.last != nil && j.last.Failed():
-		s.State = control.Failed
-	case len(j.steps) == 0:
-		s.State = control.Serving
-	}
-	if j.clock.interval > 0 {
-		next := progress.At(j.clock.next)
-		s.Next = &next
-	}
-	return s
-}
-
-// Status implements control.Daemon.
-func (d *daemon) Status() control.Status {
-	s := control.Status{PID: d.PID, Started: progress.At(d.Started), Config: d.Config.Path, Jobs: []control.Job{}}
-	for _, j := range d.jobs {
-		one := j.state()
-		for _, c := range d.clients {
-			if c.job == j.c {
-				connections, problem := c.state()
-				one.Clients = append(one.Clients, c.identity)
-				one.Connections = append(one.Connections, connections...)
-				if problem != "" {
-					one.Problem = strings.TrimPrefix(one.Problem+"; "+problem, "; ")
-				}
-				if one.Problem != "" && one.State != control.Running {
-					one.State = control.Broken
-				}
-			}
-		}
-		s.Jobs = append(s.Jobs, one)
-	}
-	return s
-}
-
-// Watch implements control.Daemon.
-func (d *daemon) Watch(ctx context.Context) iter.Seq[control.Status] {
-	return func(yield func(control.Status) bool) {
-		for ctx.Err() == nil {
-			changed := d.changed.next()
-			if !yield(d.Status()) {
-				return
-			}
-			pause(ctx, time.Second)
-			select {
-			case <-changed:
-			case <-ctx.Done():
-			}
-		}
-	}
-}
-
-func pause(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
-	}
-}
-
-// busyAfter is how long a job may take to take a request: at once, unless a
-// run is on.
-const busyAfter = 300 * time.Millisecond
-
-// sameFile reports whether two paths are those of one file, which may have
-// been replaced since the daemon read it.
-func sameFile(a, b string) bool {
-	if one, err := os.Stat(a); err == nil {
-		if other, err := os.Stat(b); err == nil && os.SameFile(one, other) {
-			return true
-		}
-	}
-	absolute, err := filepath.Abs(b)
-	return err == nil && a == absolute
-}
-
-// Run implements control.Daemon.
-func (d *daemon) Run(ctx context.Context, r control.Request) (iter.Seq[control.Event], error) {
-	for _, j := range d.jobs {
-		if j.c.Name != r.Job || !sameFile(r.Config, d.Config.Path) {
-			continue
-		}
-		if len(j.steps) == 0 {
-			return nil, control.ErrNoJob
-		}
-		f := newFollowed(r)
-		select {
-		case j.asked <- f:
-			return f.events(ctx), nil
-		case <-time.After(busyAfter):
-			return nil, control.ErrBusy
-		case <-ctx.Done():
-			return nil, context.Cause(ctx)
-		}
-	}
-	return nil, control.ErrNoJob
 }

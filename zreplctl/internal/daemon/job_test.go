@@ -170,42 +170,6 @@ func TestSchedule(t *testing.T) {
 	}
 }
 
-func TestClock(t *testing.T) {
-	at := func(minutes int) time.Time { return time.Unix(1_000_000, 0).Add(time.Duration(minutes) * time.Minute) }
-	c := clock{interval: 10 * time.Minute}
-	check := func(when int, due bool) {
-		t.Helper()
-		if got, wait := c.due(at(when)); got != due || !due && (wait <= 0 || wait > glance) {
-			t.Errorf("minute %d: due %v, wait %s", when, got, wait)
-		}
-	}
-	check(0, true) // at the start
-	c.begun(at(0))
-	check(9, false)
-	check(10, true)
-	c.begun(at(10))
-	check(19, false)
-	check(95, true) // it slept
-	c.begun(at(95))
-	check(96, false) // and catches up once
-	check(104, false)
-	check(105, true)
-	c.begun(at(109)) // a run that took long delays nothing
-	check(114, false)
-	check(115, true)
-	c.begun(at(115))
-	check(-1000, false) // the clock was set back
-	check(-990, true)
-	c.begun(at(-990))
-	c.begun(at(-985)) // told to: the next is an interval after that
-	check(-976, false)
-	check(-975, true)
-	none := clock{}
-	if due, _ := none.due(at(0)); due {
-		t.Error("a job without an interval is due")
-	}
-}
-
 func TestSteps(t *testing.T) {
 	some := &retention.Policy{}
 	for _, c := range []struct {

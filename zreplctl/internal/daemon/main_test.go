@@ -11,12 +11,14 @@ import (
 	"os/signal"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/child"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/config"
+	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/control"
 )
 
 // zstdinserver is the path of the real one.
@@ -32,7 +34,13 @@ func TestMain(m *testing.M) {
 			os.Exit(fakeRun(os.Args[1], os.Args[2]))
 		case "as-daemon":
 			os.Exit(asDaemon(os.Args[2]))
+		case "as-fleet":
+			os.Exit(asFleet(os.Args[2]))
 		}
+	}
+	if dir := os.Getenv("ZT_BIN"); dir != "" {
+		zstdinserver = filepath.Join(dir, "zstdinserver")
+		os.Exit(m.Run())
 	}
 	dir, err := os.MkdirTemp("", "daemon")
 	if err != nil {
@@ -74,6 +82,10 @@ func fakeServe() int {
 		case "files":
 			fmt.Println(openFiles())
 			continue
+		case "text":
+			text, _ := control.Inherited()
+			fmt.Printf("%s\n", text)
+			continue
 		}
 		fmt.Println(in.Text())
 	}
@@ -82,16 +94,20 @@ func fakeServe() int {
 
 // fakeRun is a run of a job; the job's name says how it goes.
 func fakeRun(step, job string) int {
+	if dir := os.Getenv(fleetEnv); dir != "" {
+		return fleetRun(dir, job)
+	}
 	fmt.Println("output of", step)
 	switch job {
 	case "good":
-		io.WriteString(os.NewFile(3, "progress"), `{"started":"2026-01-02T03:04:05Z","bytes":7,"datasets":[{"target":"p/a","state":"done","steps":1,"done":1,"bytes":7,"behind":0}]}`+"\n")
+		io.WriteString(os.NewFile(4, "progress"), `{"started":"2026-01-02T03:04:05Z","bytes":7,"datasets":[{"target":"p/a","state":"done","steps":1,"done":1,"bytes":7,"behind":0}]}`+"\n")
 		return 0
 	case "bad":
 		fmt.Fprintln(os.Stderr, "zreplctl: cannot pull \"bad\": it broke\nzreplctl: hint: mend it")
+		io.WriteString(os.NewFile(3, "status"), `{"status":1,"error":"cannot pull \"bad\": it broke"}`+"\n")
 		return 1
 	case "killed", "stopped":
-		io.WriteString(os.NewFile(3, "progress"), `{"bytes":7,"datasets":[{"target":"p/a","state":"sending"},{"target":"p/b","state":"waiting"},{"target":"p/c","state":"done"}]}`+"\n")
+		io.WriteString(os.NewFile(4, "progress"), `{"bytes":7,"datasets":[{"target":"p/a","state":"sending"},{"target":"p/b","state":"waiting"},{"target":"p/c","state":"done"}]}`+"\n")
 		time.Sleep(50 * time.Millisecond) // the progress is read
 		signal := map[string]syscall.Signal{"killed": syscall.SIGKILL, "stopped": syscall.SIGTERM}[job]
 		syscall.Kill(os.Getpid(), signal)
@@ -140,16 +156,24 @@ func start(t *testing.T, jobs ...string) (c *config.Config, stop func() error) {
 
 func startConfig(t *testing.T, c *config.Config) (*config.Config, func() error) {
 	t.Helper()
+	return startWith(t, Options{Config: c})
+}
+
+// startWith runs a daemon with these options, and fills in the others.
+func startWith(t *testing.T, o Options) (*config.Config, func() error) {
+	t.Helper()
+	c := o.Config
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	ready, ended := make(chan struct{}), make(chan error, 1)
-	go func() {
-		ended <- Run(ctx, Options{Config: c, Program: self, Log: slog.New(slog.DiscardHandler), Started: time.Now(),
-			Retry: 50 * time.Millisecond, Ready: func() { close(ready) }})
-	}()
+	o.Program, o.Started, o.Retry, o.Ready = self, time.Now(), 50*time.Millisecond, func() { close(ready) }
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	go func() { ended <- Run(ctx, o) }()
 	select {
 	case <-ready:
 	case err := <-ended:
@@ -196,6 +220,22 @@ func until(t *testing.T, what string, ok func() bool) {
 			t.Fatalf("waited for 15 seconds: %s", what)
 		}
 	}
+}
+
+// heard is a writer that waits for a text.
+type heard struct {
+	text string
+	done chan struct{}
+	said strings.Builder
+}
+
+func (h *heard) Write(p []byte) (int, error) {
+	before := strings.Contains(h.said.String(), h.text)
+	h.said.Write(p)
+	if !before && strings.Contains(h.said.String(), h.text) {
+		close(h.done)
+	}
+	return len(p), nil
 }
 
 // openFiles counts this process's descriptors.
@@ -253,4 +293,22 @@ func (s *session) code(t *testing.T) int {
 	t.Helper()
 	await(t, s.ended)
 	return s.cmd.ProcessState.ExitCode()
+}
+
+// safeText is a buffer that is read while it is written.
+type safeText struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (s *safeText) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.text.Write(p)
+}
+
+func (s *safeText) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.text.String()
 }

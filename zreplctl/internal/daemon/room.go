@@ -12,16 +12,15 @@ import (
 // room is how many connections there may be, of all clients, and a descriptor
 // in reserve: without one, a client could not even be told that none is left.
 type room struct {
-	limits  config.Limits
-	waiting chan struct{} // those that are about to pass their descriptors
-
 	mu      sync.Mutex
+	limits  config.Limits
+	waiting int // those that are about to pass their descriptors
 	used    int
 	reserve *os.File
 }
 
 func newRoom(limits config.Limits) (*room, error) {
-	r := &room{limits: limits, waiting: make(chan struct{}, 4*limits.Connections)}
+	r := &room{limits: limits}
 	var err error
 	r.reserve, err = os.Open(os.DevNull)
 	return r, err
@@ -45,6 +44,30 @@ func (r *room) withReserve(fn func() error) error {
 	err := fn()
 	r.reserve, _ = os.Open(os.DevNull)
 	return err
+}
+
+// allow sets the limits. Connections that are there stay.
+func (r *room) allow(limits config.Limits) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.limits = limits
+}
+
+// arrive reports whether one more may be about to pass its descriptors.
+func (r *room) arrive() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.waiting >= 4*r.limits.Connections {
+		return false
+	}
+	r.waiting++
+	return true
+}
+
+func (r *room) arrived() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.waiting--
 }
 
 // enter takes a place for a connection of a client that has some already, and

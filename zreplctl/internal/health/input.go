@@ -12,12 +12,16 @@ type Input struct {
 	Config string // the path of the configuration
 	Daemon Daemon
 	Jobs   []Facts
+	// Orphans are jobs that are not in the configuration any more and left hooks to
+	// run.
+	Orphans []string
 }
 
 // Daemon is what is known of the daemon.
 type Daemon struct {
 	Running bool
 	Stale   bool // its configuration is not what the file says now
+	Died    bool // it did not end in order, and none runs since
 }
 
 // Facts are what is known of a job.
@@ -37,9 +41,14 @@ type Facts struct {
 	OK      bool      // whether the last run did all of it
 	Stopped bool      // by a signal: it says nothing
 	Error   string
+	Alone   bool      // Success is of a run while there was no daemon, or before such runs that failed
+	NoLink  bool      // the last run got no connection, or lost it
 	Begun   time.Time // a run began and has not ended in order; zero: none
 	Running bool      // it is still on
+	Owes    bool      // its hooks of after_snapshot or after are to run still
 	Next    time.Time
+	Paused  bool      // by a person
+	Until   time.Time // of the pause; zero: until it is resumed
 
 	// Problem says why ZFS could not be asked. What there is is then not
 	// known.
@@ -59,15 +68,34 @@ type Copy struct {
 	Common *Snapshot
 	// Newest is the newest snapshot on the sending side, if that is here.
 	Newest *Snapshot
-	Behind int
+	// Behind is how many snapshots the copy lacks; nil: that is not known.
+	Behind *int
+	// BehindBytes is what was written in the snapshots that the copy lacks, about;
+	// nil: that is not known.
+	BehindBytes *uint64
+	// Unproved reports that Common was only sent, as far as is known: the copy is
+	// as old as that, or older.
+	Unproved bool
 	// Gone says why it is not covered now though it was once.
 	Gone string
 	// Failed says why the last run that saw it could not go on.
 	Failed string
+	// Earlier reports that a run before the last saw what Gone and Failed say, and
+	// that the last one saw nothing of the dataset.
+	Earlier bool
 	// Empty reports that the sending side is here and has no snapshot of it.
 	Empty bool
+	// New is when the dataset was created or first seen, if there is no copy of it;
+	// zero: that is not known, or was not asked for.
+	New time.Time
 	// Missing says why it is not there at all.
 	Missing string
+	// Verified is when it was last compared with its source; zero: never. Differs
+	// says which snapshots are known to differ; empty: none. Unread says why
+	// it is not known whether any does; empty: the last comparison came to a result.
+	Verified time.Time
+	Differs  string
+	Unread   string
 }
 
 // Snapshot is one snapshot.
@@ -75,6 +103,9 @@ type Snapshot struct {
 	Name    string
 	GUID    dataset.GUID
 	Created time.Time
+	// Held is when it was first held here, by this host's clock; zero: that was
+	// not asked for, or nothing holds it.
+	Held time.Time
 }
 
 // Session is the last connection of a client that did something.

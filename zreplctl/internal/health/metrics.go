@@ -34,7 +34,8 @@ var escape = strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`)
 
 // Metrics writes the report in Prometheus's text format. Its labels are names
 // of jobs and clients of the configuration, never names of datasets: those
-// have no bound.
+// have no bound. None is named job: Prometheus overwrites that one with the name
+// of its own job, that of the scrape.
 func Metrics(w io.Writer, r Report, daemon Daemon) error {
 	var b strings.Builder
 	for _, m := range append(about(r, daemon), append(ofJobs(r), ofClients(r)...)...) {
@@ -56,7 +57,9 @@ func about(r Report, daemon Daemon) []*metric {
 	runs.add(flag(daemon.Running))
 	stale := &metric{name: "daemon_config_stale", help: "Whether the configuration was changed since the daemon started."}
 	stale.add(flag(daemon.Running && daemon.Stale))
-	return []*metric{made, level, runs, stale}
+	died := &metric{name: "daemon_died", help: "Whether the last daemon was killed, and none runs since."}
+	died.add(flag(daemon.Died && !daemon.Running))
+	return []*metric{made, level, runs, stale, died}
 }
 
 func ofJobs(r Report) []*metric {
@@ -66,16 +69,25 @@ func ofJobs(r Report) []*metric {
 	age := &metric{name: "job_age_seconds", help: "Age of the newest common snapshot of the job's oldest copy."}
 	warn := &metric{name: "job_age_warn_seconds", help: "Age from which a copy is late."}
 	crit := &metric{name: "job_age_crit_seconds", help: "Age from which a copy is critical."}
-	behind := &metric{name: "job_behind_snapshots", help: "Snapshots that the copies lack."}
+	behind := &metric{name: "job_behind_snapshots", help: "Snapshots that the copies lack. Absent if it is not known of each copy."}
+	bytes := &metric{name: "job_behind_bytes", help: "About how much was written in the snapshots that the copies lack. Absent if it is not known of each copy."}
+	verified := &metric{name: "job_verified_copies", help: "Copies that were compared with their sources at least once."}
+	oldest := &metric{name: "job_verified_timestamp_seconds", help: "When that copy was compared with its source whose last comparison is longest ago, of those whose sources are there. Absent if no copy ever was."}
+	differ := &metric{name: "job_differing_copies", help: "Copies that differed from their sources when they were last compared."}
+	broken := &metric{name: "job_unreachable", help: "Whether clients cannot reach the job: its socket is broken."}
 	attempt := &metric{name: "job_last_attempt_timestamp_seconds", help: "When the last run ended."}
 	success := &metric{name: "job_last_success_timestamp_seconds", help: "When the last run ended that did all of it."}
 	for _, j := range r.Jobs {
-		l := []string{"job", j.Name, "type", j.Type}
+		l := []string{"backup_job", j.Name, "type", j.Type}
 		level.add(strconv.Itoa(int(j.Level)), l...)
 		count := map[State]int{}
 		for _, d := range j.Datasets {
 			count[d.State]++
 		}
+		seen := comparisons(j)
+		verified.add(strconv.Itoa(seen.verified), l...)
+		differ.add(strconv.Itoa(seen.differ), l...)
+		at(oldest, seen.oldest, l...)
 		for _, s := range states {
 			with := append(append([]string{}, l...), "state", string(s))
 			state.add(flag(j.State == s), with...)
@@ -86,11 +98,39 @@ func ofJobs(r Report) []*metric {
 		}
 		warn.add(strconv.FormatInt(j.Warn, 10), l...)
 		crit.add(strconv.FormatInt(j.Crit, 10), l...)
-		behind.add(strconv.Itoa(j.Behind), l...)
+		if j.Behind != nil {
+			behind.add(strconv.Itoa(*j.Behind), l...)
+		}
+		if j.BehindBytes != nil {
+			bytes.add(strconv.FormatUint(*j.BehindBytes, 10), l...)
+		}
+		broken.add(flag(j.Broken != ""), l...)
 		at(attempt, j.Attempt, l...)
 		at(success, j.Success, l...)
 	}
-	return []*metric{level, state, copies, age, warn, crit, behind, attempt, success}
+	return []*metric{level, state, copies, age, warn, crit, behind, bytes, verified, oldest, differ, broken, attempt, success}
+}
+
+// compared sums up the comparisons of a job's copies with their sources.
+type compared struct {
+	verified, differ int
+	oldest           *progress.Time
+}
+
+func comparisons(j Job) (c compared) {
+	for _, d := range j.Datasets {
+		if d.Verified == nil {
+			continue
+		}
+		c.verified++
+		if d.Differs != "" {
+			c.differ++
+		}
+		if !d.gone && (c.oldest == nil || d.Verified.Before(c.oldest.Time)) {
+			c.oldest = d.Verified
+		}
+	}
+	return c
 }
 
 func ofClients(r Report) []*metric {
@@ -99,7 +139,7 @@ func ofClients(r Report) []*metric {
 	streams := &metric{name: "client_last_streams", help: "Streams of the client's last connection."}
 	for _, j := range r.Jobs {
 		for _, c := range j.Clients {
-			l := []string{"job", j.Name, "client", c.Name}
+			l := []string{"backup_job", j.Name, "client", c.Name}
 			if c.Age != nil {
 				age.add(strconv.FormatInt(*c.Age, 10), l...)
 			}

@@ -2,6 +2,7 @@ package health
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -35,7 +36,13 @@ func Plugin(r Report) string {
 		if j.Age != nil {
 			perf = append(perf, fmt.Sprintf("'%s_age'=%ds;%d;%d;0", j.Name, *j.Age, j.Warn, j.Crit))
 		}
-		perf = append(perf, fmt.Sprintf("'%s_behind'=%d;;;0", j.Name, j.Behind), fmt.Sprintf("'%s_bad'=%d;;;0", j.Name, Bad(j)))
+		if j.Behind != nil {
+			perf = append(perf, fmt.Sprintf("'%s_behind'=%d;;;0", j.Name, *j.Behind))
+		}
+		if j.BehindBytes != nil {
+			perf = append(perf, fmt.Sprintf("'%s_behind_bytes'=%dB;;;0", j.Name, *j.BehindBytes))
+		}
+		perf = append(perf, fmt.Sprintf("'%s_bad'=%d;;;0", j.Name, Bad(j)))
 	}
 	if len(perf) > 0 {
 		line += " | " + strings.Join(perf, " ")
@@ -53,21 +60,29 @@ func Bad(j Job) (n int) {
 	return n
 }
 
-// summary is the text of the line: the worst jobs, or that all is well.
+// summary is the text of the line: what is wrong with the daemon, and the worst
+// jobs, or that all copies are well.
 func summary(r Report) string {
-	var told []string
+	var told, first, last []string
+	for _, note := range r.Notes {
+		if note == DeadDaemon || note == StaleDaemon {
+			first = append(first, note)
+		} else {
+			last = append(last, note)
+		}
+	}
 	more, datasets := 0, 0
 	var oldest *int64
 	for level := Critical; ; { // the most urgent first
 		for _, j := range r.Jobs {
-			if j.Level != level || level == Good {
+			if j.own.level != level {
 				continue
 			}
 			if len(told) == maxTold {
 				more++
 				continue
 			}
-			told = append(told, strings.ReplaceAll(clean.Line(fmt.Sprintf("%s %s: %s", j.Name, j.State, j.Why), maxLine), "|", "/"))
+			told = append(told, strings.ReplaceAll(clean.Line(fmt.Sprintf("%s %s: %s", j.Name, j.own.state, j.own.why), maxLine), "|", "/"))
 		}
 		switch level {
 		case Critical:
@@ -95,5 +110,5 @@ func summary(r Report) string {
 		}
 		told = append(told, text)
 	}
-	return strings.Join(append(told, r.Notes...), "; ")
+	return strings.Join(slices.Concat(first, told, last), "; ")
 }

@@ -59,20 +59,31 @@ type Job struct {
 	Type  string `json:"type"`
 	State State  `json:"state"`
 	Level Level  `json:"level"`
-	Why   string `json:"why,omitempty"` // in one line; empty: it is ok
+	Why   string `json:"why,omitempty"` // in one line, the most general first; empty: it is ok
+	// Daemon is what is wrong with the daemon that should run the job, and Trouble
+	// what is wrong with the job as a whole. Why has both.
+	Daemon  string `json:"daemon,omitempty"`
+	Trouble string `json:"trouble,omitempty"`
 	// Warn and Crit are the ages from which a copy is late, in seconds.
 	Warn int64 `json:"warn"`
 	Crit int64 `json:"crit"`
 	// Age is that of the oldest of the copies, in seconds; nil: there is none
 	// whose age is known.
-	Age      *int64         `json:"age,omitempty"`
-	Behind   int            `json:"behind"` // snapshots, of all datasets together
-	Attempt  *progress.Time `json:"attempt,omitempty"`
-	Success  *progress.Time `json:"success,omitempty"`
-	Error    string         `json:"error,omitempty"` // of the last attempt
-	Next     *progress.Time `json:"next,omitempty"`
-	Datasets []Dataset      `json:"datasets"`
-	Clients  []Client       `json:"clients,omitempty"`
+	Age *int64 `json:"age,omitempty"`
+	// Behind is how many snapshots the copies lack, of all datasets together; nil:
+	// it is not known of each dataset.
+	Behind *int `json:"behind,omitempty"`
+	// BehindBytes is about what these hold; nil: it is not known of each dataset.
+	BehindBytes *uint64        `json:"behind_bytes,omitempty"`
+	Attempt     *progress.Time `json:"attempt,omitempty"`
+	Success     *progress.Time `json:"success,omitempty"`
+	Error       string         `json:"error,omitempty"` // of the last attempt
+	Next        *progress.Time `json:"next,omitempty"`
+	Broken      string         `json:"broken,omitempty"` // why clients cannot reach it
+	Datasets    []Dataset      `json:"datasets"`
+	Clients     []Client       `json:"clients,omitempty"`
+
+	own verdict // without what is wrong with the daemon
 }
 
 // Dataset is how one dataset's copy is, of one client where the job serves.
@@ -87,10 +98,21 @@ type Dataset struct {
 	Snapshot string         `json:"snapshot,omitempty"`
 	GUID     dataset.GUID   `json:"guid,omitempty,string"`
 	Created  *progress.Time `json:"created,omitempty"`
-	Age      *int64         `json:"age,omitempty"`   // of Snapshot, in seconds, never negative
-	Ahead    int64          `json:"ahead,omitempty"` // seconds by which Created is in the future
-	Behind   int            `json:"behind"`
-	Error    string         `json:"error,omitempty"`
+	Age      *int64         `json:"age,omitempty"`    // of Snapshot, in seconds, never negative
+	Ahead    int64          `json:"ahead,omitempty"`  // seconds by which Created is in the future
+	Behind   *int           `json:"behind,omitempty"` // nil: it is not known
+	// BehindBytes is about what was written in the snapshots that are missing; nil:
+	// that is not known.
+	BehindBytes *uint64 `json:"behind_bytes,omitempty"`
+	Error       string  `json:"error,omitempty"`
+	// Verified is when the copy was last compared with its source; nil: never.
+	// Differs says which snapshots are known to differ; empty: none. Unread says
+	// why that is not known; empty: the last comparison came to a result.
+	Verified *progress.Time `json:"verified,omitempty"`
+	Differs  string         `json:"differs,omitempty"`
+	Unread   string         `json:"unread,omitempty"`
+
+	gone bool // its source is, so that it cannot be compared
 }
 
 // Client is what a client of a serving job did.

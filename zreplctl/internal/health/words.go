@@ -25,7 +25,7 @@ func Words(d time.Duration) string {
 
 // Since says how long ago a moment is, or that it is in the future.
 func Since(t, now time.Time) string {
-	if t.Sub(now) > tolerance {
+	if t.Sub(now) > Tolerance {
 		return Words(t.Sub(now)) + " in the future"
 	}
 	return Words(now.Sub(t)) + " ago"

@@ -69,9 +69,9 @@ func TestPackageCannotLeaveTheRoot(t *testing.T) {
 	others := drr.Package("a@s", nil, renamed(inc.stream, "a2/x@s1")).Bytes()
 	live := drr.Package("a@s", nil, renamed(full.stream, "a-live@s")).Bytes()
 	p.repel(
-		sinkAttack{"a dataset beside the root", full.request("b/sink/pusher"), beside},
-		sinkAttack{"a dataset beside the root, as a chain", chain.request("b/sink/pusher"), beside},
-		sinkAttack{"a snapshot of another client's", inc.request("b/sink/pusher"), others},
+		sinkAttack{"a dataset beside the root", full.request("b/sink/pusher/n"), beside},
+		sinkAttack{"a dataset beside the root, as a chain", chain.request("b/sink/pusher/n"), beside},
+		sinkAttack{"a snapshot of another client's", inc.request("b/sink/pusher/n"), others},
 		sinkAttack{"a live dataset replaced, over a placeholder", kinds["over"].request("b/sink/pusher/over"), live},
 	)
 	in := chain.request("b/sink/pusher/over")
@@ -243,7 +243,7 @@ const secret = "TOP-SECRET SALARIES"
 // TestEncryptedNeverLeavesAsPlainText has a dataset that was plain when it was
 // listed replaced by an encrypted one of the same name before it is sent.
 func TestEncryptedNeverLeavesAsPlainText(t *testing.T) {
-	for client, send := range map[string]transfer.Options{"some": {LargeBlocks: true}, "none": {}, "all": {LargeBlocks: true, Compressed: true, Embedded: true}} {
+	for client, send := range map[string]dataset.SendOptions{"some": {LargeBlocks: true}, "none": {}, "all": {LargeBlocks: true, Compressed: true, Embedded: true}} {
 		for _, same := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s-%v", client, same), func(t *testing.T) {
 				t.Parallel()

@@ -2,11 +2,9 @@ package job
 
 import (
 	"encoding/json"
-	"errors"
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/state"
@@ -19,6 +17,7 @@ type begun struct {
 	PID  int    `json:"pid"`
 	Boot string `json:"boot,omitempty"` // after another boot a process of this number is another one
 	Part string `json:"part,omitempty"` // see Run.part
+	Born uint64 `json:"born,omitempty"` // see DaemonNote
 }
 
 const maxBegun = 1 << 10
@@ -28,7 +27,9 @@ func begunName(job string) string { return job + ".begun" }
 // begin makes the note. A run that cannot make it fails later, when it cannot
 // write its record.
 func begin(dir state.Dir, job, part string) {
-	text, err := json.Marshal(begun{os.Getpid(), bootID(), part})
+	_ = dir.Remove(progressName(job)) // of a run that was killed
+	born, _ := processBorn(os.Getpid())
+	text, err := json.Marshal(begun{os.Getpid(), bootID(), part, born})
 	if err == nil {
 		_ = dir.Write(begunName(job), append(text, '\n'))
 	}
@@ -68,7 +69,7 @@ func beginnerLives(dir state.Dir, job string) bool {
 	if b.PID <= 0 || b.Boot != bootID() {
 		return false
 	}
-	return !errors.Is(syscall.Kill(b.PID, 0), syscall.ESRCH)
+	return lives(b.PID, b.Born)
 }
 
 // bootID is another one after each boot, or empty on systems without one.

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/transfer"
+	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/state"
 )
 
 // clientLock keeps the runs of one client apart, who are its servers: all of
@@ -23,9 +24,11 @@ import (
 // It is a file in the run directory. Who serves has a read lock on its first
 // byte, which tells everyone its process and is free when that has ended,
 // however that was; who comes has a write lock on the second. The file says
-// which runs there were.
+// which runs there were. Whose the identity is has a file of its own, in state,
+// since a boot may empty the run directory.
 type clientLock struct {
 	rundir, client string
+	state          state.Dir
 	file           *os.File // kept open: closing it would give up the lock
 }
 
@@ -124,6 +127,7 @@ func (c *clientLock) enter(ctx context.Context, job, run string) error {
 			return err
 		}
 		runs = append(runs, clientRun{run, time.Now(), job})
+		_ = c.own(runs[len(runs)-1])
 		if err := c.write(runs[max(0, len(runs)-rememberedRuns):]); err != nil {
 			return err
 		}
@@ -139,15 +143,42 @@ const another = 90 * 24 * time.Hour
 // second refuses a second job: both would move one cursor, and the chain of
 // the slower one would be cut.
 func (c *clientLock) second(runs []clientRun, job string) error {
-	if len(runs) == 0 || job == "" {
-		return nil
-	}
-	last := runs[len(runs)-1]
-	if last.Job == "" || last.Job == job || time.Since(last.Since) > another {
+	last := c.owner(runs)
+	if job == "" || last.Job == "" || last.Job == job || time.Since(last.Since) > another {
 		return nil
 	}
 	return &secondJobError{client: c.client, job: job, last: last}
 }
+
+// owner is the last run that is known.
+func (c *clientLock) owner(runs []clientRun) (last clientRun) {
+	if len(runs) > 0 {
+		last = runs[len(runs)-1]
+	}
+	var noted clientRun
+	if err := readNote(c.state, c.ownerName(), maxOwner, &noted); err == nil && noted.Since.After(last.Since) {
+		return noted
+	}
+	return last
+}
+
+// own notes the last run. If that cannot be written, the run directory's own
+// file tells until the next boot.
+func (c *clientLock) own(last clientRun) error {
+	if c.state.IsNone() {
+		return nil
+	}
+	text, err := json.Marshal(last)
+	if err != nil {
+		return err
+	}
+	return c.state.Write(c.ownerName(), append(text, '\n'))
+}
+
+func (c *clientLock) ownerName() string { return c.client + ".owner" }
+
+// maxOwner bounds the note, in bytes.
+const maxOwner = 4 << 10
 
 type secondJobError struct {
 	client, job string
@@ -183,9 +214,11 @@ func (c *clientLock) endOthers() func() (bool, error) {
 
 // lock takes or gives up a lock on one byte. It is false where somebody else
 // has it.
-func (c *clientLock) lock(kind int16, at int64) (bool, error) {
+func (c *clientLock) lock(kind int16, at int64) (bool, error) { return lockByte(c.file, kind, at) }
+
+func lockByte(file *os.File, kind int16, at int64) (bool, error) {
 	l := unix.Flock_t{Type: kind, Whence: io.SeekStart, Start: at, Len: 1}
-	err := unix.FcntlFlock(c.file.Fd(), unix.F_SETLK, &l)
+	err := unix.FcntlFlock(file.Fd(), unix.F_SETLK, &l)
 	if errors.Is(err, unix.EAGAIN) || errors.Is(err, unix.EACCES) {
 		return false, nil
 	}
@@ -225,13 +258,19 @@ func (c *clientLock) read() (runs []clientRun, err error) {
 }
 
 func (c *clientLock) write(runs []clientRun) error {
-	text, err := json.Marshal(runs)
+	return rewrite(c.file, runs)
+}
+
+// rewrite replaces what a file holds, whose lock is the caller's, by one line
+// of JSON.
+func rewrite(f *os.File, v any) error {
+	text, err := json.Marshal(v)
 	if err != nil {
 		return err
 	}
-	if err := c.file.Truncate(0); err != nil {
+	if err := f.Truncate(0); err != nil {
 		return err
 	}
-	_, err = c.file.WriteAt(append(text, '\n'), 0)
+	_, err = f.WriteAt(append(text, '\n'), 0)
 	return err
 }

@@ -187,3 +187,34 @@ func TestSecondJob(t *testing.T) {
 		t.Errorf("exit status %d", code)
 	}
 }
+
+// The source stops to offer a dataset, and then the pool of its copy goes: no
+// run can see the copy, and each fails.
+func TestNotCoveredPoolGone(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.pool("c")
+	w.configure(`
+global: {rundir: DIR/run, statedir: DIR/state}
+jobs:
+- {name: offer, type: source, serve: {type: stdinserver, client_identity: me}, datasets: {"a/x<": ok, "a/y<": ok}, snapshot_prefix: s}
+- {name: fetch, type: pull, connect: {type: exec, command: [zreplctl, -config, DIR/c.yml, serve, me]}, mapping: {"a/x<": b/x, "a/y<": c/y}}
+`)
+	w.must("zfs", "create", "a/x")
+	w.must("zfs", "create", "a/y")
+	w.snapshot("s1")
+	w.done("pull", "fetch")
+	w.must("zfs", "rename", "a/y", "a/gone")
+	if code, said := w.ctl("pull", "fetch"); code != 1 || !strings.Contains(said, "not-offered") {
+		t.Errorf("exit status %d: %s", code, said)
+	}
+	w.must("zpool", "export", "c")
+	for range 2 {
+		if code, said := w.ctl("pull", "fetch"); code != 1 || !strings.Contains(said, `pool "c" does not exist here, or is not imported`) {
+			t.Errorf("exit status %d: %s", code, said)
+		}
+		if code, said := w.ctl("monitor", "fetch"); code == 0 || !strings.Contains(said, `pool "c"`) {
+			t.Errorf("monitor: exit status %d: %s", code, said)
+		}
+	}
+}

@@ -24,7 +24,7 @@ func runID() string {
 const leastReply = 15 * time.Minute
 
 // dial makes one connection of a job.
-func dial(ctx context.Context, j *config.Job, daemon bool) (*endpoint.Link, error) {
+func dial(ctx context.Context, j *config.Job, daemon bool, reply time.Duration) (*endpoint.Link, error) {
 	c := j.Connect
 	conn, err := transport.Dial(ctx, transport.Connect{Type: c.Type, Host: c.Host, User: c.User, Port: c.Port,
 		IdentityFile: c.IdentityFile, Options: c.Options, Command: c.Command, Daemon: daemon})
@@ -36,7 +36,7 @@ func dial(ctx context.Context, j *config.Job, daemon bool) (*endpoint.Link, erro
 		conn.Close()
 		return nil, err
 	}
-	client.Limits.Reply = max(leastReply, patience*j.Stall)
+	client.Limits.Reply = max(leastReply, patience*j.Stall, reply)
 	return &endpoint.Link{Client: client, Explain: func(err error) error {
 		client.Close()
 		if err == nil {

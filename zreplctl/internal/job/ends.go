@@ -4,13 +4,14 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"time"
 
+	"github.com/zrepl-tools/zrepl-tools/lib/cursor"
 	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
 	"github.com/zrepl-tools/zrepl-tools/lib/endpoint"
 	"github.com/zrepl-tools/zrepl-tools/lib/plan"
 	"github.com/zrepl-tools/zrepl-tools/lib/property"
 	"github.com/zrepl-tools/zrepl-tools/lib/replicate"
-	"github.com/zrepl-tools/zrepl-tools/lib/transfer"
 	"github.com/zrepl-tools/zrepl-tools/lib/zfs"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/config"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/state"
@@ -20,53 +21,72 @@ import (
 type Programs struct {
 	ZFS                  *zfs.ZFS
 	SendFrame, RecvFrame string
+	// rates are files of limits that all streams share; see rates.
+	rates []string
+	// reply is the longest time for a reply; 0: as for a run.
+	reply time.Duration
 	// Daemon says that ssh gets nothing of our environment.
 	Daemon bool
 }
+
+// keepEvery is how often a sender that holds its bases also keeps one as a
+// bookmark.
+const keepEvery = 4 * time.Hour
 
 // sender is the sending end of a job whose datasets are here, for the receiver
 // that id names. It keeps what it lists in dir.
 func (p Programs) sender(j *config.Job, id string, dir state.Dir) *endpoint.Sender {
 	s := &endpoint.Sender{Stall: j.Stall, ZFS: p.ZFS, Datasets: j.Sources(), Plain: j.Send.Decrypt,
-		Options: transfer.Options{LargeBlocks: j.Send.LargeBlocks, Compressed: j.Send.Compressed,
-			Embedded: j.Send.Embedded}, Tell: j.Send.Properties}
+		Options: j.Send.SendOptions, Tell: j.Send.Properties}
 	s.Bookmarks = j.Cursor == config.CursorBookmark
-	s.Tag = endpoint.CursorTag(string(j.Type), id)
+	s.Rates = p.rates
+	s.Tag = cursor.Tag(string(j.Type), id)
 	s.Begun = func(ds string, from, to dataset.GUID) error {
 		return dir.NoteChain(j.Name, id, state.Chain{Dataset: ds, From: from, To: to, Bookmark: s.Bookmarks})
 	}
+	if j.Type != config.Local { // both sides of which are here
+		s.Note = dir.Common(s.Tag)
+	}
 	s.Memory = remember(dir, j.Name, "offered")
+	if !s.Bookmarks {
+		s.Pace = dir.Pace(s.Tag+".kept", keepEvery)
+	}
 	return s
 }
 
 // receiver is the receiving end of a job whose targets are here. It keeps what
 // it lists in dir.
 func (p Programs) receiver(j *config.Job, dir state.Dir, inherit ...*os.File) *endpoint.Receiver {
-	r := &endpoint.Receiver{ZFS: p.ZFS, Tag: endpoint.LastTag(j.Name), Inherit: inherit,
-		Stall: j.Stall, Set: j.Recv.Override, RecvFrame: []string{p.RecvFrame}, PlainPlaceholders: j.Recv.PlainPlaceholders,
+	r := &endpoint.Receiver{ZFS: p.ZFS, Tag: cursor.LastTag(j.Name), Inherit: inherit,
+		Stall: j.Stall, Set: j.Recv.Override, RecvFrame: append([]string{p.RecvFrame}, p.rateFlags()...), Rates: p.rates, PlainPlaceholders: j.Recv.PlainPlaceholders,
 		PlainCopies: j.Recv.PlainCopies, Take: property.Rules{Take: j.Recv.Properties, Exclude: j.Recv.Exclude}}
 	r.Memory = remember(dir, j.Name, "received")
-	r.Limits = endpoint.Limits{Datasets: j.Limits.Datasets, Snapshots: j.Limits.Snapshots, Quota: j.Limits.Quota, RootsCount: j.Mapping != nil}
+	if j.Type == config.PushSink {
+		r.Limits = endpoint.Limits{Datasets: j.Limits.Datasets, Snapshots: j.Limits.Snapshots, Quota: j.Limits.Quota}
+	}
 	if j.Mapping != nil {
 		r.Map, r.Roots = j.Mapping.Map, j.Mapping.Targets()
 		return r
 	}
-	r.Roots = []string{j.Root}
+	r.Roots, r.Below = []string{j.Root}, true
 	r.Map = func(source string) (string, bool) { return j.Root + "/" + source, true }
 	return r
 }
 
-func (p Programs) sendFrame(j *config.Job) []string {
-	args := []string{p.SendFrame, "-checksum", j.Checksum}
-	if j.Rate > 0 {
-		args = append(args, "-rate", j.Rate.String())
+func (p Programs) rateFlags() (flags []string) {
+	for _, path := range p.rates {
+		flags = append(flags, "-rate-file", path)
 	}
-	return args
+	return flags
+}
+
+func (p Programs) sendFrame(j *config.Job) []string {
+	return append([]string{p.SendFrame, "-checksum", j.Checksum}, p.rateFlags()...)
 }
 
 // ends makes both ends of an active job. Close ends its connections.
 func (p Programs) ends(j *config.Job, run string, dir state.Dir, inherit ...*os.File) (s replicate.Sender, r replicate.Receiver, closeAll func(), err error) {
-	pool := &endpoint.Pool{Job: j.Name, Run: run, Dial: func(ctx context.Context) (*endpoint.Link, error) { return dial(ctx, j, p.Daemon) }}
+	pool := &endpoint.Pool{Job: j.Name, Run: run, Lists: endpoint.Limits{Datasets: j.Limits.Datasets, Snapshots: j.Limits.Snapshots}, Dial: func(ctx context.Context) (*endpoint.Link, error) { return dial(ctx, j, p.Daemon, p.reply) }}
 	switch j.Type {
 	case config.Pull:
 		pool.Role = endpoint.SourceRole

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
+	"github.com/zrepl-tools/zrepl-tools/lib/fault"
 	"github.com/zrepl-tools/zrepl-tools/lib/plan"
 	"github.com/zrepl-tools/zrepl-tools/lib/progress"
 )
@@ -24,6 +25,7 @@ func (e *DatasetsError) Error() string {
 // replicated.
 type DatasetError struct {
 	Reason plan.Reason // empty: it was begun and failed
+	Code   fault.Kind  // of the error, if programs act on it
 	Target string
 	text   string
 }
@@ -37,7 +39,8 @@ func (e *DatasetsError) Each() []error {
 	for i := range e.Failed {
 		rows[e.Failed[i].Target] = &e.Failed[i]
 	}
-	waiting := map[string][]string{} // for a target or, where that has no row, for a reason
+	waiting := map[string][]string{} // for a target or, where that has no row, for what they say
+	reasons := map[string]string{}
 	var heads []string
 	for _, d := range e.Failed {
 		if head, ok := waitsFor(d, rows); ok {
@@ -45,6 +48,7 @@ func (e *DatasetsError) Each() []error {
 				heads = append(heads, head)
 			}
 			waiting[head] = append(waiting[head], nameOf(d))
+			reasons[head] = d.Reason
 		}
 	}
 	var all []error
@@ -53,25 +57,62 @@ func (e *DatasetsError) Each() []error {
 			all = append(all, datasetError(d))
 		}
 		if names := waiting[d.Target]; d.Target != "" && names != nil {
-			all = append(all, &DatasetError{plan.ParentFailed, d.Target,
-				fmt.Sprintf("cannot replicate %s: %s above failed", list(names), quote(d.Target))})
+			all = append(all, &DatasetError{Reason: plan.ParentFailed, Target: d.Target,
+				text: fmt.Sprintf("cannot replicate %s: %s above failed", list(names), quote(d.Target))})
 			delete(waiting, d.Target)
 		}
 	}
-	for _, reason := range heads {
-		if names := waiting[reason]; names != nil {
-			all = append(all, &DatasetError{plan.ParentFailed, "", fmt.Sprintf("cannot replicate %s: %s: %s", list(names), plan.ParentFailed, reason)})
+	for _, head := range heads {
+		if names := waiting[head]; names != nil {
+			all = append(all, &DatasetError{Reason: plan.Reason(reasons[head]), text: fmt.Sprintf("cannot replicate %s: %s: %s", list(names), reasons[head], head)})
 		}
 	}
 	if len(all) == 0 { // a run that left something undone never ends without an error
 		all = append(all, e)
 	}
-	return all
+	return firstErrors(all)
+}
+
+// maxErrors is how many datasets that were not replicated a run names. A person
+// is to read each, and the other host may list a million.
+const maxErrors = 1000
+
+// firstErrors leaves of many errors maxErrors, of as many kinds as there are,
+// and one that counts the rest.
+func firstErrors(all []error) []error {
+	if len(all) <= maxErrors {
+		return all
+	}
+	type kind struct {
+		reason plan.Reason
+		code   fault.Kind
+	}
+	seen, take := map[kind]bool{}, map[int]bool{}
+	for i, err := range all {
+		d, _ := err.(*DatasetError)
+		if d == nil || len(take) == maxErrors {
+			continue
+		}
+		if k := (kind{d.Reason, d.Code}); !seen[k] {
+			seen[k], take[i] = true, true
+		}
+	}
+	var some []error
+	for i, err := range all {
+		if take[i] || len(take) < maxErrors {
+			take[i] = true
+			some = append(some, err)
+		}
+	}
+	return append(some, &DatasetError{text: fmt.Sprintf("and %d more datasets were not replicated: zreplctl status -v shows them", len(all)-len(some))})
 }
 
 // waitsFor returns the topmost failed target for which d waits or, without
 // one, the reason that it shares with others.
 func waitsFor(d progress.Dataset, rows map[string]*progress.Dataset) (head string, ok bool) {
+	if d.Reason == string(plan.NoPool) { // which all datasets of the pool say
+		return d.Error, true
+	}
 	if d.Reason != string(plan.ParentFailed) {
 		return "", false
 	}
@@ -93,10 +134,12 @@ func datasetError(d progress.Dataset) error {
 	if d.Reason != "" {
 		text = d.Reason + ": " + text
 	}
+	what := quote(nameOf(d))
 	if d.Source != "" && d.Target != "" {
-		return &DatasetError{plan.Reason(d.Reason), d.Target, fmt.Sprintf("cannot replicate %s to %s: %s", quote(d.Source), quote(d.Target), text)}
+		what += " to " + quote(d.Target)
 	}
-	return &DatasetError{plan.Reason(d.Reason), d.Target, fmt.Sprintf("cannot replicate %s: %s", quote(nameOf(d)), text)}
+	return &DatasetError{Reason: plan.Reason(d.Reason), Code: fault.Parse(d.Code), Target: d.Target,
+		text: fmt.Sprintf("cannot replicate %s: %s", what, text)}
 }
 
 // quote is for names that are legal, or cleaned: they have no quotes in them

@@ -164,8 +164,8 @@ func (f *forger) types(m *material) {
 	for _, n := range []uint64{0, drr.MagicNumber + 1, drr.MagicNumber << 8} {
 		f.begin(m, fmt.Sprintf("magic %#x", n), refused, func(b *drr.Record) { b.Set(drr.Magic, n) })
 	}
-	for _, c := range []uint64{0, 1, 1 << 40, 1<<64 - 1} {
-		f.begin(m, fmt.Sprintf("creation %d", c), harmless, func(b *drr.Record) { b.Set(drr.Creation, c) })
+	for c, want := range map[uint64]verdict{0: harmless, 1: harmless, 253402300799: harmless, 253402300800: refused, 1 << 40: refused, 1<<64 - 1: refused} {
+		f.begin(m, fmt.Sprintf("creation %d", c), want, func(b *drr.Record) { b.Set(drr.Creation, c) })
 	}
 }
 

@@ -17,7 +17,7 @@ type material struct {
 	stream  []byte
 	from    dataset.Version
 	brings  []transfer.Brought
-	send    transfer.Options
+	send    dataset.SendOptions
 	volume  bool
 	resume  bool
 	over    bool
@@ -79,14 +79,14 @@ func (p *pool) wares() *wares {
 	}
 	w.base = s0[0].GUID
 	from := dataset.Version{Kind: dataset.Snapshot, Name: "s0", GUID: w.base, CreateTXG: 1}
-	large := transfer.Options{LargeBlocks: true}
+	large := dataset.SendOptions{LargeBlocks: true}
 	w.alien = send("-L a/alien@s0")
 	nothing := func(string) {}
 	w.all = []*material{
 		{kind: "full", stream: full, brings: s0, send: large, prepare: nothing},
 		{kind: "incremental", stream: send("-L -i @s0 a/fs@s1"), from: from, brings: brought("a/fs@s1"), send: large, had: s0, prepare: base},
 		{kind: "chain", stream: send("-L -I @s0 a/fs@s3"), from: from, brings: brought("a/fs@s1", "a/fs@s2", "a/fs@s3"), send: large, had: s0, prepare: base},
-		{kind: "raw", stream: send("-L -w a/enc@e0"), brings: brought("a/enc@e0"), send: transfer.Options{Raw: true, LargeBlocks: true}, prepare: nothing},
+		{kind: "raw", stream: send("-L -w a/enc@e0"), brings: brought("a/enc@e0"), send: dataset.SendOptions{Raw: true, LargeBlocks: true}, prepare: nothing},
 		{kind: "volume", stream: send("-L a/vol@v0"), brings: brought("a/vol@v0"), send: large, volume: true, prepare: nothing},
 		p.resumed(full, s0),
 		{kind: "over", stream: full, brings: s0, send: large, over: true, prepare: func(target string) {
@@ -98,7 +98,7 @@ func (p *pool) wares() *wares {
 
 // resumed is the rest of a stream that was cut.
 func (p *pool) resumed(full []byte, brings []transfer.Brought) *material {
-	m := &material{kind: "resumed", brings: brings, send: transfer.Options{LargeBlocks: true}, resume: true}
+	m := &material{kind: "resumed", brings: brings, send: dataset.SendOptions{LargeBlocks: true}, resume: true}
 	s, err := drr.Parse(full)
 	if err != nil {
 		p.t.Fatal(err)

@@ -194,7 +194,11 @@ func (f *forger) asks(m *material) {
 	ask("asks from the guid itself", denied, func(r *transfer.ReceiveRequest) { r.From = r.To })
 	ask("asks from a foreign guid", denied, func(r *transfer.ReceiveRequest) { r.From = f.foreign })
 	ask("asks for raw", denied, func(r *transfer.ReceiveRequest) { r.Send.Raw = !r.Send.Raw })
-	ask("asks to go on", denied, func(r *transfer.ReceiveRequest) { r.Resume, r.From = !r.Resume, f.base })
+	goOn := denied
+	if m.kind == "incremental" { // from that very base: it is an increment as any other, since there is no partial receive
+		goOn = harmless
+	}
+	ask("asks to go on", goOn, func(r *transfer.ReceiveRequest) { r.Resume, r.From = !r.Resume, f.base })
 	ask("asks for the other kind", denied, func(r *transfer.ReceiveRequest) { r.Volume = !r.Volume })
 	ask("asks to receive over what is no placeholder", denied, func(r *transfer.ReceiveRequest) { r.Over, r.Dataset = true, "b/sink/pusher" })
 	ask("asks to receive over another's", denied, func(r *transfer.ReceiveRequest) { r.Over, r.Dataset = true, "b/sink/pusher2/x" })

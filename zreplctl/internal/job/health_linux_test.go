@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -39,11 +40,6 @@ func ends(t *testing.T) *world {
 		w.must("zfs", "create", ds)
 	}
 	return w
-}
-
-func (w *world) configure(text string) {
-	w.t.Helper()
-	w.write("c.yml", strings.ReplaceAll(text, "DIR", w.dir))
 }
 
 // taken takes snapshots so long ago.
@@ -99,8 +95,8 @@ func (w *world) says(what, name, state string, level int, why string) {
 	if _, text := w.ctl("status", name); !strings.Contains(text, name+"\tjob\t") || !strings.Contains(text, "\t"+state+"\t") {
 		w.t.Errorf("%s: status %s: %s", what, name, text)
 	}
-	kind := map[string]string{"offer": "source", "fetch": "pull", "mirror": "local"}[name]
-	label := fmt.Sprintf(`job=%q,type=%q`, name, kind)
+	kind := map[string]string{"offer": "source", "fetch": "pull", "mirror": "local", "send": "push", "take": "push-sink"}[name]
+	label := fmt.Sprintf(`backup_job=%q,type=%q`, name, kind)
 	for _, line := range []string{fmt.Sprintf("zreplctl_job_state{%s,state=%q} 1\n", label, state), fmt.Sprintf("zreplctl_job_level{%s} %d\n", label, level)} {
 		if code, text := w.ctl("metrics"); code != 0 || !strings.Contains(text, line) {
 			w.t.Errorf("%s: metrics: %d, no %s in %s", what, code, line, text)
@@ -139,9 +135,12 @@ func TestHealthAges(t *testing.T) {
 		w.says("all is well", name, "ok", 0, "")
 	}
 	os.RemoveAll(w.path("state"))
-	for _, name := range []string{"offer", "fetch", "mirror"} {
+	for _, name := range []string{"fetch", "mirror"} {
 		w.says("well, statedir lost", name, "ok", 0, "")
 	}
+	w.says("well, statedir lost", "offer", "late", 3, "will be known after the client's next run")
+	w.done("pull", "fetch")
+	w.says("well, statedir lost, a run with nothing to do", "offer", "ok", 0, "")
 	j := w.health("fetch")
 	if want := w.lines("zfs", "list", "-Hp", "-o", "guid", "b/back/x@s2"); len(j.Datasets) != 2 || j.Datasets[0].GUID != want[0] || j.Datasets[0].Snapshot != "s2" {
 		t.Errorf("%+v, want guid %s", j.Datasets, want)
@@ -188,10 +187,95 @@ func TestHealthGone(t *testing.T) {
 	if code, said := w.ctl("forget", "offer", "a/x"); code != 1 || !strings.Contains(said, "still offers") {
 		t.Errorf("%d, %s", code, said)
 	}
-	if code, said := w.ctl("forget", "offer", "a/x/z"); code != 0 || !strings.Contains(said, "a/x/z@s2\tme") {
+	if code, said := w.ctl("forget", "offer", "a/x/z"); code != 0 || !strings.Contains(said, "a/x/z#zreplctl_source_me_") {
 		t.Errorf("%d, %s", code, said)
 	}
 	w.says("excluded on the source, and forgotten", "offer", "ok", 0, "")
+}
+
+// TestHealthExcluded: a copy that the receiver's own rules leave out is here, and
+// once a person has forgotten it nobody misses it, before any further run.
+func TestHealthExcluded(t *testing.T) {
+	t.Parallel()
+	for name, kind := range map[string]string{"fetch": "pull", "mirror": "local"} {
+		w := ends(t)
+		for _, ds := range []string{"a/x/z", "a/m/y", "a/m/z"} {
+			w.must("zfs", "create", ds)
+		}
+		w.taken(time.Hour, "s1")
+		w.copied()
+		copies := map[string]string{"fetch": "b/back/x", "mirror": "b/mirror/m"}[name]
+		w.configure(strings.NewReplacer(`{"a/x<": b/back/x}`, `{"a/x<": b/back/x, "a/x/y<": "!", "a/x/z<": "!"}`,
+			`{"a/m<": b/mirror/m}`, `{"a/m<": b/mirror/m, "a/m/y<": "!", "a/m/z<": "!"}`).Replace(twoEnds))
+		w.tried(kind, name)
+		w.says("excluded here", name, "not-offered", 1, "the job's rules leave it out")
+		record := w.path("state/" + name + ".json")
+		text, err := os.ReadFile(record)
+		if err != nil {
+			t.Fatal(err)
+		}
+		os.Remove(record)
+		w.says("excluded here, without a record", name, "not-offered", 1, "/y: it was received once, and the job's rules leave it out now")
+		if err := os.WriteFile(record, text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if code, said := w.ctl("forget", name, copies+"/y"); code != 0 {
+			t.Fatal(said)
+		}
+		w.says("one is forgotten", name, "not-offered", 1, copies+"/z")
+		if j := w.health(name); strings.Contains(j.Why, copies+"/y") {
+			t.Errorf("one is forgotten: %s", j.Why)
+		}
+		if code, said := w.ctl("forget", name, copies+"/z"); code != 0 {
+			t.Fatal(said)
+		}
+		w.says("both are forgotten", name, "ok", 0, "")
+		w.done(kind, name)
+		w.says("both are forgotten, and it ran", name, "ok", 0, "")
+	}
+}
+
+// TestHealthNew: a new dataset has the time until the job's warn age to get its
+// first copy, on both ends. Then it is missed.
+func TestHealthNew(t *testing.T) {
+	t.Parallel()
+	w := ends(t)
+	w.taken(time.Hour, "s1")
+	w.copied()
+	for _, ds := range []string{"a/x/new", "a/m/new"} {
+		w.must("zfs", "create", ds)
+	}
+	all := []string{"offer", "fetch", "mirror"}
+	well := func(what string) {
+		for _, name := range all {
+			w.says(what, name, "ok", 0, "")
+		}
+	}
+	well("just created")
+	w.copied()
+	well("tried without a snapshot")
+	if _, text := w.ctl("status", "-v", "offer"); !strings.Contains(text, "a/x/new for me\tnever\tno age") || !strings.Contains(text, "there is no copy of it, and no snapshot yet: it is ") {
+		t.Error(text)
+	}
+	first := w.read("state/fetch.json")
+	w.copied()
+	since := regexp.MustCompile(`"since":"[^"]*"`)
+	if was, is := since.FindString(first), since.FindString(w.read("state/fetch.json")); was == "" || was != is {
+		t.Errorf("first seen %s, and after another run %s", was, is)
+	}
+	before := time.Now().Add(-30 * time.Hour)
+	w.write("state/fetch.json", since.ReplaceAllString(first, `"since":"`+before.UTC().Format(time.RFC3339)+`"`))
+	for _, ds := range []string{"a/x/new", "a/m/new"} {
+		w.must("zfs", "destroy", ds)
+		c := w.command("zfs", "create", ds)
+		c.Env = append(c.Env, "ZFS_SIM_NOW="+strconv.FormatInt(before.Unix(), 10))
+		if out, err := c.CombinedOutput(); err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+	}
+	for _, name := range all {
+		w.says("created a day ago", name, "never", 2, "/new")
+	}
 }
 
 // TestHealthPools: a pool that is not imported is no absence of problems.
@@ -322,7 +406,7 @@ func TestHealthNotify(t *testing.T) {
 	if len(lines) != 4 || !strings.Contains(log, "\tkilled\t") || !strings.Contains(lines[0], "\tok\t") {
 		t.Errorf("%s", log)
 	}
-	if _, log = w.ctl("log", "-json", "offer"); strings.Count(log, `"client":"me"`) != 2 {
+	if _, log = w.ctl("log", "-json", "offer"); strings.Count(log, `"client":"me"`) != 2 || strings.Contains(log, `"bytes":0,`) {
 		t.Errorf("%s", log)
 	}
 }

@@ -171,7 +171,7 @@ func TestHostileClient(t *testing.T) {
 	}
 	x1, x2, secret := guid("a/x@s1"), guid("a/x@s2"), guid("a/secret@s1")
 	to := dataset.Version{Kind: dataset.Snapshot, Name: "s2", GUID: x2}
-	large := transfer.Options{LargeBlocks: true}
+	large := dataset.SendOptions{LargeBlocks: true}
 
 	type attack struct {
 		client, call string
@@ -209,8 +209,8 @@ func TestHostileClient(t *testing.T) {
 			add("me", "send", transfer.SendRequest{Dataset: "a/x", Token: text, Send: large})
 		}
 	}
-	add("me", "send", transfer.SendRequest{Dataset: "a/x", To: to, Send: transfer.Options{}})
-	add("me", "send", transfer.SendRequest{Dataset: "a/x", To: to, Send: transfer.Options{LargeBlocks: true, Embedded: true}})
+	add("me", "send", transfer.SendRequest{Dataset: "a/x", To: to, Send: dataset.SendOptions{}})
+	add("me", "send", transfer.SendRequest{Dataset: "a/x", To: to, Send: dataset.SendOptions{LargeBlocks: true, Embedded: true}})
 	add("me", "send", transfer.SendRequest{Dataset: "a/x", To: dataset.Version{Kind: dataset.Bookmark, Name: "s1", GUID: x1}, Send: large})
 	add("me", "send", transfer.SendRequest{Dataset: "a/x", From: dataset.Version{Kind: '-', Name: "s1", GUID: x1}, To: to, Send: large})
 	add("me", "send", transfer.SendRequest{Dataset: "a/x", From: dataset.Version{Kind: dataset.Bookmark, Name: "s1", GUID: x1}, To: to, Via: []transfer.Brought{{Name: "s0", GUID: 7}}, Send: large})
@@ -219,6 +219,12 @@ func TestHostileClient(t *testing.T) {
 	add("me", "deferred", []transfer.Snap{{Dataset: "a/secret", Name: "s1"}})
 	add("me", "receive", transfer.ReceiveRequest{Dataset: "b/x", To: x1, Name: "s1"})
 	add("me", "abort", transfer.Name{Dataset: "b/back"})
+	const root = "b/sink/pusher" // is the administrator's
+	add("pusher", "receive", transfer.ReceiveRequest{Dataset: root, To: x1, Name: "s1", Send: large, Over: true})
+	add("pusher", "abort", transfer.Name{Dataset: root})
+	add("pusher", "protect", transfer.Holds{Hold: []transfer.Snap{{Dataset: root, Name: "s1", GUID: x1}}})
+	add("pusher", "protect", transfer.Holds{Unmark: []string{root}})
+	add("pusher", "apply", []transfer.Settings{{Dataset: root}})
 	add("me", "takes", nil)
 	add("pusher", "uses", transfer.UsesRequest{Datasets: []string{"a/x"}, Features: []string{"encryption"}})
 	add("me", "placeholder", transfer.Placeholder{Dataset: "a/new"})

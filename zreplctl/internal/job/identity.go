@@ -6,6 +6,9 @@ import (
 	"fmt"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/config"
+	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/state"
 )
 
 // ErrServed says that a connection of the client is being served.
@@ -36,8 +39,8 @@ func KeepClientAway(ctx context.Context, rundir, client string) (done func(), er
 
 // ForgetClient has the serving side forget which job used a client's identity
 // last, and returns its name; with dry it only looks.
-func ForgetClient(rundir, client string, dry bool) (was string, err error) {
-	c := &clientLock{rundir: rundir, client: client}
+func ForgetClient(g config.Global, client string, dry bool) (was string, err error) {
+	c := &clientLock{rundir: g.RunDir, client: client, state: state.Of(g)}
 	if err := c.open(); err != nil {
 		return "", err
 	}
@@ -46,15 +49,15 @@ func ForgetClient(rundir, client string, dry bool) (was string, err error) {
 		return "", errors.Join(err, ErrServed)
 	}
 	runs, err := c.read()
-	if err != nil || len(runs) == 0 {
+	if err != nil {
 		return "", err
 	}
-	was = runs[len(runs)-1].Job
+	was = c.owner(runs).Job
 	if dry || was == "" {
 		return was, nil
 	}
 	for i := range runs {
 		runs[i].Job = ""
 	}
-	return was, c.write(runs)
+	return was, errors.Join(c.own(clientRun{}), c.write(runs))
 }

@@ -55,20 +55,24 @@ func own(f *os.File) error {
 	if err := f.Truncate(0); err != nil {
 		return err
 	}
-	_, err := f.WriteAt([]byte(strconv.Itoa(os.Getpid())+"\n"), 0)
+	pid := os.Getpid()
+	born, _ := processBorn(pid)
+	_, err := f.WriteAt(fmt.Appendf(nil, "%d %d\n", pid, born), 0)
 	return err
 }
 
 // ownerLives reports whether the process that took the lock is there, as far
 // as that can be known.
 func ownerLives(f *os.File) bool {
-	text, err := io.ReadAll(io.NewSectionReader(f, 0, 32))
+	text, err := io.ReadAll(io.NewSectionReader(f, 0, 64))
 	if err != nil {
 		return true
 	}
-	pid, err := strconv.Atoi(strings.TrimSpace(string(text)))
+	number, began, _ := strings.Cut(strings.TrimSpace(string(text)), " ")
+	pid, err := strconv.Atoi(number)
 	if err != nil || pid <= 0 {
 		return true // it is just being written
 	}
-	return !errors.Is(syscall.Kill(pid, 0), syscall.ESRCH)
+	born, _ := strconv.ParseUint(began, 10, 64)
+	return lives(pid, born)
 }

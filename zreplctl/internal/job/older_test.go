@@ -145,3 +145,38 @@ func TestOlderMissingRemote(t *testing.T) {
 		})
 	}
 }
+
+// Pruning by any policy and by anybody leaves the conflict: the run after it
+// says the same, until a person has decided. Only then the hold goes.
+func TestOlderMissingPruned(t *testing.T) {
+	for name, keep := range map[string]string{"not_replicated": "{type: not_replicated}", "last_n": "{type: last_n, count: 1}"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.configure(`
+global: {rundir: DIR/run}
+jobs:
+- {name: daily, type: local, mapping: {"a/x": b/two/x}, snapshot_prefix: d, prune_lhs: {keep: [` + keep + `]}}
+`)
+			w.write("c2.yml", strings.NewReplacer("CURSOR", "hold", "DIR", w.dir).Replace(hourly))
+			w.must("zfs", "create", "b/two")
+			w.must("zfs", "create", "a/x")
+			w.overtaken()
+			w.must("zfs", "snapshot", "a/x@d3")
+			for range 2 {
+				if code, said := w.ctl("local", "-skip", "snapshot", "daily"); code != 1 || !strings.Contains(said, "lacks @d2 of the source") {
+					t.Fatalf("exit status %d: %s", code, said)
+				}
+			}
+			w.must("zfs", "list", "a/x@d2")
+			if out, err := w.command("zfs", "destroy", "a/x@d2").CombinedOutput(); err == nil {
+				t.Errorf("@d2 is not held: %s", out)
+			}
+			if code, said := w.ctl("forget", "daily", "a/x"); code != 0 {
+				t.Fatalf("forget: exit status %d: %s", code, said)
+			}
+			w.done("local", "daily")
+			w.must("zfs", "destroy", "a/x@d2")
+		})
+	}
+}

@@ -1,6 +1,7 @@
 package job_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 )
@@ -123,6 +124,36 @@ func TestPlanOfPartial(t *testing.T) {
 				t.Errorf("planned: %s\nthen: %s", planned, said)
 			}
 			w.same("a/x", "b/mirror/x")
+		})
+	}
+}
+
+// The prefix changes while a stream that was cut waits: its hold says that the
+// job began it, so that the next run discards it and goes on.
+func TestPartialOfOldPrefix(t *testing.T) {
+	for _, base := range []bool{false, true} {
+		t.Run(fmt.Sprintf("base=%v", base), func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.must("zfs", "create", "a/x")
+			if base {
+				w.snapshot("s0")
+				w.done("local", "mirror")
+			}
+			w.fill("a/x", 4<<20)
+			w.snapshot("s1")
+			w.write("sim/faults", "on=send cut=2000000\n")
+			w.tried("local", "mirror")
+			w.write("sim/faults", "")
+			if len(w.token("b/mirror/x")) < 20 {
+				t.Fatal("no token")
+			}
+			w.write("c.yml", strings.ReplaceAll(w.read("c.yml"), "mapping: {\"a/x<\": b/mirror/x}\n  snapshot_prefix: s", "mapping: {\"a/x<\": b/mirror/x}\n  snapshot_prefix: t"))
+			w.snapshot("t1")
+			if said := w.done("local", "mirror"); !strings.Contains(said, "discarding the partial receive of \"b/mirror/x\": it is of @s1, which the job no longer sends") {
+				t.Error(said)
+			}
+			w.must("zfs", "list", "b/mirror/x@t1")
 		})
 	}
 }

@@ -74,7 +74,7 @@ func TestSaidRaw(t *testing.T) {
 		for _, raw := range []bool{true, false} {
 			target := "b/enc/sink/" + string(rune('a'+i)) + map[bool]string{true: "raw", false: "plain"}[raw]
 			h := w.attack("closed", true)
-			in := transfer.ReceiveRequest{Dataset: target, To: guid, Name: "s1", Send: transfer.Options{Raw: raw}}
+			in := transfer.ReceiveRequest{Dataset: target, To: guid, Name: "s1", Send: dataset.SendOptions{Raw: raw}}
 			err := h.CallSend(t.Context(), "receive", in, func(_ context.Context, out *os.File) error {
 				c := w.command(append(append([]string{"zsend-frame", "zfs", "send"}, flags...), "a/x@s1")...)
 				c.Stdout = out

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/clean"
+	"github.com/zrepl-tools/zrepl-tools/lib/plan"
 	"github.com/zrepl-tools/zrepl-tools/lib/progress"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/state"
 )
@@ -22,12 +23,16 @@ type Record struct {
 	Stopped  bool               `json:"stopped,omitempty"` // by a signal: it is not OK, and Error is of the run before
 	Success  *progress.Time     `json:"success,omitempty"` // the end of the last run that was OK
 	Error    string             `json:"error,omitempty"`
+	Status   int                `json:"status,omitempty"` // exit status of the run that failed; 0: it is not known, or OK
 	Bytes    uint64             `json:"bytes"`
 	Datasets []progress.Dataset `json:"datasets"`
 	// Failed holds the error of each part that failed when it was done last,
 	// by the part's command; that of a whole run, which does all parts, is
 	// under "". OK and Error come from these.
 	Failed map[string]string `json:"failed,omitempty"`
+	// Alone reports that a run was OK since there is no daemon, and that no run
+	// began beside one since: something else runs the job.
+	Alone bool `json:"alone,omitempty"`
 }
 
 // maxRecord bounds a record: it has a line or two for each dataset.
@@ -121,7 +126,7 @@ func (rec *Record) sum() {
 // any leaves those of the run before, with the time of that.
 func rows(seen []progress.Dataset, old *Record) []progress.Dataset {
 	if len(seen) > 0 || old == nil {
-		return progress.Ended(seen)
+		return since(progress.Ended(seen), old)
 	}
 	rows := progress.Ended(old.Datasets)
 	for i := range rows {
@@ -132,10 +137,36 @@ func rows(seen []progress.Dataset, old *Record) []progress.Dataset {
 	return rows
 }
 
+// since dates the datasets that have no snapshot yet: by the first of the runs
+// that have seen them so.
+func since(rows []progress.Dataset, old *Record) []progress.Dataset {
+	var before map[string]*progress.Time
+	for i := range rows {
+		d := &rows[i]
+		if plan.Reason(d.Reason) != plan.NoSnapshots {
+			continue
+		}
+		if before == nil {
+			before = map[string]*progress.Time{}
+			if old != nil {
+				for _, o := range old.Datasets {
+					before[o.Source+" "+o.Target] = o.Since
+				}
+			}
+		}
+		if d.Since = before[d.Source+" "+d.Target]; d.Since == nil {
+			d.Since = new(progress.At(time.Now()))
+		}
+	}
+	return rows
+}
+
 // record writes how the run ended. Before are the runs that were killed since
 // the last record.
 func (r *Run) record(started time.Time, before []Past, err error, stopped bool) error {
-	b, err := clean.JSON(r.newRecord(started, before, err, stopped))
+	rec := r.newRecord(started, before, err, stopped)
+	rec.shorten()
+	b, err := clean.JSON(rec)
 	if err != nil {
 		return err
 	}
@@ -171,7 +202,46 @@ func (r *Run) newRecord(started time.Time, before []Past, err error, stopped boo
 	if rec.sum(); whole && rec.OK {
 		rec.Success = &rec.Ended
 	}
+	if whole {
+		rec.Alone = r.alone && (rec.OK || old != nil && old.Alone)
+	}
+	rec.Status = r.endedWith(rec, old, err, whole)
 	return rec
+}
+
+// endedWith is the exit status of what a record says: of this run, or of an
+// earlier one whose failure stays.
+func (r *Run) endedWith(rec, old *Record, err error, whole bool) int {
+	switch {
+	case rec.OK:
+		return 0
+	case whole && err != nil && r.ExitStatus != nil:
+		return r.ExitStatus(err)
+	case old != nil:
+		return old.Status
+	}
+	return 0
+}
+
+// A record has the whole error of so many datasets, and so many bytes of the
+// others': it must never get longer than maxRecord, or nobody could read it.
+const (
+	wholeErrors = 10_000
+	shortError  = 100
+)
+
+// shorten bounds what errors take in the record.
+func (rec *Record) shorten() {
+	whole := 0
+	for i := range rec.Datasets {
+		d := &rec.Datasets[i]
+		if d.Error == "" {
+			continue
+		}
+		if whole++; whole > wholeErrors {
+			d.Error = clean.Line(d.Error, shortError)
+		}
+	}
 }
 
 // wereKilled notes the parts that were killed: the run that wrote nothing of

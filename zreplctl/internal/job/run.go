@@ -19,6 +19,7 @@ import (
 	"github.com/zrepl-tools/zrepl-tools/lib/progress"
 	"github.com/zrepl-tools/zrepl-tools/lib/replicate"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/config"
+	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/hook"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/state"
 )
 
@@ -30,13 +31,22 @@ type Run struct {
 	Retries  int // see replicate.Job
 	Tracker  *progress.Tracker
 	Say      func(string)
+	// Watched says that somebody watches: sizes are then estimated.
+	Watched bool
 	// Before and After are the parts that are not replication: they take
 	// snapshots and prune. Nil: not wanted. After runs only where the
 	// replication was not cut off, since it destroys.
 	Before, After func(context.Context) error
 	// NoReplication leaves the replication out.
 	NoReplication bool
-	engine        *replicate.Job
+	// Hooks are the job's; nil: it has none. Those of before and after belong
+	// to a whole run, and those of snapshots to whoever takes them.
+	Hooks *hook.Hooks
+	// ExitStatus is the exit status that an error stands for.
+	ExitStatus func(error) int
+	engine     *replicate.Job
+	alone      bool  // no daemon runs
+	uncovered  error // the list of what is covered could not be written
 	// Part names the command, if it does one part of the job. See part.
 	Part string
 }
@@ -77,6 +87,8 @@ func (r *Run) Do(ctx context.Context) (err error) {
 		r.Tracker = &progress.Tracker{}
 	}
 	started := time.Now()
+	_, daemon := ReadDaemon(r.state())
+	r.alone = !daemon
 	before := killed(r.state(), r.Job.Name)
 	begin(r.state(), r.Job.Name, r.part())
 	if unshared := r.state().Shared(); unshared != nil && r.Say != nil {
@@ -87,17 +99,38 @@ func (r *Run) Do(ctx context.Context) (err error) {
 			err = errors.Join(err, left)
 		}
 	}()
-	var errs []error
-	if r.Before != nil {
-		errs = append(errs, r.Before(ctx))
+	return r.hooked(ctx, func() error {
+		var errs []error
+		if r.Before != nil {
+			errs = append(errs, r.Before(ctx))
+		}
+		if !r.NoReplication && !hook.Aborts(errors.Join(errs...)) {
+			errs = append(errs, r.replicate(ctx, file))
+		}
+		if r.After != nil && ctx.Err() == nil && !hook.Aborts(errors.Join(errs...)) {
+			errs = append(errs, r.After(ctx))
+		}
+		return errors.Join(errs...)
+	})
+}
+
+// hooked does what a run does between its hooks, and first what a run that was
+// killed left to them.
+func (r *Run) hooked(ctx context.Context, parts func() error) error {
+	if r.Hooks == nil { // it may have had some
+		r.Hooks = hook.Of(r.Job, r.state(), r.Say)
 	}
-	if !r.NoReplication {
-		errs = append(errs, r.replicate(ctx, file))
+	err := r.Hooks.Recover(ctx)
+	if r.Part == "" && !hook.Aborts(err) {
+		err = errors.Join(err, r.Hooks.Before(ctx))
 	}
-	if r.After != nil && ctx.Err() == nil {
-		errs = append(errs, r.After(ctx))
+	if !hook.Aborts(err) {
+		err = errors.Join(err, parts())
 	}
-	return errors.Join(errs...)
+	if r.Part == "" {
+		err = errors.Join(err, r.Hooks.After(ctx, err))
+	}
+	return err
 }
 
 // leave writes the record and the history of a run that has ended. Without the
@@ -115,29 +148,38 @@ func (r *Run) leave(started time.Time, before []Past, err error, stopped bool) e
 }
 
 func (r *Run) replicate(ctx context.Context, lock *os.File) error {
-	sender, receiver, closeAll, err := r.Programs.ends(r.Job, runID(), r.state(), lock)
+	defer noteProgress(r.state(), r.Job.Name, r.Tracker)()
+	files, endRates, err := rates(r.Global, r.Job)
+	if err != nil {
+		return err
+	}
+	defer endRates()
+	programs := r.Programs
+	programs.rates = files
+	sender, receiver, closeAll, err := programs.ends(r.Job, runID(), r.state(), lock)
 	if err != nil {
 		return err
 	}
 	defer closeAll()
 	mark, began := markPath(r.Global.RunDir, r.Job.Name), time.Now()
-	looked := takeMark(mark)
-	j := &replicate.Job{Sender: sender, Receiver: receiver, Policy: policy(r.Job), Parallel: r.Job.Parallel,
-		Thorough: looked.IsZero(), Cramped: r.cramped(), Retries: r.Retries,
-		Tracker: r.Tracker, Say: r.Say, Named: named(r.Job)}
+	looked, left := takeMark(mark)
+	j := r.withCovered(&replicate.Job{Sender: sender, Receiver: receiver, Policy: policy(r.Job), Parallel: r.Job.Parallel,
+		Thorough: looked.IsZero(), Unreleased: left, Cramped: r.cramped(), Retries: r.Retries,
+		Tracker: r.Tracker, Say: r.Say, Named: named(r.Job), Targets: targetsHere(r.Job), Estimate: r.Watched})
+	r.keepCovered(j)
 	r.engine = j
 	err = j.Run(ctx)
 	if j.Tidy() {
 		if looked.IsZero() {
 			looked = began
 		}
-		putMark(mark, looked)
+		putMark(mark, looked, j.Left())
 	}
 	noted := r.noteBases()
 	if errors.Is(err, replicate.ErrIncomplete) {
 		return &DatasetsError{r.failures()}
 	}
-	return cmp.Or(err, noted)
+	return cmp.Or(err, noted, r.uncovered)
 }
 
 // cramped are the targets that had no room in the last run.
@@ -163,6 +205,17 @@ func (r *Run) Bases() (source, target map[string][]dataset.GUID, looked bool) {
 	return r.engine.Bases()
 }
 
+// targetsHere returns the targets on this host that a job's rules name.
+func targetsHere(j *config.Job) []string {
+	switch {
+	case j.Type != config.Pull && j.Type != config.Local:
+		return nil
+	case j.Mapping != nil:
+		return j.Mapping.Targets()
+	}
+	return []string{j.Root}
+}
+
 // named returns the datasets that the job itself names. What a source offers
 // its clients is another matter.
 func named(j *config.Job) []string {
@@ -174,8 +227,10 @@ func named(j *config.Job) []string {
 	return nil
 }
 
-func (r *Run) failures() (failed []progress.Dataset) {
-	for _, d := range r.Tracker.Snapshot().Datasets {
+func (r *Run) failures() []progress.Dataset { return failedRows(r.Tracker.Snapshot().Datasets) }
+
+func failedRows(all []progress.Dataset) (failed []progress.Dataset) {
+	for _, d := range all {
 		if d.State == progress.Failed {
 			failed = append(failed, d)
 		}
@@ -202,24 +257,11 @@ func (r *Run) Abandon(ctx context.Context, dry bool) ([]replicate.Left, error) {
 			return nil, err
 		}
 	}
-	return j.Abandon(ctx, dry)
-}
-
-// Forget releases the job's holds on what it received once and the sender has
-// no more. See replicate.Job.Forget.
-func (r *Run) Forget(ctx context.Context, names []string, dry bool) ([]replicate.Left, error) {
-	done, err := KeepAway(ctx, r.Global.RunDir, r.Job.Name)
-	if err != nil {
-		return nil, err
+	left, err := j.Abandon(ctx, dry)
+	if err != nil || dry {
+		return left, err
 	}
-	defer done()
-	sender, receiver, closeAll, err := r.Programs.ends(r.Job, runID(), r.state())
-	if err != nil {
-		return nil, err
-	}
-	defer closeAll()
-	j := &replicate.Job{Sender: sender, Receiver: receiver, Policy: policy(r.Job)}
-	return j.Forget(ctx, names, dry)
+	return left, r.state().Covered(r.Job.Name).Drop()
 }
 
 // Plan returns what a run would do, and changes nothing.
@@ -229,6 +271,20 @@ func (r *Run) Plan(ctx context.Context) ([]plan.Result, error) {
 		return nil, err
 	}
 	defer closeAll()
-	j := &replicate.Job{Sender: sender, Receiver: receiver, Policy: policy(r.Job), Named: named(r.Job), Say: r.Say}
+	j := r.withCovered(&replicate.Job{Sender: sender, Receiver: receiver, Policy: policy(r.Job), Named: named(r.Job),
+		Targets: targetsHere(r.Job), Say: r.Say})
 	return j.Plan(ctx)
+}
+
+// PlanSizes is Plan with about how many bytes the stream of each step has; 0: it
+// is not known.
+func (r *Run) PlanSizes(ctx context.Context) ([]plan.Result, [][]uint64, error) {
+	sender, receiver, closeAll, err := r.Programs.ends(r.Job, "", r.state())
+	if err != nil {
+		return nil, nil, err
+	}
+	defer closeAll()
+	j := r.withCovered(&replicate.Job{Sender: sender, Receiver: receiver, Policy: policy(r.Job), Named: named(r.Job),
+		Targets: targetsHere(r.Job), Say: r.Say})
+	return j.PlanSizes(ctx)
 }

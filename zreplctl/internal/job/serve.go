@@ -16,9 +16,10 @@ import (
 
 // Event is a line of JSON that serve writes for the daemon.
 type Event struct {
-	Call    string `json:"call"`              // hello, send, receive, list; idle when one has ended
-	Run     string `json:"run,omitempty"`     // of hello: the client's run
+	Call    string `json:"call"`              // hello, send, receive, list, digest; wait before hello; moved; idle when one has ended
+	Run     string `json:"run,omitempty"`     // of hello and wait: the client's run
 	Dataset string `json:"dataset,omitempty"` // of send and receive
+	Bytes   uint64 `json:"bytes,omitempty"`   // of moved: those of a stream that has ended
 }
 
 // patience is how many times as long as its job says a server lets a stream
@@ -46,19 +47,29 @@ func (p Programs) Serve(ctx context.Context, c *config.Config, client string, in
 		}
 	}
 	limits := c.Global.Limits.OrDefaults()
-	lock := clientLock{rundir: c.Global.RunDir, client: client}
+	lock := clientLock{rundir: c.Global.RunDir, client: client, state: state.Of(c.Global)}
 	if err := lock.takePlace(limits.ClientConnections); err != nil {
 		return err
 	}
-	seen := newVisit()
+	seen, waiting := newVisit(), placesOf(c, j)
+	before := &earlier{dir: state.Of(c.Global), client: client, look: p.coveredBefore(j, client)}
 	service := &endpoint.Service{Client: client,
 		Hello: func(ctx context.Context, job, run string) error {
 			if err := lock.take(ctx, job, run); err != nil {
 				return err
 			}
+			for _, p := range waiting {
+				if err := p.take(ctx, client, run, func() { tell(Event{Call: "wait", Run: run}) }); err != nil {
+					return err
+				}
+			}
 			seen.hello()
+			before.begin()
 			tell(Event{Call: "hello", Run: run})
 			return nil
+		},
+		Place: func(ctx context.Context) (func(), error) {
+			return takeAll(ctx, waiting, client, func() { tell(Event{Call: "wait"}) })
 		},
 		Doing: func(what, dataset string) {
 			if what == "" {
@@ -66,22 +77,35 @@ func (p Programs) Serve(ctx context.Context, c *config.Config, client string, in
 			}
 			seen.doing(what, dataset)
 			tell(Event{Call: what, Dataset: dataset})
+		},
+		Moved: func(bytes uint64) {
+			seen.moved(bytes)
+			tell(Event{Call: "moved", Bytes: bytes})
 		}}
+	files, endRates, err := rates(c.Global, j)
+	if err != nil {
+		return err
+	}
+	defer endRates()
+	p.rates = files
 	server := &rpc.Server{Limits: rpc.Limits{Idle: limits.Idle, Silence: limits.Silence, JSON: maxBody, Decoded: maxBody}}
+	var done func()
 	switch j.Type {
 	case config.Source:
 		s := p.sender(j, client, state.Of(c.Global))
 		s.Stall *= patience
-		endpoint.ServeSender(server, service, s, p.sendFrame(j))
+		done = endpoint.ServeSender(server, service, s, p.sendFrame(j))
 	case config.PushSink:
 		r := p.receiver(j, state.Of(c.Global))
 		r.Stall *= patience
-		endpoint.ServeReceiver(server, service, r)
+		done = endpoint.ServeReceiver(server, service, r)
 	default:
 		return fmt.Errorf("job %q of type %s does not serve clients", j.Name, j.Type)
 	}
 	err = server.Serve(ctx, in, out)
+	done()
 	// Who cannot write there serves all the same: health then shows less.
-	_ = seen.note(state.Of(c.Global), client, err, p.coveredBefore(j, client))
+	_ = seen.note(state.Of(c.Global), client, err)
+	before.end()
 	return err
 }

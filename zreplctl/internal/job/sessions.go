@@ -18,6 +18,7 @@ type Session struct {
 	Started progress.Time `json:"started,omitzero"`
 	Ended   progress.Time `json:"ended,omitzero"`
 	Streams int           `json:"streams"`
+	Bytes   uint64        `json:"bytes,omitempty"` // of these streams, also of those that were cut
 	Error   string        `json:"error,omitempty"`
 }
 
@@ -25,12 +26,18 @@ type Session struct {
 type sessions struct {
 	Last    Session   `json:"last"`
 	History []Session `json:"history,omitempty"` // of those that moved something or failed, the oldest first
-	// Covered are the datasets that were ever sent to the client, until a
-	// person says that they are to be forgotten.
+	// Covered are the datasets that were ever sent to the client, or received
+	// from it, until a person says that they are to be forgotten. A client can
+	// release its holds, and cannot make a copy be forgotten.
 	Covered []string `json:"covered,omitempty"`
 	// Whole says that Covered goes back to the client's first run, or that what
 	// was before was looked for.
 	Whole bool `json:"whole,omitempty"`
+	// Cut says that Covered had no room for all.
+	Cut bool `json:"cut,omitempty"`
+	// Looked is when a look for what was before began last. It may have been
+	// killed with the connection.
+	Looked progress.Time `json:"looked,omitzero"`
 }
 
 const (
@@ -63,15 +70,16 @@ func ReadSessions(dir state.Dir, client string) ([]Session, error) {
 	return s.History, err
 }
 
-// ReadCovered returns the datasets that were ever sent to a client. Known is
+// ReadCovered returns the datasets that were ever sent to a client, or received
+// from it. Known is
 // false if that was never noted, or was lost.
 func ReadCovered(dir state.Dir, client string) (names []string, known bool) {
 	s, err := readSessions(dir, client)
 	return s.Covered, err == nil && s.Whole
 }
 
-// Uncover forgets that datasets were ever sent to a client, and returns those
-// that were.
+// Uncover forgets that datasets were ever sent to a client or received from
+// it, and returns those that were.
 func Uncover(dir state.Dir, client string, names []string, dry bool) (were []string, err error) {
 	s, err := readSessions(dir, client)
 	if err != nil {
@@ -113,7 +121,7 @@ func (s *sessions) cover(names []string) {
 		switch {
 		case known[name]:
 		case len(s.Covered) >= maxCovered:
-			s.Whole = false
+			s.Whole, s.Cut = false, true
 			return
 		default:
 			known[name] = true
@@ -128,10 +136,11 @@ type visit struct {
 	started time.Time
 	run     bool
 	streams int
-	sent    map[string]bool
+	bytes   uint64
+	covered map[string]bool // what was sent or received
 }
 
-func newVisit() *visit { return &visit{started: time.Now(), sent: map[string]bool{}} }
+func newVisit() *visit { return &visit{started: time.Now(), covered: map[string]bool{}} }
 
 func (v *visit) hello() { v.mu.Lock(); v.run = true; v.mu.Unlock() }
 
@@ -141,23 +150,24 @@ func (v *visit) doing(what, dataset string) {
 	defer v.mu.Unlock()
 	if what == "send" || what == "receive" {
 		v.streams++
-	}
-	if what == "send" && len(v.sent) <= maxCovered { // one more than are kept: then it shows that some are left out
-		v.sent[dataset] = true
+		if len(v.covered) <= maxCovered { // one more than are kept: then it shows that some are left out
+			v.covered[dataset] = true
+		}
 	}
 }
 
+// moved counts the bytes of a stream that has ended.
+func (v *visit) moved(bytes uint64) { v.mu.Lock(); v.bytes += bytes; v.mu.Unlock() }
+
 // note writes down how the connection ended. A client that only looked leaves
 // nothing.
-// Before is asked once for what was sent before there were notes, or before
-// they were lost; nil: it does not matter.
-func (v *visit) note(dir state.Dir, client string, err error, before func() ([]string, error)) error {
+func (v *visit) note(dir state.Dir, client string, err error) error {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if !v.run {
 		return nil
 	}
-	one := Session{Started: progress.At(v.started), Ended: progress.At(time.Now()), Streams: v.streams}
+	one := Session{Started: progress.At(v.started), Ended: progress.At(time.Now()), Streams: v.streams, Bytes: v.bytes}
 	if err != nil {
 		one.Error = child.Clean(err.Error(), maxErrorBytes)
 	}
@@ -167,11 +177,6 @@ func (v *visit) note(dir state.Dir, client string, err error, before func() ([]s
 			s.History = append(s.History, one)
 			s.History = s.History[max(0, len(s.History)-maxHistory):]
 		}
-		if !s.Whole && before != nil && len(s.Covered) < maxCovered {
-			names, err := before()
-			s.Whole = err == nil
-			s.cover(names)
-		}
-		s.cover(slices.Sorted(maps.Keys(v.sent)))
+		s.cover(slices.Sorted(maps.Keys(v.covered)))
 	})
 }

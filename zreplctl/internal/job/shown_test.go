@@ -9,6 +9,7 @@ import (
 type row struct {
 	Source, Target, State, Reason, Error, To, Seen string
 	Behind                                         int
+	Bytes                                          uint64
 }
 
 type shown struct {

@@ -132,13 +132,13 @@ func TestStallServer(t *testing.T) {
 	reader := w.attack("ss", true)
 	defer reader.end()
 	if _, _, err := reader.CallReceive(t.Context(), "send", transfer.SendRequest{Dataset: "a/x",
-		To: dataset.Version{Kind: dataset.Snapshot, Name: "s1", GUID: guid}, Send: transfer.Options{LargeBlocks: true}}, new(transfer.SendReply)); err != nil {
+		To: dataset.Version{Kind: dataset.Snapshot, Name: "s1", GUID: guid}, Send: dataset.SendOptions{LargeBlocks: true}}, new(transfer.SendReply)); err != nil {
 		t.Fatal(err)
 	}
 	w.must("zfs", "create", "b/spush")
 	writer := w.attack("sp", true)
 	defer writer.end()
-	go writer.CallSend(t.Context(), "receive", transfer.ReceiveRequest{Dataset: "b/spush/x", To: guid, Name: "s1", Send: transfer.Options{LargeBlocks: true}},
+	go writer.CallSend(t.Context(), "receive", transfer.ReceiveRequest{Dataset: "b/spush/x", To: guid, Name: "s1", Send: dataset.SendOptions{LargeBlocks: true}},
 		func(ctx context.Context, out *os.File) error { <-ctx.Done(); return ctx.Err() }, new(transfer.Received))
 	gone(reader)
 	gone(writer)

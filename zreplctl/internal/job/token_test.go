@@ -128,11 +128,11 @@ func TestForgedTokens(t *testing.T) {
 		{"an option", "a/x", "-R", false},
 		{"two lines", "a/x", plainText + "\n" + plainText, false},
 	}
-	large := transfer.Options{LargeBlocks: true}
+	large := dataset.SendOptions{LargeBlocks: true}
 	for _, honest := range []struct {
 		ds, token string
-		send      transfer.Options
-	}{{"a/x", plainText, large}, {"a/x", pack(plain), large}, {"a/x", pack(later), large}, {"a/e", rawText, transfer.Options{LargeBlocks: true, Raw: true}}} {
+		send      dataset.SendOptions
+	}{{"a/x", plainText, large}, {"a/x", pack(plain), large}, {"a/x", pack(later), large}, {"a/e", rawText, dataset.SendOptions{LargeBlocks: true, Raw: true}}} {
 		h := w.attack("me", true)
 		if err := h.ask(t.Context(), "send", transfer.SendRequest{Dataset: honest.ds, Token: honest.token, Send: honest.send}); err != nil {
 			t.Errorf("a good token of %s: %v", honest.ds, err)

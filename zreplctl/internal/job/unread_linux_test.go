@@ -16,9 +16,10 @@ func TestHealthUnread(t *testing.T) {
 	w := ends(t)
 	w.taken(time.Hour, "s1")
 	w.copied()
+	w.verified("fetch")
 	const cannot = "cannot read what the runs have left"
-	for file, job := range map[string]string{"fetch.json": "fetch", "fetch.bases": "fetch", "mirror.json": "mirror",
-		"mirror.bases": "mirror", "me.sessions": "offer"} {
+	for file, job := range map[string]string{"fetch.json": "fetch", "fetch.bases": "fetch", "fetch.verified": "fetch", "mirror.json": "mirror",
+		"mirror.bases": "mirror", "me.sessions": "offer", "zreplctl_source_me.common": "offer"} {
 		good, err := os.ReadFile(w.path("state/" + file))
 		if err != nil {
 			t.Fatal(err)

@@ -42,3 +42,18 @@ func TestStrangeValues(t *testing.T) {
 		})
 	}
 }
+
+// A copy that was made by hand has no send options recorded: there is nothing to
+// ignore.
+func TestNoSendOptions(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.must("zfs", "create", "a/x")
+	w.snapshot("s1")
+	w.must("zfs", "create", "-p", "b/sink/pusher/a")
+	w.must("sh", "-c", "zfs send -L a/x@s1 | zfs receive -u -o readonly=on b/sink/pusher/a/x")
+	_, planned := w.ctl("plan", "pushit")
+	if said := planned + w.done("push", "pushit"); strings.Contains(said, "ignoring") {
+		t.Error(said)
+	}
+}

@@ -11,6 +11,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/zrepl-tools/zrepl-tools/lib/zfssim/simhost"
 )
 
 var bin string // the programs, built once, and zfs and zpool for zfs-sim
@@ -46,7 +48,7 @@ func measure(file string, args ...string) int {
 var realZFS = os.Getenv("ZT_JOB_ZFS")
 
 func build(m *testing.M) int {
-	if bin = os.Getenv("ZT_JOB_BIN"); bin != "" {
+	if bin = cmp.Or(os.Getenv("ZT_JOB_BIN"), simhost.Built()); bin != "" {
 		return m.Run()
 	}
 	dir, err := os.MkdirTemp("", "zt-job")
@@ -144,10 +146,25 @@ func newWorld(t *testing.T) *world {
 		}
 		w.must("zpool", "create", "-R", w.path("mnt"), pool, w.path(pool+".img"))
 		if realZFS != "" {
-			t.Cleanup(func() { w.must("zpool", "destroy", "-f", pool) })
+			t.Cleanup(func() { w.destroyPool(pool) })
 		}
 	}
 	return w
+}
+
+// destroyPool tries for ten seconds: what was just read or killed may keep a real pool busy.
+func (w *world) destroyPool(pool string) {
+	w.t.Helper()
+	for until := time.Now().Add(10 * time.Second); ; time.Sleep(100 * time.Millisecond) {
+		out, err := w.command("zpool", "destroy", "-f", pool).CombinedOutput()
+		if err == nil {
+			return
+		}
+		if time.Now().After(until) {
+			w.t.Errorf("zpool destroy -f %s: %v\n%s", pool, err, out)
+			return
+		}
+	}
 }
 
 func (w *world) path(name string) string { return filepath.Join(w.dir, name) }
@@ -278,4 +295,9 @@ func (w *world) fill(ds string, n int) {
 	if err := os.WriteFile(filepath.Join(dir, fmt.Sprintf("file%d", time.Now().UnixNano())), data, 0o600); err != nil {
 		w.t.Fatal(err)
 	}
+}
+
+func (w *world) configure(text string) {
+	w.t.Helper()
+	w.write("c.yml", strings.ReplaceAll(text, "DIR", w.dir))
 }

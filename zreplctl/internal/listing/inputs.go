@@ -6,7 +6,6 @@ import (
 
 	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
 	"github.com/zrepl-tools/zrepl-tools/lib/plan"
-	"github.com/zrepl-tools/zrepl-tools/lib/transfer"
 )
 
 // Sides is all that a plan is made of.
@@ -14,7 +13,7 @@ type Sides struct {
 	Source, Target *List
 	State          *State                                       // nil: nothing known
 	Map            func(source string) (target string, ok bool) // nil: every dataset to its own name
-	Send           plan.Options                                 // an encrypted source is sent raw besides
+	Send           dataset.SendOptions                          // an encrypted source is sent raw besides
 	Decrypt        bool                                         // unless this says otherwise
 }
 
@@ -97,14 +96,13 @@ func (s *Sides) input(source, target string, parents map[string]bool) plan.Input
 	return in
 }
 
-func (t *token) partial(send plan.Options) *plan.Partial {
+func (t *token) partial(send dataset.SendOptions) *plan.Partial {
 	if t == nil {
 		return nil
 	}
 	p := &plan.Partial{To: t.to, From: t.from, Of: t.of, Name: t.name, Foreign: t.bad}
 	if t.bad == "" {
-		now := transfer.Options{Raw: send.Raw, LargeBlocks: send.LargeBlocks, Embedded: send.Embedded, Compressed: send.Compressed}
-		p.Unusable = now.Resumes(t.stream)
+		p.Unusable = t.stream.Unresumable(send)
 	}
 	return p
 }

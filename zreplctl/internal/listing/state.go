@@ -27,7 +27,7 @@ type facts struct {
 	keyGone     bool
 	keyRoot     string
 	token       *token
-	sent        *plan.Options
+	sent        *dataset.SendOptions
 	written     plan.Written
 	since       map[string]plan.Written // by snapshot, without @
 }
@@ -95,7 +95,7 @@ func (s *State) add(name, key, value string) error {
 func (f *facts) set(key, value string) error {
 	switch snap, since := strings.CutPrefix(key, "written@"); {
 	case key == "zreplctl:send":
-		o, err := plan.ParseOptions(value)
+		o, err := dataset.ParseSendOptions(value)
 		f.sent = &o
 		return err
 	case value == "-":

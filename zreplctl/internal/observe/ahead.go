@@ -22,7 +22,7 @@ func newAhead(ctx context.Context, h *host) *ahead { return &ahead{ctx: ctx, hos
 // add takes names, and asks about them once there are many.
 func (a *ahead) add(names, dates []string) {
 	a.names, a.dates = append(a.names, names...), append(a.dates, dates...)
-	if len(a.dates) >= earlyNames {
+	if len(a.dates) >= earlyNames || len(a.names) >= earlyNames {
 		a.ask()
 	}
 }
@@ -31,7 +31,7 @@ func (a *ahead) add(names, dates []string) {
 func (a *ahead) ask() {
 	names, dates := a.names, a.dates
 	a.names, a.dates = nil, nil
-	if len(dates) == 0 {
+	if len(dates)+len(names) == 0 {
 		return
 	}
 	a.under.Wait()

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
 	"github.com/zrepl-tools/zrepl-tools/lib/zfs"
@@ -84,6 +85,42 @@ func (h *history) after(txg uint64, prefix string) (n int) {
 	return n
 }
 
+// index is where a version is in all, which is in the order of createtxgs; -1:
+// it is not there.
+func (h *history) index(guid, txg uint64, fits func(version) bool) int {
+	i, _ := slices.BinarySearchFunc(h.all, txg, func(v version, txg uint64) int { return cmp.Compare(v.txg, txg) })
+	for ; i < len(h.all) && h.all[i].txg == txg; i++ {
+		if h.all[i].guid == guid && fits(h.all[i]) {
+			return i
+		}
+	}
+	return -1
+}
+
+// before is the createtxg of the snapshot before a version; 0: there is none.
+func (h *history) before(at version) uint64 {
+	i := h.index(at.guid, at.txg, func(v version) bool { return v == at })
+	for i--; i >= 0; i-- {
+		if h.all[i].is(dataset.Snapshot) {
+			return h.all[i].txg
+		}
+	}
+	return 0
+}
+
+// between returns the snapshots that are newer than a, up to b.
+func (h *history) between(a, b version) (out []version) {
+	for _, v := range slices.Backward(h.all) {
+		if v.txg <= a.txg {
+			break
+		}
+		if v.txg <= b.txg && v.is(dataset.Snapshot) {
+			out = append(out, v)
+		}
+	}
+	return out
+}
+
 // find returns a snapshot by its guid.
 func (h *history) find(g dataset.GUID) (version, bool) {
 	for _, v := range h.all {
@@ -94,14 +131,36 @@ func (h *history) find(g dataset.GUID) (version, bool) {
 	return version{}, false
 }
 
+// findAny returns a version by its guid, a snapshot rather than a bookmark.
+func (h *history) findAny(g dataset.GUID) (mark version, found bool) {
+	if h == nil {
+		return version{}, false
+	}
+	for _, v := range slices.Backward(h.all) {
+		switch {
+		case v.guid != uint64(g):
+		case v.is(dataset.Snapshot):
+			return v, true
+		default:
+			mark, found = v, true
+		}
+	}
+	return mark, found
+}
+
 // host is what ZFS here says: every dataset below the roots that the jobs are
 // about, with its versions.
 type host struct {
 	zfs      *zfs.ZFS
 	datasets map[string]*history
+	pools    map[string]bool   // that are here, of those of the roots
 	held     map[string][]held // by dataset, of the snapshots that were asked for
 	asked    map[string]bool
-	made     map[string]made // creations, by full name
+	made     map[string]made      // creations, by full name
+	since    map[string]time.Time // of the first hold, of snapshots from the future
+	noted    map[string]date      // creations that an earlier look has noted, by full name
+
+	lacking int // snapshots that are measured
 
 	// early are the snapshots of a dataset that are asked about while the list
 	// goes on; nil: none.
@@ -117,50 +176,61 @@ type held struct {
 	tags  []string
 }
 
+// made is when a snapshot was created, in seconds since 1970, and how many bytes
+// were written since the one before it.
 type made struct {
-	guid dataset.GUID
-	at   int64
+	guid    dataset.GUID
+	at      int64
+	written uint64
 }
 
-// look lists what there is with two commands at a time, and meanwhile asks
-// about the likeliest snapshots.
+// look lists what there is with one command, and meanwhile asks about the
+// likeliest snapshots.
 func (h *host) look(ctx context.Context, roots []string) error {
 	h.held, h.asked, h.made = map[string][]held{}, map[string]bool{}, map[string]made{}
-	var names map[string]*history
-	var err error
-	var beside sync.WaitGroup
-	beside.Go(func() { names, err = h.names(ctx, roots) })
-	verr := h.versions(ctx, roots)
-	beside.Wait()
-	if verr != nil || err != nil {
-		return cmp.Or(err, verr)
+	names, err := h.versions(ctx, roots)
+	if err != nil {
+		return err
 	}
-	for ds, empty := range names {
+	for _, ds := range names {
 		if h.datasets[ds] == nil {
-			h.datasets[ds] = empty
+			h.datasets[ds] = &history{}
 		}
 	}
-	return nil
+	return h.findPools(ctx, roots)
 }
 
-// names lists the datasets.
-func (h *host) names(ctx context.Context, roots []string) (map[string]*history, error) {
-	all := map[string]*history{}
-	o := zfs.ListOptions{Types: []string{"filesystem", "volume"}, Roots: roots, Recursive: true}
-	err := h.zfs.List(ctx, o, func(f []string) error {
-		h.answers.Add(1)
-		all[strings.Clone(f[0])] = &history{}
+// findPools asks which pools of the roots are here: below a root that does not
+// exist nothing is listed. It costs nothing where each pool has listed some.
+func (h *host) findPools(ctx context.Context, roots []string) error {
+	h.pools = map[string]bool{}
+	for ds := range h.datasets {
+		h.pools[dataset.Pool(ds)] = true
+	}
+	var names []string
+	for _, root := range roots {
+		if pool := dataset.Pool(root); !h.pools[pool] {
+			names = append(names, pool)
+		}
+	}
+	if len(names) == 0 {
 		return nil
-	})
-	return all, zfs.Present(err)
+	}
+	slices.Sort(names)
+	return zfs.Present(h.zfs.List(ctx, zfs.ListOptions{Roots: slices.Compact(names)}, func(f []string) error {
+		h.answers.Add(1)
+		h.pools[strings.Clone(f[0])] = true
+		return nil
+	}))
 }
 
 // earlyNames is how many snapshots are asked about at once while the list goes
 // on.
 const earlyNames = 2500
 
-// versions lists the snapshots and bookmarks.
-func (h *host) versions(ctx context.Context, roots []string) error {
+// versions lists the snapshots and bookmarks, and returns the names of all
+// datasets.
+func (h *host) versions(ctx context.Context, roots []string) (names []string, err error) {
 	h.datasets = map[string]*history{}
 	ahead := newAhead(ctx, h)
 	var last string
@@ -175,7 +245,12 @@ func (h *host) versions(ctx context.Context, roots []string) error {
 		}
 		scratch.names, scratch.all = scratch.names[:0], scratch.all[:0]
 	}
-	err := h.zfs.Histories(ctx, roots, true, func(ds string, v dataset.Version) error {
+	one := func(ds string) error {
+		h.answers.Add(1)
+		names = append(names, ds)
+		return nil
+	}
+	err = h.zfs.Tree(ctx, roots, one, func(ds string, v dataset.Version) error {
 		h.answers.Add(1)
 		if ds != last {
 			keep()
@@ -191,9 +266,11 @@ func (h *host) versions(ctx context.Context, roots []string) error {
 	if aerr := ahead.end(); err == nil {
 		err = aerr
 	}
-	return err
+	return names, err
 }
 
 func sortVersions(all []version) {
-	slices.SortFunc(all, func(a, b version) int { return cmp.Or(cmp.Compare(a.txg, b.txg), cmp.Compare(b.kind, a.kind)) })
+	slices.SortFunc(all, func(a, b version) int {
+		return cmp.Or(cmp.Compare(a.txg, b.txg), cmp.Compare(b.kind, a.kind), cmp.Compare(a.guid, b.guid))
+	})
 }

@@ -5,9 +5,11 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
 	"github.com/zrepl-tools/zrepl-tools/lib/zfs"
+	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/health"
 )
 
 // fewNewest is how many snapshots of a dataset are asked for holds if the first
@@ -19,21 +21,13 @@ type wanted struct {
 	dataset, tag string
 	prefix       string         // of the snapshots that may bear it
 	guess        []dataset.GUID // that probably bear it
-	// sent reports that the end of a stream bears it, too, before it has
-	// arrived: then a hold on an older snapshot is the proof.
-	sent bool
-	// doubt reports that a stream was probably cut: only all holds tell.
-	doubt bool
-	// since is when the last connection began that ended in order, in seconds:
-	// a newer snapshot did not arrive by it. Zero: it does not matter.
-	since int64
 }
 
 // findHolds asks for the holds of the likeliest snapshot of each dataset with
 // one command, of those without an answer for some more, and looks at all
 // snapshots only of the rest.
 func (h *host) findHolds(ctx context.Context, all []wanted) error {
-	all = h.without(all, 0)
+	all = h.without(all)
 	for _, most := range []int{1, fewNewest} {
 		var names []string
 		for _, w := range all {
@@ -44,12 +38,7 @@ func (h *host) findHolds(ctx context.Context, all []wanted) error {
 		if err := h.ask(ctx, h.fresh(names)); err != nil {
 			return err
 		}
-		if most == fewNewest {
-			if err := h.doubt(ctx, all); err != nil {
-				return err
-			}
-		}
-		all = h.without(all, most)
+		all = h.without(all)
 	}
 	var rest []string
 	for _, w := range all {
@@ -64,49 +53,11 @@ func (h *host) findHolds(ctx context.Context, all []wanted) error {
 	return h.askAll(ctx, rest)
 }
 
-// without are those of all that have no answer yet, after asking about so many
-// snapshots of each.
-func (h *host) without(all []wanted, most int) []wanted {
+// without are those of all that have no answer yet.
+func (h *host) without(all []wanted) []wanted {
 	return slices.DeleteFunc(all, func(w wanted) bool {
-		if h.datasets[w.dataset].known(w) {
-			return true
-		}
-		held := len(h.bearing(w.dataset, w.tag))
-		switch {
-		case held == 0:
-			return false
-		case !w.sent || held > 1 && !w.doubt:
-			return true
-		}
-		return most >= fewNewest && !w.doubt
+		return h.datasets[w.dataset].known(w) || len(h.bearing(w.dataset, w.tag)) > 0
 	})
-}
-
-// doubt finds the holds that are on snapshots which are newer than the last
-// connection: such a stream is under way, or was cut.
-func (h *host) doubt(ctx context.Context, all []wanted) error {
-	newest := func(w wanted) string {
-		held := h.bearing(w.dataset, w.tag)
-		if w.since == 0 || len(held) == 0 {
-			return ""
-		}
-		return h.datasets[w.dataset].full(w.dataset, held[len(held)-1])
-	}
-	var names []string
-	for _, w := range all {
-		if name := newest(w); name != "" {
-			names = append(names, name)
-		}
-	}
-	if err := h.date(ctx, names); err != nil {
-		return err
-	}
-	for i, w := range all {
-		if m, dated := h.made[newest(w)]; dated && m.at >= w.since {
-			all[i].doubt = true
-		}
-	}
-	return nil
 }
 
 // known reports whether the newest snapshot is the one that the last run has
@@ -221,16 +172,20 @@ func (h *host) date(ctx context.Context, names []string) error {
 	slices.Sort(names)
 	for names = slices.Compact(names); len(names) > 0; {
 		n := zfs.FitArgs(names)
-		o := zfs.ListOptions{Types: []string{"snapshot", "bookmark"}, Columns: []string{"name", "guid", "creation"}, Roots: names[:n]}
+		o := zfs.ListOptions{Types: []string{"snapshot", "bookmark"}, Columns: []string{"name", "guid", "creation", "written"}, Roots: names[:n]}
 		err := h.zfs.List(ctx, o, func(f []string) error {
 			h.answers.Add(1)
 			g, err := dataset.ParseGUID(f[1])
 			if err != nil {
 				return err
 			}
-			at, err := strconv.ParseInt(f[2], 10, 64)
+			at, err := zfs.Creation(f[2])
+			written, werr := strconv.ParseUint(f[3], 10, 64)
+			if werr != nil { // a bookmark has none
+				written = unknown
+			}
 			h.mu.Lock()
-			h.made[strings.Clone(f[0])] = made{g, at}
+			h.made[strings.Clone(f[0])] = made{g, at, written}
 			h.mu.Unlock()
 			return err
 		})
@@ -240,4 +195,28 @@ func (h *host) date(ctx context.Context, names []string) error {
 		names = names[n:]
 	}
 	return nil
+}
+
+// dateHolds asks for the holds of snapshots that are dated in the future: a
+// hold's time is by the clock of this host, whatever the stream said.
+func (h *host) dateHolds(ctx context.Context, names []string, now time.Time) error {
+	h.since = map[string]time.Time{}
+	var ahead []string
+	for _, name := range names {
+		if _, kind, _ := dataset.Split(name); kind == dataset.Snapshot && h.made[name].at > now.Add(health.Tolerance).Unix() {
+			ahead = append(ahead, name)
+		}
+	}
+	if len(ahead) == 0 {
+		return nil
+	}
+	slices.Sort(ahead)
+	holds, err := h.zfs.HoldTimes(ctx, slices.Compact(ahead))
+	h.answers.Add(1)
+	for _, hold := range holds {
+		if first := h.since[hold.Snapshot]; !hold.Since.IsZero() && (first.IsZero() || hold.Since.Before(first)) {
+			h.since[hold.Snapshot] = hold.Since
+		}
+	}
+	return err
 }

@@ -9,14 +9,17 @@ import (
 	"time"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/clean"
+	"github.com/zrepl-tools/zrepl-tools/lib/cli"
+	"github.com/zrepl-tools/zrepl-tools/lib/cursor"
 	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
-	"github.com/zrepl-tools/zrepl-tools/lib/endpoint"
 	"github.com/zrepl-tools/zrepl-tools/lib/mapfilter"
 	"github.com/zrepl-tools/zrepl-tools/lib/plan"
 	"github.com/zrepl-tools/zrepl-tools/lib/progress"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/config"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/health"
+	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/hook"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/job"
+	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/pause"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/state"
 )
 
@@ -25,15 +28,20 @@ const maxWhy = 500
 
 // looked is a job while it is looked at.
 type looked struct {
-	job   *config.Job
-	now   time.Time
-	dir   state.Dir
-	host  *host
-	facts health.Facts
-	bases job.Bases
-	began map[string]int64   // the last connection of each client
-	rows  []progress.Dataset // what the last run saw
-	found []found
+	job    *config.Job
+	now    time.Time
+	dir    state.Dir
+	host   *host
+	facts  health.Facts
+	bases  job.Bases
+	common map[string]map[string]dataset.GUID // by client: what it has; see state.Common
+	rows   []progress.Dataset                 // what the last run saw
+	copies map[string]string                  // targets that the job has ever received, with their sources
+	found  []found
+	// verified is what comparing copies with their sources has found, by target.
+	verified map[string]state.Verification
+	bySource map[string]state.Verification // see verifiedOf
+	lostNote string                        // where a damaged note of that is; see state.Verified
 }
 
 // found is a copy, and where its snapshots are here.
@@ -41,6 +49,7 @@ type found struct {
 	health.Copy
 	dataset        string // on this host
 	common, newest *version
+	lacking        []version // that the copy lacks, if they are asked about
 }
 
 // sending are the rules for the datasets here that the job takes snapshots of
@@ -64,21 +73,37 @@ func (l *looked) read(rundir string) {
 	case err == nil && record.Type == string(l.job.Type):
 		l.rows = record.Datasets
 		f.Attempt, f.OK, f.Stopped, f.Error = record.Ended.Time, record.OK, record.Stopped, record.Error
+		f.NoLink = !record.OK && record.Status == cli.TryLater
 		if record.Success != nil {
-			f.Success = record.Success.Time
+			f.Success, f.Alone = record.Success.Time, record.Alone
 		}
 	case errors.Is(err, fs.ErrNotExist):
 		err = nil
 	}
-	var failed [2]error
+	var failed [3]error
+	f.Paused, f.Until, failed[2] = pause.Look(l.dir, l.job.Name, l.now)
 	l.bases, failed[0] = job.ReadBases(l.dir, l.job.Name)
+	owes := hook.Owes(l.dir, l.job.Name)
 	f.Begun, f.Running, failed[1] = job.Begun(l.dir, rundir, l.job.Name)
-	err = cmp.Or(err, failed[0], failed[1])
-	l.began = map[string]int64{}
+	f.Owes = owes && hook.Owes(l.dir, l.job.Name) // a run that was on has not ended meanwhile
+	err = cmp.Or(err, failed[0], failed[1], failed[2])
+	if l.job.Replicates() {
+		var cerr error
+		l.copies, _, cerr = job.ReadCopies(l.dir, l.job)
+		err = cmp.Or(err, cerr)
+		l.verified, cerr = l.dir.Verified(l.job.Name).Read()
+		l.lostNote = l.dir.Verified(l.job.Name).Lost()
+		err = cmp.Or(err, cerr)
+	}
+	l.common = map[string]map[string]dataset.GUID{}
+	for client, tag := range l.receivers() {
+		var cerr error
+		l.common[client], cerr = l.dir.Common(tag).Read()
+		err = cmp.Or(err, cerr)
+	}
 	for _, id := range l.job.Clients() {
 		s, serr := job.ReadSession(l.dir, id)
 		if !s.Ended.IsZero() {
-			l.began[id] = s.Started.Unix()
 			f.Sessions = append(f.Sessions, health.Session{Client: id, Ended: s.Ended.Time, Streams: s.Streams, Error: s.Error})
 		}
 		err = cmp.Or(err, serr)
@@ -130,18 +155,23 @@ func (l *looked) tags() map[string]string {
 		if l.job.Serve != nil {
 			client = id
 		}
-		tags[client] = endpoint.CursorTag(string(l.job.Type), id)
+		tags[client] = cursor.Tag(string(l.job.Type), id)
 	}
 	return tags
 }
 
+// receivers are those to whom the job sends and who tell what they have.
+func (l *looked) receivers() map[string]string {
+	if l.job.Type == config.Source || l.job.Type == config.Push {
+		return l.tags()
+	}
+	return nil
+}
+
 // wants are the holds that tell what the other side has.
 func (l *looked) wants() (all []wanted) {
-	for ds := range l.host.datasets {
-		all = append(all, l.wantsOf(ds)...)
-	}
-	if l.job.Cursor == config.CursorBookmark { // where there is one, no hold says more
-		all = slices.DeleteFunc(all, func(w wanted) bool { return len(l.marks(w.dataset, w.tag)) > 0 })
+	for ds, of := range l.host.datasets {
+		all = append(all, l.wantsOf(ds, of)...)
 	}
 	if l.job.Type == config.Source || l.job.Type == config.Push {
 		all = append(all, l.leftOut()...)
@@ -150,30 +180,38 @@ func (l *looked) wants() (all []wanted) {
 }
 
 // wantsOf are those of one dataset that the rules pass.
-func (l *looked) wantsOf(ds string) (all []wanted) {
+func (l *looked) wantsOf(ds string, of *history) (all []wanted) {
 	switch l.job.Type {
 	case config.Source, config.Push:
 		if l.job.Datasets.Pass(ds) {
 			for client, tag := range l.tags() {
-				all = append(all, wanted{ds, tag, l.job.SnapshotPrefix, l.bases.Source[ds], true, l.doubts(client), l.began[client]})
+				if _, proved := l.noted(of, ds, client); !proved {
+					all = append(all, wanted{dataset: ds, tag: tag, prefix: l.job.SnapshotPrefix})
+				}
 			}
 		}
 	case config.Pull, config.PushSink, config.Local:
-		if l.receives(ds) {
-			all = append(all, wanted{dataset: ds, tag: endpoint.LastTag(l.job.Name), guess: l.bases.Target[ds]})
+		if _, once := l.copies[ds]; once || l.receives(ds) {
+			all = append(all, wanted{dataset: ds, tag: cursor.LastTag(l.job.Name), guess: l.bases.Target[ds]})
 		}
 	}
 	return all
 }
 
-// doubts reports whether the last connection of a client, or our last run,
-// failed, is under way or is not known: it may have left the hold on what it
-// did not send to the end.
-func (l *looked) doubts(client string) bool {
-	if l.job.Serve == nil {
-		return !l.facts.OK || !l.facts.Begun.IsZero()
+// surely are the versions of one dataset whose creation is asked for.
+func (l *looked) surely(ds string, of *history) (names []string) {
+	if l.receivers() == nil || !l.job.Datasets.Pass(ds) {
+		return nil
 	}
-	return !slices.ContainsFunc(l.facts.Sessions, func(s health.Session) bool { return s.Client == client && s.Error == "" })
+	for client := range l.tags() {
+		if v, _ := l.noted(of, ds, client); v != nil {
+			names = append(names, of.full(ds, *v))
+		}
+	}
+	for _, v := range of.newest(l.job.SnapshotPrefix, 1) {
+		names = append(names, of.full(ds, v))
+	}
+	return names
 }
 
 // leftOut are the datasets that may have been sent once, and that the rules
@@ -200,7 +238,7 @@ func (l *looked) leftOut() (all []wanted) {
 func (l *looked) marks(ds, tag string) (out []version) {
 	h := l.host.datasets[ds]
 	for _, v := range h.all {
-		if v.is(dataset.Bookmark) && h.name(v) == endpoint.CursorBookmark(tag, dataset.GUID(v.guid)) {
+		if v.is(dataset.Bookmark) && h.name(v) == cursor.Bookmark(tag, dataset.GUID(v.guid)) {
 			out = append(out, v)
 		}
 	}
@@ -236,16 +274,22 @@ func (l *looked) rowsBy(name func(progress.Dataset) string) map[string]progress.
 }
 
 // apply adds to a copy what the last run saw of it.
-func (f *found) apply(r progress.Dataset, now time.Time) {
+func (l *looked) apply(f *found, r progress.Dataset) {
+	now := l.now
 	if f.Source == "" {
 		f.Source = r.Source
 	}
 	if f.Target == "" {
 		f.Target = r.Target
 	}
+	f.Earlier = r.Seen != nil
+	if r.Since != nil {
+		f.New = r.Since.Time
+	}
 	switch reason := plan.Reason(r.Reason); {
 	case reason == plan.NotOffered, reason == plan.SourceEmpty:
 		f.Gone = because(r, now)
+	case reason == plan.NoPool && l.job.Receives() && l.host.hasPool(r.Target): // it was imported since
 	case r.State == progress.Failed, r.State == progress.Interrupted:
 		f.Failed = because(r, now)
 	}
@@ -266,19 +310,30 @@ func because(r progress.Dataset, now time.Time) string {
 // undated are the versions whose creation is asked for.
 func (l *looked) undated() (names []string) {
 	for _, f := range l.found {
-		for _, v := range []*version{f.common, f.newest} {
-			if v != nil {
-				names = append(names, l.host.datasets[f.dataset].full(f.dataset, *v))
-			}
+		for _, v := range f.versions() {
+			names = append(names, l.host.datasets[f.dataset].full(f.dataset, v))
 		}
 	}
 	return names
 }
 
+// versions are those that matter, of which some may be the same.
+func (f *found) versions() []version {
+	all := f.lacking
+	for _, v := range []*version{f.common, f.newest} {
+		if v != nil {
+			all = append(slices.Clip(all), *v)
+		}
+	}
+	return all
+}
+
 // date fills in the snapshots, whose guids are looked at once more.
 func (l *looked) date() {
 	for _, f := range l.found {
+		l.measure(&f)
 		f.Common, f.Newest = l.snapshot(f.dataset, f.common), l.snapshot(f.dataset, f.newest)
+		l.compared(&f)
 		l.facts.Datasets = append(l.facts.Datasets, f.Copy)
 	}
 }
@@ -290,7 +345,7 @@ func (l *looked) snapshot(ds string, v *version) *health.Snapshot {
 	h := l.host.datasets[ds]
 	s := &health.Snapshot{Name: h.name(*v), GUID: dataset.GUID(v.guid)}
 	if m, ok := l.host.made[h.full(ds, *v)]; ok && m.guid == s.GUID {
-		s.Created = time.Unix(m.at, 0)
+		s.Created, s.Held = time.Unix(m.at, 0), l.host.since[h.full(ds, *v)]
 	}
 	return s
 }

@@ -2,7 +2,7 @@
 // have left in the state directory, and what ZFS on this host says, with a
 // number of commands that does not depend on how many datasets there are.
 //
-// It changes nothing, and needs no daemon, no connection and no root.
+// It changes nothing but its own note of creations, and needs no daemon, no connection and no root.
 package observe
 
 import (
@@ -10,13 +10,14 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
+	"github.com/zrepl-tools/zrepl-tools/lib/clean"
 	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
 	"github.com/zrepl-tools/zrepl-tools/lib/zfs"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/config"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/health"
+	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/hook"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/state"
 )
 
@@ -36,11 +37,18 @@ type Observer struct {
 // Look gathers. It fails in nothing: what could not be found out is in the
 // result.
 func (o *Observer) Look(ctx context.Context) health.Input {
-	in := health.Input{Now: o.Now, Config: o.Config.Path, Daemon: readDaemon(o.Config)}
+	in := health.Input{Now: o.Now, Config: o.Config.Path}
+	var broken map[string]string
+	var started time.Time
+	in.Daemon, started, broken = readDaemon(o.Config)
+	if len(o.Jobs) == 0 {
+		in.Orphans = hook.Orphans(state.Of(o.Config.Global), o.Config.Jobs)
+	}
 	var jobs []*looked
 	for _, j := range o.Config.Jobs {
 		if len(o.Jobs) == 0 || slices.Contains(o.Jobs, j.Name) {
 			l := &looked{job: j, now: o.Now, dir: state.Of(o.Config.Global), facts: o.limits(j)}
+			l.facts.Broken = clean.Line(broken[j.Name], maxWhy)
 			l.read(o.Config.Global.RunDir)
 			jobs = append(jobs, l)
 		}
@@ -48,14 +56,19 @@ func (o *Observer) Look(ctx context.Context) health.Input {
 	for _, l := range jobs {
 		in.Jobs = append(in.Jobs, l.facts)
 	}
+	in.Daemon.Died = in.Daemon.Died && !replaced(in.Jobs, started)
 	problem := ""
-	h, patience := &host{zfs: o.ZFS}, cmp.Or(o.Patience, Patience)
+	dir := state.Of(o.Config.Global)
+	h, patience := &host{zfs: o.ZFS, noted: readDates(dir)}, cmp.Or(o.Patience, Patience)
 	if !Await(ctx, patience, h.answers.Load, func(ctx context.Context) { problem = o.askZFS(ctx, h, jobs) }) {
 		silent := fmt.Sprintf("zfs has not answered for %v: a pool may be suspended", patience)
 		for i := range in.Jobs { // as they were before: it may still be at it
 			in.Jobs[i].Problem = joined(in.Jobs[i].Problem, silent)
 		}
 		return in
+	}
+	if problem == "" && ctx.Err() == nil {
+		h.noteDates(dir, jobs, len(o.Jobs) > 0)
 	}
 	for i, l := range jobs {
 		in.Jobs[i] = l.facts
@@ -74,9 +87,9 @@ func joined(a, b string) string {
 
 // limits are what the configuration says of a job.
 func (o *Observer) limits(j *config.Job) health.Facts {
-	f := health.Facts{Name: j.Name, Type: string(j.Type), Interval: j.Interval, Serves: j.Clients(),
+	f := health.Facts{Name: j.Name, Type: string(j.Type), Interval: j.Every(), Serves: j.Clients(),
 		Copies: j.Sends() || j.Receives()}
-	f.Warn, f.Crit = health.DefaultLimits(j.Interval)
+	f.Warn, f.Crit = health.DefaultLimits(f.Interval)
 	for _, limits := range [][2]time.Duration{{j.Monitor.Warn, j.Monitor.Crit}, {o.Warn, o.Crit}} {
 		f.Limited = f.Limited || limits[0] > 0 || limits[1] > 0
 		if limits[0] > 0 {
@@ -106,7 +119,8 @@ func (o *Observer) askZFS(ctx context.Context, h *host, jobs []*looked) (problem
 	}
 	h.early = func(ds string, of *history) (ask, date []string) {
 		for _, l := range jobs {
-			for _, w := range l.wantsOf(ds) {
+			date = append(date, l.surely(ds, of)...)
+			for _, w := range l.wantsOf(ds, of) {
 				names := of.likely(w, 1)
 				if ask = append(ask, names...); of.known(w) {
 					names = []string{of.full(ds, of.newest("", 1)[0])}
@@ -114,7 +128,7 @@ func (o *Observer) askZFS(ctx context.Context, h *host, jobs []*looked) (problem
 				date = append(date, names...)
 			}
 		}
-		return ask, date
+		return ask, h.recall(date)
 	}
 	if err := h.look(ctx, roots); err != nil {
 		return fmt.Sprintf("cannot ask ZFS: %v", err)
@@ -129,10 +143,17 @@ func (o *Observer) askZFS(ctx context.Context, h *host, jobs []*looked) (problem
 	var names []string
 	for _, l := range jobs {
 		l.find()
+		l.findLacking()
 		names = append(names, l.undated()...)
 	}
-	if err := h.date(ctx, names); err != nil {
+	if err := h.date(ctx, h.recall(names)); err != nil {
 		return fmt.Sprintf("cannot ask ZFS when snapshots were created: %v", err)
+	}
+	if err := h.dateHolds(ctx, names, o.Now); err != nil {
+		return fmt.Sprintf("cannot ask ZFS when snapshots were held: %v", err)
+	}
+	if err := h.findBorn(ctx, jobs); err != nil {
+		return fmt.Sprintf("cannot ask ZFS when datasets were created: %v", err)
 	}
 	for _, l := range jobs {
 		l.date()
@@ -163,11 +184,5 @@ func rootsOf(jobs []*looked) (roots []string, everything bool) {
 
 // hasPool reports whether anything of a dataset's pool is there.
 func (h *host) hasPool(name string) bool {
-	pool := dataset.Pool(name)
-	for ds := range h.datasets {
-		if ds == pool || strings.HasPrefix(ds, pool+"/") {
-			return true
-		}
-	}
-	return false
+	return h.pools[dataset.Pool(name)]
 }

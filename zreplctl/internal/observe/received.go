@@ -1,9 +1,13 @@
 package observe
 
 import (
+	"slices"
+
+	"github.com/zrepl-tools/zrepl-tools/lib/cursor"
 	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
-	"github.com/zrepl-tools/zrepl-tools/lib/endpoint"
 	"github.com/zrepl-tools/zrepl-tools/lib/progress"
+	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/config"
+	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/job"
 )
 
 // findReceived finds the copies here by the holds on what was received last.
@@ -20,8 +24,8 @@ func (l *looked) findReceived() {
 		f := found{dataset: ds, common: common}
 		f.Target = ds
 		if known {
-			f.apply(row, l.now)
-			f.Behind = row.Behind
+			l.apply(&f, row)
+			f.Behind, f.BehindBytes = new(row.Behind), left(row)
 		}
 		if f.Source == "" && l.job.Root == "" {
 			if from := l.job.Mapping.Sources(ds, 1); len(from) > 0 {
@@ -30,7 +34,35 @@ func (l *looked) findReceived() {
 		}
 		l.found = append(l.found, f)
 	}
+	l.findReleased(seen)
+	if root := l.job.Root; root != "" && !l.host.hasPool(root) {
+		f := found{}
+		f.Target, f.Missing = root, "its pool is not imported: "+importing(root)
+		l.found = append(l.found, f)
+	}
 	l.findLost(seen, rows)
+}
+
+// findReleased finds the copies of a sink whose client has released its hold:
+// they are here, and are shown until a person forgets them. Of these it is not
+// known which of their snapshots the client has, so the newest counts.
+func (l *looked) findReleased(seen map[string]bool) {
+	if l.job.Type != config.PushSink {
+		return
+	}
+	for _, client := range l.job.Clients() {
+		covered, _ := job.ReadCovered(l.dir, client)
+		for _, ds := range covered {
+			newest := l.host.datasets[ds].newest("", 1)
+			if seen[ds] || len(newest) == 0 || !l.receives(ds) {
+				continue
+			}
+			seen[ds] = true
+			f := found{dataset: ds, common: &newest[0]}
+			f.Target, f.Gone = ds, "it was received once, and the client has released its hold on it"
+			l.found = append(l.found, f)
+		}
+	}
 }
 
 // placeholder reports whether a run has only made a dataset to carry others.
@@ -42,7 +74,7 @@ func placeholder(r progress.Dataset) bool {
 // came from the sender.
 func (l *looked) received(ds string) *version {
 	var at *version
-	if held := l.host.bearing(ds, endpoint.LastTag(l.job.Name)); len(held) > 0 {
+	if held := l.host.bearing(ds, cursor.LastTag(l.job.Name)); len(held) > 0 {
 		at = &held[len(held)-1]
 	}
 	for _, g := range l.bases.Target[ds] {
@@ -62,27 +94,64 @@ func (l *looked) findLost(seen map[string]bool, rows map[string]progress.Dataset
 		seen[ds] = true
 		f := found{}
 		f.Target = ds
-		f.apply(rows[ds], l.now)
-		if rows[ds].To != "" {
-			f.Missing = l.lost(ds)
+		l.apply(&f, rows[ds])
+		switch copied := rows[ds].To != "" || l.copies[ds] != ""; {
+		case l.host.datasets[ds] != nil && !l.receives(ds) && (copied || f.Gone != ""):
+			l.leave(&f, "it was received once, and the job's rules leave it out now")
+		case copied || !l.host.hasPool(ds):
+			f.Missing = l.lost(ds, copied)
+		default:
+			f.Behind = new(rows[ds].Behind)
 		}
 		l.found = append(l.found, f)
 	}
-	for _, ds := range keys(l.bases.Target) {
-		if !seen[ds] && len(rows) == 0 {
+	if len(rows) > 0 { // of a run that has looked at both sides
+		return
+	}
+	for _, ds := range slices.Concat(keys(l.bases.Target), keys(l.copies)) {
+		if !seen[ds] {
+			seen[ds] = true
 			f := found{}
-			f.Target, f.Missing = ds, l.lost(ds)
+			f.Source = l.copies[ds]
+			f.Target = ds
+			switch {
+			case l.host.datasets[ds] == nil:
+				f.Missing = l.lost(ds, true)
+			case !l.receives(ds):
+				l.leave(&f, "it was received once, and the job's rules leave it out now")
+			default:
+				f.Gone = "it was received once, and the job's hold on it is gone"
+			}
 			l.found = append(l.found, f)
 		}
 	}
 }
 
-func (l *looked) lost(ds string) string {
-	if !l.host.hasPool(ds) {
-		return "there was a copy, and its pool is not imported"
+// leave makes f a copy that is here and gets nothing new. It is as old as what
+// came from the sender or, if that is not known, as its newest snapshot.
+func (l *looked) leave(f *found, why string) {
+	f.dataset, f.common = f.Target, l.received(f.Target)
+	if newest := l.host.datasets[f.Target].newest("", 1); f.common == nil && len(newest) > 0 {
+		f.common = &newest[0]
+	}
+	if f.Gone == "" {
+		f.Gone = why
+	}
+}
+
+// lost says why a copy is not there, and what to type if its pool is not.
+func (l *looked) lost(ds string, copied bool) string {
+	switch {
+	case !l.host.hasPool(ds) && copied:
+		return "there was a copy, and its pool is not imported: " + importing(ds)
+	case !l.host.hasPool(ds):
+		return "the target's pool is not imported: " + importing(ds)
 	}
 	return "there was a copy, and it does not exist now"
 }
+
+// importing is the command that brings back the pool of a dataset.
+func importing(ds string) string { return "zpool import " + dataset.Pool(ds) }
 
 // findLocal compares both sides, which are here.
 func (l *looked) findLocal() {
@@ -96,13 +165,16 @@ func (l *looked) findLocal() {
 		f.Source, f.Target = ds, target
 		source := l.host.datasets[ds]
 		if f.common = common(source, l.host.datasets[target]); f.common != nil {
-			f.Behind = source.after(f.common.txg, l.job.SnapshotPrefix)
+			f.Behind = new(source.after(f.common.txg, l.job.SnapshotPrefix))
+		} else if l.host.hasPool(target) {
+			f.Behind = new(source.after(0, l.job.SnapshotPrefix))
 		}
-		if r, ok := rows[target]; ok {
-			f.apply(r, l.now)
-			if f.common == nil && r.To != "" && l.host.datasets[target] == nil {
-				f.Missing = l.lost(target)
-			}
+		r, seen := rows[target]
+		if seen {
+			l.apply(&f, r)
+		}
+		if copied := r.To != "" || l.copies[target] != ""; !l.host.hasPool(target) || seen && f.common == nil && copied && l.host.datasets[target] == nil {
+			f.Missing = l.lost(target, copied)
 		}
 		f.Empty = f.newest == nil
 		l.found = append(l.found, f)
@@ -116,7 +188,7 @@ func (l *looked) findLocal() {
 			f := found{dataset: ds, common: at}
 			f.Target, f.Gone = ds, "it was received once, and its source is not there now"
 			if r, ok := rows[ds]; ok {
-				f.apply(r, l.now)
+				l.apply(&f, r)
 			}
 			l.found = append(l.found, f)
 		}

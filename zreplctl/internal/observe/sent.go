@@ -4,7 +4,6 @@ import (
 	"slices"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/progress"
-	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/config"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/job"
 )
 
@@ -19,11 +18,9 @@ func (l *looked) findSent() {
 			f := found{dataset: ds}
 			f.Source, f.Client = ds, client
 			f.newest = l.last(ds)
-			if f.common = l.cursor(ds, tags[client]); f.common != nil {
-				f.Behind = l.host.datasets[ds].after(f.common.txg, l.job.SnapshotPrefix)
-			}
+			l.sent(&f, ds, client, tags[client])
 			if r, ok := rows[ds]; ok {
-				f.apply(r, l.now)
+				l.apply(&f, r)
 			}
 			f.Empty = f.newest == nil
 			l.found = append(l.found, f)
@@ -31,6 +28,29 @@ func (l *looked) findSent() {
 	}
 	l.findUnoffered(offered, tags)
 	l.findMissing(offered, rows)
+	l.findUncovered(offered)
+	for _, r := range l.rows { // the receiver has it, and the last run found no source of it
+		if r.Source == "" && !placeholder(r) {
+			f := found{}
+			l.apply(&f, r)
+			l.found = append(l.found, f)
+		}
+	}
+}
+
+// findUncovered finds what the job has covered and does not offer now, if no
+// run has left how it is.
+func (l *looked) findUncovered(offered map[string]bool) {
+	if len(l.rows) > 0 {
+		return
+	}
+	for _, target := range keys(l.copies) {
+		if source := l.copies[target]; !offered[source] {
+			f := gone("", source, "it was covered once, and is not now")
+			f.Target = target
+			l.found = append(l.found, f)
+		}
+	}
 }
 
 // last is the newest snapshot of a dataset that the job sends.
@@ -42,27 +62,54 @@ func (l *looked) last(ds string) *version {
 }
 
 // cursor is the newest version of which it is proved that the other side has
-// it. The end of a stream is held before it is sent: of several holds only the
-// oldest is proved, and where the cursor is a bookmark, no hold is if there is
-// one.
-func (l *looked) cursor(ds, tag string) *version {
-	marks, holds := l.marks(ds, tag), l.host.bearing(ds, tag)
-	var at *version
-	if len(marks) > 0 {
-		at = &marks[len(marks)-1]
+// it: the receiver said so. Without its word it is the newest version that was
+// protected, which is not proved: the end of a stream is held before it is sent,
+// and a later run makes a bookmark of that hold.
+func (l *looked) cursor(ds, client, tag string) (at *version, proved bool) {
+	h := l.host.datasets[ds]
+	if v, proved := l.noted(h, ds, client); proved {
+		return v, true
+	}
+	for _, all := range [][]version{l.marks(ds, tag), l.host.bearing(ds, tag)} {
+		if n := len(all); n > 0 && (at == nil || all[n-1].txg > at.txg) {
+			at = &all[n-1]
+		}
+	}
+	return at, false
+}
+
+// noted is the version that the receiver has by its own word, nil if it has
+// none. Proved is false if nothing is noted, or if no version here has the guid.
+func (l *looked) noted(h *history, ds, client string) (at *version, proved bool) {
+	if g, ok := l.common[client][ds]; ok {
+		if g == 0 {
+			return nil, true
+		}
+		if v, ok := h.findAny(g); ok {
+			return &v, true
+		}
+		return nil, false
+	}
+	if client != "" {
+		return nil, false
 	}
 	for _, g := range l.bases.Source[ds] { // that a run of ours has seen on both sides
-		if v, ok := l.host.datasets[ds].find(g); ok && (at == nil || v.txg > at.txg) {
+		if v, ok := h.findAny(g); ok && (at == nil || v.txg > at.txg) {
 			at = &v
 		}
 	}
-	switch {
-	case len(holds) == 0, at != nil && l.job.Cursor == config.CursorBookmark:
-		return at
-	case at == nil || holds[0].txg > at.txg:
-		return &holds[0]
+	return at, at != nil
+}
+
+// sent fills in what a receiver has of a dataset.
+func (l *looked) sent(f *found, ds, client, tag string) {
+	at, proved := l.cursor(ds, client, tag)
+	f.common, f.Unproved = at, at != nil && !proved
+	after := uint64(0) // nobody knows of a copy: it lacks everything
+	if at != nil {
+		after = at.txg
 	}
-	return at
+	f.Behind = new(l.host.datasets[ds].after(after, l.job.SnapshotPrefix))
 }
 
 // findUnoffered finds the datasets here that were sent once, and that the rules
@@ -78,7 +125,8 @@ func (l *looked) findUnoffered(offered map[string]bool, tags map[string]string) 
 			if len(marks)+len(holds) == 0 {
 				continue
 			}
-			f := found{dataset: ds, common: l.cursor(ds, tags[client])}
+			f := found{dataset: ds}
+			l.sent(&f, ds, client, tags[client])
 			f.Source, f.Client, f.Gone = ds, client, "it was sent once, and the job's rules leave it out now"
 			l.found = append(l.found, f)
 			offered[client+"\t"+ds] = true
@@ -92,7 +140,9 @@ func (l *looked) findUnoffered(offered map[string]bool, tags map[string]string) 
 			case here:
 				l.found = append(l.found, gone(client, ds, "it was sent once, and the job's rules leave it out now"))
 			case !l.host.hasPool(ds):
-				l.found = append(l.found, gone(client, ds, "it was sent once, and its pool is not imported"))
+				f := gone(client, ds, "it was sent once, and its pool is not imported: "+importing(ds))
+				f.Behind = nil
+				l.found = append(l.found, f)
 			default:
 				l.found = append(l.found, gone(client, ds, "it was sent once, and does not exist now"))
 			}
@@ -101,7 +151,7 @@ func (l *looked) findUnoffered(offered map[string]bool, tags map[string]string) 
 }
 
 func gone(client, ds, why string) (f found) {
-	f.Client, f.Source, f.Gone = client, ds, why
+	f.Client, f.Source, f.Gone, f.Behind = client, ds, why, new(0)
 	return f
 }
 
@@ -117,7 +167,7 @@ func (l *looked) findMissing(offered map[string]bool, rows map[string]progress.D
 			f := found{}
 			f.Source, f.Missing = ds, "it does not exist"
 			if !l.host.hasPool(ds) {
-				f.Missing = "its pool is not imported"
+				f.Missing = "its pool is not imported: " + importing(ds)
 			}
 			l.found = append(l.found, f)
 		}
@@ -125,7 +175,7 @@ func (l *looked) findMissing(offered map[string]bool, rows map[string]progress.D
 	for _, ds := range keys(rows) {
 		if r := rows[ds]; !offered[ds] {
 			f := gone("", ds, "it was covered once, and is not now")
-			f.apply(r, l.now)
+			l.apply(&f, r)
 			l.found = append(l.found, f)
 		}
 	}
@@ -144,7 +194,7 @@ func (l *looked) findTaken() {
 	for _, ds := range l.offered() {
 		offered[ds] = true
 		f := found{dataset: ds, common: l.last(ds)}
-		f.Source = ds
+		f.Source, f.Behind = ds, new(0)
 		f.Empty = f.common == nil
 		l.found = append(l.found, f)
 	}

@@ -12,6 +12,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/config"
@@ -55,6 +56,21 @@ func there(path string) bool {
 	return err == nil && info.Mode().IsRegular()
 }
 
+// Private is the same directory, in which what is written is its owner's alone.
+func (d Dir) Private() Dir {
+	d.group = ""
+	return d
+}
+
+// Has reports whether a file is there. Who may not read the file may ask.
+func (d Dir) Has(name string) bool {
+	if d.IsNone() {
+		return false
+	}
+	_, err := os.Lstat(d.Where(name))
+	return err == nil
+}
+
 // Make makes the directory if it is missing, and lets the group read it if that
 // can be done.
 func (d Dir) Make() error {
@@ -95,6 +111,26 @@ func (d Dir) Read(name string, max int64) ([]byte, error) {
 		return nil, fmt.Errorf("%q is not a file of at most %d bytes", f.Name(), max)
 	}
 	return io.ReadAll(io.LimitReader(f, max))
+}
+
+// Ours says why a file could be another user's text: it then must not decide
+// which programs run.
+func (d Dir) Ours(name string) error {
+	if err := d.Make(); err != nil {
+		return err
+	}
+	info, err := os.Lstat(d.Path(name))
+	if err != nil {
+		return err
+	}
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	switch {
+	case !ok || stat.Uid != 0 && int(stat.Uid) != os.Geteuid():
+		return errors.New("it belongs to another user")
+	case !info.Mode().IsRegular() || info.Mode().Perm()&0o022 != 0:
+		return fmt.Errorf("others can write it (mode %04o)", info.Mode().Perm())
+	}
+	return nil
 }
 
 // Write replaces a file. The old text or the new one is there at any moment,
@@ -175,4 +211,47 @@ func (d Dir) lock(name string) (*os.File, error) {
 		return nil, err
 	}
 	return f, nil
+}
+
+// Sync puts the names of the files on disk. A file that Write has replaced may
+// otherwise be the old one after a crash, and a new one may be missing. The
+// parent has the name of the directory, which may be new.
+func (d Dir) Sync() error {
+	if d.IsNone() {
+		return nil
+	}
+	for _, path := range []string{d.path, filepath.Dir(d.path)} {
+		f, err := os.Open(path)
+		if errors.Is(err, fs.ErrPermission) && path != d.path {
+			continue // the parent is not ours
+		}
+		if err != nil {
+			return err
+		}
+		err = f.Sync()
+		if closing := f.Close(); err == nil {
+			err = closing
+		}
+		if errors.Is(err, syscall.EINVAL) || errors.Is(err, syscall.ENOTSUP) {
+			err = nil // this file system has no such thing
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Files lists the files whose names have an ending, without it.
+func (d Dir) Files(ending string) (names []string) {
+	if d.IsNone() {
+		return nil
+	}
+	entries, _ := os.ReadDir(d.path) // a directory that is missing has none
+	for _, entry := range entries {
+		if name, ok := strings.CutSuffix(entry.Name(), ending); ok && entry.Type().IsRegular() {
+			names = append(names, name)
+		}
+	}
+	return names
 }

@@ -89,3 +89,61 @@ func TestBounded(t *testing.T) {
 		}
 	}
 }
+
+// A directory is put on disk if it is there, and whoever relies on that is told
+// if it is not.
+func TestSync(t *testing.T) {
+	d := In(filepath.Join(t.TempDir(), "state"))
+	if err := d.Sync(); !errors.Is(err, fs.ErrNotExist) {
+		t.Error(err)
+	}
+	if err := d.Write("x", nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(d.Sync(), Dir{}.Sync()); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestOurs: a file that another could have written names no programs.
+func TestOurs(t *testing.T) {
+	d := In(filepath.Join(t.TempDir(), "s"))
+	if err := d.Ours("f"); err == nil || d.Has("f") {
+		t.Error("there is none")
+	}
+	if err := d.Write("f", nil); err != nil || d.Ours("f") != nil || !d.Has("f") {
+		t.Error(err, d.Ours("f"))
+	}
+	if err := os.Chmod(d.Path("f"), 0o620); err != nil || d.Ours("f") == nil {
+		t.Error("others can write it:", err)
+	}
+	if err := errors.Join(os.Remove(d.Path("f")), os.Symlink("g", d.Path("f")), os.WriteFile(d.Path("g"), nil, 0o600)); err != nil || d.Ours("f") == nil {
+		t.Error("it leads elsewhere:", err)
+	}
+	if err := errors.Join(d.Write("h", nil), os.Chmod(d.Path(""), 0o777)); err != nil || d.Ours("h") == nil {
+		t.Error("others can replace it:", err)
+	}
+}
+
+// TestPrivate: what is private is so in a directory that the group can read.
+func TestPrivate(t *testing.T) {
+	me, err := user.LookupGroupId(strconv.Itoa(os.Getegid()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := Dir{path: filepath.Join(t.TempDir(), "s"), group: me.Name}
+	for _, name := range []string{"shared", "private", "private"} {
+		in := d
+		if name == "private" {
+			in = d.Private()
+		}
+		if err := in.Write(name, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, want := range map[string]fs.FileMode{"": 0o750, "shared": 0o640, "private": 0o600} {
+		if info, err := os.Stat(d.Path(name)); err != nil || info.Mode().Perm() != want {
+			t.Errorf("%q: %v, %v", name, info.Mode(), err)
+		}
+	}
+}

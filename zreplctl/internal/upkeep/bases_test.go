@@ -147,7 +147,7 @@ func TestPruneCost(t *testing.T) {
 		take(90000 - i)
 	}
 	take(60)
-	prune("the first run", dated, "list -Hp -t snapshot -o name,guid,userrefs,clones p/a@x_1 ",
+	prune("the first run", dated, "list -Hp -d 1 -t snapshot -o name,userrefs p/a p/a/b p/a/c", "list -Hp -t snapshot -o name,guid,userrefs,clones p/a@x_1 ",
 		"destroy p/a@", "destroy p/a/b@", "destroy p/a/c@")
 	prune("nothing to do", fast)
 	if err := os.Remove(filepath.Join(dir, "j.creations.source")); err != nil {
@@ -156,11 +156,12 @@ func TestPruneCost(t *testing.T) {
 	prune("nothing known", dated)
 	take(30)
 	prune("a snapshot more", fast, "list -Hp -t snapshot -o name,guid,creation p/a@x_7 p/a/b@x_7 p/a/c@x_7",
-		"list -Hp -t snapshot -o name,guid,userrefs,clones p/a@x_4 p/a/b@x_4 p/a/c@x_4", "destroy p/a@", "destroy p/a/b@", "destroy p/a/c@")
+		"list -Hp -d 1 -t snapshot -o name,userrefs p/a p/a/b p/a/c", "list -Hp -t snapshot -o name,guid,userrefs,clones p/a@x_4 p/a/b@x_4 p/a/c@x_4", "destroy p/a@", "destroy p/a/b@", "destroy p/a/c@")
 	for range 8 {
 		take(20)
 	}
-	prune("many more", fast, "list -Hp -r -t snapshot -o name,guid,creation p/a", "list -Hp -t snapshot -o name,guid,userrefs,clones p/a@", "destroy", "destroy", "destroy")
+	prune("many more", fast, "list -Hp -r -t snapshot -o name,guid,creation p/a",
+		"list -Hp -d 1 -t snapshot -o name,userrefs p/a p/a/b p/a/c", "list -Hp -t snapshot -o name,guid,userrefs,clones p/a@", "destroy", "destroy", "destroy")
 	take(10)
 	prune("one of ten", fast, "list -Hp -t snapshot -o name,guid,creation p/a@")
 }
@@ -204,15 +205,17 @@ func TestOldHolds(t *testing.T) {
 	t.Setenv("ZFS_SIM_NOW", strconv.FormatInt(time.Now().Unix()-40*day, 10))
 	must(t, "zfs", "hold", "zreplctl_source_i", "p/a@x_1")
 	must(t, "zfs", "hold", "mine", "p/a@x_2")
+	must(t, "zfs", "hold", "zreplctl_last_j", "p/a@x_1")
 	t.Setenv("ZFS_SIM_NOW", "")
 	must(t, "zfs", "hold", "zreplctl_source_i", "p/a@x_2")
-	const text = `type: source, serve: {type: stdinserver, client_identity: i}, datasets: {"p/a": ok}, snapshot_prefix: x_, keep: [{type: last_n, count: 1}]`
+	const source = `type: source, serve: {type: stdinserver, client_identity: i}, datasets: {"p/a": ok}, snapshot_prefix: x_, keep: [{type: last_n, count: 1}]`
+	const sink = `type: push-sink, serve: {type: stdinserver, client_identity: i}, root: p, snapshot_prefix: x_, keep: [{type: last_n, count: 1}]`
 	for _, c := range []struct {
-		more string
-		want int
-	}{{"", 1}, {", max_hold: 50d", 0}, {", max_hold: 2h", 1}} {
+		text, more string
+		want       int
+	}{{source, "", 1}, {source, ", max_hold: 50d", 0}, {source, ", max_hold: 2h", 1}, {sink, "", 1}, {sink, ", max_hold: 50d", 0}} {
 		var said []string
-		u := &Upkeep{ZFS: z, Job: job(t, text+c.more), State: kept, Warn: func(text string) { said = append(said, text) }}
+		u := &Upkeep{ZFS: z, Job: job(t, c.text+c.more), State: kept, Warn: func(text string) { said = append(said, text) }}
 		if err := u.Prune(ctx); err != nil {
 			t.Fatal(err)
 		}
@@ -221,7 +224,7 @@ func TestOldHolds(t *testing.T) {
 			t.Errorf("%s: %v, %q", c.more, old, said)
 		}
 		for i, h := range old {
-			if age := time.Since(h.Since); h.Snapshot != "p/a@x_1" || age < 40*24*time.Hour-2*time.Minute || said[i] != TooOld(u.Job, h) {
+			if age := time.Since(h.Since); h.Snapshot != "p/a@x_1" || age < 40*24*time.Hour-2*time.Minute || said[i] != TooOld(u.Job, h) || !strings.HasPrefix(said[i], `client "i" has held`) {
 				t.Errorf("%+v, %s", h, said[i])
 			}
 		}

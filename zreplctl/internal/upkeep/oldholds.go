@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/zrepl-tools/zrepl-tools/lib/cursor"
 	"github.com/zrepl-tools/zrepl-tools/lib/endpoint"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/config"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/state"
@@ -17,11 +18,11 @@ const maxOld = 1000
 
 // old warns of the client's holds that are older than the job's max_hold, of
 // those that keep snapshots from being destroyed, and notes them for ReadOld.
-func (u *Upkeep) old(ctx context.Context, s side, held []string) error {
-	if u.Job.MaxHold == 0 || !s.sends() || ctx.Err() != nil {
+func (u *Upkeep) old(ctx context.Context, held []string) error {
+	if u.Job.MaxHold == 0 || ctx.Err() != nil {
 		return nil
 	}
-	old, err := endpoint.OldHolds(ctx, u.ZFS, held[:min(len(held), maxOld)], s.partners.Tags, time.Now().Add(-u.Job.MaxHold))
+	old, err := endpoint.OldHolds(ctx, u.ZFS, held[:min(len(held), maxOld)], ClientTags(u.Job), time.Now().Add(-u.Job.MaxHold))
 	if err != nil {
 		return fmt.Errorf("cannot find out how old holds are: %w", err)
 	}
@@ -44,12 +45,26 @@ func (u *Upkeep) old(ctx context.Context, s side, held []string) error {
 // TooOld says that a hold of a client of the job stands for too long.
 func TooOld(j *config.Job, h endpoint.OldHold) string {
 	return fmt.Sprintf("client %q has held %q since %s, longer than max_hold (%s)",
-		client(h.Tag), h.Snapshot, h.Since.Format("2006-01-02 15:04"), config.FormatDuration(j.MaxHold))
+		client(j, h.Tag), h.Snapshot, h.Since.Format("2006-01-02 15:04"), config.FormatDuration(j.MaxHold))
 }
 
-// client is whose tag of a source job it is.
-func client(tag string) string {
-	return strings.TrimPrefix(tag, endpoint.CursorTag(string(config.Source), ""))
+// ClientTags are the tags of the holds that a job's clients have it set.
+func ClientTags(j *config.Job) (tags []string) {
+	if j.Type == config.PushSink {
+		return []string{cursor.LastTag(j.Name)}
+	}
+	for _, id := range j.Clients() {
+		tags = append(tags, cursor.Tag(string(j.Type), id))
+	}
+	return tags
+}
+
+// client is whose hold with that tag it is. A sink has one client.
+func client(j *config.Job, tag string) string {
+	if j.Type == config.PushSink {
+		return strings.Join(j.Clients(), ", ")
+	}
+	return strings.TrimPrefix(tag, cursor.Tag(string(config.Source), ""))
 }
 
 func oldName(job string) string { return job + ".holds" }

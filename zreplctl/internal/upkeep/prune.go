@@ -1,6 +1,7 @@
 package upkeep
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -73,10 +74,11 @@ func (u *Upkeep) prune(ctx context.Context, s side) error {
 	}
 	for _, root := range result.Missing {
 		if s.Name == config.SourceSide {
-			u.warn(fmt.Sprintf("the job's rules name dataset %q, which does not exist: nothing to prune", root))
+			why := cmp.Or(u.exported(ctx, root), "it does not exist")
+			u.warn(fmt.Sprintf("the job's rules name dataset %q, and there is nothing to prune: %s", root, why))
 		}
 	}
-	errs = append(errs, err, u.old(ctx, s, held))
+	errs = append(errs, err, u.old(ctx, held), u.trim(ctx, held))
 	return errors.Join(append(errs, broken)...)
 }
 
@@ -91,13 +93,7 @@ func (u *Upkeep) protect(ctx context.Context, o *prune.Options, s side) (err err
 		o.Unsent = u.Unsent()
 	}
 	// Another job may send on what this one receives, or prune for it.
-	o.Chains = map[string][]prune.Chain{}
-	err = u.State.Chains(func(c state.Chain) {
-		o.Chains[c.Dataset] = append(o.Chains[c.Dataset], prune.Chain{From: c.From, To: c.To, Bookmark: c.Bookmark})
-	})
-	if err != nil {
-		return fmt.Errorf("cannot read what was being sent: %w", err)
-	}
+	o.Chains, o.HasArrived = u.chains, u.HasArrived
 	if u.Bases == nil {
 		return nil
 	}
@@ -115,9 +111,22 @@ func (u *Upkeep) protect(ctx context.Context, o *prune.Options, s side) (err err
 	return err
 }
 
+// chains reads which streams of several snapshots have begun.
+func (u *Upkeep) chains() (map[string][]prune.Chain, error) {
+	all := map[string][]prune.Chain{}
+	err := u.State.Chains(func(c state.Chain) {
+		all[c.Dataset] = append(all[c.Dataset], prune.Chain{From: c.From, To: c.To})
+	})
+	if err != nil {
+		return nil, fmt.Errorf("cannot read what was being sent: %w", err)
+	}
+	return all, nil
+}
+
 // withoutBookmarks returns the bases that no bookmark keeps. The job prefers
 // bookmarks, so that a base need not take space for as long as the receiver is
-// away.
+// away. A dataset has several bases only in conflict: it keeps them all until
+// a person has decided.
 func (u *Upkeep) withoutBookmarks(ctx context.Context, s side, bases map[string][]dataset.GUID) (map[string][]dataset.GUID, error) {
 	if len(bases) == 0 {
 		return bases, nil
@@ -127,8 +136,8 @@ func (u *Upkeep) withoutBookmarks(ctx context.Context, s side, bases map[string]
 	err := u.ZFS.List(ctx, list, func(fields []string) error {
 		ds, _, _ := dataset.Split(fields[0])
 		guid, err := dataset.ParseGUID(fields[1])
-		if at := slices.Index(left[ds], guid); at >= 0 {
-			left[ds] = slices.Delete(slices.Clone(left[ds]), at, at+1)
+		if slices.Equal(left[ds], []dataset.GUID{guid}) {
+			left[ds] = nil
 		}
 		return err
 	})
@@ -152,7 +161,7 @@ func (u *Upkeep) allow(ctx context.Context, s side, victims int) error {
 	}
 	who := "the receiver has never been looked at"
 	if u.Job.Type == config.Source {
-		who = fmt.Sprintf("client %q has never fetched anything", client(never[0]))
+		who = fmt.Sprintf("client %q has never fetched anything", client(u.Job, never[0]))
 	}
 	u.warn(fmt.Sprintf("%s: nothing is pruned until then, and %d snapshots are kept that the policy would destroy", who, victims))
 	return errNotLooked

@@ -9,14 +9,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 
+	"github.com/zrepl-tools/zrepl-tools/lib/cursor"
 	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
-	"github.com/zrepl-tools/zrepl-tools/lib/endpoint"
 	"github.com/zrepl-tools/zrepl-tools/lib/prune"
 	"github.com/zrepl-tools/zrepl-tools/lib/retention"
 	"github.com/zrepl-tools/zrepl-tools/lib/snap"
 	"github.com/zrepl-tools/zrepl-tools/lib/zfs"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/config"
+	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/hook"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/state"
 )
 
@@ -29,6 +32,8 @@ type Upkeep struct {
 	// returned when all is done.
 	Created, Destroyed func(name string) error
 	Warn               func(text string)
+	// Hooks run around the snapshots that are taken; nil: none.
+	Hooks *hook.Hooks
 	// Unsent returns the datasets that are known to have nothing in common
 	// with the partner that the job sends to; may be nil.
 	Unsent func() map[string]bool
@@ -40,6 +45,9 @@ type Upkeep struct {
 	// Looked notes for later runs that the partner has been looked at. May be
 	// nil.
 	Looked func() error
+	// HasArrived reports whether the receiver whose cursor has a tag is known to
+	// have a version; may be nil.
+	HasArrived func(tag, ds string, guid dataset.GUID) bool
 	// State keeps what one run has found for the next; its zero value keeps
 	// nothing.
 	State state.Dir
@@ -88,7 +96,7 @@ func partners(j *config.Job) (p prune.Partners) {
 	p.Others, p.Bookmarks = !j.Sends() || j.SharedPrefix, j.Cursor == config.CursorBookmark
 	if j.Sends() {
 		for _, id := range j.IDs() {
-			p.Tags = append(p.Tags, endpoint.CursorTag(string(j.Type), id))
+			p.Tags = append(p.Tags, cursor.Tag(string(j.Type), id))
 		}
 	}
 	return p
@@ -96,6 +104,49 @@ func partners(j *config.Job) (p prune.Partners) {
 
 // Snapshot takes a snapshot of every dataset that the job's rules pass.
 func (u *Upkeep) Snapshot(ctx context.Context) error {
+	o := snap.Options{DryRun: u.DryRun, Created: u.Created}
+	if u.Hooks != nil && !u.Hooks.None() {
+		h := *u.Hooks
+		h.DryRun = u.DryRun
+		o.Around = h.Around
+	}
+	return u.take(ctx, o)
+}
+
+// Due lists the datasets of which Snapshot would take one.
+func (u *Upkeep) Due(ctx context.Context) (due []string, err error) {
+	note := func(snapshot string) error {
+		ds, _, _ := strings.Cut(snapshot, "@")
+		due = append(due, ds)
+		return nil
+	}
+	err = u.take(ctx, snap.Options{DryRun: true, Created: note})
+	return due, err
+}
+
+// Gone returns those of datasets that do not exist, though their pools are there.
+func (u *Upkeep) Gone(ctx context.Context, datasets []string) (gone []string, err error) {
+	pools, err := u.pools(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, ds := range datasets {
+		if !slices.Contains(pools, dataset.Pool(ds)) {
+			continue
+		}
+		err := u.ZFS.List(ctx, zfs.ListOptions{Roots: []string{ds}}, func([]string) error { return nil })
+		switch {
+		case zfs.NotExist(err):
+			gone = append(gone, ds)
+		case err != nil:
+			return gone, err
+		}
+	}
+	return gone, nil
+}
+
+// take takes snapshots by the job's rules, and as o says.
+func (u *Upkeep) take(ctx context.Context, o snap.Options) error {
 	sides := u.Job.Sides()
 	if len(sides) == 0 || !sides[0].Takes {
 		return nil
@@ -109,15 +160,33 @@ func (u *Upkeep) Snapshot(ctx context.Context) error {
 		}
 	}
 	var errs []error
-	_, err := snap.Take(ctx, u.ZFS, roots, snap.Options{
-		Prefix: u.Job.SnapshotPrefix, Recursive: true, Passes: source.Region.Has, DryRun: u.DryRun,
-		Created: u.Created,
-		Failed: func(object string, err error) {
-			errs = append(errs, fmt.Errorf("cannot snapshot %q: %w", object, err))
-		},
-		Warn: func(format string, a ...any) { u.warn(fmt.Sprintf(format, a...)) },
-	})
+	failed := map[string]error{}
+	var order []string
+	o.Prefix, o.Recursive, o.Passes = u.Job.SnapshotPrefix, true, source.Region.Has
+	o.Failed = func(object string, err error) {
+		failed[object], order = err, append(order, object)
+	}
+	o.Warn = func(format string, a ...any) { u.warn(fmt.Sprintf(format, a...)) }
+	_, err := snap.Take(ctx, u.ZFS, roots, o)
+	for _, object := range order {
+		cause := failed[object]
+		if why := u.exported(ctx, object); why != "" {
+			cause = errors.New(why)
+		}
+		errs = append(errs, fmt.Errorf("cannot snapshot %q: %w", object, cause))
+	}
 	return errors.Join(append(errs, err)...)
+}
+
+// exported says that a dataset's pool is not here, and what to type; "": it is,
+// or that is not known.
+func (u *Upkeep) exported(ctx context.Context, name string) string {
+	pool := dataset.Pool(name)
+	pools, err := u.pools(ctx)
+	if err != nil || slices.Contains(pools, pool) {
+		return ""
+	}
+	return fmt.Sprintf("pool %q does not exist here, or is not imported: zpool import %s", pool, pool)
 }
 
 // pools lists the root datasets.

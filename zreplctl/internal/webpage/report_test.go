@@ -21,7 +21,7 @@ func page(text string) Page {
 	at := progress.At(now.Add(-time.Hour))
 	return Page{Host: text, Report: health.Report{Made: progress.At(now), Level: health.Critical, Notes: []string{text},
 		Jobs: []health.Job{{Name: text, Type: text, State: health.Failed, Level: health.Critical, Why: text, Warn: 7200, Crit: 86400, Attempt: &at, Error: text,
-			Datasets: []health.Dataset{{Client: text, Source: text, Target: text, State: health.Late, Level: health.Warning, Why: text, Snapshot: text, Age: &age}},
+			Datasets: []health.Dataset{{Client: text, Source: text, Target: text, State: health.Late, Level: health.Warning, Why: text, Snapshot: text, Age: &age, Verified: &at, Differs: text}},
 			Clients:  []health.Client{{Name: text, State: health.Never, Error: text}}}}},
 		Past:     []job.Past{{Job: text, Client: text, Started: at, Ended: at, Error: text}, {Job: text, Started: at, Killed: true}},
 		Pictures: []Picture{{Job: text, Dataset: text, Side: "target", Dots: []Dot{{Age: time.Hour}, {Age: 40 * 365 * 24 * time.Hour, Destroy: true}, {}}}}}
@@ -68,7 +68,7 @@ func TestWhole(t *testing.T) {
 			t.Errorf("a mark at %q", m[1])
 		}
 	}
-	for _, want := range []string{"CRITICAL", "3 snapshots, 2 kept", `class="destroy"`, "runs of the last 30 days", "prefers-color-scheme: dark", "killed"} {
+	for _, want := range []string{"CRITICAL", "3 snapshots, 2 kept", `class="destroy"`, "runs of the last 30 days", "prefers-color-scheme: dark", "killed", "compared with its source 1h ago"} {
 		if !strings.Contains(b.String(), want) {
 			t.Errorf("no %q in the page", want)
 		}

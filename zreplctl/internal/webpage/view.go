@@ -24,6 +24,7 @@ type shownJob struct {
 	health.Job
 	Last, Success string
 	Limits        string
+	Lacks         string // how many snapshots the copies lack, and how much is in them
 	Copies        []shownCopy
 	More          int
 	Clients       []shownClient
@@ -35,6 +36,7 @@ type shownJob struct {
 type shownCopy struct {
 	health.Dataset
 	Name, AgeText       string
+	Compared            string  // when it was verified; empty: never
 	Bar, WarnAt, CritAt float64 // in the width of the picture
 	HasAge              bool
 }
@@ -66,7 +68,11 @@ type tick struct {
 	Text string
 }
 
-const width = 600 // of a picture, in its own units
+const (
+	width    = 600 // of a picture, in its own units
+	stripBar = 4   // of a run in the strip of runs
+	maxWell  = 10  // copies of a job that are shown though they are well
+)
 
 func view(p Page) shown {
 	now := p.Report.Made.Time
@@ -82,12 +88,13 @@ func view(p Page) shown {
 func viewJob(p Page, j health.Job, now time.Time) shownJob {
 	s := shownJob{Job: j, Last: when(j.Attempt, now), Success: when(j.Success, now),
 		Limits: health.Words(seconds(j.Warn)) + " and " + health.Words(seconds(j.Crit))}
+	s.Lacks = lacks(j)
 	for i, d := range j.Datasets {
-		if i == maxDatasets {
+		if i == maxDatasets || i >= maxWell && d.Level == health.Good { // those come last
 			s.More = len(j.Datasets) - i
 			break
 		}
-		s.Copies = append(s.Copies, viewCopy(j, d))
+		s.Copies = append(s.Copies, viewCopy(j, d, now))
 	}
 	for _, c := range j.Clients {
 		s.Clients = append(s.Clients, shownClient{c, when(c.Last, now), aged(c.Age)})
@@ -101,12 +108,27 @@ func viewJob(p Page, j health.Job, now time.Time) shownJob {
 	return s
 }
 
+// lacks says how many snapshots the copies of a job lack, and how much is in
+// them, as far as that is known.
+func lacks(j health.Job) string {
+	switch {
+	case j.Behind == nil:
+		return "not known how far behind"
+	case *j.Behind > 0 && j.BehindBytes != nil:
+		return fmt.Sprintf("%d snapshots behind (%s)", *j.Behind, bytes(*j.BehindBytes))
+	}
+	return fmt.Sprintf("%d snapshots behind", *j.Behind)
+}
+
 // viewCopy draws an age against its limits: the critical one is at two thirds.
-func viewCopy(j health.Job, d health.Dataset) shownCopy {
+func viewCopy(j health.Job, d health.Dataset, now time.Time) shownCopy {
 	c := shownCopy{Dataset: d, AgeText: aged(d.Age), HasAge: d.Age != nil, CritAt: width * 2 / 3}
 	c.Name = strings.TrimSuffix(strings.TrimPrefix(d.Source+" > "+d.Target, " > "), " > ")
 	if d.Client != "" {
 		c.Name = d.Source + " for " + d.Client
+	}
+	if d.Verified != nil {
+		c.Compared = health.Since(d.Verified.Time, now)
 	}
 	scale := func(n int64) float64 { return float64(n) / float64(max(j.Crit, 1)) * width * 2 / 3 }
 	c.WarnAt = scale(j.Warn)
@@ -153,7 +175,7 @@ func (s *shownJob) viewRuns(past []job.Past, now time.Time) {
 			continue
 		}
 		r := viewRun(p, now)
-		s.Strip = append(s.Strip, mark{X: width * (1 - max(0, float64(age))/(days*24*float64(time.Hour))), Class: r.Result, Title: r.When + ", " + r.Result})
+		s.Strip = append(s.Strip, mark{X: min(width-stripBar, width*(1-max(0, float64(age))/(days*24*float64(time.Hour)))), Class: r.Result, Title: r.When + ", " + r.Result})
 		if len(s.Runs) < maxRuns {
 			s.Runs = append(s.Runs, r)
 		}
@@ -162,12 +184,12 @@ func (s *shownJob) viewRuns(past []job.Past, now time.Time) {
 
 func viewRun(p job.Past, now time.Time) shownRun {
 	r := shownRun{When: health.Since(p.Started.Time, now), Took: "no end", Result: "ok", Error: p.Error, Client: p.Client,
-		Moved: fmt.Sprintf("%d, %s", p.Moved, bytes(p.Bytes))}
+		Moved: fmt.Sprintf("datasets: %d, %s", p.Moved, bytes(p.Bytes))}
 	if !p.Ended.IsZero() {
 		r.Took = health.Words(p.Ended.Sub(p.Started.Time))
 	}
 	if p.Client != "" {
-		r.Moved = fmt.Sprintf("%d streams", p.Moved)
+		r.Moved = fmt.Sprintf("streams: %d, %s", p.Moved, bytes(p.Bytes))
 	}
 	switch {
 	case p.Killed:

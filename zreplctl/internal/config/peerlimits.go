@@ -5,9 +5,13 @@ import "gopkg.in/yaml.v3"
 // maxLimit is the largest number that limits takes.
 const maxLimit = 100_000_000
 
-// sinkLimits reads what a push-sink allows its client to have.
-func (d *decoder) sinkLimits(n *yaml.Node, what string, l *SinkLimits) {
-	d.dict(n, what, []string{"datasets", "snapshots", "quota"}, func(key string, _, v *yaml.Node) {
+// peerLimits reads what a job allows the other host.
+func (d *decoder) peerLimits(n *yaml.Node, what string, t Type, l *PeerLimits) {
+	keys := []string{"datasets", "snapshots"}
+	if t == PushSink {
+		keys = append(keys, "quota")
+	}
+	d.dict(n, what, keys, func(key string, _, v *yaml.Node) {
 		part := what + ": " + key
 		switch key {
 		case "datasets":
@@ -20,13 +24,16 @@ func (d *decoder) sinkLimits(n *yaml.Node, what string, l *SinkLimits) {
 	})
 }
 
-func (l *SinkLimits) encode() *dict {
+func (l *PeerLimits) encode(t Type) *dict {
 	m := dictionary()
 	if l.Datasets > 0 {
 		m.put("datasets", l.Datasets)
 	}
 	if l.Snapshots > 0 {
 		m.put("snapshots", l.Snapshots)
+	}
+	if t != PushSink {
+		return m
 	}
 	quota := "optional"
 	if l.Quota {

@@ -1,0 +1,1 @@
+syncoid -r --no-sync-snap tank/data backup/data

@@ -1,0 +1,1 @@
+sudo /usr/sbin/syncoid --recursive --sshkey=/root/.ssh/b --sshport 2222 --source-bwlimit=5M --no-privilege-elevation --exclude-datasets='tank/vm/scratch' --exclude='tank/vm/.*-tmp' --sendoptions="w L" --compress=lz4 zfssend@prod.example.com:tank/vm storage/prod/vm > /var/log/syncoid 2>&1

@@ -1,0 +1,212 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/config"
+	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/control"
+	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/pause"
+	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/schedule"
+	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/state"
+)
+
+// timed is a configuration with state, whose jobs have this interval.
+func timed(dir string, interval time.Duration, jobs ...string) *config.Config {
+	c := conf(dir, jobs...)
+	c.Global.StateDir = filepath.Join(dir, "state")
+	for _, j := range c.Jobs {
+		j.Interval = interval
+	}
+	return c
+}
+
+func jobOf(t *testing.T, c *config.Config, name string) control.Job {
+	t.Helper()
+	s, err := control.Get(t.Context(), c.Global.Control)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, j := range s.Jobs {
+		if j.Name == name {
+			return j
+		}
+	}
+	t.Fatalf("no job %q", name)
+	panic("unreachable")
+}
+
+// TestRestarts: the first start of the daemon runs a job that never ran, and
+// later ones only what was missed or was cut off.
+func TestRestarts(t *testing.T) {
+	dir := shortDir(t)
+	c := timed(dir, 24*time.Hour, "good")
+	_, stop := startConfig(t, c)
+	until(t, "the job runs", func() bool { return jobOf(t, c, "good").Last != nil })
+	stop()
+	for range 3 {
+		_, stop := startConfig(t, c)
+		time.Sleep(100 * time.Millisecond)
+		if j := jobOf(t, c, "good"); j.Last != nil || j.State != control.Idle || j.Next == nil || time.Until(j.Next.Time) > 24*time.Hour {
+			t.Errorf("after a restart: %+v", j)
+		}
+		stop()
+	}
+	write := func(text string) {
+		if err := os.WriteFile(filepath.Join(c.Global.StateDir, keptName("good")), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, last := range []string{`{"last":"2020-01-01T00:00:00Z"}`, `{"last":"` + time.Now().Format(time.RFC3339) + `","owed":true}`} {
+		write(last)
+		_, stop := startConfig(t, c)
+		until(t, "it runs once", func() bool { return jobOf(t, c, "good").Last != nil })
+		stop()
+	}
+	write(`{"last":"2120-01-01T00:00:00Z"}`) // by a clock that was wrong
+	_, stop = startConfig(t, c)
+	if j := jobOf(t, c, "good"); j.Next == nil || time.Until(j.Next.Time) > 24*time.Hour {
+		t.Errorf("after a wrong clock: %+v", j)
+	}
+	stop()
+}
+
+// TestCutOff: a run that the end of the daemon has cut off is continued by the
+// next daemon.
+func TestCutOff(t *testing.T) {
+	dir := shortDir(t)
+	c := timed(dir, 24*time.Hour, "long")
+	for range 2 {
+		_, stop := startConfig(t, c)
+		until(t, "it runs", func() bool { return jobOf(t, c, "long").State == control.Running })
+		stop()
+	}
+}
+
+// TestPaused: no run starts by itself while a job is paused, also after a
+// restart, and a person can run it.
+func TestPaused(t *testing.T) {
+	dir := shortDir(t)
+	c := timed(dir, 50*time.Millisecond, "good")
+	kept := state.Of(c.Global)
+	if err := pause.Set(kept, "good", time.Now(), 0); err != nil {
+		t.Fatal(err)
+	}
+	startConfig(t, c)
+	time.Sleep(200 * time.Millisecond)
+	if j := jobOf(t, c, "good"); j.Last != nil || !j.Paused || j.State != control.Paused || j.Until != nil {
+		t.Errorf("%+v", j)
+	}
+	if code, _, err := control.RunJob(t.Context(), c.Global.Control, control.Request{Job: "good", Config: c.Path}, control.Follower{Stdout: io.Discard, Stderr: io.Discard}); code != 0 || err != nil {
+		t.Error(code, err)
+	}
+}
+
+// TestStop: a person ends a run, which is then not begun again, and the
+// connections of a client.
+func TestStop(t *testing.T) {
+	c := timed(shortDir(t), 24*time.Hour, "long", "source")
+	startConfig(t, c)
+	until(t, "it runs", func() bool { return jobOf(t, c, "long").State == control.Running })
+	s := connect(t, c)
+	s.ask("hello")
+	for _, name := range []string{"long", "source"} {
+		if n, err := control.Stop(t.Context(), c.Global.Control, control.Request{Job: name, Config: c.Path}); n != 1 || err != nil {
+			t.Errorf("%s: %d, %v", name, n, err)
+		}
+	}
+	until(t, "the run ends", func() bool { return jobOf(t, c, "long").State == control.Idle })
+	if j := jobOf(t, c, "long"); j.Last == nil || !j.Last.Stopped || j.Last.Error != "" || time.Until(j.Next.Time) < 0 {
+		t.Errorf("%+v, %+v", j, j.Last)
+	}
+	s.code(t)
+	if n, err := control.Stop(t.Context(), c.Global.Control, control.Request{Job: "long", Config: c.Path}); n != 0 || err != nil {
+		t.Errorf("nothing runs: %d, %v", n, err)
+	}
+	if _, err := control.Stop(t.Context(), c.Global.Control, control.Request{Job: "none", Config: c.Path}); !errors.Is(err, control.ErrNoJob) {
+		t.Error(err)
+	}
+	// A client of a paused job is told so.
+	if err := pause.Set(state.Of(c.Global), "source", time.Now(), 0); err != nil {
+		t.Fatal(err)
+	}
+	s = connect(t, c)
+	if code := s.code(t); code != 75 || !strings.Contains(s.errs.String(), "the job of this client is paused") {
+		t.Errorf("%d, %s", code, s.errs)
+	}
+}
+
+// TestNext lists what a daemon would do, without one.
+func TestNext(t *testing.T) {
+	c := timed(shortDir(t), time.Hour, "good")
+	now := time.Date(2026, 6, 1, 12, 20, 0, 0, time.UTC)
+	if times, due := Next(c.Global, c.Jobs[0], time.Time{}, now, 2); !due || len(times) != 2 || !times[0].Equal(now) || times[1].Sub(now) != 40*time.Minute {
+		t.Errorf("it never ran: %v %v", times, due)
+	}
+	times, due := Next(c.Global, c.Jobs[0], now.Add(-time.Minute), now, 3)
+	if due || len(times) != 3 || times[0].Sub(now) != 40*time.Minute || times[2].Sub(times[1]) != time.Hour {
+		t.Errorf("%v %v", times, due)
+	}
+	if err := pause.Set(state.Of(c.Global), "good", now, 90*time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	if times, due := Next(c.Global, c.Jobs[0], now.Add(-time.Minute), now, 2); due || len(times) != 2 || times[0].Sub(now) != 90*time.Minute {
+		t.Errorf("paused: %v %v", times, due)
+	}
+}
+
+// TestWindowEnd: a run ends with its window if the job says so, and is then
+// owed.
+func TestWindowEnd(t *testing.T) {
+	now := time.Now() // the window is closed for the hour from now, also over midnight
+	c := timed(shortDir(t), time.Second, "long")
+	var err error
+	if c.Jobs[0].Window, err = schedule.ParseWindow(now.Add(time.Hour).Format("15:04") + "-" + now.Format("15:04")); err != nil {
+		t.Fatal(err)
+	}
+	c.Jobs[0].AtEnd = config.Stop
+	d := &daemon{Options: Options{Config: c}, changed: newBell(), config: c}
+	j := &job{d: d, c: c.Jobs[0], name: "long"}
+	ctx, cancel := j.limited(t.Context(), c.Jobs[0], new(followed))
+	defer cancel(nil)
+	await(t, ctx.Done())
+	if context.Cause(ctx) != errWindow {
+		t.Error(context.Cause(ctx))
+	}
+	ctx, cancel = j.limited(t.Context(), c.Jobs[0], newFollowed(control.Request{}))
+	defer cancel(nil)
+	if time.Sleep(50 * time.Millisecond); ctx.Err() != nil {
+		t.Error("the window ends a run that a person asked for")
+	}
+}
+
+// TestOneAtATime: with one place, a run that a person asks for waits for its
+// turn, and says so.
+func TestOneAtATime(t *testing.T) {
+	c := timed(shortDir(t), 0, "long", "good")
+	c.Global.Runs = 1
+	_, stop := startConfig(t, c)
+	began := make(chan struct{})
+	go control.RunJob(t.Context(), c.Global.Control, control.Request{Job: "long", Config: c.Path}, control.Follower{Stdout: closer(began), Stderr: io.Discard})
+	await(t, began)
+	said := &heard{text: "waits for its turn", done: make(chan struct{})}
+	ended := make(chan int, 1)
+	go func() {
+		code, _, _ := control.RunJob(t.Context(), c.Global.Control, control.Request{Job: "good", Config: c.Path}, control.Follower{Stdout: io.Discard, Stderr: said})
+		ended <- code
+	}()
+	until(t, "the second waits", func() bool { return jobOf(t, c, "good").State == control.Waiting })
+	await(t, said.done)
+	if err := stop(); err != nil {
+		t.Error(err)
+	}
+	if code := await(t, ended); code != 75 {
+		t.Errorf("%d, %s", code, said.said.String())
+	}
+}
