@@ -1,0 +1,161 @@
+# real.sh: what scripts/test -real does; read by it.
+# shellcheck shell=sh disable=SC2154
+
+install_programs() {
+  missing=
+  for pair in mandoc:mandoc zsh:zsh fish:fish strace:strace python3:python3 qemu-system-x86_64:qemu-system-x86 promtool:prometheus /usr/sbin/sshd:openssh-server ssh:openssh-client; do
+    command -v "${pair%%:*}" >/dev/null || missing="$missing ${pair#*:}"
+  done
+  ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing="$missing postgresql"
+  [ -x /usr/sbin/mariadbd ] || missing="$missing mariadb-server"
+  [ -z "$missing" ] && return
+  export DEBIAN_FRONTEND=noninteractive
+  # shellcheck disable=SC2086
+  apt-get update && apt-get install -y --no-install-recommends $missing
+}
+
+# manual_pages lets mandoc judge all of them. It cannot know manuals that are not installed.
+manual_pages() {
+  pages=$(find . -type f -name '*.[1578]' -not -path './.git/*')
+  # shellcheck disable=SC2086
+  mandoc -T lint $pages >"$work/said" 2>"$work/lint"
+  grep -v 'outdated mandoc.db' "$work/lint" >"$work/complaints"
+  grep -v 'referenced manual not found' "$work/said" >>"$work/complaints"
+  cat "$work/complaints"
+  echo "$pages" | wc -l
+  [ ! -s "$work/complaints" ]
+}
+
+# same_as_sim VERSION runs e2e on real OpenZFS and compares what it prints with what zfs-sim made of it.
+same_as_sim() {
+  real_status=0
+  scripts/on-zfs -V "$1" -t 1500 -bin "$bin" e2e >"$work/e2e-real-$1" 2>&1 || real_status=$?
+  diff "$work/e2e-sim" "$work/e2e-real-$1" || real_status=1
+  tail -n 1 "$work/e2e-real-$1"
+  return $real_status
+}
+
+# conforms VERSION compares zfs-sim, as that version, with the real one, command by command.
+conforms() {
+  # Forged streams take a quarter of an hour by themselves where the machine is emulated.
+  sections=$(cd scripts/conformance.d && ls [0-9]*.sh | sed 's/\.sh$//')
+  [ -n "${ZT_HEAVY-}" ] || sections=$(echo "$sections" | grep -v forged)
+  # These have been compared with 2.3 only.
+  [ "$1" != 2.1 ] || sections=$(echo "$sections" | grep -v 'keys\|inert\|forged\|together')
+  sections=$(echo $sections)
+  mkdir -p "$work/sim" "$work/conformance-$1/bin" || return 1
+  for name in zfs zpool; do ln -sf "$bin/zfs-sim" "$work/sim/$name"; done
+  PATH=$work/sim:$bin:$PATH ZFS_SIM_ROOT="$work/sim-$1" ZFS_SIM_VERSION=$1 scripts/conformance $sections >"$work/transcript-sim-$1" || return 1
+  cp "$bin/zfs-forge" "$work/conformance-$1/bin/" || return 1
+  rm -rf "$work/conformance-$1/scripts" && cp -R scripts "$work/conformance-$1/" || return 1
+  # Standard error would come out between the lines, as the machine has one console.
+  cat >"$work/conformance-$1/run" <<RUN
+#!/bin/sh
+./scripts/conformance $sections >/tmp/transcript 2>/tmp/said || status=\$?
+cat /tmp/transcript
+sed 's/^/# /' /tmp/said
+exit \${status:-0}
+RUN
+  chmod +x "$work/conformance-$1/run"
+  scripts/zfsvm run -V "$1" -t 1500 "$work/conformance-$1" >"$work/transcript-$1" || { tail -n 20 "$work/transcript-$1"; return 1; }
+  scripts/conformance -compare "$work/transcript-sim-$1" "$work/transcript-$1"
+}
+
+# parts are what runs on real OpenZFS, a line each: its script or function, the versions, how it is shown, and
+# what it is about. With "heavy" a version does it only with ZT_HEAVY. They take minutes each where the machine is
+# emulated, so the versions share them; both=2.3 and 2.1.
+parts='
+conforms       both       shown_step  zfs-sim conforms
+same_as_sim    2.1        counted     e2e, as on zfs-sim,
+e2e-ssh        both       shown       pulls through sshd
+e2e-prune      2.3        counted     snapshots and pruning
+e2e-expect     2.1        counted     what is let pass of zfs send,
+e2e-engine     2.3        counted     a tree in three ways
+e2e-conflicts  2.3        counted     reasons not to move
+e2e-hooks      2.3        counted     hooks
+e2e-digest     2.3        counted     one number for a snapshot and its copies
+e2e-verify     2.1        counted     copies that are compared with their sources
+e2e-inert      2.3        counted     copies that stay inert,
+e2e-user       2.3        counted     users who are not root,
+e2e-resume     2.1        shown       links cut and resumed
+e2e-takes      2.1        counted     what a receiver cannot take,
+e2e-recovery   2.1        counted     recovery by the manual
+e2e-hostile    2.1        counted     hostile peers
+e2e-readme     2.1        counted     the crontab of README
+e2e-bytes      heavy      shown       who touches the bytes of a stream
+e2e-crash      heavy      shown       crashes at random
+e2e-chain      heavy      shown       honest streams, and what a chain costs,
+e2e-txgs       heavy      shown       transaction groups of a run
+'
+# parts_of VERSION lists its parts. With ZT_HEAVY each version does all that is not for 2.3 and 2.4 alone.
+parts_of() {
+  echo "$parts" | while read -r part where _; do
+    case $part,$where,${ZT_HEAVY:+heavy},$1 in
+    ,*) ;;
+    *,both,*,* | *,"$1",*,*) echo "$part" ;;
+    *,heavy,,* | *,heavy,heavy,2.1) ;;
+    *,heavy,heavy,* | *,*,heavy,*) echo "$part" ;;
+    esac
+  done
+}
+
+# run_part VERSION PART keeps what a part says, how it ends and how long it takes, for told.
+run_part() {
+  kept=$work/$1.$2 begin=$(date +%s) ended=0
+  case $2 in
+  conforms | same_as_sim) "$2" "$1" ;;
+  e2e-crash) scripts/on-zfs -V "$1" -t 3000 -bin "$bin" e2e-crash -points "${ZT_CRASH_POINTS:-20}" ;;
+  *) scripts/on-zfs -V "$1" -t 1500 -bin "$bin" MB=$resume_mb BRIEFLY=$briefly "$2" ;;
+  esac >"$kept" 2>&1 </dev/null || ended=$?
+  echo "$ended $(($(date +%s) - begin))" >"$kept.ended"
+}
+told() { # told VERSION PART
+  read -r ended took <"$work/$1.$2.ended" || return 1
+  cat "$work/$1.$2"
+  return "$ended"
+}
+# show_parts VERSION reports its parts in their order.
+show_parts() {
+  for part in $(parts_of "$1"); do
+    line=$(echo "$parts" | grep "^$part ")
+    # shellcheck disable=SC2086
+    set -- "$1" $line
+    version=$1 how=$4
+    shift 4
+    $how "$* on OpenZFS $version" told "$version" "$part"
+    set -- "$version"
+  done
+}
+
+real() {
+  step "install what is missing" install_programs
+  step "build without cgo" env CGO_ENABLED=0 go build -o "$bin/" work
+  step "build tests that run in the machine" env CGO_ENABLED=0 go test -c -o "$bin/" ./zreplctl/internal/crash ./zreplctl/internal/job
+  step "manual pages" manual_pages
+  counted "completion in bash, zsh and fish" scripts/test.d/completion-test -bin "$bin"
+  counted "metrics and alert rules as promtool sees them" scripts/test.d/e2e-metrics -bin "$bin"
+  counted "frames of another implementation" scripts/test.d/interop -bin "$bin"
+  counted "databases that are written to" scripts/test.d/e2e-databases -bin "$bin"
+  shown "20 jobs while everything fails" scripts/test.d/e2e-soak -bin "$bin"
+  counted "packages" scripts/test.d/e2e-packages -bin "$bin"
+  # It compiles everything for three systems twice, without a cache.
+  [ -z "${ZT_HEAVY-}" ] || counted "packages of two builds" scripts/test.d/reproducible
+  versions="2.3 2.1"
+  [ -z "${ZT_HEAVY-}" ] || versions="2.4 $versions"
+  for version in $versions; do step "the machine with OpenZFS $version" scripts/zfsvm build $version; done
+  counted "e2e on zfs-sim" scripts/test.d/e2e -bin "$bin"
+  cp "$work/log" "$work/e2e-sim"
+  resume_mb=150 briefly=1
+  [ -z "${ZT_HEAVY-}" ] || resume_mb=300 briefly=
+  # Two machines of one processor each are half as fast again as two of two on two processors.
+  [ "$(nproc)" -ge 4 ] || export ZFSVM_CPUS=1
+  (for part in $(parts_of 2.3); do run_part 2.3 "$part"; done) &
+  (for part in $(parts_of 2.1); do run_part 2.1 "$part"; done) &
+  wait
+  [ -z "${ZT_HEAVY-}" ] || for part in $(parts_of 2.4); do run_part 2.4 "$part"; done
+  for version in $versions; do show_parts "$version"; done
+  shown "who touches the stream's bytes" scripts/test.d/e2e-bytes -bin "$bin"
+  # On zfs-sim: in a machine without hardware support the streams are over before they can be hit.
+  shown "parts of a pull killed" scripts/test.d/e2e-kill -bin "$bin"
+}
+real
