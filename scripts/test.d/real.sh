@@ -29,7 +29,7 @@ manual_pages() {
 # same_as_sim VERSION runs e2e on real OpenZFS and compares what it prints with what zfs-sim made of it.
 same_as_sim() {
   real_status=0
-  scripts/on-zfs -V "$1" -t 1500 -bin "$bin" e2e >"$work/e2e-real-$1" 2>&1 || real_status=$?
+  scripts/on-zfs -V "$1" -t 2400 -bin "$bin" e2e >"$work/e2e-real-$1" 2>&1 || real_status=$?
   diff "$work/e2e-sim" "$work/e2e-real-$1" || real_status=1
   tail -n 1 "$work/e2e-real-$1"
   return $real_status
@@ -83,8 +83,9 @@ RUN
 }
 
 # parts are what runs on real OpenZFS, a line each: its script or function, the versions, how it is shown, and
-# what it is about. With "heavy" a version does it only with ZT_HEAVY. They take minutes each where the machine is
-# emulated, so the versions share them; both=2.3 and 2.1.
+# what it is about. With "heavy" a version does it only with ZT_HEAVY: scripts/test has run the same on zfs-sim, and
+# ZFS decides little of it. They take minutes each where the machine is emulated, so the versions share them;
+# both=2.3 and 2.1.
 parts='
 conforms       both       shown_step  zfs-sim conforms
 same_as_sim    2.1        counted     e2e, as on zfs-sim,
@@ -93,16 +94,17 @@ e2e-prune      2.3        counted     snapshots and pruning
 e2e-expect     2.1        counted     what is let pass of zfs send,
 e2e-engine     2.3        counted     a tree in three ways
 e2e-conflicts  2.3        counted     reasons not to move
-e2e-hooks      2.3        counted     hooks
-e2e-digest     2.3        counted     one number for a snapshot and its copies
-e2e-verify     2.1        counted     copies that are compared with their sources
+e2e-verify     2.3        counted     copies that are compared with their sources
 e2e-inert      2.3        counted     copies that stay inert,
 e2e-user       2.3        counted     users who are not root,
 e2e-resume     2.1        shown       links cut and resumed
-e2e-takes      2.1        counted     what a receiver cannot take,
-e2e-recovery   2.1        counted     recovery by the manual
 e2e-hostile    2.1        counted     hostile peers
-e2e-readme     2.1        counted     the crontab of README
+e2e-takes      heavy      counted     what a receiver cannot take,
+e2e-recovery   heavy      counted     recovery by the manual
+e2e-readme     heavy      counted     the crontab of README
+e2e-hooks      heavy      counted     hooks
+e2e-digest     2.3        counted     one number for a snapshot and its copies
+e2e-timeleft   heavy      shown       the time left that a run shows
 e2e-bytes      heavy      shown       who touches the bytes of a stream
 e2e-crash      heavy      shown       crashes at random
 e2e-chain      heavy      shown       honest streams, and what a chain costs,
@@ -126,7 +128,7 @@ run_part() {
   case $2 in
   conforms | same_as_sim) "$2" "$1" ;;
   e2e-crash) scripts/on-zfs -V "$1" -t 3000 -bin "$bin" e2e-crash -points "${ZT_CRASH_POINTS:-20}" ;;
-  *) scripts/on-zfs -V "$1" -t 1500 -bin "$bin" MB=$resume_mb BRIEFLY=$briefly "$2" ;;
+  *) scripts/on-zfs -V "$1" -t 2400 -bin "$bin" MB=$resume_mb BRIEFLY=$briefly "$2" ;;
   esac >"$kept" 2>&1 </dev/null || ended=$?
   echo "$ended $(($(date +%s) - begin))" >"$kept.ended"
 }
@@ -149,6 +151,8 @@ show_parts() {
 }
 
 real() {
+  resume_mb=150 briefly=1 soak=20
+  [ -z "${ZT_HEAVY-}" ] || resume_mb=300 briefly='' soak=600
   step "install what is missing" install_programs
   step "build without cgo" env CGO_ENABLED=0 go build -o "$bin/" work
   step "build tests that run in the machine" env CGO_ENABLED=0 go test -c -o "$bin/" ./zreplctl/internal/crash ./zreplctl/internal/job
@@ -157,7 +161,7 @@ real() {
   counted "metrics and alert rules as promtool sees them" scripts/test.d/e2e-metrics -bin "$bin"
   counted "frames of another implementation" scripts/test.d/interop -bin "$bin"
   counted "databases that are written to" scripts/test.d/e2e-databases -bin "$bin"
-  shown "20 jobs while everything fails" scripts/test.d/e2e-soak -bin "$bin"
+  shown "20 jobs while everything fails" env DURATION=$soak scripts/test.d/e2e-soak -bin "$bin"
   counted "packages" scripts/test.d/e2e-packages -bin "$bin"
   # It compiles everything for three systems twice, without a cache.
   [ -z "${ZT_HEAVY-}" ] || counted "packages of two builds" scripts/test.d/reproducible
@@ -166,8 +170,6 @@ real() {
   for version in $versions; do step "the machine with OpenZFS $version" scripts/zfsvm build $version; done
   counted "e2e on zfs-sim" scripts/test.d/e2e -bin "$bin"
   cp "$work/log" "$work/e2e-sim"
-  resume_mb=150 briefly=1
-  [ -z "${ZT_HEAVY-}" ] || resume_mb=300 briefly=
   # Two machines of one processor each are half as fast again as two of two on two processors.
   [ "$(nproc)" -ge 4 ] || export ZFSVM_CPUS=1
   (for part in $(parts_of 2.3); do run_part 2.3 "$part"; done) 3>&- &
