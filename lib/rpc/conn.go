@@ -18,6 +18,9 @@ import (
 type Conn struct {
 	Limits Limits      // set before the first call
 	Trace  func(Event) // called once after each call; nil: nothing is measured
+	// EndShell, set before the first call, has that call end a shell that
+	// answers in a server's place; see ShellMarks.
+	EndShell bool
 
 	w      *wire
 	limits Limits
@@ -191,7 +194,8 @@ func (x *exchange) request(name string, in any, octetsOut, octetsIn bool) (lines
 		s = shapeOf(v.Type())
 	}
 	w, limits, o := x.c.w, &x.c.limits, x.c.out
-	header := requestHeader{call: name, body: withOctets(s.body, octetsOut), accept: withOctets(x.shape.body, octetsIn)}.append(o.head[:0])
+	header := requestHeader{call: name, body: withOctets(s.body, octetsOut), accept: withOctets(x.shape.body, octetsIn),
+		shell: x.c.EndShell && x.c.in.number == 1}.append(o.head[:0])
 	o.head = header
 	w.earlyReply = true
 	defer func() { w.earlyReply = false }()

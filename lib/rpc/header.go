@@ -29,6 +29,7 @@ type requestHeader struct {
 	call   string
 	body   body
 	accept body
+	shell  bool // it ends a shell that reads it; see shell.go
 }
 
 // replyHeader stands at the start of a reply. A code is there only with an
@@ -46,7 +47,11 @@ func (h requestHeader) append(b []byte) []byte {
 	b = append(b, h.body...)
 	b = append(b, `","accept":"`...)
 	b = append(b, h.accept...)
-	return append(b, `"}`...)
+	b = append(b, '"')
+	if h.shell {
+		b = append(b, shellLine...)
+	}
+	return append(b, '}')
 }
 
 func (h replyHeader) append(b []byte) []byte {
@@ -67,11 +72,13 @@ func (h replyHeader) append(b []byte) []byte {
 
 func parseRequest(data []byte) (requestHeader, error) {
 	var f fields
-	if err := f.parse(data, "call", "body", "accept"); err != nil {
+	if err := f.parse(data, "call", "body", "accept", "shell"); err != nil {
 		return requestHeader{}, err
 	}
-	h := requestHeader{call: f.text[0], body: body(f.text[1]), accept: body(f.text[2])}
+	h := requestHeader{call: f.text[0], body: body(f.text[1]), accept: body(f.text[2]), shell: f.text[3] != ""}
 	switch {
+	case h.shell && f.text[3] != shellExit:
+		return h, fmt.Errorf("unknown word for a shell %q", child.Clean(f.text[3], 80))
 	case !validName(h.call):
 		return h, fmt.Errorf("illegal name of a call %q", child.Clean(h.call, 80))
 	case !validBody(h.body):

@@ -44,6 +44,9 @@ type Connect struct {
 	Options      []string // ssh: each goes behind -o
 	Command      []string // exec: the program and its arguments
 	Daemon       bool     // ssh: with nothing of our environment but PATH and HOME
+	// ShellMarks are in what shells say on their standard error, but for double
+	// quotes, if they read what is sent first; none: that is not known.
+	ShellMarks []string
 }
 
 // Conn is a connection. In and Out are its descriptors. They can be given to
@@ -53,6 +56,7 @@ type Conn struct {
 
 	name    string // of the connection, in errors
 	ssh     bool
+	marks   []string // Connect.ShellMarks
 	process *child.Process
 	once    sync.Once
 	end     child.Status
@@ -67,7 +71,7 @@ func Dial(ctx context.Context, to Connect) (*Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Conn{name: args[0], ssh: to.Type == TypeSSH}
+	c := &Conn{name: args[0], ssh: to.Type == TypeSSH, marks: to.ShellMarks}
 	if c.ssh {
 		c.name = "ssh " + to.Host
 	}

@@ -145,6 +145,28 @@ func TestExplain(t *testing.T) {
 	}
 }
 
+// TestShell: a shell that reads what was sent first is no server, however it
+// ended, and will not become one.
+func TestShell(t *testing.T) {
+	for name, c := range map[string]struct {
+		script string
+		err    error
+	}{
+		"hung up":       {`echo 'sh: 1: {"zframe":1,"zrpc":1: not found' >&2; exit 127`, hungUp{}},
+		"silent":        {`cat >/dev/null; echo 'sh: 1: {"zframe":1,"zrpc":1: not found' >&2; exit 127`, hungUp{}},
+		"with a banner": {`echo Welcome >&2; echo 'sh: 1: {zframe:1,zrpc:1: not found' >&2; exit 127`, errors.New("it says Welcome")},
+	} {
+		to := fakeSSH(t, c.script)
+		to.ShellMarks = []string{"Missing }", "zrpc:1"}
+		err := dial(t, to).Explain(c.err)
+		var e *Error
+		if !errors.As(err, &e) || e.ExitStatus() != 1 || err.Error() != "ssh prod1: the login there runs a shell, and no zstdinserver" ||
+			!strings.Contains(e.Hint(), `command="zstdinserver IDENTITY",restrict`) || !strings.Contains(e.Hint(), "init -key -host prod1 ") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 // TestRefused: what ssh will say again is not to be tried again.
 func TestRefused(t *testing.T) {
 	for _, said := range []string{"Host key verification failed.", "root@prod1: Permission denied (publickey)."} {

@@ -3,6 +3,7 @@ package transport
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -20,6 +21,7 @@ type Error struct {
 	Status child.Status // how its program ended
 	Cause  error        // what its user saw
 	Later  bool         // it may work later: the link, not the far side's answer
+	Shell  bool         // a shell answered, and no server
 }
 
 // Error prefers the program's own last words where all that its user saw is
@@ -32,6 +34,8 @@ func (e *Error) Error() string {
 		how = "" // it says nothing
 	}
 	switch {
+	case e.Shell:
+		return e.Name + ": the login there runs a shell, and no zstdinserver"
 	case said != "" && e.Cause != nil && !lost(e.Cause):
 		return fmt.Sprintf("%s: %v (%s)", e.Name, e.Cause, and(how, "standard error: "+said))
 	case said != "" && e.Cause != nil && how == "":
@@ -87,26 +91,33 @@ func refused(stderr string) bool {
 // Hint is what a person can do about it.
 func (e *Error) Hint() string {
 	switch said := e.Status.Stderr; {
+	case e.Shell:
+		return fmt.Sprintf("in that login's authorized_keys, write command=\"zstdinserver IDENTITY\",restrict before the key: zreplctl init -key -host %s -client IDENTITY prints the whole line; IDENTITY is the client_identity of the job there", e.host())
 	case strings.Contains(said, changedHost):
 		return "the host has another key than before: if it was set up anew, remove the old one with ssh-keygen -R; if not, somebody may be in between"
 	case strings.Contains(said, unknownHost):
 		return "log in once by hand as this user, with the same host name and port, so that ssh knows the host's key"
 	case strings.Contains(said, deniedKey):
-		host, ok := strings.CutPrefix(e.Name, "ssh ")
-		if !ok || strings.ContainsAny(host, " \t") {
-			host = "HOST"
-		}
-		return "is the key's line in the other host's authorized_keys? zreplctl init -key -host " + host + " -client IDENTITY prints it again; IDENTITY is the client_identity of the job there"
+		return "is the key's line in the other host's authorized_keys? zreplctl init -key -host " + e.host() + " -client IDENTITY prints it again; IDENTITY is the client_identity of the job there"
 	case e.Status.Code == 127:
 		return "write the program's full path into command= of authorized_keys"
 	}
 	return ""
 }
 
+// host is the other host, for a command to type.
+func (e *Error) host() string {
+	host, ok := strings.CutPrefix(e.Name, "ssh ")
+	if !ok || strings.ContainsAny(host, " \t") {
+		return "HOST"
+	}
+	return host
+}
+
 // Explain closes a connection on which err was seen, and says why that was:
 // by the exit status and the last words of its program. ssh's own exit status
 // for a link that it could not make or that it lost, 255, is temporary; 75 of
-// any program is, too.
+// any program is, too. A shell in the server's place stays one.
 func (c *Conn) Explain(err error) error {
 	if err == nil {
 		return nil
@@ -126,8 +137,11 @@ func (c *Conn) Explain(err error) error {
 		status = child.Status{Stderr: status.Stderr}
 	}
 	e := &Error{Name: c.name, Status: status, Cause: err}
+	said := strings.ReplaceAll(status.Stderr, `"`, "")
+	e.Shell = slices.ContainsFunc(c.marks, func(mark string) bool { return strings.Contains(said, mark) })
 	temporary, ok := err.(interface{ ExitStatus() int })
 	switch {
+	case e.Shell:
 	case ended && c.ssh && status.Code == 255:
 		e.Later = !refused(status.Stderr)
 	case ended && status.Code == 75, status.Signal != 0:

@@ -27,7 +27,7 @@ const leastReply = 15 * time.Minute
 func dial(ctx context.Context, j *config.Job, daemon bool, reply time.Duration) (*endpoint.Link, error) {
 	c := j.Connect
 	conn, err := transport.Dial(ctx, transport.Connect{Type: c.Type, Host: c.Host, User: c.User, Port: c.Port,
-		IdentityFile: c.IdentityFile, Options: c.Options, Command: c.Command, Daemon: daemon})
+		IdentityFile: c.IdentityFile, Options: c.Options, Command: c.Command, Daemon: daemon, ShellMarks: rpc.ShellMarks})
 	if err != nil {
 		return nil, err
 	}
@@ -36,6 +36,7 @@ func dial(ctx context.Context, j *config.Job, daemon bool, reply time.Duration) 
 		conn.Close()
 		return nil, err
 	}
+	client.EndShell = true
 	client.Limits.Reply = max(leastReply, patience*j.Stall, reply)
 	return &endpoint.Link{Client: client, Explain: func(err error) error {
 		client.Close()
