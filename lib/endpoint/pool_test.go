@@ -39,6 +39,39 @@ func TestIdlePool(t *testing.T) {
 	}
 }
 
+// TestCancelledCall: a call that is cancelled ends the connection that it uses,
+// and none that it has opened and others use.
+func TestCancelledCall(t *testing.T) {
+	server := &rpc.Server{}
+	server.Handle("since", func(ctx context.Context, in []transfer.Snap) (map[string]uint64, error) {
+		if len(in) > 1 {
+			<-ctx.Done()
+		}
+		return nil, ctx.Err()
+	})
+	p := serving(t, server)
+	var lives []context.Context
+	dial := p.Dial
+	p.Dial = func(ctx context.Context) (*Link, error) { lives = append(lives, ctx); return dial(ctx) }
+	since := RemoteReceiver{Pool: p}.Since
+	first, cancel := context.WithCancel(t.Context())
+	if _, err := since(first, []transfer.Snap{{}}); err != nil {
+		t.Fatal(err)
+	}
+	cancel()
+	if _, err := since(t.Context(), []transfer.Snap{{}}); err != nil || len(lives) != 1 || lives[0].Err() != nil {
+		t.Errorf("%v, %d connections, %v", err, len(lives), lives[0].Err())
+	}
+	second, cancel := context.WithCancel(t.Context())
+	time.AfterFunc(100*time.Millisecond, cancel)
+	if _, err := since(second, []transfer.Snap{{}, {}}); !errors.Is(err, context.Canceled) || lives[0].Err() == nil {
+		t.Errorf("%v, %v", err, lives[0].Err())
+	}
+	if _, err := since(t.Context(), []transfer.Snap{{}}); err != nil || len(lives) != 2 {
+		t.Errorf("%v, %d connections", err, len(lives))
+	}
+}
+
 // TestAnswers: what an answer says may pass by itself is a fault of the link,
 // and other answers are not.
 func TestAnswers(t *testing.T) {

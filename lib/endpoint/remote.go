@@ -1,6 +1,7 @@
 package endpoint
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -26,6 +27,8 @@ type Link struct {
 	Explain func(err error) error
 
 	slot *transfer.Slot
+	end  context.CancelFunc // ends the connection at once
+	free func() bool        // ends use
 }
 
 // init has the link end what moves its streams before itself.
@@ -34,14 +37,26 @@ func (l *Link) init() {
 	explain := l.Explain
 	l.Explain = func(err error) error {
 		l.slot.Close()
-		return explain(err)
+		err = explain(err)
+		l.free()
+		l.end()
+		return err
 	}
+}
+
+// use has ctx end the connection until free is called: a call that is cancelled
+// leaves it in the middle of a message.
+func (l *Link) use(ctx context.Context) *Link {
+	l.free = context.AfterFunc(ctx, l.end)
+	return l
 }
 
 // Pool keeps the connections of one run to one server. Each has one call at a
 // time, so that several calls at once are several connections: as many as its
 // user makes calls. A connection with any fault is ended and not used again.
 type Pool struct {
+	// Dial makes a connection, which ends when ctx is cancelled. That is not the
+	// context of the call that needs it first: later calls use it, too.
 	Dial func(ctx context.Context) (*Link, error)
 	Job  string
 	Run  string // the same for all connections of a run
@@ -68,14 +83,18 @@ func (p *Pool) Close() {
 func (p *Pool) get(ctx context.Context) (*Link, error) {
 	for l := p.take(); l != nil; l = p.take() {
 		if c, ok := l.Client.(interface{ Quiet() bool }); !ok || c.Quiet() {
-			return l, nil
+			return l.use(ctx), nil
 		}
 		l.Explain(nil) // the server has ended it meanwhile
 	}
-	l, err := p.Dial(ctx)
+	life, end := context.WithCancel(context.WithoutCancel(ctx))
+	free := context.AfterFunc(ctx, end)
+	l, err := p.Dial(life)
 	if err != nil {
-		return nil, err
+		end()
+		return nil, cmp.Or(ctx.Err(), err)
 	}
+	l.end, l.free = end, free
 	l.init()
 	var w transfer.Welcome
 	if err := l.Call(ctx, "hello", transfer.Hello{Protocol: transfer.Protocol, Job: p.Job, Run: p.Run}, &w); err != nil {
@@ -124,6 +143,10 @@ func (p *Pool) unreachable(ctx context.Context, l *Link, err error) error {
 const tryLater = 75
 
 func (p *Pool) put(l *Link) {
+	if !l.free() { // its call was cancelled
+		l.Explain(nil)
+		return
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.idle = append(p.idle, l)
