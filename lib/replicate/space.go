@@ -23,7 +23,7 @@ func (r *round) noRoom(ctx context.Context, i int, step plan.Step, err error, th
 	part := there.Partial
 	need, have, known := r.room(ctx, i, step, part)
 	if known {
-		err = fmt.Errorf("%w: about %d bytes are to come, and there is room for %d", err, need, have)
+		err = fmt.Errorf("%w: %s", err, lack(need, have))
 	}
 	fits := known && need <= have
 	if part == nil || fits || !known && step.Kind != plan.Resume {
@@ -43,6 +43,23 @@ func (r *round) noRoom(ctx context.Context, i int, step plan.Step, err error, th
 		return spaceError{err}
 	}
 	return again
+}
+
+// lack says how much of a stream is to come, and for how much there is room.
+func lack(need, have uint64) string {
+	return fmt.Sprintf("about %s are to come, and the target has room for %s", amount(need), amount(have))
+}
+
+// amount is a number of bytes for a person.
+func amount(n uint64) string {
+	if n < 1024 {
+		return fmt.Sprintf("%d B", n)
+	}
+	f, unit := float64(n)/1024, 0
+	for ; f >= 1024 && unit < len("KMGTPE")-1; unit++ {
+		f /= 1024
+	}
+	return fmt.Sprintf("%.4g %ciB", f, "KMGTPE"[unit])
 }
 
 // room asks how many bytes of a stream are to come, and for how many the
@@ -111,7 +128,7 @@ func (r *round) checkRoom(ctx context.Context, i int, step plan.Step) error {
 		return nil
 	}
 	if need, have, known := r.room(ctx, i, step, nil); known && need > have {
-		return spaceError{fmt.Errorf("about %d bytes are to come, and the target has room for %d", need, have)}
+		return spaceError{errors.New(lack(need, have))}
 	}
 	return nil
 }

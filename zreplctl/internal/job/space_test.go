@@ -46,7 +46,7 @@ func TestTooBig(t *testing.T) {
 	for i := range 3 {
 		code, said := w.ctl("local", "-skip", "snapshot,prune", "tight")
 		t.Logf("%d %s", code, said)
-		if code != 1 || !strings.Contains(said, `"small/a/big": no-space: `) || !strings.Contains(said, "bytes are to come") {
+		if code != 1 || !strings.Contains(said, `"small/a/big": no-space: `) || !strings.Contains(said, "B are to come, and the target has room for ") {
 			t.Errorf("run %d: exit status %d", i, code)
 		}
 		w.same("a/m", "small/a/m")
