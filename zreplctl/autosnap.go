@@ -13,6 +13,7 @@ import (
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/config"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/hook"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/job"
+	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/reading"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/state"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/upkeep"
 )
@@ -116,6 +117,7 @@ func (g *globals) explain(u *upkeep.Upkeep) {
 func (g *globals) join(r *job.Run, u *upkeep.Upkeep) {
 	u.Unsent, u.Bases, u.Looked = r.Unsent, r.Known, r.NoteLooked
 	u.State, u.HasArrived = state.Of(r.Global), r.HasArrived()
+	u.Reading = reading.In(r.Global.RunDir).Now
 	r.Hooks = hook.Of(r.Job, u.State, r.Say)
 	r.Hooks.Datasets, r.Hooks.Gone = u.Due, u.Gone
 	u.Hooks = r.Hooks

@@ -25,7 +25,7 @@ func (s *Sender) Digest(ctx context.Context, in transfer.DigestRequest) (transfe
 	if err := allowed(s.Datasets, in.Dataset); err != nil {
 		return transfer.Digest{}, err
 	}
-	d := digesting{zfs: s.ZFS, stall: s.Stall, rates: s.Rates, raw: func(ctx context.Context) (bool, error) {
+	d := digesting{zfs: s.ZFS, stall: s.Stall, rates: s.Rates, reads: s.Reads, raw: func(ctx context.Context) (bool, error) {
 		o, err := s.optionsNow(ctx, in.Dataset, in.Name, in.GUID, fault.Gone)
 		return o.Raw, err
 	}}
@@ -39,7 +39,7 @@ func (r *Receiver) Digest(ctx context.Context, in transfer.DigestRequest) (trans
 	if err := r.receives(in.Dataset); err != nil {
 		return transfer.Digest{}, err
 	}
-	d := digesting{zfs: r.ZFS, stall: r.Stall, rates: r.Rates, inherit: r.Inherit, raw: func(ctx context.Context) (bool, error) {
+	d := digesting{zfs: r.ZFS, stall: r.Stall, rates: r.Rates, reads: r.Reads, inherit: r.Inherit, raw: func(ctx context.Context) (bool, error) {
 		if !r.served {
 			return in.Raw, nil
 		}
@@ -64,6 +64,7 @@ type digesting struct {
 	zfs     *zfs.ZFS
 	stall   time.Duration
 	rates   []string
+	reads   func(snapshot string) (end func())
 	inherit []*os.File
 	raw     func(context.Context) (bool, error) // how the snapshot is to be read, as of now
 }
@@ -115,6 +116,9 @@ func (d *digesting) run(ctx context.Context, in transfer.DigestRequest) (out tra
 		if group >= 0 && group < digest.GroupCount {
 			made.told[group] = true
 		}
+	}
+	if d.reads != nil {
+		defer d.reads(in.Dataset + "@" + in.Name)()
 	}
 	result, err := d.read(ctx, args, made.add)
 	switch {

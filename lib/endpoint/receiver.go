@@ -47,6 +47,9 @@ type Receiver struct {
 	// Rates are files of limits that a stream within this host, and the reading
 	// of a snapshot for its digest, share with others; see package rate.
 	Rates []string
+	// Reads is told a snapshot that is read for its digest, until end is called;
+	// nil: nobody is.
+	Reads func(snapshot string) (end func())
 	// RecvFrame is the zrecv-frame program with options, for framed streams.
 	RecvFrame []string
 	// Inherit are descriptors that programs which move a stream keep open,

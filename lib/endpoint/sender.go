@@ -32,6 +32,9 @@ type Sender struct {
 	// Rates are files of limits that the reading of a snapshot for its digest
 	// shares with streams; see package rate.
 	Rates []string
+	// Reads is told a snapshot that is read for its digest, until end is called;
+	// nil: nobody is.
+	Reads func(snapshot string) (end func())
 	// Bookmarks makes the cursor a bookmark and not a hold.
 	Bookmarks bool
 	// Tell makes List tell the properties that datasets have set or received.

@@ -14,20 +14,29 @@ type Events struct {
 	Gone func(snapshot string) error
 	Left func(snapshot string, err error)
 	// Kept reports a snapshot that is held or has clones, and became so only after it was
-	// listed. It is kept, and this is not a failure.
+	// listed, or that this host's own verify reads. It is kept, and this is not a failure.
 	Kept func(snapshot, why string)
+	// Reading returns the snapshots that this host's own verify reads at the moment.
+	Reading func() map[string]bool
 	// Warn reports what a person should know about a dataset.
 	Warn func(text string)
 }
 
+// KeptVerify is why Kept keeps a snapshot that verify reads.
+const KeptVerify = "verify"
+
 // Destroy destroys snapshots of one dataset in batches of one command each.
 // Those that a batch fails for are left with ZFS's reason, and the others are
 // tried again without them. What is gone already from a dataset that is there
-// counts as destroyed, and what turns out to be held or cloned is kept. It
+// counts as destroyed, and what turns out to be held or cloned, or is read by
+// verify, is kept. It
 // returns how many are destroyed and how many are
 // left; err is only for what ends the work, such as a cancelled ctx.
 func Destroy(ctx context.Context, z *zfs.ZFS, ds string, shorts []string, ev Events) (gone, left int, err error) {
 	d := &destroyer{z: z, ds: ds, ev: ev}
+	if ev.Reading != nil {
+		d.reading = ev.Reading()
+	}
 	for len(shorts) > 0 && err == nil {
 		n := zfs.Batch(ds, shorts)
 		err = d.batch(ctx, shorts[:n])
@@ -45,7 +54,8 @@ type destroyer struct {
 	z          *zfs.ZFS
 	ds         string
 	ev         Events
-	used       []refused // to be looked at again when all is done
+	used       []refused       // to be looked at again when all is done
+	reading    map[string]bool // by verify, before anything was destroyed
 	gone, left int
 }
 
@@ -116,10 +126,18 @@ func (d *destroyer) settle(ctx context.Context) error {
 		names = append(names, d.ds+"@"+r.short)
 	}
 	found, err := Uses(ctx, d.z, names)
+	reading := d.reading
+	if d.ev.Reading != nil {
+		reading = d.ev.Reading()
+	}
 	var gone []string
 	for i, r := range d.used {
 		use, there := found[names[i]]
-		switch why := use.why(); {
+		why := use.why()
+		if why == "" && (d.reading[names[i]] || reading[names[i]]) {
+			why = KeptVerify
+		}
+		switch {
 		case err == nil && !there:
 			gone = append(gone, r.short)
 		case why != "" && d.ev.Kept != nil:

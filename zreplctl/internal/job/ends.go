@@ -14,6 +14,7 @@ import (
 	"github.com/zrepl-tools/zrepl-tools/lib/replicate"
 	"github.com/zrepl-tools/zrepl-tools/lib/zfs"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/config"
+	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/reading"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/state"
 )
 
@@ -23,6 +24,8 @@ type Programs struct {
 	SendFrame, RecvFrame string
 	// rates are files of limits that all streams share; see rates.
 	rates []string
+	// reads notes which snapshots are read for their digests.
+	reads reading.Dir
 	// reply is the longest time for a reply; 0: as for a run.
 	reply time.Duration
 	// Daemon says that ssh gets nothing of our environment.
@@ -39,7 +42,7 @@ func (p Programs) sender(j *config.Job, id string, dir state.Dir) *endpoint.Send
 	s := &endpoint.Sender{Stall: j.Stall, ZFS: p.ZFS, Datasets: j.Sources(), Plain: j.Send.Decrypt,
 		Options: j.Send.SendOptions, Tell: j.Send.Properties}
 	s.Bookmarks = j.Cursor == config.CursorBookmark
-	s.Rates = p.rates
+	s.Rates, s.Reads = p.rates, p.reads.Begin
 	s.Tag = cursor.Tag(string(j.Type), id)
 	s.Begun = func(ds string, from, to dataset.GUID) error {
 		return dir.NoteChain(j.Name, id, state.Chain{Dataset: ds, From: from, To: to, Bookmark: s.Bookmarks})
@@ -60,7 +63,7 @@ func (p Programs) receiver(j *config.Job, dir state.Dir, inherit ...*os.File) *e
 	r := &endpoint.Receiver{ZFS: p.ZFS, Tag: cursor.LastTag(j.Name), Inherit: inherit,
 		Stall: j.Stall, Set: j.Recv.Override, RecvFrame: append([]string{p.RecvFrame}, p.rateFlags()...), Rates: p.rates, PlainPlaceholders: j.Recv.PlainPlaceholders,
 		PlainCopies: j.Recv.PlainCopies, Take: property.Rules{Take: j.Recv.Properties, Exclude: j.Recv.Exclude}}
-	r.Memory = remember(dir, j.Name, "received")
+	r.Memory, r.Reads = remember(dir, j.Name, "received"), p.reads.Begin
 	if j.Type == config.PushSink {
 		r.Limits = endpoint.Limits{Datasets: j.Limits.Datasets, Snapshots: j.Limits.Snapshots, Quota: j.Limits.Quota}
 	}

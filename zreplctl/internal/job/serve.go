@@ -11,6 +11,7 @@ import (
 	"github.com/zrepl-tools/zrepl-tools/lib/endpoint"
 	"github.com/zrepl-tools/zrepl-tools/lib/rpc"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/config"
+	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/reading"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/state"
 )
 
@@ -87,7 +88,7 @@ func (p Programs) Serve(ctx context.Context, c *config.Config, client string, in
 		return err
 	}
 	defer endRates()
-	p.rates = files
+	p.rates, p.reads = files, reading.In(c.Global.RunDir)
 	server := &rpc.Server{Limits: rpc.Limits{Idle: limits.Idle, Silence: limits.Silence, JSON: maxBody, Decoded: maxBody}}
 	var done func()
 	switch j.Type {

@@ -12,6 +12,7 @@ import (
 	"github.com/zrepl-tools/zrepl-tools/lib/replicate"
 	"github.com/zrepl-tools/zrepl-tools/lib/transfer"
 	"github.com/zrepl-tools/zrepl-tools/lib/verify"
+	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/reading"
 )
 
 // Verify compares copies of a job with their sources.
@@ -71,7 +72,7 @@ func (v *Verify) Do(ctx context.Context) (err error) {
 		return err
 	}
 	programs := r.Programs
-	programs.rates, programs.reply = files, longestDigest
+	programs.rates, programs.reply, programs.reads = files, longestDigest, reading.In(r.Global.RunDir)
 	sender, receiver, closeAll, err := programs.ends(r.Job, "", r.state(), file)
 	if err != nil {
 		return err

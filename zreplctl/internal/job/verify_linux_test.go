@@ -148,7 +148,8 @@ func TestVerifyLimits(t *testing.T) {
 	}
 }
 
-// A run cannot destroy what verify reads, and says why; the next one does.
+// A run leaves what verify reads, and says so; the next one destroys it. What
+// another zfs send reads is a failure.
 func TestVerifyBesidePrune(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -166,7 +167,7 @@ func TestVerifyBesidePrune(t *testing.T) {
 	w.must("zfs", "snapshot", "a/x@s2")
 	w.must("zfs", "snapshot", "a/x@s3")
 	prune := func() (int, string) { return w.ctl("local", "-skip", "snapshot", "pruned") }
-	if code, said := prune(); code != 1 || !strings.Contains(said, `cannot destroy "a/x@s1": dataset is busy`) || !strings.Contains(said, "zreplctl verify; the next run after that destroys it") {
+	if code, said := prune(); code != 0 || !strings.Contains(said, `kept "a/x@s1": zreplctl verify reads it; the next run after that destroys it`) {
 		t.Errorf("exit status %d: %s", code, said)
 	}
 	if err := run.Wait(); err != nil {
@@ -176,6 +177,19 @@ func TestVerifyBesidePrune(t *testing.T) {
 		t.Errorf("exit status %d: %s", code, said)
 	}
 	w.equal("snapshots", w.lines("zfs", "list", "-H", "-t", "snapshot", "-o", "name", "a/x", "b/pruned"), "a/x@s3", "b/pruned@s3")
+
+	w.write("sim/faults", "on=send match=x@s3 rate=50000\n")
+	other := w.command("zfs", "send", "a/x@s3")
+	if err := other.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer other.Wait()
+	defer other.Process.Kill()
+	w.find("zfs", " send ", "a/x@s3")
+	w.must("zfs", "snapshot", "a/x@s4")
+	if code, said := prune(); code != 1 || !strings.Contains(said, `cannot destroy "a/x@s3": dataset is busy`) || !strings.Contains(said, "a zfs send that is not zreplctl's reads it") {
+		t.Errorf("exit status %d: %s", code, said)
+	}
 }
 
 // A dataset that is destroyed while others are read cannot be compared; a snapshot

@@ -59,7 +59,7 @@ func (u *Upkeep) prune(ctx context.Context, s side) error {
 			},
 			Left: func(name string, err error) { errs = append(errs, fmt.Errorf("cannot destroy %q: %w", name, err)) },
 			Kept: func(name, why string) { u.warn(fmt.Sprintf("kept %q: %s", name, keptBecause[why])) },
-			Warn: u.warn,
+			Warn: u.warn, Reading: u.Reading,
 		},
 	}
 	if err := u.protect(ctx, &o, s); err != nil {
@@ -85,6 +85,8 @@ func (u *Upkeep) prune(ctx context.Context, s side) error {
 var keptBecause = map[string]string{
 	"held":  "somebody has put a hold on it meanwhile",
 	"clone": "it has been cloned meanwhile",
+
+	prune.KeptVerify: "zreplctl verify reads it; the next run after that destroys it",
 }
 
 // protect keeps what replication needs.

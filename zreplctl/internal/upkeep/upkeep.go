@@ -48,6 +48,8 @@ type Upkeep struct {
 	// HasArrived reports whether the receiver whose cursor has a tag is known to
 	// have a version; may be nil.
 	HasArrived func(tag, ds string, guid dataset.GUID) bool
+	// Reading returns the snapshots that this host's own verify reads; may be nil.
+	Reading func() map[string]bool
 	// State keeps what one run has found for the next; its zero value keeps
 	// nothing.
 	State state.Dir
