@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/peterbourgon/ff/v3/ffcli"
 
@@ -23,7 +24,7 @@ func holdsCommand(g *globals) *ffcli.Command {
 	return &ffcli.Command{
 		Name:       "holds",
 		ShortUsage: "zreplctl holds [-release [-n]] [flags] [job]",
-		ShortHelp:  "List the holds and cursor bookmarks of replication on this host: name, tag, job.",
+		ShortHelp:  "List the holds and cursor bookmarks of replication on this host: name, tag, job, since when.",
 		FlagSet:    fs,
 		Exec: func(ctx context.Context, args []string) error {
 			if len(args) > 1 {
@@ -73,10 +74,11 @@ func (g *globals) holds(ctx context.Context, c *config.Config, name string, rele
 				continue
 			}
 		}
-		if owner == "" {
-			owner = "-"
+		since := ""
+		if !p.Since.IsZero() {
+			since = p.Since.UTC().Format(time.RFC3339)
 		}
-		if err := g.stdout.Record(p.Name, p.Tag, owner); err != nil {
+		if err := g.stdout.Record(p.Name, p.Tag, dash(owner), dash(since)); err != nil {
 			return cli.Quiet(err)
 		}
 	}

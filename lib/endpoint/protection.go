@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/cursor"
 	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
@@ -13,8 +14,9 @@ import (
 
 // Protected is a hold or a bookmark of some job.
 type Protected struct {
-	Name string // of the snapshot or the bookmark
-	Tag  string
+	Name  string // of the snapshot or the bookmark
+	Tag   string
+	Since time.Time // of a hold; zero: it is not known
 }
 
 // Protection lists the holds and bookmarks of all jobs on this host,
@@ -32,21 +34,19 @@ func Protection(ctx context.Context, z *zfs.ZFS) ([]Protected, error) {
 	if err != nil {
 		return nil, err
 	}
-	tags, err := z.Holds(ctx, held)
+	holds, err := z.HoldTimes(ctx, held)
 	if err != nil {
 		return nil, err
 	}
-	for _, name := range held {
-		for _, tag := range tags[name] {
-			if cursor.Ours(tag) {
-				all = append(all, Protected{name, tag})
-			}
+	for _, h := range holds {
+		if cursor.Ours(h.Tag) {
+			all = append(all, Protected{h.Snapshot, h.Tag, h.Since})
 		}
 	}
 	err = z.List(ctx, zfs.ListOptions{Types: []string{"bookmark"}}, func(f []string) error {
 		_, _, short := dataset.Split(f[0])
 		if tag, ok := cursor.Owner(short); ok {
-			all = append(all, Protected{f[0], tag})
+			all = append(all, Protected{Name: f[0], Tag: tag})
 		}
 		return nil
 	})

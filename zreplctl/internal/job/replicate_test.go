@@ -97,7 +97,7 @@ func TestAbandon(t *testing.T) {
 	before := w.holds()
 	for _, args := range [][]string{{"-release", "-n"}, {"-release"}} {
 		w.equal("holds", w.holds(), before...)
-		if code, said := w.ctl(append([]string{"holds"}, args...)...); code != 0 || said != "a@s1\tzreplctl_source_gone\t-\n" {
+		if code, said := w.ctl(append([]string{"holds"}, args...)...); code != 0 || !strings.HasPrefix(said, "a@s1\tzreplctl_source_gone\t-\t20") || strings.Count(said, "\n") != 1 {
 			t.Errorf("holds %q: %d, %s", args, code, said)
 		}
 	}

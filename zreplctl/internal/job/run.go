@@ -162,7 +162,7 @@ func (r *Run) replicate(ctx context.Context, lock *os.File) error {
 	}
 	defer closeAll()
 	mark, began := markPath(r.Global.RunDir, r.Job.Name), time.Now()
-	looked, left := takeMark(mark)
+	looked, left := takeMark(mark, rulesOf(r.Job))
 	j := r.withCovered(&replicate.Job{Sender: sender, Receiver: receiver, Policy: policy(r.Job), Parallel: r.Job.Parallel,
 		Thorough: looked.IsZero(), Unreleased: left, Cramped: r.cramped(), Retries: r.Retries,
 		Tracker: r.Tracker, Say: r.Say, Named: named(r.Job), Targets: targetsHere(r.Job), Estimate: r.Watched})
@@ -173,7 +173,7 @@ func (r *Run) replicate(ctx context.Context, lock *os.File) error {
 		if looked.IsZero() {
 			looked = began
 		}
-		putMark(mark, looked, j.Left())
+		putMark(mark, rulesOf(r.Job), looked, j.Left())
 	}
 	noted := r.noteBases()
 	if errors.Is(err, replicate.ErrIncomplete) {
