@@ -11,9 +11,10 @@ package rpc
 // quotes of its JSON has no character that a shell acts on. That holds for the
 // frame's length and checksum, too, as long as the call is hello.
 
-// ShellMarks are in what shells say of the first line, without its quotes. A
-// csh misses the other brace.
-var ShellMarks = []string{"zrpc:1,call:", "Missing '}'", "Missing }"}
+// ShellMarks are in what shells say of these lines, without the quotes. A zsh
+// names only the bytes before the first zero. A csh takes a quoted exit for the
+// name of a program, and does not end: whoever sees the mark ends it.
+var ShellMarks = []string{"zrpc:1,call:", "command not found: ^A^A", "exit: Command not found"}
 
 const (
 	shellExit = "exit"

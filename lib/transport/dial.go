@@ -59,7 +59,8 @@ type Conn struct {
 	marks   []string // Connect.ShellMarks
 	process *child.Process
 	once    sync.Once
-	end     child.Status
+	ended   child.Status
+	end     context.CancelFunc
 }
 
 // Dial starts the program. That it could be started says nothing about the
@@ -87,11 +88,14 @@ func Dial(ctx context.Context, to Connect) (*Conn, error) {
 	}
 	defer theirOut.Close()
 	c.In, c.Out = in, out
+	ctx, c.end = context.WithCancel(ctx)
+	tail := &child.Tail{Max: 4 << 10}
 	c.process, err = child.Start(ctx, child.Cmd{
 		Args: args, Env: to.environment(), Stdin: theirIn, Stdout: theirOut,
-		Stderr: &child.Tail{Max: 4 << 10}, Group: true,
+		Stderr: tail, StderrCopy: &shellWatch{c, tail}, Group: true,
 	})
 	if err != nil {
+		c.end()
 		return nil, errors.Join(err, in.Close(), out.Close())
 	}
 	return c, nil
@@ -186,7 +190,8 @@ func (c *Conn) Wait() child.Status {
 			}
 		}
 		c.process.Kill() // what is left of its group
-		c.end = c.process.Wait()
+		c.ended = c.process.Wait()
+		c.end()
 	})
-	return c.end
+	return c.ended
 }

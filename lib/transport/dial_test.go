@@ -154,11 +154,18 @@ func TestShell(t *testing.T) {
 	}{
 		"hung up":       {`echo 'sh: 1: {"zframe":1,"zrpc":1: not found' >&2; exit 127`, hungUp{}},
 		"silent":        {`cat >/dev/null; echo 'sh: 1: {"zframe":1,"zrpc":1: not found' >&2; exit 127`, hungUp{}},
+		"goes on":       {`echo 'exit: Missing }.' >&2; exec sleep 60`, hungUp{}},
 		"with a banner": {`echo Welcome >&2; echo 'sh: 1: {zframe:1,zrpc:1: not found' >&2; exit 127`, errors.New("it says Welcome")},
 	} {
 		to := fakeSSH(t, c.script)
 		to.ShellMarks = []string{"Missing }", "zrpc:1"}
-		err := dial(t, to).Explain(c.err)
+		conn := dial(t, to)
+		if name == "goes on" { // until it is seen
+			if _, err := conn.In.Read(make([]byte, 1)); err != io.EOF {
+				t.Errorf("a read says %v", err)
+			}
+		}
+		err := conn.Explain(c.err)
 		var e *Error
 		if !errors.As(err, &e) || e.ExitStatus() != 1 || err.Error() != "ssh prod1: the login there runs a shell, and no zstdinserver" ||
 			!strings.Contains(e.Hint(), `command="zstdinserver IDENTITY",restrict`) || !strings.Contains(e.Hint(), "init -key -host prod1 ") {

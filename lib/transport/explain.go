@@ -3,7 +3,6 @@ package transport
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -137,8 +136,7 @@ func (c *Conn) Explain(err error) error {
 		status = child.Status{Stderr: status.Stderr}
 	}
 	e := &Error{Name: c.name, Status: status, Cause: err}
-	said := strings.ReplaceAll(status.Stderr, `"`, "")
-	e.Shell = slices.ContainsFunc(c.marks, func(mark string) bool { return strings.Contains(said, mark) })
+	e.Shell = c.isShell(status.Stderr)
 	temporary, ok := err.(interface{ ExitStatus() int })
 	switch {
 	case e.Shell:
