@@ -96,7 +96,7 @@ func (r *Run) Do(ctx context.Context) (err error) {
 	}
 	defer func() {
 		if left := r.leave(started, before, err, ctx.Err() != nil); left != nil {
-			err = errors.Join(err, left)
+			err = unusableOnce(errors.Join(err, left))
 		}
 	}()
 	return r.hooked(ctx, func() error {

@@ -72,10 +72,10 @@ func (d Dir) NoteChain(job, id string, c Chain) error {
 	}
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_APPEND|syscall.O_NOFOLLOW, 0o600)
 	if err != nil {
-		return err
+		return d.unusable(err)
 	}
 	_, err = f.WriteString(c.line())
-	return errors.Join(err, f.Sync(), f.Close())
+	return d.unusable(errors.Join(err, f.Sync(), f.Close()))
 }
 
 // Chains calls each with all chains that jobs have noted, the oldest of each

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/user"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"syscall"
 )
@@ -79,13 +80,45 @@ type DirError struct {
 }
 
 func (e *DirError) Error() string {
-
 	return fmt.Sprintf("cannot use %q as %s: %v", e.dir, e.key, e.err)
 }
 func (e *DirError) Unwrap() error { return e.err }
 
-// ExitStatus is that of a configuration error.
-func (e *DirError) ExitStatus() int { return 2 }
+// ExitStatus is that of a configuration error, unless the directory is full or
+// its disk broken.
+func (e *DirError) ExitStatus() int {
+	if is(e.err, full) || is(e.err, broken) {
+		return 1
+	}
+	return 2
+}
 
 // Hint is what to do about it.
-func (e *DirError) Hint() string { return "name another directory as " + e.key + " in global" }
+func (e *DirError) Hint() string {
+	if is(e.err, full) {
+		return "make room on its file system: until then no later run and no status knows what runs did"
+	}
+	return "name another directory as " + e.key + " in global, or let this user write there"
+}
+
+// What the system says if a directory as a whole cannot be written.
+var (
+	full   = []syscall.Errno{syscall.ENOSPC, syscall.EDQUOT}
+	broken = []syscall.Errno{syscall.EIO, syscall.EROFS}
+	closed = []syscall.Errno{syscall.EACCES, syscall.EPERM, syscall.ENOTDIR}
+)
+
+func is(err error, errnos []syscall.Errno) bool {
+	errno, ok := errors.AsType[syscall.Errno](err)
+	return ok && slices.Contains(errnos, errno)
+}
+
+// unusable makes of an error of one file that of the directory, if it is that: no
+// other file could be written, either.
+func (d Dir) unusable(err error) error {
+	if err == nil || errors.As(err, new(*DirError)) || !is(err, full) && !is(err, broken) && !is(err, closed) {
+		return err
+	}
+	errno, _ := errors.AsType[syscall.Errno](err)
+	return &DirError{"statedir", d.path, errno}
+}

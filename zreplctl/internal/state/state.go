@@ -79,6 +79,9 @@ func (d Dir) Make() error {
 		mode = 0o750
 	}
 	if err := Make(d.path, mode); err != nil {
+		if errno, ok := errors.AsType[syscall.Errno](err); ok {
+			err = errno // its path may be one above
+		}
 		return &DirError{"statedir", d.path, err}
 	}
 	_ = d.share(d.path, mode) // see Shared
@@ -99,6 +102,9 @@ func (d Dir) Shared() error {
 // never written.
 func (d Dir) Read(name string, max int64) ([]byte, error) {
 	f, err := os.Open(d.Where(name))
+	if errors.Is(err, syscall.ENOTDIR) {
+		return nil, d.unusable(err)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -142,7 +148,7 @@ func (d Dir) Write(name string, text []byte) error {
 	fresh := d.Path(name) + ".new"
 	f, err := os.OpenFile(fresh, os.O_WRONLY|os.O_CREATE|os.O_TRUNC|syscall.O_NOFOLLOW, 0o600)
 	if err != nil {
-		return err
+		return d.unusable(err)
 	}
 	_, err = f.Write(text)
 	if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
@@ -151,7 +157,7 @@ func (d Dir) Write(name string, text []byte) error {
 	}
 	if err != nil {
 		_ = os.Remove(fresh) // what is left of it would keep a full disk full
-		return err
+		return d.unusable(err)
 	}
 	return d.removeOld(name)
 }
@@ -159,7 +165,7 @@ func (d Dir) Write(name string, text []byte) error {
 // Remove removes a file, if it is there.
 func (d Dir) Remove(name string) error {
 	if err := os.Remove(d.Path(name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
+		return d.unusable(err)
 	}
 	return d.removeOld(name)
 }
@@ -204,7 +210,7 @@ func (d Dir) Update(name string, max int64, change func(old []byte) ([]byte, err
 func (d Dir) lock(name string) (*os.File, error) {
 	f, err := os.OpenFile(d.Path(name)+".lock", os.O_RDWR|os.O_CREATE|syscall.O_NOFOLLOW, 0o600)
 	if err != nil {
-		return nil, err
+		return nil, d.unusable(err)
 	}
 	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX); err != nil {
 		f.Close()

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/config"
@@ -145,5 +146,22 @@ func TestPrivate(t *testing.T) {
 		if info, err := os.Stat(d.Path(name)); err != nil || info.Mode().Perm() != want {
 			t.Errorf("%q: %v, %v", name, info.Mode(), err)
 		}
+	}
+}
+
+// TestUnusable: what the system says of the whole directory is an error of the
+// directory, with the exit status that fits.
+func TestUnusable(t *testing.T) {
+	d := In("/x")
+	for errno, status := range map[syscall.Errno]int{syscall.ENOSPC: 1, syscall.EDQUOT: 1, syscall.EROFS: 1, syscall.EIO: 1,
+		syscall.EACCES: 2, syscall.ENOTDIR: 2, syscall.EISDIR: 0, syscall.ENOENT: 0} {
+		err := d.unusable(&fs.PathError{Op: "open", Path: "/x/y", Err: errno})
+		dir := (*DirError)(nil)
+		if errors.As(err, &dir) != (status > 0) || dir != nil && (dir.ExitStatus() != status || dir.Hint() == "" || strings.Contains(dir.Error(), "/x/y")) {
+			t.Errorf("%v: %v", errno, err)
+		}
+	}
+	if d.unusable(nil) != nil {
+		t.Error("an error of nothing")
 	}
 }
