@@ -312,6 +312,53 @@ func TestInitIncluded(t *testing.T) {
 	}
 }
 
+// TestInitSecond: where a configuration of another host is there, init says what
+// to type, and that works.
+func TestInitSecond(t *testing.T) {
+	if _, err := exec.LookPath("ssh-keygen"); err != nil {
+		t.Setenv("PATH", fakeKeygen(t)+":"+os.Getenv("PATH"))
+	}
+	t.Setenv("ZREPL_ZFS", "/nonexistent")
+	dir := filepath.Join(t.TempDir(), "it's")
+	main := filepath.Join(dir, "zreplctl.yml")
+	args := []string{"init", "-dir", dir, "-host", "h.example.com", "-client", "me", "pull"}
+	if _, stderr, status := zreplctl(t, "", args...); status != 0 {
+		t.Fatal(status, stderr)
+	}
+	before := snapshotOf(t, dir)
+	if _, stderr, status := zreplctl(t, "", args...); status != 1 || strings.Contains(stderr, "include") {
+		t.Errorf("the same: %d, %s", status, stderr)
+	}
+	args[4] = "g.example.com"
+	_, stderr, status := zreplctl(t, "", args...)
+	if d := cmp.Diff(before, snapshotOf(t, dir)); status != 1 || d != "" {
+		t.Fatalf("another: %d, %s%s", status, stderr, d)
+	}
+	_, what, _ := strings.Cut(stderr, "for one more job: ")
+	what, _, _ = strings.Cut(what, " writes "+filepath.Join(dir, "conf.d", "pull_g.yml"))
+	include, init, ok := strings.Cut(what, ", and then ")
+	if want := "-host g.example.com -client me pull"; !ok || !strings.HasSuffix(init, want) || !strings.HasPrefix(init, "zreplctl init -dir '") {
+		t.Fatalf("it says %s", stderr)
+	}
+	if out, err := exec.Command("/bin/sh", "-c", include).CombinedOutput(); err != nil {
+		t.Fatalf("%s: %v, %s", include, err, out)
+	}
+	if _, stderr, status := zreplctl(t, "", args...); status != 0 {
+		t.Errorf("%d, %s", status, stderr)
+	}
+	stdout, stderr, status := zreplctl(t, "", "check", "-config", main)
+	if status != 0 || !strings.Contains(stdout, "pull_h\t") || !strings.Contains(stdout, "pull_g\t") {
+		t.Errorf("check: %d, %s%s", status, stdout, stderr)
+	}
+	source := filepath.Join(t.TempDir(), "source")
+	for host, want := range []int{0, 1} {
+		_, stderr, status := zreplctl(t, "", "init", "-dir", source, "-host", []string{"h0", "h1"}[host], "source")
+		if status != want || want == 1 && !strings.Contains(stderr, "write client_identities: [A, B] in serve of the source job") {
+			t.Errorf("source: %d, %s", status, stderr)
+		}
+	}
+}
+
 // snapshotOf reads all files of a directory.
 func snapshotOf(t *testing.T, dir string) map[string]string {
 	t.Helper()

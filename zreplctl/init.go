@@ -34,6 +34,13 @@ func initTypes() []candidate {
 	}
 }
 
+// What init writes unless it is told otherwise.
+const (
+	initDir  = "/etc/zreplctl"
+	initHost = "other.example.com"
+	initUser = "root"
+)
+
 // first is what init is asked to write.
 type first struct {
 	dir    string
@@ -49,10 +56,10 @@ type first struct {
 func initCommand(g *globals) *ffcli.Command {
 	set := g.flags("init")
 	var f first
-	set.StringVar(&f.dir, "dir", "/etc/zreplctl", "write into `directory`")
-	set.StringVar(&f.peer, "host", "other.example.com", "the other `host`")
+	set.StringVar(&f.dir, "dir", initDir, "write into `directory`")
+	set.StringVar(&f.peer, "host", initHost, "the other `host`")
 	set.StringVar(&f.client, "client", "", "the client `identity` of the host that connects, by default its name")
-	set.StringVar(&f.user, "user", "root", "connect as `user`; one without rights is enough, see zstdinserver(8)")
+	set.StringVar(&f.user, "user", initUser, "connect as `user`; one without rights is enough, see zstdinserver(8)")
 	set.BoolVar(&f.dry, "n", false, "print the configuration, and write nothing")
 	set.BoolVar(&f.only, "key", false, "write no configuration: print the line for the other host's authorized_keys, and make the key if it does not exist")
 	return &ffcli.Command{
@@ -128,12 +135,8 @@ func (f *first) main() string { return filepath.Join(f.dir, "zreplctl.yml") }
 // path is where the configuration goes: into a file of its own if the one that
 // is there would include that.
 func (f *first) path() string {
-	name := f.kind
-	if f.kind != "local" {
-		name += "_" + f.name()
-	}
-	if own := filepath.Join(f.dir, "conf.d", name+".yml"); config.Includes(f.main(), own) {
-		return own
+	if config.Includes(f.main(), f.own()) {
+		return f.own()
 	}
 	return f.main()
 }
@@ -196,7 +199,11 @@ func (f *first) write(ctx context.Context, g *globals) error {
 				return err
 			}
 		}
-		return cli.Hint(cli.Cannot("write configuration", path, fs.ErrExist), "init never overwrites: name another place with -dir, look at it with -n, or print the key's line for authorized_keys with -key -host HOST -client IDENTITY")
+		err := cli.Cannot("write configuration", path, fs.ErrExist)
+		if more := f.more(text); more != "" {
+			return cli.Hint(err, "init never overwrites; %s. For the key's line for authorized_keys alone: -key -host HOST -client IDENTITY", more)
+		}
+		return cli.Hint(err, "init never overwrites: name another place with -dir, look at it with -n, or print the key's line for authorized_keys with -key -host HOST -client IDENTITY")
 	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return cli.Cannot("make directory", filepath.Dir(path), pathCause(err))

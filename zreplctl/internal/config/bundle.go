@@ -179,6 +179,16 @@ func Includes(path, other string) bool {
 	return false
 }
 
+// HasInclude reports whether the file path has the key include.
+func HasInclude(path string) bool {
+	text, err := readFile(path)
+	if err != nil {
+		return false
+	}
+	root := newDecoder(path).document(text)
+	return root != nil && valueOf(root, "include") != nil
+}
+
 // With returns the configuration in a file as if it included another text, too.
 func With(path, other string, text []byte) (*Config, error) {
 	whole, err := ReadText(path)
