@@ -91,5 +91,5 @@ func printPast(out *cli.Out, p job.Past, asJSON bool) error {
 		result = "failed"
 	}
 	return printLine(out, p.Job, p.Started.UTC().Format(time.RFC3339), took, result, what,
-		size(p.Bytes), strconv.Itoa(p.Moved)+" moved", strconv.Itoa(p.Failed)+" failed", clean.Line(p.Error, maxText))
+		size(p.Bytes), strconv.Itoa(p.Moved)+" moved", strconv.Itoa(p.Failed)+" failed", clean.Line(p.Text(), maxText))
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -114,15 +115,19 @@ func (p *statusPrinter) showDatasets(out *cli.Out, j health.Job) error {
 
 // remark is what there is to say of a dataset.
 func (p *statusPrinter) remark(d health.Dataset) string {
-	why := clean.Line(d.Why, maxText)
-	if !p.all || d.Verified == nil || d.Differs != "" {
-		return why
+	var all []string
+	if why := clean.Line(d.Why, maxText); why != "" {
+		all = append(all, why)
 	}
-	verified := "verified " + health.Since(d.Verified.Time, p.report.Made.Time)
-	if why == "" {
-		return verified
+	if now := p.report.Made.Time; p.all {
+		if d.Anew != nil {
+			all = append(all, "the copy was gone and was sent anew "+health.Since(d.Anew.Time, now))
+		}
+		if d.Verified != nil && d.Differs == "" {
+			all = append(all, "verified "+health.Since(d.Verified.Time, now))
+		}
 	}
-	return why + "; " + verified
+	return strings.Join(all, "; ")
 }
 
 // showDaemonJob prints what is going on.

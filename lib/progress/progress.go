@@ -45,6 +45,9 @@ type Dataset struct {
 	// Since is when a run first saw the dataset without any snapshot; nil: it has
 	// some, or there is a copy.
 	Since *Time `json:"since,omitempty"`
+	// Anew is when a run began to send all of it once more, because the copy was
+	// gone; nil: never.
+	Anew *Time `json:"anew,omitempty"`
 }
 
 // Snapshot is a run at one moment.

@@ -2,12 +2,15 @@ package replicate
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/plan"
+	"github.com/zrepl-tools/zrepl-tools/lib/progress"
 )
 
-// sayAnew says, once for each, which copies are gone that the job had received:
-// the run begins them anew, and no later one can tell that anything was lost.
+// sayAnew says, once for each, which copies are gone that the job had received,
+// and notes it: the run begins them anew, and no later one can tell that anything
+// was lost.
 func (r *round) sayAnew() {
 	for _, p := range r.results {
 		_, received := r.Covered[p.Target]
@@ -19,5 +22,7 @@ func (r *round) sayAnew() {
 		}
 		r.anew[p.Target] = true
 		r.say(fmt.Sprintf("warning: the copy %q is gone; sending it anew", p.Target))
+		now := progress.At(time.Now())
+		r.update(p.Target, func(d *progress.Dataset) { d.Anew = &now })
 	}
 }

@@ -10,7 +10,7 @@ import (
 // judgeCopy judges one dataset. Whatever else is wrong, a copy that is older
 // than Crit is critical, and so is none at all.
 func judgeCopy(c Copy, f Facts, now time.Time) Dataset {
-	d := Dataset{Client: c.Client, Source: c.Source, Target: c.Target, Behind: c.Behind, BehindBytes: c.BehindBytes, Error: c.Failed, State: OK}
+	d := Dataset{Client: c.Client, Source: c.Source, Target: c.Target, Behind: c.Behind, BehindBytes: c.BehindBytes, Error: c.Failed, Anew: moment(c.Anew), State: OK}
 	old := d.date(c.Common, f, now)
 	switch {
 	case c.Missing != "":
@@ -34,6 +34,9 @@ func judgeCopy(c Copy, f Facts, now time.Time) Dataset {
 	case d.State == OK:
 	case d.State == Never && c.awaited(f, now):
 		d.Why += " yet: it is " + Words(now.Sub(c.New)) + " old"
+		if now.Sub(c.New) > longestGrace {
+			d.Level = Warning
+		}
 	case c.Unproved && c.Gone == "" && c.Missing == "" && old != Critical:
 		d.Level = Unknown
 	case c.Common == nil || old == Critical:
@@ -50,6 +53,10 @@ func judgeCopy(c Copy, f Facts, now time.Time) Dataset {
 	d.compared(c)
 	return d
 }
+
+// longestGrace bounds for how long a new dataset is not reported. A job that runs
+// once a month may have weeks until then, but a person should know of it.
+const longestGrace = 3 * 24 * time.Hour
 
 // awaited reports whether a dataset is so new that no run need have brought its
 // copy yet. If its client has no copy of anything, none may ever come.

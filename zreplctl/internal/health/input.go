@@ -50,6 +50,9 @@ type Facts struct {
 	Paused  bool      // by a person
 	Until   time.Time // of the pause; zero: until it is resumed
 
+	// Former is the name that the job seems to have had before; empty: none.
+	Former string
+
 	// Problem says why ZFS could not be asked. What there is is then not
 	// known.
 	Problem string
@@ -88,6 +91,9 @@ type Copy struct {
 	// New is when the dataset was created or first seen, if there is no copy of it;
 	// zero: that is not known, or was not asked for.
 	New time.Time
+	// Anew is when a run began to send it once more, because the copy was gone;
+	// zero: never.
+	Anew time.Time
 	// Missing says why it is not there at all.
 	Missing string
 	// Verified is when it was last compared with its source; zero: never. Differs

@@ -117,6 +117,10 @@ func judgeJob(f Facts, now time.Time, daemon Daemon) Job {
 	for _, v := range ofRuns(f, now, daemon, told && !f.NoLink) {
 		trouble = worst(trouble, v)
 	}
+	if f.Former != "" {
+		why := fmt.Sprintf("job %q, which is not in the configuration, had these datasets: zreplctl check says what to type if it was renamed", f.Former)
+		trouble = verdict{Never, Warning, why}.with(trouble)
+	}
 	if f.Owes && !f.Running {
 		trouble = trouble.with(hooksDue(trouble.why == ""))
 	}

@@ -59,6 +59,17 @@ func TestTableOfLies(t *testing.T) {
 		{"a new dataset, not so new", source, func(f *Facts, _ *Daemon) {
 			f.Datasets = append(f.Datasets, Copy{Client: "me", Source: "a/y", New: ago(3 * hour), Behind: new(1)})
 		}, Never, Critical, "a/y for me: there is no copy of it"},
+		{"a new dataset of a job that runs once a month", source, func(f *Facts, _ *Daemon) {
+			f.Warn, f.Crit = 90*day, 365*day
+			f.Datasets = append(f.Datasets, Copy{Client: "me", Source: "a/y", New: ago(2 * day), Behind: new(1)})
+		}, OK, Good, ""},
+		{"the same, after three days", source, func(f *Facts, _ *Daemon) {
+			f.Warn, f.Crit = 90*day, 365*day
+			f.Datasets = append(f.Datasets, Copy{Client: "me", Source: "a/y", New: ago(4 * day), Behind: new(1)})
+		}, Never, Warning, "there is no copy of it yet: it is 4 days old"},
+		{"a job with a new name", base, func(f *Facts, _ *Daemon) {
+			f.Former, f.Attempt, f.Success, f.Datasets = "old", time.Time{}, time.Time{}, nil
+		}, Never, Critical, "zreplctl check says what to type"},
 		{"a new dataset from the future", source, func(f *Facts, _ *Daemon) {
 			f.Datasets = append(f.Datasets, Copy{Client: "me", Source: "a/y", New: ago(-hour), Behind: new(1)})
 		}, Never, Critical, "a/y for me: there is no copy of it"},

@@ -112,6 +112,10 @@ type Dataset struct {
 	Differs  string         `json:"differs,omitempty"`
 	Unread   string         `json:"unread,omitempty"`
 
+	// Anew is when a run began to send it once more, because the copy was gone; nil:
+	// never.
+	Anew *progress.Time `json:"anew,omitempty"`
+
 	gone bool // its source is, so that it cannot be compared
 }
 

@@ -31,6 +31,7 @@ func TestCopyVanished(t *testing.T) {
 				if said := w.done(j.kind, j.job); strings.Contains(said, "anew") {
 					t.Errorf("the run after: %s", said)
 				}
+				w.showsAnew(j.job, j.copy)
 				if got := len(w.guids(j.copy)); got != map[string]int{"most_recent": 1, "all": 2}[policy] {
 					t.Errorf("%d snapshots: %q", got, w.guids(j.copy))
 				}
@@ -41,6 +42,22 @@ func TestCopyVanished(t *testing.T) {
 					t.Errorf("gone again: %s", said)
 				}
 			})
+		}
+	}
+}
+
+// showsAnew checks that who did not see the run's output learns of it.
+func (w *world) showsAnew(job, copy string) {
+	w.t.Helper()
+	history := "these copies were gone and were sent anew: " + fmt.Sprintf("%q", copy)
+	for command, want := range map[string]string{"status -v": "the copy was gone and was sent anew ", "log": history, "log -json": `"note":"these copies were gone`,
+		"status -json": `"anew":"`, "report": "these copies were gone and were sent anew"} {
+		args := append(strings.Fields(command), job)
+		if args[0] == "report" {
+			args = args[:1]
+		}
+		if _, said := w.ctl(args...); strings.Count(said, want) < 1 || command == "log" && strings.Count(said, want) != 1 {
+			w.t.Errorf("%s does not say %q: %s", command, want, said)
 		}
 	}
 }

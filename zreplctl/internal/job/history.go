@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"strings"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/child"
 	"github.com/zrepl-tools/zrepl-tools/lib/clean"
@@ -25,6 +26,15 @@ type Past struct {
 	Moved   int           `json:"moved"`  // datasets that got something, or streams
 	Failed  int           `json:"failed"` // datasets
 	Error   string        `json:"error,omitempty"`
+	Note    string        `json:"note,omitempty"` // what a person should know of a run, though it is no error
+}
+
+// Text is the error and the note.
+func (p Past) Text() string {
+	if p.Error != "" && p.Note != "" {
+		return p.Error + "; " + p.Note
+	}
+	return p.Error + p.Note
 }
 
 const (
@@ -88,7 +98,28 @@ func (r *Run) past(started, ended progress.Time, err error, stopped bool) Past {
 			p.Failed++
 		}
 	}
+	p.Note = anewNote(s.Datasets)
 	return p
+}
+
+// maxNamed is how many copies a note names.
+const maxNamed = 5
+
+// anewNote names the copies that a run sent anew.
+func anewNote(datasets []progress.Dataset) string {
+	var names []string
+	for _, d := range datasets {
+		if d.Anew != nil {
+			names = append(names, quote(d.Target))
+		}
+	}
+	switch n := len(names); {
+	case n == 0:
+		return ""
+	case n > maxNamed:
+		names = append(names[:maxNamed], fmt.Sprintf("and %d more", n-maxNamed))
+	}
+	return "these copies were gone and were sent anew: " + strings.Join(names, ", ")
 }
 
 // killed is a run that left its note and no record. The job's lock is held, so

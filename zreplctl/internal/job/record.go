@@ -126,12 +126,31 @@ func (rec *Record) sum() {
 // any leaves those of the run before, with the time of that.
 func rows(seen []progress.Dataset, old *Record) []progress.Dataset {
 	if len(seen) > 0 || old == nil {
-		return since(progress.Ended(seen), old)
+		return anew(since(progress.Ended(seen), old), old)
 	}
 	rows := progress.Ended(old.Datasets)
 	for i := range rows {
 		if rows[i].Seen == nil {
 			rows[i].Seen = &old.Ended
+		}
+	}
+	return rows
+}
+
+// anew keeps what earlier runs noted of copies that were sent anew.
+func anew(rows []progress.Dataset, old *Record) []progress.Dataset {
+	if old == nil {
+		return rows
+	}
+	before := map[string]*progress.Time{}
+	for _, o := range old.Datasets {
+		if o.Anew != nil {
+			before[o.Target] = o.Anew
+		}
+	}
+	for i := range rows {
+		if d := &rows[i]; d.Anew == nil {
+			d.Anew = before[d.Target]
 		}
 	}
 	return rows

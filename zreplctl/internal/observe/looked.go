@@ -286,6 +286,9 @@ func (l *looked) apply(f *found, r progress.Dataset) {
 	if r.Since != nil {
 		f.New = r.Since.Time
 	}
+	if r.Anew != nil {
+		f.Anew = r.Anew.Time
+	}
 	switch reason := plan.Reason(r.Reason); {
 	case reason == plan.NotOffered, reason == plan.SourceEmpty:
 		f.Gone = because(r, now)

@@ -18,6 +18,7 @@ import (
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/config"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/health"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/hook"
+	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/job"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/state"
 )
 
@@ -49,6 +50,7 @@ func (o *Observer) Look(ctx context.Context) health.Input {
 		if len(o.Jobs) == 0 || slices.Contains(o.Jobs, j.Name) {
 			l := &looked{job: j, now: o.Now, dir: state.Of(o.Config.Global), facts: o.limits(j)}
 			l.facts.Broken = clean.Line(broken[j.Name], maxWhy)
+			l.facts.Former = job.FormerName(o.Config, j)
 			l.read(o.Config.Global.RunDir)
 			jobs = append(jobs, l)
 		}

@@ -37,6 +37,7 @@ type shownCopy struct {
 	health.Dataset
 	Name, AgeText       string
 	Compared            string  // when it was verified; empty: never
+	SentAnew            string  // when it was, because it was gone; empty: never
 	Bar, WarnAt, CritAt float64 // in the width of the picture
 	HasAge              bool
 }
@@ -130,6 +131,9 @@ func viewCopy(j health.Job, d health.Dataset, now time.Time) shownCopy {
 	if d.Verified != nil {
 		c.Compared = health.Since(d.Verified.Time, now)
 	}
+	if d.Anew != nil {
+		c.SentAnew = health.Since(d.Anew.Time, now)
+	}
 	scale := func(n int64) float64 { return float64(n) / float64(max(j.Crit, 1)) * width * 2 / 3 }
 	c.WarnAt = scale(j.Warn)
 	if d.Age != nil {
@@ -183,7 +187,7 @@ func (s *shownJob) viewRuns(past []job.Past, now time.Time) {
 }
 
 func viewRun(p job.Past, now time.Time) shownRun {
-	r := shownRun{When: health.Since(p.Started.Time, now), Took: "no end", Result: "ok", Error: p.Error, Client: p.Client,
+	r := shownRun{When: health.Since(p.Started.Time, now), Took: "no end", Result: "ok", Error: p.Text(), Client: p.Client,
 		Moved: fmt.Sprintf("datasets: %d, %s", p.Moved, bytes(p.Bytes))}
 	if !p.Ended.IsZero() {
 		r.Took = health.Words(p.Ended.Sub(p.Started.Time))
