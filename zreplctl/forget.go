@@ -13,19 +13,26 @@ import (
 
 func forgetCommand(g *globals) *ffcli.Command {
 	fs := g.flags("forget")
-	dry := fs.Bool("n", false, "print what would be released, and release nothing")
+	dry := fs.Bool("n", false, "print what would be released or removed, and change nothing")
 	return &ffcli.Command{
 		Name:       "forget",
 		ShortUsage: "zreplctl forget [-n] [flags] job [dataset ...]",
-		ShortHelp:  "Stop reporting copies whose source is gone, or let another job use a client's identity.",
+		ShortHelp:  "Stop reporting copies whose source is gone, let another job use a client's identity, or remove the files of a removed job.",
 		FlagSet:    fs,
 		Exec: func(ctx context.Context, args []string) error {
 			if len(args) == 0 {
 				return cli.Usagef("forget requires the name of a job")
 			}
-			c, j, err := g.job(args[0])
+			c, err := g.load()
 			if err != nil {
 				return err
+			}
+			j, err := c.Job(args[0])
+			if err != nil {
+				if left := removed(c, args[0]); len(left) > 0 && len(args) == 1 {
+					return g.forgetRemoved(ctx, c, args[0], left, *dry)
+				}
+				return cli.WithStatus(cli.Usage, err)
 			}
 			switch {
 			case j.Serve != nil && len(args) == 1:

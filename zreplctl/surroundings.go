@@ -21,6 +21,7 @@ import (
 	"github.com/zrepl-tools/zrepl-tools/lib/zfs"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/config"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/hook"
+	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/job"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/state"
 )
 
@@ -42,7 +43,44 @@ func surroundings(ctx context.Context, c *config.Config) []*config.Problem {
 		}
 	}
 	all = append(all, stateDir(c)...)
-	return append(all, orphans(c)...)
+	return append(all, leftFiles(c)...)
+}
+
+// leftFiles warns of what the state directory keeps of jobs and clients that
+// are not in the configuration, and of jobs that seem to have a new name.
+func leftFiles(c *config.Config) []*config.Problem {
+	all := orphans(c)
+	former := map[string]bool{}
+	for _, j := range c.Jobs {
+		if old := job.FormerName(c, j); old != "" {
+			former[old] = true
+			all = append(all, c.Problem(j, "name", renamedText(j, old)))
+		}
+	}
+	told := map[string]bool{}
+	for _, l := range job.Removed(c) {
+		if former[l.Name] || told[l.Name] {
+			continue
+		}
+		told[l.Name] = true
+		what := "job"
+		if l.Client {
+			what = "client"
+		}
+		all = append(all, &config.Problem{File: c.Path, Message: fmt.Sprintf("statedir: no %s here has the name %q, and its files are there, the last one written %s: "+
+			"if it was removed for good, zreplctl forget %s removes them", what, l.Name, l.Newest.Format("2006-01-02 15:04"), l.Name)})
+	}
+	return all
+}
+
+// renamedText says what to type if a job has another name than before.
+func renamedText(j *config.Job, old string) string {
+	first := ""
+	if j.Type != config.Local {
+		first = "run zreplctl forget with the name of the serving job on the other host, and then "
+	}
+	return fmt.Sprintf("it never succeeded, and job %q, which is not here any more, had these datasets: if it was renamed, name it %q again, or %srun here "+
+		"zreplctl %s %s, zreplctl holds -release %s and zreplctl forget %s", old, old, first, j.Type, j.Name, old, old)
 }
 
 // stateDir warns of a directory into which no run could write. A missing one is

@@ -1,0 +1,84 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/zrepl-tools/zrepl-tools/lib/cli"
+	"github.com/zrepl-tools/zrepl-tools/lib/endpoint"
+	"github.com/zrepl-tools/zrepl-tools/lib/zfs"
+	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/config"
+	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/hook"
+	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/job"
+	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/state"
+)
+
+// removed are the files of a job, or of a client, that the configuration does
+// not have.
+func removed(c *config.Config, name string) []state.Left {
+	return slices.DeleteFunc(job.Removed(c), func(l state.Left) bool { return l.Name != name })
+}
+
+// forgetRemoved removes what the state directory keeps of a job or a client
+// that the configuration does not have, and prints each file. It refuses while
+// that protects something here, or has left hooks: the name may be missing only
+// by mistake.
+func (g *globals) forgetRemoved(ctx context.Context, c *config.Config, name string, left []state.Left, dry bool) error {
+	fail := func(err error) error { return cli.Cannot("forget removed job", name, err) }
+	if hook.Owes(state.Of(c.Global), name) && slices.ContainsFunc(left, func(l state.Left) bool { return !l.Client }) {
+		return cli.Hint(fail(errors.New("it did not finish its after_snapshot and after hooks")), "zreplctl check says what to run by hand")
+	}
+	z, err := zfs.Find()
+	if err != nil {
+		return cli.WithStatus(cli.Usage, err)
+	}
+	all, err := endpoint.Protection(ctx, z)
+	if err != nil {
+		return cli.Cannot("list", "holds", err)
+	}
+	known := owners(c)
+	all = slices.DeleteFunc(all, func(p endpoint.Protected) bool { return known[p.Tag] != "" || !tagOf(p.Tag, name) })
+	if len(all) > 0 {
+		err := fmt.Errorf("%d holds and bookmarks of it are on this host, such as on %q", len(all), all[0].Name)
+		return cli.Hint(fail(err), "if it was removed for good, zreplctl holds -release %s releases them; -n lists them before", name)
+	}
+	for _, l := range left {
+		if err := g.removeFiles(ctx, c, l, dry); err != nil {
+			if errors.Is(err, job.ErrRunning) || errors.Is(err, job.ErrServed) {
+				err = cli.WithStatus(cli.TryLater, err)
+			}
+			return fail(err)
+		}
+	}
+	return nil
+}
+
+// removeFiles removes the files of one owner while no run and no connection of
+// it is on.
+func (g *globals) removeFiles(ctx context.Context, c *config.Config, l state.Left, dry bool) error {
+	keep := job.KeepAway
+	if l.Client {
+		keep = job.KeepClientAway
+	}
+	if !dry {
+		done, err := keep(ctx, c.Global.RunDir, l.Name)
+		if err != nil {
+			return err
+		}
+		defer done()
+	}
+	dir := state.Of(c.Global)
+	for _, file := range l.Files {
+		if !dry {
+			if err := dir.Remove(file); err != nil {
+				return err
+			}
+		}
+		if err := g.stdout.Record(dir.Path(file)); err != nil {
+			return cli.Quiet(err)
+		}
+	}
+	return nil
+}
