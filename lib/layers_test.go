@@ -23,6 +23,7 @@ var layers = map[string][]string{
 	"rate":            {},
 	"frame":           {"clean", "rate"},
 	"retention":       {},
+	"zone":            {},
 	"progress":        {},
 	"fdpass":          {},
 	"cli":             {"clean"},
