@@ -189,7 +189,7 @@ func TestBadUsage(t *testing.T) {
 		args string
 		want string
 	}{
-		{"", "no policy: give -grid, -keep-last, -keep-regex or -policy"},
+		{"", "no policy: give -grid, -calendar, -keep-last, -keep-regex or -policy"},
 		{"-grid;1x1h(keep=0)", `grid "1x1h(keep=0)": byte 11: keep must be at least 1`},
 		{"-grid;0x1h", `grid "0x1h": byte 1: a number of buckets must be at least 1`},
 		{"-grid;1x1d | 2x1h", `byte 8: 2x1h has shorter buckets than 1x1d before it`},

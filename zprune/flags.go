@@ -16,14 +16,17 @@ import (
 	"github.com/zrepl-tools/zrepl-tools/lib/cli"
 	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
 	"github.com/zrepl-tools/zrepl-tools/lib/retention"
+	"github.com/zrepl-tools/zrepl-tools/lib/zone"
 )
 
 // rules are the flags that make a policy.
 type rules struct {
-	grids   parsed
-	lasts   parsed
-	regexes parsed
-	file    string
+	grids     parsed
+	calendars parsed
+	lasts     parsed
+	regexes   parsed
+	frees     parsed
+	file      string
 }
 
 // parsed are the rules of one flag that may be repeated.
@@ -44,7 +47,8 @@ func (p *parsed) Set(text string) error {
 
 func newRules() rules {
 	return rules{
-		grids: parsed{parse: func(text string) (retention.Rule, error) { return retention.ParseGrid(text) }},
+		grids:     parsed{parse: func(text string) (retention.Rule, error) { return retention.ParseGrid(text) }},
+		calendars: parsed{parse: func(text string) (retention.Rule, error) { return retention.ParseCalendar(text, zone.Find) }},
 		lasts: parsed{parse: func(text string) (retention.Rule, error) {
 			n, err := strconv.ParseInt(text, 10, 64)
 			if err != nil {
@@ -53,6 +57,7 @@ func newRules() rules {
 			return retention.LastN(n)
 		}},
 		regexes: parsed{parse: func(text string) (retention.Rule, error) { return retention.Regex(text, false) }},
+		frees:   parsed{parse: retention.ParseFree},
 	}
 }
 
@@ -65,11 +70,15 @@ func (r *rules) policy() (*retention.Policy, error) {
 		}
 		all = policy.Rules()
 	}
-	all = slices.Concat(all, r.grids.rules, r.lasts.rules, r.regexes.rules)
+	all = slices.Concat(all, r.grids.rules, r.calendars.rules, r.lasts.rules, r.regexes.rules, r.frees.rules)
 	if len(all) == 0 && r.file == "" {
-		return nil, cli.Usagef("no policy: give -grid, -keep-last, -keep-regex or -policy")
+		return nil, cli.Usagef("no policy: give -grid, -calendar, -keep-last, -keep-regex or -policy")
 	}
-	return retention.New(all...), nil
+	policy := retention.New(all...)
+	if err := policy.Check(); err != nil {
+		return nil, cli.Usagef("%w", err)
+	}
+	return policy, nil
 }
 
 func readPolicy(file string) (*retention.Policy, error) {
@@ -88,7 +97,7 @@ func readPolicy(file string) (*retention.Policy, error) {
 	if err := decoder.Decode(&more); !errors.Is(err, io.EOF) {
 		return nil, cli.WithStatus(cli.Usage, fmt.Errorf("%s: more than one document", file))
 	}
-	policy, err := retention.FromYAML(&node, file)
+	policy, err := retention.FromYAML(&node, file, zone.Find)
 	if err != nil {
 		return nil, cli.WithStatus(cli.Usage, err)
 	}

@@ -55,7 +55,7 @@ func (p *pruner) apply(g *group) ([]retention.Verdict, retention.Options) {
 		s := &g.snaps[i]
 		s.Protected = s.Protected || len(p.protect.names) > 0 && p.protect.names[g.dataset+"@"+s.Name] || p.protect.guids[g.guids[i]]
 	}
-	o := retention.Options{Prefix: p.prefix, Anchor: p.now.at, Arrival: p.listed}
+	o := retention.Options{Prefix: p.prefix, Anchor: p.now.at, Arrival: p.listed, Space: p.spaces.Of(g.dataset)}
 	if o.Anchor == nil {
 		o.Now = p.began.Unix()
 	}

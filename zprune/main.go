@@ -30,13 +30,15 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 func command(p *pruner) *ffcli.Command {
 	fs := flag.NewFlagSet("zprune", flag.ContinueOnError)
 	fs.Var(&p.rules.grids, "grid", "keep what `grid` keeps, such as '1x1h(keep=all) | 24x1h | 35x1d'; may be repeated")
+	fs.Var(&p.rules.calendars, "calendar", "keep the first snapshot of each of the newest `periods`, such as 'hourly=24 daily=35 monthly=12'; may be repeated")
 	fs.Var(&p.rules.lasts, "keep-last", "keep the newest `n`")
 	fs.Var(&p.rules.regexes, "keep-regex", "keep snapshots whose names after the @ match `regex`; may be repeated")
+	fs.Var(&p.rules.frees, "free-below", "keep everything unless less than `size` of the pool is free, such as 10% or 500G")
 	fs.StringVar(&p.rules.file, "policy", "", "keep what the rules in `file` keep, a policy in YAML")
 	fs.StringVar(&p.prefix, "prefix", "zrepl_", "consider only snapshots whose names begin with `text`")
 	fs.Var(&p.columns, "cols", "`names` of the columns, joined by commas: name creation createtxg userrefs clones guid -")
 	fs.StringVar(&p.protect.file, "protect", "", "keep the snapshots that `file` lists by name or guid, one a line")
-	fs.Var(&p.now, "now", "begin the grid at `time` instead of at the newest snapshot")
+	fs.Var(&p.now, "now", "begin grids and calendars at `time` instead of at the newest snapshot")
 	fs.BoolVar(&p.recursive, "r", false, "also consider the datasets below the arguments")
 	fs.BoolVar(&p.unsorted, "unsorted", false, "allow the lines of a dataset to be apart; holds all lines in memory")
 	fs.BoolVar(&p.explain, "explain", false, "print each line after keep or destroy and the rule that decided")
@@ -48,9 +50,10 @@ func command(p *pruner) *ffcli.Command {
 	fs.BoolVar(&p.nul, "0", false, "end records with a NUL byte instead of a line break")
 	return &ffcli.Command{
 		Name: "zprune",
-		ShortUsage: "zprune [-0nr] [-grid grid] [-keep-last n] [-keep-regex regex] [-policy file]\n" +
-			"[-prefix text] [-protect file] [-cols names] [-now time] [-unsorted]\n" +
-			"[-explain | -timeline] [-destroy [-max n]] [-simulate life] [dataset ...]",
+		ShortUsage: "zprune [-0nr] [-grid grid] [-calendar periods] [-keep-last n] [-keep-regex regex]\n" +
+			"[-policy file] [-free-below size] [-prefix text] [-protect file] [-cols names]\n" +
+			"[-now time] [-unsorted] [-explain | -timeline] [-destroy [-max n]]\n" +
+			"[-simulate life] [dataset ...]",
 		ShortHelp: "Print the snapshots that a policy does not keep, or destroy them. A snapshot is\n" +
 			"destroyed only if no rule keeps it. Without arguments, read lines from standard input:\n" +
 			"zfs list -Hp -t snapshot -o name,creation,createtxg,userrefs",

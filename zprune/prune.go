@@ -37,6 +37,7 @@ type pruner struct {
 
 	policy  *retention.Policy
 	zfs     *zfs.ZFS
+	spaces  prune.Spaces
 	waiting []prune.Victims // to be destroyed when all is read
 	total   int
 	bad     bool // something could not be done, and was reported
@@ -112,6 +113,9 @@ func (p *pruner) prepare(args []string) (err error) {
 	if len(args) == 0 && prune.NeedsCursor(p.policy) {
 		return cli.Usagef("the rule not_replicated needs datasets as arguments: lines do not tell what is replicated")
 	}
+	if len(args) == 0 && p.policy.NeedsSpace() {
+		return cli.Usagef("the rule free needs datasets as arguments: lines do not tell how much space is free")
+	}
 	if p.policy.LongestArrived() > 0 {
 		return cli.Hint(cli.Usagef("the rule arrived needs to know what was there before, and zprune remembers nothing"),
 			"a job of zreplctl with this policy does: zreplctl prune JOB")
@@ -178,6 +182,9 @@ func (p *pruner) datasets(ctx context.Context, args []string) error {
 	if err == nil {
 		err = groups.end()
 	}
+	if err == nil {
+		p.lookUpSpaces(ctx, all)
+	}
 	if err == nil && len(all) > 0 {
 		err = p.mark(ctx, args, all)
 	}
@@ -190,6 +197,18 @@ func (p *pruner) datasets(ctx context.Context, args []string) error {
 		}
 	}
 	return nil
+}
+
+// lookUpSpaces finds out what is free in the pools, if the policy needs it.
+func (p *pruner) lookUpSpaces(ctx context.Context, all []*group) {
+	var names []string
+	for _, g := range all {
+		names = append(names, g.dataset)
+	}
+	var err error
+	if p.spaces, err = prune.LookUpSpaces(ctx, p.zfs, p.policy, names); err != nil {
+		p.tell(err)
+	}
 }
 
 // present says which of the arguments do not exist, and returns the others.

@@ -57,6 +57,8 @@ type Options struct {
 	// nil.
 	Judged func(snapshot string, v retention.Verdict)
 	Events Events
+
+	spaces Spaces
 }
 
 // Result counts the snapshots that Run has looked at.
@@ -65,6 +67,9 @@ type Result struct {
 	Stay      int      // by the policy
 	Destroyed int
 	Left      int // ZFS would not let them go
+	// SpaceUnknown names the pools in which the policy destroyed nothing because
+	// ZFS did not say how much is free.
+	SpaceUnknown error
 }
 
 // Victims are the snapshots of a dataset that are to go, the oldest first.
@@ -84,33 +89,44 @@ func Run(ctx context.Context, z *zfs.ZFS, o Options) (Result, error) {
 	if err != nil {
 		return r, err
 	}
+	var datasets []string
+	for _, g := range groups {
+		datasets = append(datasets, g.Dataset)
+	}
+	o.spaces, r.SpaceUnknown = LookUpSpaces(ctx, z, o.Policy, datasets)
+	err = o.execute(ctx, z, groups, &r)
+	return r, err
+}
+
+// execute judges what was listed, and destroys.
+func (o Options) execute(ctx context.Context, z *zfs.ZFS, groups []Group, r *Result) error {
 	chains, err := o.mark(ctx, z, groups)
 	if err != nil {
-		return r, err
+		return err
 	}
-	all, total := o.decide(groups, &r)
+	all, total := o.decide(groups, r)
 	if o.Max > 0 && total > o.Max {
-		return r, TooMany(total, o.Max)
+		return TooMany(total, o.Max)
 	}
 	if o.Allow != nil && total > 0 {
 		if err := o.Allow(ctx, total); err != nil {
-			return r, err
+			return err
 		}
 	}
 	for _, v := range all {
 		now, err := o.begunSince(ctx, z, v, chains)
 		if err != nil {
-			return r, fmt.Errorf("cannot find out what is being sent: %w", err)
+			return fmt.Errorf("cannot find out what is being sent: %w", err)
 		}
 		r.Stay += len(v.Shorts) - len(now.Shorts)
 		gone, left, err := o.destroy(ctx, z, now)
 		r.Destroyed += gone
 		r.Left += left
 		if err != nil {
-			return r, err
+			return err
 		}
 	}
-	return r, nil
+	return nil
 }
 
 // list lists what there is, with creations, and returns what is to be judged.
@@ -140,7 +156,7 @@ func (o Options) list(ctx context.Context, z *zfs.ZFS, r *Result) ([]Group, erro
 }
 
 func (o Options) apply(g Group) []retention.Verdict {
-	ro := retention.Options{Prefix: o.Prefix, Arrival: true}
+	ro := retention.Options{Prefix: o.Prefix, Arrival: true, Space: o.spaces.Of(g.Dataset)}
 	if !o.Now.IsZero() {
 		ro.Now = o.Now.Unix()
 	}
@@ -230,7 +246,7 @@ func Ahead(ds string, snaps []retention.Snapshot, prefix string, now time.Time) 
 	}
 	name, at := ds+"@"+furthest.Name, time.Unix(min(furthest.Creation, zfs.LastSecond), 0).UTC().Format(time.RFC3339)
 	if n == 1 {
-		return fmt.Sprintf("snapshot %q was created in the future, at %s: grids ignore it until then", name, at)
+		return fmt.Sprintf("snapshot %q was created in the future, at %s: grids and calendars ignore it until then", name, at)
 	}
-	return fmt.Sprintf("%d snapshots of %q were created in the future, the last %q at %s: grids ignore them until then", n, ds, name, at)
+	return fmt.Sprintf("%d snapshots of %q were created in the future, the last %q at %s: grids and calendars ignore them until then", n, ds, name, at)
 }

@@ -47,6 +47,12 @@ func refArrival(rules []refRule, snaps []Snapshot, i int, o Options) bool {
 		return false
 	}
 	for _, r := range rules {
+		if r.kind == "calendar" {
+			if r.calendarKeeps(s, all, anchor, o) {
+				return false
+			}
+			continue
+		}
 		if r.kind != "grid" {
 			if r.keeps(s, nil, newer, 0) {
 				return false

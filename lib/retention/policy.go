@@ -40,7 +40,7 @@ func (p *Policy) Rules() []Rule { return p.rules }
 // Options of Apply.
 type Options struct {
 	Prefix string // only snapshots whose names begin with it are looked at
-	// Anchor is where the grid begins, in seconds since 1970. Nil: at the
+	// Anchor is where grids and calendars begin, in seconds since 1970. Nil: at the
 	// newest snapshot that matches and is not from the future.
 	Anchor *int64
 	// Now is the time, in seconds since 1970: what was created later is from
@@ -50,6 +50,9 @@ type Options struct {
 	// may have been wrong, or with a stream from another host; a createtxg does
 	// not. See Grid for what that promises.
 	Arrival bool
+	// Space is what is free in the dataset's pool, for the rule free. Nil: not
+	// known, and that rule keeps everything.
+	Space *Space
 	// Arrived returns the largest createtxg that is known to have been there
 	// this many seconds ago, for the rule of that name; 0: none is known. Nil:
 	// everything has just arrived.
@@ -91,7 +94,7 @@ func (p *Policy) Apply(snaps []Snapshot, o Options) []Verdict {
 			stays = "base"
 		case s.Protected:
 			stays = "protected"
-		case len(p.rules) == 0:
+		case !p.decides():
 			stays = "no rules"
 		default:
 			continue
@@ -132,7 +135,8 @@ func Compare(a, b *Snapshot) int {
 }
 
 func (p *Policy) judge(v view, verdicts []Verdict) {
-	for at, rule := range p.rules {
+	rules := p.judged()
+	for at, rule := range rules {
 		v.say = func(i int32, keep bool, why string) {
 			switch old := &verdicts[i]; {
 			case at == 0:
@@ -140,7 +144,7 @@ func (p *Policy) judge(v view, verdicts []Verdict) {
 			case !old.Destroy: // an earlier rule keeps it
 			case keep:
 				*old = Verdict{Rule: why}
-			case len(p.rules) > 1:
+			case len(rules) > 1:
 				old.Rule += ", " + why
 			}
 		}

@@ -2,6 +2,7 @@ package retention
 
 import (
 	"strings"
+	"time"
 )
 
 // The reference says what a policy does in the slowest and plainest way: one
@@ -9,11 +10,13 @@ import (
 // its two edges.
 
 type refRule struct {
-	kind     string // grid, last_n, regex, not_replicated
+	kind     string // grid, last_n, regex, not_replicated, calendar
 	buckets  []refBucket
 	n        int
 	word     string // a regex that is a plain word
 	negate   bool
+	counts   map[string]int // of a calendar, by kind
+	zone     *time.Location
 	asParsed Rule
 }
 
@@ -74,6 +77,8 @@ func (r refRule) keeps(s Snapshot, matching []Snapshot, newer int, zero int64) b
 		return strings.Contains(s.Name, r.word) != r.negate
 	case "not_replicated":
 		return !s.Replicated
+	case "calendar":
+		return r.calendarKeeps(s, matching, zero, Options{})
 	}
 	if s.Creation >= zero {
 		return true

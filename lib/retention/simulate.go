@@ -9,7 +9,7 @@ import (
 const MaxSteps = 10_000_000
 
 // Simulation is a life of one dataset: a snapshot every so often, and the
-// policy applied after each.
+// policy applied after each, as if space were short.
 type Simulation struct {
 	Every, For int64 // seconds
 	End        int64 // when the last snapshot is taken, in seconds since 1970
@@ -58,7 +58,7 @@ func (s *Simulation) Run(ctx context.Context, p *Policy) ([]Snapshot, error) {
 		}
 		creation := s.End - (steps-1-step)*s.Every
 		held = append(held, Snapshot{Name: s.Name(creation), Creation: creation, CreateTXG: uint64(step) + 1, Replicated: true})
-		verdicts := p.Apply(held, Options{Prefix: s.Prefix})
+		verdicts := p.Apply(held, Options{Prefix: s.Prefix, Space: &Space{Free: 0, Total: 1}})
 		stay := held[:0]
 		for i, v := range verdicts {
 			if !v.Destroy {

@@ -9,14 +9,15 @@ import (
 // maxCells is the width of a row of the timeline, in characters.
 const maxCells = 60
 
-// usual divides time where a policy has no grid that does.
+// usual divides time where a policy has no grid and no calendar that do.
 const usual = "1x1h(keep=all) | 23x1h | 29x1d | 11x30d | 9x1y"
 
 // cell is a piece of time in the picture.
 type cell struct{ stay, gone int }
 
 // Timeline draws which of one dataset's snapshots are kept, a row
-// for each interval of the policy's first grid. It ends with a line break.
+// for each interval of the policy's first grid or kind of its first calendar. It
+// ends with a line break.
 func (p *Policy) Timeline(title string, snaps []Snapshot, verdicts []Verdict, o Options) string {
 	v := o.view(snaps, make([]Verdict, len(snaps)))
 	if len(v.order) == 0 {
@@ -31,8 +32,11 @@ func (p *Policy) Timeline(title string, snaps []Snapshot, verdicts []Verdict, o 
 
 func (p *Policy) grid() *Grid {
 	for _, r := range p.rules {
-		if g, ok := r.(*Grid); ok {
-			return g
+		switch r := r.(type) {
+		case *Grid:
+			return r
+		case *calendar:
+			return r.drawn()
 		}
 	}
 	g, _ := ParseGrid(usual)

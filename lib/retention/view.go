@@ -17,11 +17,12 @@ type view struct {
 	// creations.
 	arrival bool
 	arrived func(age int64) uint64
+	space   *Space // nil: not known
 	say     func(i int32, keep bool, why string)
 }
 
 func (o Options) view(snaps []Snapshot, verdicts []Verdict) view {
-	v := view{snaps: snaps, now: o.Now, arrival: o.Arrival, arrived: o.Arrived}
+	v := view{snaps: snaps, now: o.Now, arrival: o.Arrival, arrived: o.Arrived, space: o.Space}
 	v.byDate = matching(snaps, o.Prefix, verdicts, Compare)
 	v.order = v.byDate
 	if o.Arrival && !slices.IsSortedFunc(v.byDate, v.byArrival) {
@@ -41,7 +42,7 @@ func (v view) byArrival(a, b int32) int {
 // future reports whether a snapshot claims to be created later than now.
 func (v view) future(i int32) bool { return v.now != 0 && v.snaps[i].Creation > v.now }
 
-// begin returns where the grid begins: at the newest snapshot, so that a host
+// begin returns where grids and calendars begin: at the newest snapshot, so that a host
 // that stood still loses nothing, but never at one from the future.
 func (v view) begin(anchor *int64) int64 {
 	if anchor != nil {

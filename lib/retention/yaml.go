@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 
 	"gopkg.in/yaml.v3"
 )
@@ -13,15 +14,17 @@ import (
 // {keep: [rules]}, or the list of rules alone, where a rule is one of
 //
 //	{type: grid, grid: "24x1h | 35x1d"}
+//	{type: calendar, hourly: 24, daily: 35, weekly: 8, monthly: 12, yearly: 3, zone: Europe/Berlin}
 //	{type: last_n, count: 10}
 //	{type: regex, regex: "^manual_", negate: false}
 //	{type: not_replicated}
 //	{type: arrived, age: 14d}
+//	{type: free, below: 10%}
 //
 // Errors are joined, one for each problem, and begin with file (unless it is
-// empty), line and column.
-func FromYAML(node *yaml.Node, file string) (*Policy, error) {
-	r := &reader{file: file}
+// empty), line and column. The zones of calendars are looked up in zones.
+func FromYAML(node *yaml.Node, file string, zones Zones) (*Policy, error) {
+	r := &reader{file: file, zones: zones}
 	p := r.policy(node)
 	if len(r.errs) > 0 {
 		return nil, errors.Join(r.errs...)
@@ -30,8 +33,9 @@ func FromYAML(node *yaml.Node, file string) (*Policy, error) {
 }
 
 type reader struct {
-	file string
-	errs []error
+	file  string
+	zones Zones
+	errs  []error
 }
 
 func (r *reader) fail(n *yaml.Node, err error) {
@@ -91,26 +95,61 @@ func (r *reader) rules(n *yaml.Node) *Policy {
 	return p
 }
 
+// types are those of rules, with their keys.
+var types = []struct {
+	name string
+	keys []string
+}{
+	{"grid", []string{"grid"}},
+	{"calendar", []string{"hourly", "daily", "weekly", "monthly", "yearly", "zone"}},
+	{"last_n", []string{"count"}},
+	{"regex", []string{"regex", "negate"}},
+	{"not_replicated", nil},
+	{"arrived", []string{"age"}},
+	{"free", []string{"below"}},
+}
+
+// Types returns the types of rules.
+func Types() (names []string) {
+	for _, t := range types {
+		names = append(names, t.name)
+	}
+	return names
+}
+
+// Keys returns the keys that rules have.
+func Keys() []string {
+	keys := []string{"type"}
+	for _, t := range types {
+		keys = append(keys, t.keys...)
+	}
+	return keys
+}
+
+func typeNames() string {
+	names := Types()
+	return strings.Join(names[:len(names)-1], ", ") + " or " + names[len(names)-1]
+}
+
 func (r *reader) rule(n *yaml.Node) Rule {
-	m := r.mapping(n, "a rule", "type", "grid", "count", "regex", "negate", "age")
+	m := r.mapping(n, "a rule", Keys()...)
 	if m == nil {
 		return nil
 	}
 	if m["type"] == nil {
-		r.failf(n, "a rule needs a type: grid, last_n, regex, not_replicated or arrived")
+		r.failf(n, "a rule needs a type: %s", typeNames())
 		return nil
 	}
 	kind, ok := r.text(m["type"], "type")
 	if !ok {
 		return nil
 	}
-	uses := map[string][]string{"grid": {"grid"}, "last_n": {"count"}, "regex": {"regex", "negate"}, "not_replicated": {}, "arrived": {"age"}}
-	keys, known := uses[kind]
-	if !known {
-		r.failf(m["type"], "type %q is not known: grid, last_n, regex, not_replicated or arrived", kind)
+	at := slices.Index(Types(), kind)
+	if at < 0 {
+		r.failf(m["type"], "type %q is not known: %s", kind, typeNames())
 		return nil
 	}
-	if r.mapping(n, "a rule of type "+kind, append(keys, "type")...) == nil {
+	if r.mapping(n, "a rule of type "+kind, slices.Concat(types[at].keys, []string{"type"})...) == nil {
 		return nil
 	}
 	return r.make(kind, n, m)
@@ -120,17 +159,19 @@ func (r *reader) make(kind string, n *yaml.Node, m map[string]*yaml.Node) Rule {
 	switch kind {
 	case "grid":
 		return r.grid(n, m)
+	case "calendar":
+		return r.calendar(n, m)
 	case "not_replicated":
 		return NotReplicated()
 	}
-	key := map[string]string{"last_n": "count", "regex": "regex", "arrived": "age"}[kind]
+	key := map[string]string{"last_n": "count", "regex": "regex", "arrived": "age", "free": "below"}[kind]
 	value := m[key]
 	if value == nil {
 		r.failf(n, "a rule of type %s needs %s", kind, key)
 		return nil
 	}
 	if kind == "last_n" {
-		if n, ok := r.count(value); ok {
+		if n, ok := r.count(value, "count"); ok {
 			return r.made(value, func() (Rule, error) { return LastN(n) })
 		}
 		return nil
@@ -138,6 +179,12 @@ func (r *reader) make(kind string, n *yaml.Node, m map[string]*yaml.Node) Rule {
 	if kind == "arrived" {
 		if text, ok := r.text(value, "age"); ok {
 			return r.made(value, func() (Rule, error) { return arrivedText(text) })
+		}
+		return nil
+	}
+	if kind == "free" {
+		if text, ok := r.text(value, "below"); ok {
+			return r.made(value, func() (Rule, error) { return ParseFree(text) })
 		}
 		return nil
 	}
@@ -180,6 +227,44 @@ func (r *reader) grid(n *yaml.Node, m map[string]*yaml.Node) Rule {
 	return r.made(value, func() (Rule, error) { return ParseGrid(text) })
 }
 
+func (r *reader) calendar(n *yaml.Node, m map[string]*yaml.Node) Rule {
+	var counts Counts
+	before := len(r.errs)
+	for _, kind := range kinds {
+		value := m[kind.name]
+		if value == nil {
+			continue
+		}
+		count, ok := r.count(value, kind.name)
+		if ok && (count < 1 || count > maxPeriods) {
+			r.failf(value, "%s: a number of %d: it must be from 1 to %d", kind.name, count, maxPeriods)
+		}
+		*kind.of(&counts) = count
+	}
+	name, at := "", n
+	if value := m["zone"]; value != nil {
+		at = value
+		if text, ok := r.text(value, "zone"); ok && text == "" {
+			r.failf(value, "zone is empty: leave it out for the local zone")
+		} else {
+			name = text
+		}
+	}
+	if len(r.errs) > before {
+		return nil
+	}
+	return r.made(at, func() (Rule, error) {
+		if counts == (Counts{}) {
+			return nil, fmt.Errorf("a rule of type calendar needs at least one of %s", kindNames())
+		}
+		zone, err := r.zones(name)
+		if err != nil {
+			return nil, err
+		}
+		return Calendar(counts, zone)
+	})
+}
+
 // mapping returns the values of a dictionary by key, nil after an error.
 func (r *reader) mapping(n *yaml.Node, what string, known ...string) map[string]*yaml.Node {
 	if n.Kind != yaml.MappingNode {
@@ -214,13 +299,13 @@ func (r *reader) text(n *yaml.Node, key string) (string, bool) {
 	return n.Value, true
 }
 
-func (r *reader) count(n *yaml.Node) (int64, bool) {
+func (r *reader) count(n *yaml.Node, key string) (int64, bool) {
 	if n = resolve(n); n.Kind == yaml.ScalarNode && n.ShortTag() == "!!int" {
 		if i, err := strconv.ParseInt(n.Value, 10, 64); err == nil {
 			return i, true
 		}
 	}
-	r.failf(n, "count is a whole number")
+	r.failf(n, "%s is a whole number", key)
 	return 0, false
 }
 
@@ -248,12 +333,19 @@ func resolve(n *yaml.Node) *yaml.Node {
 
 // printed is a rule as FromYAML reads it.
 type printed struct {
-	Type   string  `yaml:"type"`
-	Grid   string  `yaml:"grid,omitempty"`
-	Count  int64   `yaml:"count,omitempty"`
-	Regex  *string `yaml:"regex,omitempty"`
-	Negate bool    `yaml:"negate,omitempty"`
-	Age    string  `yaml:"age,omitempty"`
+	Type    string  `yaml:"type"`
+	Grid    string  `yaml:"grid,omitempty"`
+	Hourly  int64   `yaml:"hourly,omitempty"`
+	Daily   int64   `yaml:"daily,omitempty"`
+	Weekly  int64   `yaml:"weekly,omitempty"`
+	Monthly int64   `yaml:"monthly,omitempty"`
+	Yearly  int64   `yaml:"yearly,omitempty"`
+	Zone    string  `yaml:"zone,omitempty"`
+	Count   int64   `yaml:"count,omitempty"`
+	Regex   *string `yaml:"regex,omitempty"`
+	Negate  bool    `yaml:"negate,omitempty"`
+	Age     string  `yaml:"age,omitempty"`
+	Below   string  `yaml:"below,omitempty"`
 }
 
 // MarshalYAML gives the policy as {keep: [rules]}, which FromYAML reads.
@@ -263,6 +355,11 @@ func (p *Policy) MarshalYAML() (any, error) {
 		switch rule := rule.(type) {
 		case *Grid:
 			list[i] = printed{Type: "grid", Grid: rule.text}
+		case *calendar:
+			n := rule.counts
+			list[i] = printed{Type: "calendar", Hourly: n.Hourly, Daily: n.Daily, Weekly: n.Weekly, Monthly: n.Monthly, Yearly: n.Yearly, Zone: rule.zoneName()}
+		case free:
+			list[i] = printed{Type: "free", Below: rule.text}
 		case lastN:
 			list[i] = printed{Type: "last_n", Count: int64(rule)}
 		case regex:

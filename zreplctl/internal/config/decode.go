@@ -17,6 +17,7 @@ import (
 type decoder struct {
 	files    []string // the first is the configuration, the others it includes
 	named    named
+	zones    map[string]foundZone // by name
 	problems []*Problem
 	warnings []*Problem
 	more     int              // problems that are only counted
@@ -33,7 +34,7 @@ const maxVisits = 600_000
 const maxProblems = 100
 
 func newDecoder(file string) *decoder {
-	return &decoder{files: []string{file}, at: map[string]place{}, meant: map[string]bool{},
+	return &decoder{files: []string{file}, at: map[string]place{}, meant: map[string]bool{}, zones: map[string]foundZone{},
 		named: named{map[string]*retention.Policy{}, map[string]*yaml.Node{}}}
 }
 

@@ -3,10 +3,12 @@ package config
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"gopkg.in/yaml.v3"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/retention"
+	"github.com/zrepl-tools/zrepl-tools/lib/zone"
 )
 
 // policy reads a retention policy: {policy: grid, grid: …} or {keep: […]}, or the
@@ -44,11 +46,11 @@ func (d *decoder) keepList(n *yaml.Node, what string) *retention.Policy {
 	ok := d.list(n, what, func(v *yaml.Node) {
 		number++
 		part, before := fmt.Sprintf("%s: rule %d", what, number), len(d.problems)
-		d.dict(v, part, []string{"type", "grid", "count", "regex", "negate", "age"}, func(key string, _, v *yaml.Node) {
+		d.dict(v, part, retention.Keys(), func(key string, _, v *yaml.Node) {
 			switch key {
 			case "type":
-				d.word(v, part+": type", "grid", "last_n", "regex", "not_replicated", "arrived")
-			case "grid", "regex", "age":
+				d.word(v, part+": type", retention.Types()...)
+			case "grid", "regex", "age", "zone", "below":
 				d.short(v, part+": "+key)
 			}
 		})
@@ -60,7 +62,14 @@ func (d *decoder) keepList(n *yaml.Node, what string) *retention.Policy {
 		return nil
 	}
 	n, _ = d.resolve(n)
-	return d.retention(n, what)
+	p := d.retention(n, what)
+	if p != nil {
+		if err := p.Check(); err != nil {
+			d.wrong(n, "%s: %v", what, err)
+			return nil
+		}
+	}
+	return p
 }
 
 // maxRule is the longest text of a grid or a regex, in bytes.
@@ -77,12 +86,28 @@ func (d *decoder) retention(n *yaml.Node, what string) *retention.Policy {
 	if !d.spendAll(n, 1) { // a regexp grows when it is compiled
 		return nil
 	}
-	p, err := retention.FromYAML(n, "")
+	p, err := retention.FromYAML(n, "", d.zone)
 	if err != nil {
 		d.placed(n, what, err)
 		return nil
 	}
 	return p
+}
+
+// foundZone is a zone that was looked up, in files, or why there is none.
+type foundZone struct {
+	zone *time.Location
+	err  error
+}
+
+// zone looks up each zone once, however often a file names it.
+func (d *decoder) zone(name string) (*time.Location, error) {
+	found, known := d.zones[name]
+	if !known {
+		found.zone, found.err = zone.Find(name)
+		d.zones[name] = found
+	}
+	return found.zone, found.err
 }
 
 // placed takes over errors that begin with line and column, each on its own.

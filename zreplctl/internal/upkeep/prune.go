@@ -78,7 +78,7 @@ func (u *Upkeep) prune(ctx context.Context, s side) error {
 			u.warn(fmt.Sprintf("the job's rules name dataset %q, and there is nothing to prune: %s", root, why))
 		}
 	}
-	errs = append(errs, err, u.old(ctx, held), u.trim(ctx, held))
+	errs = append(errs, err, result.SpaceUnknown, u.old(ctx, held), u.trim(ctx, held))
 	return errors.Join(append(errs, broken)...)
 }
 
