@@ -31,7 +31,7 @@ func TestImport(t *testing.T) {
 		t.Errorf("syncoid: %d %s%s", status, stdout, stderr)
 	}
 	stdout, _, status = zreplctl(t, "[tank]\n", "import", "-from", "sanoid", "-")
-	if status != 0 || !strings.Contains(stdout, `grid: "48x1h | 90x1d | 6x31d"`) {
+	if status != 0 || !strings.Contains(stdout, `{type: calendar, hourly: 48, daily: 90, monthly: 6}`) {
 		t.Errorf("sanoid's defaults from standard input: %d %s", status, stdout)
 	}
 }

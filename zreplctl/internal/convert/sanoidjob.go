@@ -27,11 +27,11 @@ func (s *sanoid) job(p *part) {
 		return
 	}
 	j := s.doc.add(p.line, strings.ReplaceAll(name, "/", "_"), kind)
-	grid, when := p.grid(j)
-	if !snaps && !prunes || grid == "" {
+	keep, when := p.keep(j)
+	if !snaps && !prunes || len(keep) == 0 {
 		j.kind = ""
 		j.note(p.line, "section %s: neither takes nor prunes snapshots: no job", p.name)
-		if grid == "" && prunes {
+		if len(keep) == 0 && prunes {
 			j.note(p.line, "section %s: sanoid destroys all of its snapshots there: zreplctl does not", p.name)
 		}
 		s.rest(j, p)
@@ -44,9 +44,11 @@ func (s *sanoid) job(p *part) {
 	}
 	j.put("%s", when)
 	if prunes {
-		j.remark("Snapshots count by their age, whatever their names end in: sanoid's, too.")
+		j.remark("Snapshots count by their time, whatever their names end in: sanoid's, too.")
 		j.put("keep:")
-		j.put("- {type: grid, grid: %q}", grid)
+		for _, rule := range keep {
+			j.put("- %s", rule)
+		}
 	}
 	s.rest(j, p)
 }
@@ -80,34 +82,34 @@ func (s *sanoid) rules(j *job, p *part) (all []rule) {
 	return all
 }
 
-// grid puts the counts of the kinds of snapshots together, and says when the
+// keep makes rules of the counts of the kinds of snapshots, and says when the
 // most frequent kind is taken.
-func (p *part) grid(j *job) (grid, when string) {
+func (p *part) keep(j *job) (rules []string, when string) {
 	const most = 100_000
 	minutes := p.number(j, "frequent_period", 1, 60)
 	hour, minute := func(key string) int { return p.number(j, key, 0, 23) }, func(key string) int { return p.number(j, key, 0, 59) }
-	var parts []string
+	var periods []string
 	for _, kind := range []struct {
-		key, length string
-		when        func() string
+		key  string
+		when func() string
 	}{
-		{"frequently", fmt.Sprintf("%dm", minutes), func() string { return fmt.Sprintf("interval: %dm", minutes) }},
-		{"hourly", "1h", func() string {
+		{"frequently", func() string { return fmt.Sprintf("interval: %dm", minutes) }},
+		{"hourly", func() string {
 			if m := minute("hourly_min"); m != 0 {
 				return fmt.Sprintf("cron: \"%d * * * *\"", m)
 			}
 			return "interval: 1h"
 		}},
-		{"daily", "1d", func() string {
+		{"daily", func() string {
 			return fmt.Sprintf("cron: \"%d %d * * *\"", minute("daily_min"), hour("daily_hour"))
 		}},
-		{"weekly", "1w", func() string {
+		{"weekly", func() string {
 			return fmt.Sprintf("cron: \"%d %d * * %d\"", minute("weekly_min"), hour("weekly_hour"), p.number(j, "weekly_wday", 0, 7))
 		}},
-		{"monthly", "31d", func() string {
+		{"monthly", func() string {
 			return fmt.Sprintf("cron: \"%d %d %d * *\"", minute("monthly_min"), hour("monthly_hour"), p.number(j, "monthly_mday", 1, 28))
 		}},
-		{"yearly", "366d", func() string {
+		{"yearly", func() string {
 			return fmt.Sprintf("cron: \"%d %d %d %d *\"", minute("yearly_min"), hour("yearly_hour"), p.number(j, "yearly_mday", 1, 28), p.number(j, "yearly_mon", 1, 12))
 		}},
 	} {
@@ -118,9 +120,16 @@ func (p *part) grid(j *job) (grid, when string) {
 		if when == "" {
 			when = kind.when()
 		}
-		parts = append(parts, strconv.Itoa(n)+"x"+kind.length)
+		if kind.key == "frequently" { // a calendar has nothing shorter than an hour
+			rules = append(rules, fmt.Sprintf("{type: grid, grid: %dx%dm}", n, minutes))
+		} else {
+			periods = append(periods, fmt.Sprintf("%s: %d", kind.key, n))
+		}
 	}
-	return strings.Join(parts, " | "), when
+	if len(periods) > 0 {
+		rules = append(rules, "{type: calendar, "+strings.Join(periods, ", ")+"}")
+	}
+	return rules, when
 }
 
 // read are the settings that a job has used.
@@ -163,7 +172,7 @@ func (s *sanoid) rest(j *job, p *part) {
 		case what == "warn" || what == "crit":
 			j.note(o.line, "section %s: %s = %s has no equal: monitor: {warn: AGE, crit: AGE} is for the newest snapshot, whatever its kind", p.name, key, o.value)
 		case defaults[key] != "" && (j.kind != "autosnap" || !p.first(kind)):
-			j.note(o.line, "section %s: %s = %s has no equal: the grid keeps one of the snapshots that there are", p.name, key, o.value)
+			j.note(o.line, "section %s: %s = %s has no equal: the calendar keeps the first snapshot of each period", p.name, key, o.value)
 		case defaults[key] != "":
 		default:
 			j.note(o.line, "section %s: unknown setting %s = %s: left out", p.name, key, o.value)
