@@ -1,6 +1,7 @@
 package zfssim
 
 import (
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -107,6 +108,52 @@ func TestFaultRate(t *testing.T) {
 	if errs, code := s.recv(whole, "-u", "back/a"); code != 0 || time.Since(start) < least {
 		t.Errorf("receive took %v, at least %v expected: status %d: %s", time.Since(start), least, code, errs)
 	}
+}
+
+// TestFaultWait: a stream stops at a byte until the rule is gone, each way, and
+// then comes to its end as ever.
+func TestFaultWait(t *testing.T) {
+	s := faultSandbox(t)
+	whole := s.ok("zfs", "send", "tank/a@one")
+	s.faults("on=send wait=200000")
+	c := s.child("zfs", "send", "tank/a@one")
+	out, err := c.StdoutPipe()
+	if err == nil {
+		err = c.Start()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	part := make([]byte, 200000)
+	if _, err := io.ReadFull(out, part); err != nil || string(part) != whole[:200000] {
+		t.Fatalf("the first 200000 bytes: %v", err)
+	}
+	more := make(chan []byte, 1)
+	go func() { rest, _ := io.ReadAll(out); more <- rest }()
+	select {
+	case <-more:
+		t.Error("it does not wait")
+	case <-time.After(100 * time.Millisecond):
+		s.faults("on=receive wait=200000")
+		if rest := <-more; string(rest) != whole[200000:] {
+			t.Errorf("then come %d bytes", len(rest))
+		}
+	}
+	if err := c.Wait(); err != nil {
+		t.Error(err)
+	}
+	received := make(chan string, 1)
+	go func() { errs, _ := s.recv(whole, "-u", "back/a"); received <- errs }()
+	select {
+	case errs := <-received:
+		t.Errorf("a receive does not wait: %s", errs)
+	case <-time.After(100 * time.Millisecond):
+		s.faults()
+		if errs := <-received; errs != "" {
+			t.Error(errs)
+		}
+	}
+	sameTrees(t, s.snapDir("tank/a@one"), s.snapDir("back/a@one"))
 }
 
 func TestFaultNoSpace(t *testing.T) {

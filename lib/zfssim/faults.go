@@ -32,6 +32,8 @@ import (
 //	cut=BYTES          a send stops there and fails; a receive sees the end there
 //	corrupt=BYTES      that byte of the stream is changed
 //	rate=BYTES         a stream moves so many bytes a second
+//	wait[=BYTES]       wait first, or in a stream there, until the rule is gone from
+//	                   the file
 //	nospace[=BYTES]    out of space, in a stream after so many bytes
 //
 // Counters are kept below the root in faults.state; writing the file anew
@@ -75,6 +77,9 @@ func (f *faults) early() (int, bool) {
 	for _, rule := range f.hit {
 		if d, err := time.ParseDuration(rule["slow"]); err == nil {
 			time.Sleep(d)
+		}
+		if text, ok := rule["wait"]; ok && text == "" {
+			f.wait(rule)
 		}
 		if _, ok := rule["hang"]; ok {
 			for {
@@ -141,6 +146,7 @@ func (f *faults) load() {
 		if len(rule) == 0 || !f.matches(rule) {
 			continue
 		}
+		rule[ruleText] = text
 		counts[key]++
 		if due(rule, counts[key]) {
 			f.hit = append(f.hit, rule)
@@ -149,6 +155,20 @@ func (f *faults) load() {
 	data, err := json.Marshal(counts)
 	if err == nil && state.Truncate(0) == nil {
 		state.WriteAt(data, 0)
+	}
+}
+
+// ruleText is the key of a rule's own text, which no word of a rule can be.
+const ruleText = " "
+
+// wait waits until a rule is not in the file any more.
+func (f *faults) wait(rule map[string]string) {
+	for {
+		data, err := os.ReadFile(f.z.root + "/faults")
+		if err != nil || !slices.Contains(strings.Split(string(data), "\n"), rule[ruleText]) {
+			return
+		}
+		time.Sleep(5 * time.Millisecond)
 	}
 }
 

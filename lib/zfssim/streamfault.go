@@ -37,6 +37,7 @@ func (f *faults) linger() {
 type streamFault struct {
 	kind string
 	at   int64
+	wait func() // until the rule is gone
 }
 
 func (f *faults) streamFaults() []streamFault {
@@ -45,11 +46,11 @@ func (f *faults) streamFaults() []streamFault {
 	}
 	var out []streamFault
 	for _, rule := range f.hit {
-		for _, kind := range []string{"cut", "corrupt", "rate", "kill", "nospace"} {
+		for _, kind := range []string{"cut", "corrupt", "rate", "wait", "kill", "nospace"} {
 			if text, ok := rule[kind]; ok {
 				n, err := strconv.ParseInt(or(text, "0"), 10, 64)
 				if err == nil {
-					out = append(out, streamFault{kind, n})
+					out = append(out, streamFault{kind, n, func() { f.wait(rule) }})
 				}
 			}
 		}
@@ -85,6 +86,9 @@ type faultyWriter struct {
 }
 
 func (w *faultyWriter) Write(p []byte) (int, error) {
+	if at := w.fault.at - w.n; w.fault.kind == "wait" && at >= 0 && at < int64(len(p)) {
+		return w.writeAround(p, at)
+	}
 	q := append([]byte(nil), p...)
 	keep, fault := w.fault.pass(w.n, q)
 	n, err := w.w.Write(q[:keep])
@@ -98,6 +102,19 @@ func (w *faultyWriter) Write(p []byte) (int, error) {
 	return n, err
 }
 
+// writeAround writes what comes before the place to wait at, and then the rest.
+func (w *faultyWriter) writeAround(p []byte, at int64) (int, error) {
+	n, err := w.w.Write(p[:at])
+	w.n += int64(n)
+	if err != nil {
+		return n, err
+	}
+	w.fault.wait()
+	m, err := w.w.Write(p[at:])
+	w.n += int64(m)
+	return n + m, err
+}
+
 type faultyReader struct {
 	r     io.Reader
 	n     int64
@@ -108,6 +125,11 @@ type faultyReader struct {
 func (r *faultyReader) Read(p []byte) (int, error) {
 	if r.err != nil {
 		return 0, r.err
+	}
+	if rest := r.fault.at - r.n; r.fault.kind == "wait" && rest == 0 {
+		r.fault.wait()
+	} else if r.fault.kind == "wait" && rest > 0 {
+		p = p[:min(int64(len(p)), rest)]
 	}
 	n, err := r.r.Read(p)
 	keep, fault := r.fault.pass(r.n, p[:n])
