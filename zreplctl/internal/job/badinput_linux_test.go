@@ -69,7 +69,7 @@ func TestLock(t *testing.T) {
 	w := newWorld(t)
 	w.tree()
 	w.snapshot("s1")
-	w.write("sim/faults", "on=send match=a/x@s1 rate=700000\n")
+	w.write("sim/faults", "on=send match=a/x@s1 wait=500000\n")
 	first := w.command("zreplctl", "-config", w.path("c.yml"), "local", "-skip", "snapshot,prune", "mirror")
 	if err := first.Start(); err != nil {
 		t.Fatal(err)
@@ -78,6 +78,7 @@ func TestLock(t *testing.T) {
 	if code, said := w.ctl("local", "-skip", "snapshot,prune", "mirror"); code != 75 || !strings.Contains(said, "another run") {
 		t.Errorf("a second run: %d, %s", code, said)
 	}
+	w.write("sim/faults", "")
 	if err := first.Wait(); err != nil {
 		t.Error(err)
 	}

@@ -5,7 +5,6 @@ import (
 	"os"
 	"slices"
 	"testing"
-	"time"
 )
 
 // TestPruneInChain kills a run in the middle of a chain, and prunes the sending
@@ -50,20 +49,16 @@ func pruneInChain(t *testing.T, cursor string, marked, lost bool) {
 		w.fill("a/x", 200_000)
 		w.snapshot(name)
 	}
-	w.write("sim/faults", "on=send rate=150000\n")
+	w.write("sim/faults", "on=send wait=700000\n") // some of the snapshots have passed by then
 	c := w.command("zreplctl", "-config", w.path("c.yml"), "local", "-skip", "snapshot,prune", "chain")
 	if err := c.Start(); err != nil {
 		t.Fatal(err)
 	}
-	for range 300 {
-		if time.Sleep(100 * time.Millisecond); len(w.guids("b/chain")) >= 3 {
-			break
-		}
-	}
+	w.waitFor("some have arrived", func() bool { return len(w.guids("b/chain")) >= 3 })
 	c.Process.Kill()
 	c.Wait()
+	w.gone()
 	w.write("sim/faults", "")
-	time.Sleep(time.Second)
 	arrived := w.guids("b/chain")
 	if len(arrived) < 3 || len(arrived) > 6 {
 		t.Fatalf("the run was killed with %q there", arrived)

@@ -46,7 +46,7 @@ func (w *world) secondPull() {
 // slowPull starts a pull and waits until its stream flows.
 func (w *world) slowPull(job string) (*exec.Cmd, *bytes.Buffer) {
 	w.t.Helper()
-	w.write("sim/faults", "on=send n=1 rate=500000\n")
+	w.write("sim/faults", "on=send n=1 wait=2000000\n")
 	c := w.command("zreplctl", "-config", w.path("c.yml"), "pull", "-skip", "prune", "-retries", "2", job)
 	var said bytes.Buffer
 	c.Stdout, c.Stderr = &said, &said

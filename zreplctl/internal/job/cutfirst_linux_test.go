@@ -5,7 +5,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 )
 
 const pushEnds = `
@@ -25,7 +24,7 @@ jobs:
 // killed starts a run, kills it while a snapshot is sent, and waits for its end.
 func (w *world) killed(kind, name, snapshot string) {
 	w.t.Helper()
-	w.write("sim/faults", "on=send match="+snapshot+" rate=500000\n")
+	w.write("sim/faults", "on=send match="+snapshot+" wait=1000000\n")
 	run := w.command("zreplctl", "-config", w.path("c.yml"), kind, "-skip", "snapshot,prune", name)
 	if err := run.Start(); err != nil {
 		w.t.Fatal(err)
@@ -33,9 +32,7 @@ func (w *world) killed(kind, name, snapshot string) {
 	w.find("zfs", " send ", snapshot)
 	run.Process.Signal(syscall.SIGKILL)
 	run.Wait()
-	for end := time.Now().Add(10 * time.Second); len(w.processes()) > 0 && time.Now().Before(end); {
-		time.Sleep(20 * time.Millisecond)
-	}
+	w.gone()
 	os.Remove(w.path("sim/faults"))
 }
 

@@ -152,7 +152,7 @@ func TestReloadsDuringTransfers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.write("sim/faults", "on=send from=1 rate=400000\n")
+	w.write("sim/faults", "on=send from=1 wait=2000000\n")
 	d := w.background()
 	var pulls []*exec.Cmd
 	for _, n := range []string{"1", "2", "3", "4"} {

@@ -98,7 +98,7 @@ func TestDigestOfReplaced(t *testing.T) {
 	w.must("zfs", "snapshot", "a/hr@s1")
 	w.write("key", strings.Repeat("k", 32))
 	w.must("sh", "-c", "zfs send a/hr@s1 | zfs receive -u -o encryption=on -o keyformat=raw -o keylocation=file://"+w.path("key")+" a/copy")
-	w.write("sim/faults", "on=send match=a/hr@s1 slow=3s\n")
+	w.write("sim/faults", "on=send match=a/hr@s1 wait\n")
 	h := w.attack("me", true)
 	defer h.end()
 	g, err := dataset.ParseGUID(strings.TrimSpace(w.must("zfs", "get", "-Hp", "-o", "value", "guid", "a/hr@s1")))
@@ -113,6 +113,7 @@ func TestDigestOfReplaced(t *testing.T) {
 	w.find("zfs", " send ", "a/hr@s1")
 	w.must("zfs", "rename", "a/hr", "a/old")
 	w.must("zfs", "rename", "a/copy", "a/hr")
+	w.write("sim/faults", "")
 	if err := <-done; err == nil || got.Sum != "" || !strings.Contains(err.Error(), "not as plain text") {
 		t.Errorf("%v %v", got.Sum, err)
 	}

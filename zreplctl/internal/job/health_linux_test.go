@@ -317,7 +317,7 @@ func TestHealthRuns(t *testing.T) {
 	w.says("target modified", "offer", "ok", 0, "")
 	w.fill("a/m", 8<<20)
 	w.taken(0, "s3")
-	w.write("sim/faults", "on=send match=a/m@s3 rate=500000\n")
+	w.write("sim/faults", "on=send match=a/m@s3 wait=1000000\n")
 	run := w.command("zreplctl", "-config", w.path("c.yml"), "local", "-skip", "snapshot,prune", "mirror")
 	if err := run.Start(); err != nil {
 		t.Fatal(err)
@@ -326,9 +326,7 @@ func TestHealthRuns(t *testing.T) {
 	w.says("a run", "mirror", "running", 0, "")
 	run.Process.Signal(syscall.SIGKILL)
 	run.Wait()
-	for end := time.Now().Add(10 * time.Second); len(w.processes()) > 0 && time.Now().Before(end); {
-		time.Sleep(20 * time.Millisecond)
-	}
+	w.gone()
 	w.says("a run killed", "mirror", "failed", 1, "was killed")
 }
 

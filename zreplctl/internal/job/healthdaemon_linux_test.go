@@ -115,11 +115,10 @@ func TestHealthDaemon(t *testing.T) {
 	const nobody = "no daemon runs: nothing will start these"
 	w.face("without a daemon", nobody, "next")
 	pid := w.startDaemon()
-	for _, job := range allFive { // what was due
-		for end := time.Now().Add(60 * time.Second); w.health(job).State == "running" && time.Now().Before(end); {
-			time.Sleep(100 * time.Millisecond)
-		}
-	}
+	w.waitFor("offer has run, which was due", func() bool {
+		_, err := os.Stat(w.path("state/offer.json"))
+		return err == nil && w.health("offer").State != "running"
+	})
 	for _, job := range allFive {
 		w.says("a daemon", job, "ok", 0, "")
 	}
@@ -147,14 +146,7 @@ func TestHealthDaemon(t *testing.T) {
 	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
-	for end := time.Now().Add(20 * time.Second); ; time.Sleep(50 * time.Millisecond) {
-		if j := w.health("offer"); j.State != "ok" {
-			break
-		}
-		if time.Now().After(end) {
-			t.Fatal("nobody misses the daemon")
-		}
-	}
+	w.waitFor("somebody misses the daemon", func() bool { return w.health("offer").State != "ok" })
 	const died = "the daemon was killed or this host went down"
 	for _, job := range []string{"fetch", "mirror", "offer", "send"} {
 		w.says("a dead daemon", job, "failed", 1, died)
@@ -199,11 +191,7 @@ func TestHealthDaemon(t *testing.T) {
 	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
-	for end := time.Now().Add(20 * time.Second); w.health("fetch").State == "ok"; time.Sleep(50 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatal("nobody misses the second daemon")
-		}
-	}
+	w.waitFor("somebody misses the second daemon", func() bool { return w.health("fetch").State != "ok" })
 }
 
 // TestHealthBroken: who cannot ask the daemon, too, sees that clients cannot
@@ -229,11 +217,7 @@ func TestHealthBroken(t *testing.T) {
 			run = strings.TrimSpace(dir)
 		}
 	}
-	for end := time.Now().Add(20 * time.Second); w.health("offer").State != "failed"; time.Sleep(50 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatal("nobody says it")
-		}
-	}
+	w.waitFor("somebody says it", func() bool { return w.health("offer").State == "failed" })
 	for _, where := range []string{"by the daemon", "by its note"} {
 		for _, job := range []string{"offer", "take"} {
 			w.says("broken sockets, "+where, job, "failed", 2, "clients cannot reach it")
@@ -241,16 +225,11 @@ func TestHealthBroken(t *testing.T) {
 		w.says("broken sockets, "+where, "fetch", "ok", 0, "")
 		os.Rename(run+"/daemon", run+"/away") // the control socket is for its owner alone
 	}
-	w.ctl("notify") // or the daemon has told it
-	for end := time.Now().Add(20 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+	w.waitFor("both are told", func() bool {
+		w.ctl("notify") // or the daemon has told it, or is telling it
 		text, _ := os.ReadFile(w.path("told"))
-		if strings.Count(string(text), `"was":"ok"`) == 2 && strings.Count(string(text), "clients cannot reach it") >= 2 {
-			break
-		}
-		if time.Now().After(end) {
-			t.Fatalf("told: %s", text)
-		}
-	}
+		return strings.Count(string(text), `"was":"ok"`) == 2 && strings.Count(string(text), "clients cannot reach it") >= 2
+	})
 }
 
 // TestHealthKey: nobody comes any more, and nobody can come.

@@ -38,7 +38,7 @@ func (w *world) processes() map[int]string {
 // holds the others.
 func (w *world) find(words ...string) int {
 	w.t.Helper()
-	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
 	next:
 		for pid, line := range w.processes() {
 			if program, _, _ := strings.Cut(line, " "); filepath.Base(program) != words[0] {
@@ -183,7 +183,7 @@ func TestTerminate(t *testing.T) {
 		w.tree()
 		w.fill("a/x", 8<<20)
 		w.snapshot("s1")
-		w.write("sim/faults", "on=send match=a/x@s1 rate=500000\n")
+		w.write("sim/faults", "on=send match=a/x@s1 wait=1000000\n")
 		run := w.command("zreplctl", "-config", w.path("c.yml"), kind[0], "-skip", "snapshot,prune", kind[1])
 		var said bytes.Buffer
 		run.Stderr = &said

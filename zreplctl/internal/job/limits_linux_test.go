@@ -244,7 +244,8 @@ func TestThousandConnections(t *testing.T) {
 	p := peak(t, daemon)
 	t.Logf("1000 connections in %v: %d served and ended within %v, %d told to try later; peak memory of the daemon %d MiB, of one of %d servers %d MiB",
 		took.Round(time.Millisecond), served, time.Since(began).Round(time.Second), refused, p>>20, len(servers), highest>>20)
-	if served == 0 || served > 3*16 || refused+served != 1000 {
+	// Each of its 16 places is taken for ten seconds at least.
+	if most := 16 * (2 + int(took/(10*time.Second))); served == 0 || served > most || refused+served != 1000 {
 		t.Errorf("%d served, %d refused", served, refused)
 	}
 	if p > maxPeak || highest > maxPeak {
@@ -318,8 +319,8 @@ func TestFullClient(t *testing.T) {
 func (w *world) waitFor(what string, ok func() bool) {
 	w.t.Helper()
 	for began := time.Now(); !ok(); time.Sleep(50 * time.Millisecond) {
-		if time.Since(began) > 20*time.Second {
-			w.t.Fatalf("waited for 20 seconds: %s", what)
+		if time.Since(began) > patience {
+			w.t.Fatalf("waited for %v: %s", patience, what)
 		}
 	}
 }

@@ -27,7 +27,7 @@ func TestOutside(t *testing.T) {
 	w.tree()
 	w.fill("a/x", 8<<20)
 	w.snapshot("s1")
-	w.write("sim/faults", "on=send match=a/x@s1 rate=200000\n")
+	w.write("sim/faults", "on=send match=a/x@s1 wait=1000000\n")
 	watch := w.command("zreplctl", "-config", w.path("c.yml"), "status", "-json", "-watch")
 	out, err := watch.StdoutPipe()
 	if err != nil {

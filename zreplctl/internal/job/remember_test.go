@@ -1,6 +1,7 @@
 package job_test
 
 import (
+	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -12,10 +13,10 @@ import (
 func TestRunRemembers(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
+	w.env = []string{fmt.Sprintf("ZFS_SIM_CHANGED=%d", time.Now().Unix()-60)} // what has just changed is listed again
 	w.tree()
 	w.snapshot("s1")
 	w.done("pull", "fetch")
-	time.Sleep(4 * time.Second) // what has just changed is listed again
 	w.done("pull", "fetch")
 	w.write("sim/log", "")
 	w.done("pull", "fetch")
@@ -26,6 +27,7 @@ func TestRunRemembers(t *testing.T) {
 	if strings.Contains(string(text), "-t snapshot") || !strings.Contains(string(text), "snapshots_changed") {
 		t.Errorf("commands:\n%s", text)
 	}
+	w.env = nil
 	w.snapshot("s2")
 	w.done("pull", "fetch")
 	if got := strings.Join(w.guids("b/back"), " "); strings.Count(got, "@s2") != 5 {

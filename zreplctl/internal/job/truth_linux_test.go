@@ -6,7 +6,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 )
 
 // TestWaitsForParent: every dataset that was not replicated is named, and what
@@ -98,7 +97,7 @@ func TestInterrupted(t *testing.T) {
 		w.tree()
 		w.fill("a/x", 8<<20)
 		w.snapshot("s1")
-		w.write("sim/faults", "on=send match=a/x@s1 rate=500000\n")
+		w.write("sim/faults", "on=send match=a/x@s1 wait=1000000\n")
 		run := w.command("zreplctl", "-config", w.path("c.yml"), "local", "-skip", "snapshot,prune", "mirror")
 		if err := run.Start(); err != nil {
 			t.Fatal(err)
@@ -109,9 +108,7 @@ func TestInterrupted(t *testing.T) {
 		}
 		run.Process.Signal(signal)
 		run.Wait()
-		for end := time.Now().Add(10 * time.Second); len(w.processes()) > 0 && time.Now().Before(end); {
-			time.Sleep(20 * time.Millisecond)
-		}
+		w.gone()
 		got := w.shown("mirror")
 		for _, r := range got.Progress.Datasets {
 			if r.State == "sending" || r.State == "waiting" {

@@ -2,7 +2,10 @@ package job_test
 
 import (
 	"bytes"
+	"fmt"
 	"os/exec"
+	"regexp"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -13,7 +16,7 @@ import (
 func (w *world) gone() {
 	w.t.Helper()
 	begun := time.Now()
-	for len(w.processes()) > 0 && time.Since(begun) < 20*time.Second {
+	for len(w.processes()) > 0 && time.Since(begun) < 20*time.Second { // a promise: see TestKill
 		time.Sleep(20 * time.Millisecond)
 	}
 	if left := w.processes(); len(left) > 0 {
@@ -43,7 +46,7 @@ func TestVerifyKilled(t *testing.T) {
 			w.fill("a/x", 4<<20)
 			w.snapshot("s1")
 			w.done("pull", "fetch")
-			w.write("sim/faults", "on=send match=a/x@s1 from=1 rate=300000\n")
+			w.write("sim/faults", "on=send match=a/x@s1 from=1 wait=1000000\n")
 			run := w.command("zreplctl", "-config", w.path("c.yml"), "verify", "-dataset", "a/x", "fetch")
 			var said bytes.Buffer
 			run.Stdout, run.Stderr = &said, &said
@@ -68,14 +71,15 @@ func TestVerifyKilled(t *testing.T) {
 }
 
 // slowVerify starts a verify of copies and returns while it reads the copy of a/x,
-// which takes seconds. What it says is to be read when it has ended.
+// which it does until there are no faults. What it says is to be read when it has
+// ended.
 func (w *world) slowVerify() (*exec.Cmd, *bytes.Buffer) {
 	w.t.Helper()
 	w.tree()
 	w.fill("a/x", 2<<20)
 	w.snapshot("s1")
 	w.done("pull", "fetch")
-	w.write("sim/faults", "on=send match=b/back/a/x@s1 rate=500000\n")
+	w.write("sim/faults", "on=send match=b/back/a/x@s1 wait=500000\n")
 	run := w.command("zreplctl", "-config", w.path("c.yml"), "verify", "fetch")
 	said := new(bytes.Buffer)
 	run.Stdout, run.Stderr = said, said
@@ -103,6 +107,7 @@ func TestVerifyBesideRuns(t *testing.T) {
 		w.release(strings.TrimSuffix(snapshot, "@s1"))
 		w.must("zfs", "destroy", snapshot)
 	}
+	w.write("sim/faults", "")
 	run.Wait()
 	if code := run.ProcessState.ExitCode(); code != 0 || !strings.Contains(said.String(), "ok\ta/z\tb/back/a/z\t@s2") ||
 		!strings.Contains(said.String(), "ok\ta/x/y\tb/back/a/x/y\t@s2") || !strings.Contains(said.String(), "ok\ta/x\tb/back/a/x\t@s1") {
@@ -158,7 +163,7 @@ func TestVerifyBesidePrune(t *testing.T) {
 	w.extend("- {name: pruned, type: local, mapping: {\"a/x\": b/pruned}, snapshot_prefix: s, shared_prefix: true, prune_lhs: {keep: [{type: last_n, count: 1}]}, prune_rhs: {keep: [{type: last_n, count: 1}]}}\n")
 	w.snapshot("s1")
 	w.done("local", "pruned")
-	w.write("sim/faults", "on=send match=x@s1 rate=300000\n")
+	w.write("sim/faults", "on=send match=x@s1 wait=500000\n")
 	run := w.command("zreplctl", "-config", w.path("c.yml"), "verify", "pruned")
 	if err := run.Start(); err != nil {
 		t.Fatal(err)
@@ -170,6 +175,7 @@ func TestVerifyBesidePrune(t *testing.T) {
 	if code, said := prune(); code != 0 || !strings.Contains(said, `kept "a/x@s1": zreplctl verify reads it; the next run after that destroys it`) {
 		t.Errorf("exit status %d: %s", code, said)
 	}
+	w.write("sim/faults", "")
 	if err := run.Wait(); err != nil {
 		t.Error(err)
 	}
@@ -202,11 +208,30 @@ func TestVerifyDestroyedMeanwhile(t *testing.T) {
 	w.must("zfs", "destroy", "-r", "b/back/a/z")
 	w.release("b/back/a/x/y")
 	w.must("zfs", "destroy", "b/back/a/x/y@s1")
+	w.write("sim/faults", "")
 	run.Wait()
 	if code := run.ProcessState.ExitCode(); code != 1 || !strings.Contains(said.String(), "cannot\ta/z\tb/back/a/z\t-\tthe copy was destroyed meanwhile") ||
 		!strings.Contains(said.String(), "skipped\ta/x/y\t") {
 		t.Errorf("exit status %d: %s", code, said.String())
 	}
+}
+
+// lookedBefore says that verify has looked at all of a job's copies an hour before.
+func (w *world) lookedBefore(job string) {
+	w.t.Helper()
+	hourEarlier := func(text string) string {
+		at, err := strconv.Atoi(text[len(`"tried":`):])
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		return fmt.Sprintf(`"tried":%d`, at-3600)
+	}
+	note := "run/" + job + ".verified"
+	text := regexp.MustCompile(`"tried":\d+`).ReplaceAllStringFunc(w.read(note), hourEarlier)
+	if !strings.Contains(text, `"tried":`) {
+		w.t.Fatalf("the note of verify says %s", text)
+	}
+	w.write(note, text)
 }
 
 // One dataset that never comes to an end does not keep the others from being
@@ -218,8 +243,8 @@ func TestVerifyNeverEnds(t *testing.T) {
 	w.snapshot("s1")
 	w.done("pull", "fetch")
 	w.verified("fetch")
-	time.Sleep(1100 * time.Millisecond) // the note has seconds
-	w.write("sim/faults", "on=send match=a@s1 from=1 rate=1\non=send match=b/back/a@s1 from=1 rate=1\n")
+	w.lookedBefore("fetch")
+	w.write("sim/faults", "on=send match=a@s1 from=1 hang\non=send match=b/back/a@s1 from=1 hang\n")
 	run := w.command("zreplctl", "-config", w.path("c.yml"), "verify", "-sample", "1/5", "fetch")
 	if err := run.Start(); err != nil {
 		t.Fatal(err)
@@ -228,7 +253,6 @@ func TestVerifyNeverEnds(t *testing.T) {
 	syscall.Kill(run.Process.Pid, syscall.SIGKILL)
 	run.Wait()
 	w.gone()
-	time.Sleep(1100 * time.Millisecond) // the note has seconds
 	if code, lines, said := w.verified("-sample", "1/5", "fetch"); code != 0 || len(lines) != 1 || lines[0] == "ok a" {
 		t.Errorf("after it was killed: exit status %d: %s", code, said)
 	}

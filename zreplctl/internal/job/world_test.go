@@ -77,11 +77,15 @@ func build(m *testing.M) int {
 	return m.Run()
 }
 
+// patience is how long a test waits for what has to happen, on a busy machine.
+const patience = 2 * time.Minute
+
 // world is two pools of one simulator, a and b, and a configuration whose
 // connections are to this host itself.
 type world struct {
 	t   *testing.T
 	dir string
+	env []string // of all that it runs
 }
 
 const jobs = `
@@ -133,7 +137,7 @@ jobs:
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	w := &world{t, t.TempDir()}
+	w := &world{t: t, dir: t.TempDir()}
 	w.write("c.yml", strings.ReplaceAll(jobs, "DIR", w.dir))
 	if err := os.MkdirAll(w.path("sim"), 0o700); err != nil {
 		t.Fatal(err)
@@ -181,6 +185,7 @@ func (w *world) command(args ...string) *exec.Cmd {
 	where := map[string]string{"zfs": real, "zpool": filepath.Join(filepath.Dir(real), "zpool"), "sh": "/bin/sh"}
 	c := exec.Command(cmp.Or(where[args[0]], filepath.Join(bin, args[0])), args[1:]...)
 	c.Env = append(os.Environ(), "PATH="+path, "ZFS_SIM_ROOT="+w.path("sim"), "ZREPL_ZFS="+real)
+	c.Env = append(c.Env, w.env...)
 	return c
 }
 
