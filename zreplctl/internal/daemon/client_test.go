@@ -20,6 +20,7 @@ import (
 )
 
 func TestServe(t *testing.T) {
+	t.Parallel()
 	c, stop := start(t, "source")
 	s := connect(t, c)
 	if got := s.ask("hello"); got != "hello" {
@@ -52,6 +53,7 @@ func TestServe(t *testing.T) {
 // TestUnserved: where servers end before they serve, by a fault of this host,
 // the job is broken until one serves again.
 func TestUnserved(t *testing.T) {
+	t.Parallel()
 	c, _ := start(t, "source")
 	problem := func() string {
 		s, err := control.Get(t.Context(), c.Global.Control)
@@ -81,6 +83,7 @@ func TestUnserved(t *testing.T) {
 
 // TestOneDaemon: a second one finds the first and goes.
 func TestOneDaemon(t *testing.T) {
+	t.Parallel()
 	c, _ := start(t, "source")
 	err := Run(t.Context(), Options{Config: c})
 	var status interface{ ExitStatus() int }
@@ -150,18 +153,27 @@ func bytesOf(fd, n int) []int {
 
 // TestSilentClients connect and pass nothing; others are served.
 func TestSilentClients(t *testing.T) {
+	t.Parallel()
 	c, _ := start(t, "source")
+	var silent []net.Conn
 	for range maxWaiting / 2 {
 		conn, err := net.Dial("unix", filepath.Join(c.Global.SockDir, "client"))
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer conn.Close()
+		silent = append(silent, conn)
 	}
-	began := time.Now()
 	s := connect(t, c)
-	if s.ask("hello") != "hello" || time.Since(began) > 2*time.Second {
-		t.Errorf("served after %s; %s", time.Since(began), s.errs)
+	if s.ask("hello") != "hello" {
+		t.Errorf("not served: %s", s.errs)
+	}
+	for _, conn := range silent { // not after they were sent away, either
+		conn.SetReadDeadline(time.Now())
+		if _, err := conn.Read(make([]byte, 1)); !errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("a silent one had to go first: %v", err)
+			break
+		}
 	}
 }
 
@@ -222,6 +234,7 @@ func pipe(t *testing.T) [2]*os.File {
 
 // TestNewRun: a new run of a client ends what is left of its older run.
 func TestNewRun(t *testing.T) {
+	t.Parallel()
 	c, _ := start(t, "source")
 	old, fellow := connect(t, c), connect(t, c)
 	old.ask("run first")
@@ -252,6 +265,7 @@ func TestNewRun(t *testing.T) {
 
 // TestFrontKilled: when zstdinserver dies, so does what serves it.
 func TestFrontKilled(t *testing.T) {
+	t.Parallel()
 	c, _ := start(t, "source")
 	s := connect(t, c)
 	s.ask("hang")
@@ -279,16 +293,16 @@ func serverPID(t *testing.T, sockpath string) (pid int) {
 // TestEnd: the daemon takes all that it started with it, and clients may try
 // again.
 func TestEnd(t *testing.T) {
+	t.Parallel()
 	c, stop := start(t, "source")
 	s := connect(t, c)
 	s.ask("hang")
 	pid := serverPID(t, c.Global.Control)
-	began := time.Now()
 	if err := stop(); err != nil {
 		t.Error(err)
 	}
-	if syscall.Kill(pid, 0) == nil || time.Since(began) > 5*time.Second {
-		t.Errorf("serve lives, or ended only after %s", time.Since(began))
+	if syscall.Kill(pid, 0) == nil {
+		t.Error("serve lives")
 	}
 	if code := s.code(t); code != 75 {
 		t.Errorf("exit status %d: %s", code, s.errs)
@@ -297,8 +311,9 @@ func TestEnd(t *testing.T) {
 
 // TestKilled: even kill -9 of the daemon leaves no server.
 func TestKilled(t *testing.T) {
+	t.Parallel()
 	dir := shortDir(t)
-	cmd := exec.Command(os.Args[0], "as-daemon", dir)
+	cmd := exec.Command(self, "as-daemon", dir)
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)

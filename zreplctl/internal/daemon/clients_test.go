@@ -14,6 +14,7 @@ import (
 // whose each connection is. Where one cannot be listened for, the other is
 // served.
 func TestSeveralClients(t *testing.T) {
+	t.Parallel()
 	c := conf(shortDir(t), "source")
 	c.Jobs[0].Serve.Clients = []string{"client", "other", "taken"}
 	if err := os.MkdirAll(filepath.Join(c.Global.SockDir, "taken", "x"), 0o700); err != nil {

@@ -37,7 +37,7 @@ func fleetNames() []string {
 // asFleet runs such a daemon in a process of its own.
 func asFleet(dir string) int {
 	self, _ := os.Executable()
-	c := timed(dir, time.Hour, fleetNames()...)
+	c := timed(dir, daily(), fleetNames()...)
 	c.Global.Runs = fleetRuns
 	c.Global.StopTimeout = 10 * time.Second
 	os.Setenv(fleetEnv, dir)
@@ -82,11 +82,12 @@ func fleetRun(dir, job string) int {
 // and each is served in its turn, though one hangs, one is refused and one waits
 // for a host that is down. Afterwards the daemon uses next to nothing.
 func TestFleet(t *testing.T) {
+	t.Parallel()
 	if _, err := os.Stat("/proc/self/stat"); err != nil {
 		t.Skip(err)
 	}
 	dir := shortDir(t)
-	d := exec.Command(os.Args[0], "as-fleet", dir)
+	d := exec.Command(self, "as-fleet", dir)
 	d.Stderr = os.Stderr
 	out, err := d.StdoutPipe()
 	if err != nil {
@@ -101,7 +102,7 @@ func TestFleet(t *testing.T) {
 	}
 	before := usageOf(t, d.Process.Pid)
 	began := time.Now()
-	c := timed(dir, time.Hour)
+	c := timed(dir, daily())
 	for time.Sleep(500 * time.Millisecond); ; time.Sleep(500 * time.Millisecond) {
 		s, err := control.Get(t.Context(), c.Global.Control)
 		if err != nil {
@@ -128,14 +129,17 @@ func TestFleet(t *testing.T) {
 	}
 	took := time.Since(began)
 	checkFleetRuns(t, dir)
-	busy := usageOf(t, d.Process.Pid)
-	const idle = 10 * time.Second
-	time.Sleep(idle)
-	after := usageOf(t, d.Process.Pid)
-	share := float64(after.cpu-busy.cpu) / float64(idle)
+	const idle, most = 10 * time.Second, 0.005
+	after, share := usageOf(t, d.Process.Pid), 1.0
+	for tries := 0; tries < 3 && share > most; tries++ { // other work on the processor makes this one's slower
+		busy := after.cpu
+		time.Sleep(idle)
+		after = usageOf(t, d.Process.Pid)
+		share = float64(after.cpu-busy) / float64(idle)
+	}
 	t.Logf("%d runs in %s; RSS %d KiB at the start, %d KiB after; descriptors %d, %d; idle for %s: %.2f %% of a processor",
 		fleetJobs, took.Round(time.Second), before.rss, after.rss, before.files, after.files, idle, 100*share)
-	if share > 0.005 || after.rss > 4*before.rss+32<<10 || after.files > before.files+20 {
+	if share > most || after.rss > 4*before.rss+32<<10 || after.files > before.files+20 {
 		t.Error("that is too much")
 	}
 	d.Process.Signal(syscall.SIGTERM)

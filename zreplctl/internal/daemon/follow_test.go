@@ -14,7 +14,7 @@ import (
 // TestFollowAll has a run say more at once than anybody reads meanwhile. All of
 // it is told, or how much is not.
 func TestFollowAll(t *testing.T) {
-	for _, c := range []struct{ lines, length int }{{2500, 10}, {100_000, 1000}} {
+	for _, c := range []struct{ lines, length int }{{2500, 10}, {20_000, 1000}} {
 		f := newFollowed(control.Request{})
 		for i := range c.lines { // as a prune does
 			f.add(control.Event{Stdout: fmt.Sprintf("%0*d\n", c.length, i)})
@@ -66,6 +66,7 @@ func TestSameFile(t *testing.T) {
 // TestOtherConfig: a job of the same name in another configuration is not the
 // daemon's.
 func TestOtherConfig(t *testing.T) {
+	t.Parallel()
 	c, _ := start(t, "good")
 	other := filepath.Join(t.TempDir(), "other.yml")
 	if err := os.WriteFile(other, nil, 0o600); err != nil {

@@ -52,6 +52,7 @@ func TestRunJob(t *testing.T) {
 // TestSkipped: a run that does not replicate is no success of the job, and does
 // not end its failure.
 func TestSkipped(t *testing.T) {
+	t.Parallel()
 	c, _ := start(t, "good")
 	request := control.Request{Job: "good", Config: c.Path, Skip: "snapshot,replicate"}
 	if code, handled, err := control.RunJob(t.Context(), c.Global.Control, request, control.Follower{Stdout: io.Discard, Stderr: io.Discard}); code != 0 || !handled || err != nil {
@@ -69,6 +70,7 @@ func TestSkipped(t *testing.T) {
 // TestEnded: what a run was doing that was killed is not under way, and one
 // that was asked to stop has not failed.
 func TestEnded(t *testing.T) {
+	t.Parallel()
 	c, _ := start(t, "killed", "stopped")
 	for i, want := range []struct {
 		state, reason string
@@ -100,6 +102,7 @@ func TestEnded(t *testing.T) {
 // TestBusy: one run of a job at a time; who stops following does not stop it,
 // and the end of the daemon does.
 func TestBusy(t *testing.T) {
+	t.Parallel()
 	c, stop := start(t, "long")
 	ctx, cancel := context.WithCancel(context.Background())
 	began := make(chan struct{})
@@ -153,6 +156,7 @@ func (discardText) Write(p []byte) (int, error) { return len(p), nil }
 
 // TestSchedule: a job is run at its interval, by itself.
 func TestSchedule(t *testing.T) {
+	t.Parallel()
 	c := conf(shortDir(t), "good")
 	c.Jobs[0].Interval = 50 * time.Millisecond
 	startConfig(t, c)

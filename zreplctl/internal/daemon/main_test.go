@@ -17,12 +17,15 @@ import (
 	"time"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/child"
+	"github.com/zrepl-tools/zrepl-tools/lib/zfssim/simhost"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/config"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/control"
 )
 
-// zstdinserver is the path of the real one.
-var zstdinserver string
+var (
+	zstdinserver string // the path of the real one
+	self         string // this program, to play the daemon's children
+)
 
 // TestMain is zreplctl, too: the daemon's children are this program.
 func TestMain(m *testing.M) {
@@ -38,24 +41,36 @@ func TestMain(m *testing.M) {
 			os.Exit(asFleet(os.Args[2]))
 		}
 	}
-	if dir := os.Getenv("ZT_BIN"); dir != "" {
-		zstdinserver = filepath.Join(dir, "zstdinserver")
-		os.Exit(m.Run())
-	}
 	dir, err := os.MkdirTemp("", "daemon")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
-	zstdinserver = filepath.Join(dir, "zstdinserver")
-	build := exec.Command("go", "build", "-o", zstdinserver, "github.com/zrepl-tools/zrepl-tools/zstdinserver")
-	build.Stderr = os.Stderr
 	code := 1
-	if build.Run() == nil {
+	if err := programs(dir); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+	} else {
 		code = m.Run()
 	}
 	os.RemoveAll(dir)
 	os.Exit(code)
+}
+
+// programs finds zstdinserver and self, or builds them into a folder.
+func programs(dir string) (err error) {
+	if self, err = simhost.Self(dir); err != nil {
+		return err
+	}
+	if built := simhost.Built(); built != "" {
+		zstdinserver = filepath.Join(built, "zstdinserver")
+		return nil
+	}
+	zstdinserver = filepath.Join(dir, "zstdinserver")
+	build := exec.Command("go", "build", "-o", zstdinserver, "github.com/zrepl-tools/zrepl-tools/zstdinserver")
+	if out, err := build.CombinedOutput(); err != nil {
+		return fmt.Errorf("cannot build zstdinserver: %w: %s", err, out)
+	}
+	return nil
 }
 
 // fakeServe obeys a client's lines: `run ID` and `call NAME` go to the
@@ -163,10 +178,6 @@ func startConfig(t *testing.T, c *config.Config) (*config.Config, func() error) 
 func startWith(t *testing.T, o Options) (*config.Config, func() error) {
 	t.Helper()
 	c := o.Config
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
 	ctx, cancel := context.WithCancel(context.Background())
 	ready, ended := make(chan struct{}), make(chan error, 1)
 	o.Program, o.Started, o.Retry, o.Ready = self, time.Now(), 50*time.Millisecond, func() { close(ready) }

@@ -60,6 +60,7 @@ func TestManager(t *testing.T) {
 // TestLog: a run's start and end are in the log, and an error that stays the same
 // is there once.
 func TestLog(t *testing.T) {
+	t.Parallel()
 	var log safeText
 	c := conf(shortDir(t), "bad", "good", "source")
 	startWith(t, Options{Config: c, Log: slog.New(slog.NewTextHandler(&log, nil))})

@@ -81,6 +81,7 @@ func inode(t *testing.T, path string) uint64 {
 
 // TestReload: jobs and clients come and go, and what is on goes on.
 func TestReload(t *testing.T) {
+	t.Parallel()
 	dir := shortDir(t)
 	c := conf(dir, "source", "long", "bad")
 	s, stop := startReloading(t, c)
@@ -155,6 +156,7 @@ func TestReload(t *testing.T) {
 // TestBadReload: a bad configuration is refused with all its errors, and nothing
 // changes, also for children.
 func TestBadReload(t *testing.T) {
+	t.Parallel()
 	dir := shortDir(t)
 	c := conf(dir, "source", "good")
 	s, _ := startReloading(t, c)

@@ -23,6 +23,7 @@ import (
 // TestRoom: a client that has its share is told to try later, and so is one
 // who comes when all is taken; both are let in once there is room.
 func TestRoom(t *testing.T) {
+	t.Parallel()
 	c := conf(shortDir(t), "source", "source2")
 	c.Global.Limits.ClientConnections, c.Global.Limits.Connections = 2, 3
 	startConfig(t, c)
@@ -59,9 +60,10 @@ func TestRoom(t *testing.T) {
 // TestNoDescriptors brings a daemon to the end of its descriptors: everyone
 // is served or told to try later, and it recovers.
 func TestNoDescriptors(t *testing.T) {
+	t.Parallel()
 	for _, files := range []int{28, 29, 30, 31, 32, 34, 36, 40, 64} {
 		dir := shortDir(t)
-		cmd := exec.Command("sh", "-c", fmt.Sprintf("ulimit -n %d; exec %s as-daemon %s", files, os.Args[0], dir))
+		cmd := exec.Command("sh", "-c", fmt.Sprintf("ulimit -n %d; exec %s as-daemon %s", files, self, dir))
 		out, err := cmd.StdoutPipe()
 		if err != nil {
 			t.Fatal(err)
@@ -136,6 +138,7 @@ func passRaw(t *testing.T, path string) (conn *net.UnixConn, said string, in *os
 // the daemon serves the others, says so, and serves this one, too, once it is
 // gone.
 func TestBadEntry(t *testing.T) {
+	t.Parallel()
 	for name, put := range map[string]func(t *testing.T, dir string) func() error{
 		"directory": func(t *testing.T, dir string) func() error { return entry(t, os.Mkdir, dir, "client2") },
 		"file": func(t *testing.T, dir string) func() error {
@@ -167,6 +170,7 @@ func TestBadEntry(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			c := conf(shortDir(t), "source2", "source")
 			if err := os.MkdirAll(c.Global.SockDir, 0o700); err != nil {
 				t.Fatal(err)
@@ -206,6 +210,7 @@ func entry(t *testing.T, put func(string, os.FileMode) error, dir, name string) 
 // TestNoControl: without a control socket the daemon works all the same, and
 // makes it when it can.
 func TestNoControl(t *testing.T) {
+	t.Parallel()
 	for name, put := range map[string]func(dir string) error{
 		"a directory in its place": func(dir string) error { return os.Mkdir(filepath.Join(dir, "control"), 0o700) },
 		"an open directory":        func(dir string) error { return os.Chmod(dir, 0o755) },
@@ -231,6 +236,7 @@ func TestNoControl(t *testing.T) {
 // TestNothingLeft: a daemon that can do nothing at all ends, and says why, a
 // job a line.
 func TestNothingLeft(t *testing.T) {
+	t.Parallel()
 	c := conf(shortDir(t), "source", "source2")
 	if err := errors.Join(os.MkdirAll(c.Global.SockDir, 0o700), os.Chmod(c.Global.SockDir, 0o710)); err != nil {
 		t.Fatal(err)

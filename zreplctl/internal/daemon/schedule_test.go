@@ -27,6 +27,21 @@ func timed(dir string, interval time.Duration, jobs ...string) *config.Config {
 	return c
 }
 
+// daily is an interval of about a day, none of whose times comes within an hour: a
+// job that has just run does not run again while a test lasts.
+func daily() time.Duration {
+	now := time.Now()
+	every := 24 * time.Hour
+	for next(every, now).Sub(now) < time.Hour {
+		every += time.Hour
+	}
+	return every
+}
+
+func next(every time.Duration, now time.Time) time.Time {
+	return schedule.Times{Interval: every, Zone: time.Local}.Next(now)
+}
+
 func jobOf(t *testing.T, c *config.Config, name string) control.Job {
 	t.Helper()
 	s, err := control.Get(t.Context(), c.Global.Control)
@@ -45,15 +60,16 @@ func jobOf(t *testing.T, c *config.Config, name string) control.Job {
 // TestRestarts: the first start of the daemon runs a job that never ran, and
 // later ones only what was missed or was cut off.
 func TestRestarts(t *testing.T) {
-	dir := shortDir(t)
-	c := timed(dir, 24*time.Hour, "good")
+	t.Parallel()
+	dir, every := shortDir(t), daily()
+	c := timed(dir, every, "good")
 	_, stop := startConfig(t, c)
 	until(t, "the job runs", func() bool { return jobOf(t, c, "good").Last != nil })
 	stop()
 	for range 3 {
 		_, stop := startConfig(t, c)
 		time.Sleep(100 * time.Millisecond)
-		if j := jobOf(t, c, "good"); j.Last != nil || j.State != control.Idle || j.Next == nil || time.Until(j.Next.Time) > 24*time.Hour {
+		if j := jobOf(t, c, "good"); j.Last != nil || j.State != control.Idle || j.Next == nil || time.Until(j.Next.Time) > every {
 			t.Errorf("after a restart: %+v", j)
 		}
 		stop()
@@ -71,7 +87,7 @@ func TestRestarts(t *testing.T) {
 	}
 	write(`{"last":"2120-01-01T00:00:00Z"}`) // by a clock that was wrong
 	_, stop = startConfig(t, c)
-	if j := jobOf(t, c, "good"); j.Next == nil || time.Until(j.Next.Time) > 24*time.Hour {
+	if j := jobOf(t, c, "good"); j.Next == nil || time.Until(j.Next.Time) > every {
 		t.Errorf("after a wrong clock: %+v", j)
 	}
 	stop()
@@ -80,8 +96,9 @@ func TestRestarts(t *testing.T) {
 // TestCutOff: a run that the end of the daemon has cut off is continued by the
 // next daemon.
 func TestCutOff(t *testing.T) {
+	t.Parallel()
 	dir := shortDir(t)
-	c := timed(dir, 24*time.Hour, "long")
+	c := timed(dir, daily(), "long")
 	for range 2 {
 		_, stop := startConfig(t, c)
 		until(t, "it runs", func() bool { return jobOf(t, c, "long").State == control.Running })
@@ -92,6 +109,7 @@ func TestCutOff(t *testing.T) {
 // TestPaused: no run starts by itself while a job is paused, also after a
 // restart, and a person can run it.
 func TestPaused(t *testing.T) {
+	t.Parallel()
 	dir := shortDir(t)
 	c := timed(dir, 50*time.Millisecond, "good")
 	kept := state.Of(c.Global)
@@ -111,7 +129,8 @@ func TestPaused(t *testing.T) {
 // TestStop: a person ends a run, which is then not begun again, and the
 // connections of a client.
 func TestStop(t *testing.T) {
-	c := timed(shortDir(t), 24*time.Hour, "long", "source")
+	t.Parallel()
+	c := timed(shortDir(t), daily(), "long", "source")
 	startConfig(t, c)
 	until(t, "it runs", func() bool { return jobOf(t, c, "long").State == control.Running })
 	s := connect(t, c)
@@ -164,6 +183,7 @@ func TestNext(t *testing.T) {
 // TestWindowEnd: a run ends with its window if the job says so, and is then
 // owed.
 func TestWindowEnd(t *testing.T) {
+	t.Parallel()
 	now := time.Now() // the window is closed for the hour from now, also over midnight
 	c := timed(shortDir(t), time.Second, "long")
 	var err error
@@ -189,6 +209,7 @@ func TestWindowEnd(t *testing.T) {
 // TestOneAtATime: with one place, a run that a person asks for waits for its
 // turn, and says so.
 func TestOneAtATime(t *testing.T) {
+	t.Parallel()
 	c := timed(shortDir(t), 0, "long", "good")
 	c.Global.Runs = 1
 	_, stop := startConfig(t, c)

@@ -17,6 +17,7 @@ import (
 // without rights get to a daemon that runs as root, and nobody else's do. Who
 // is not root is both, and can try nobody else.
 func TestOtherUser(t *testing.T) {
+	t.Parallel()
 	repl, other := uint32(65534), uint32(65533)
 	root := os.Geteuid() == 0
 	if !root {
