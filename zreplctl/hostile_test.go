@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -30,7 +31,23 @@ func TestMain(m *testing.M) {
 	case os.Getenv("ZT_ZREPLCTL") != "":
 		os.Exit(run(cli.Context(), os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 	}
-	os.Exit(m.Run())
+	os.Exit(built(m))
+}
+
+// self is this program, to be zreplctl and the peers.
+var self string
+
+func built(m *testing.M) int {
+	dir, err := os.MkdirTemp("", "zreplctl-test")
+	if err == nil {
+		defer os.RemoveAll(dir)
+		self, err = simhost.Self(dir)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return m.Run()
 }
 
 // evil is what every text of a hostile peer is made of. The word is looked for
@@ -88,7 +105,7 @@ func (w *hostileWorld) zfs(args ...string) {
 // configure writes the configuration with the hostile peers' way.
 func (w *hostileWorld) configure(mode string) {
 	w.t.Helper()
-	text := strings.NewReplacer("DIR", w.dir, "SELF", os.Args[0], "MODE", mode).Replace(`
+	text := strings.NewReplacer("DIR", w.dir, "SELF", self, "MODE", mode).Replace(`
 global: {rundir: DIR/run}
 jobs:
 - {name: fetch, type: pull, interval: 1h, connect: {type: exec, command: [SELF, hostile-peer, MODE]}, mapping: {"a<": b/back/a}}
@@ -136,12 +153,20 @@ func (w *hostileWorld) records() {
 // result is what a command printed.
 type result struct{ stdout, stderr, progress string }
 
-// ctl runs zreplctl with a file for progress, until a limit.
-func (w *hostileWorld) ctl(limit time.Duration, stdin string, env []string, args ...string) (r result) {
+// patience is how long a command may take on a busy machine.
+const patience = 2 * time.Minute
+
+// ctl runs zreplctl with a file for progress. One that goes on is ended once it has
+// said a text; empty: it ends by itself.
+func (w *hostileWorld) ctl(until, stdin string, env []string, args ...string) (r result) {
 	w.t.Helper()
-	ctx, cancel := context.WithTimeout(w.t.Context(), limit)
+	ctx, cancel := context.WithTimeout(w.t.Context(), patience)
 	defer cancel()
-	c := exec.CommandContext(ctx, os.Args[0], args...)
+	program := self
+	if until != "" { // what goes on has something to race with
+		program = os.Args[0]
+	}
+	c := exec.CommandContext(ctx, program, args...)
 	c.Env = append(slices.Clone(w.env), env...)
 	c.Cancel = func() error { return c.Process.Signal(syscall.SIGTERM) }
 	progress, err := os.Create(filepath.Join(w.t.TempDir(), "progress"))
@@ -149,15 +174,35 @@ func (w *hostileWorld) ctl(limit time.Duration, stdin string, env []string, args
 		w.t.Fatal(err)
 	}
 	defer progress.Close()
-	var out, errs bytes.Buffer
-	c.Stdin, c.Stdout, c.Stderr, c.ExtraFiles = strings.NewReader(stdin), &out, &errs, []*os.File{progress}
+	out, errs := &listening{text: until, heard: cancel}, &listening{text: until, heard: cancel}
+	c.Stdin, c.Stdout, c.Stderr, c.ExtraFiles = strings.NewReader(stdin), out, errs, []*os.File{progress}
 	c.Run()
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		w.t.Errorf("%q goes on after %v: %s%s", args, patience, out, errs)
+	}
 	text, err := os.ReadFile(progress.Name())
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	return result{out.String(), errs.String(), string(text)}
 }
+
+// listening is a buffer that calls a function once it holds a text.
+type listening struct {
+	said  bytes.Buffer
+	text  string
+	heard func()
+}
+
+func (l *listening) Write(p []byte) (int, error) {
+	n, err := l.said.Write(p)
+	if l.text != "" && bytes.Contains(l.said.Bytes(), []byte(l.text)) {
+		l.heard()
+	}
+	return n, err
+}
+
+func (l *listening) String() string { return l.said.String() }
 
 // harmless fails the test where text holds what no terminal may get.
 func harmless(t *testing.T, what, text string, erases bool) {
@@ -178,7 +223,8 @@ type attack struct {
 	args    []string // of zreplctl
 	env     []string
 	stdin   string
-	silent  bool // nothing of the hostile text need be printed
+	until   string // what it has said when it is to end; empty: it ends by itself
+	silent  bool   // nothing of the hostile text need be printed
 	prepare func(*hostileWorld)
 	binary  bool // standard output is no text
 }
@@ -203,6 +249,7 @@ func attacks() map[string][]attack {
 	wrongFile := func(w *hostileWorld) {
 		w.write("c.yml", "jobs:\n- {name: \""+yamlText(evil)+"\", type: \""+yamlText(evil)+"\"}\n")
 	}
+	const ran = "a run has failed" // the daemon's first, of fetch
 	records := func(w *hostileWorld) { w.records() }
 	fakeZFS := func(w *hostileWorld) { w.fakeZFS() }
 	all := map[string][]attack{
@@ -223,7 +270,7 @@ func attacks() map[string][]attack {
 		"import":     importAttacks(),
 		"forget":     {{args: args("forget", evil, "b/x")}, {args: args("forget", "fetch", evil), silent: true}, {args: args("forget", "-n", "fetch", "b/x"), prepare: fakeZFS, silent: true}},
 		"abandon":    append(abandons, attack{args: args("abandon", evil)}),
-		"daemon":     {{args: args("daemon", evil)}, {args: args("daemon"), mode: "list"}, {args: args("daemon"), mode: "banner"}, {args: args("daemon"), mode: "hello"}},
+		"daemon":     {{args: args("daemon", evil)}, {args: args("daemon"), mode: "list", until: ran}, {args: args("daemon"), mode: "banner", until: ran}, {args: args("daemon"), mode: "hello", until: ran}},
 		"verify":     append(verifies, attack{args: args("verify", evil)}, attack{args: args("verify", "-dataset", evil, "fetch"), silent: true}, attack{args: args("verify", "-sample", evil, "fetch"), silent: true}),
 		"digest":     {{args: args("digest", evil), silent: true}, {args: args("digest"), stdin: evil, silent: true}, {args: args("digest", "-objects"), stdin: strings.Repeat(evil, 100), silent: true}},
 		"metrics":    {{args: args("metrics"), prepare: records, silent: true}, {args: args("metrics", evil)}},
@@ -231,7 +278,7 @@ func attacks() map[string][]attack {
 		"notify":     {{args: args("notify"), silent: true}, {args: args("notify", evil)}},
 		"report":     {{args: args("report"), prepare: records}, {args: args("report", evil)}},
 		"monitor":    {{args: args("monitor"), prepare: records}, {args: args("monitor", evil)}},
-		"status":     {{args: args("status"), prepare: records}, {args: args("status", "-json"), prepare: records}, {args: args("status"), prepare: func(w *hostileWorld) { w.daemon() }}, {args: args("status", "-json"), prepare: func(w *hostileWorld) { w.daemon() }}, {args: args("status", "-watch"), prepare: func(w *hostileWorld) { w.daemon() }}, {args: args("status", evil)}},
+		"status":     {{args: args("status"), prepare: records}, {args: args("status", "-json"), prepare: records}, {args: args("status"), prepare: func(w *hostileWorld) { w.daemon() }}, {args: args("status", "-json"), prepare: func(w *hostileWorld) { w.daemon() }}, {args: args("status", "-watch"), until: "evil", prepare: func(w *hostileWorld) { w.daemon() }}, {args: args("status", evil)}},
 		"init":       {{args: args("init", evil), silent: true}, {args: args("init", "-n", "-host", evil)}, {args: args("init", "-client", evil)}},
 		"next":       {{args: args("next", evil)}, {args: args("next"), prepare: records, silent: true}},
 		"stop":       {{args: args("stop", evil)}},
@@ -342,11 +389,7 @@ func (a attack) run(t *testing.T, bin string) {
 	for i, word := range words {
 		words[i] = strings.ReplaceAll(word, "LIST", filepath.Join(w.dir, "list"))
 	}
-	limit := 10 * time.Second
-	if words[0] == "daemon" {
-		limit = 4 * time.Second // time for a first run
-	}
-	r := w.ctl(limit, a.stdin, a.env, words...)
+	r := w.ctl(a.until, a.stdin, a.env, words...)
 	if !a.binary {
 		harmless(t, "standard output", r.stdout, false)
 	}

@@ -4,12 +4,12 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"iter"
 	"net"
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/frame"
 	"github.com/zrepl-tools/zrepl-tools/lib/progress"
@@ -25,7 +25,7 @@ func peer(mode string) {
 	}
 	if mode == "garbage" {
 		fmt.Print("SSH-2.0-evil\x1b[2J\u202e\u009b\n")
-		time.Sleep(time.Second)
+		io.Copy(io.Discard, os.Stdin) // until the client hangs up
 		os.Exit(0)
 	}
 	if mode == "inject" {

@@ -7,7 +7,6 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/frame"
 )
@@ -81,7 +80,7 @@ func TestLiesCostTheirDataset(t *testing.T) {
 	w.zfs("zfs", "create", "a/y")
 	w.zfs("zfs", "snapshot", "a/y@s1")
 	w.configure("inject")
-	r := w.ctl(30*time.Second, "", nil, "pull", "fetch", "-retries", "0")
+	r := w.ctl("", "", nil, "pull", "fetch", "-retries", "0")
 	harmless(t, "standard error", r.stderr, false)
 	for _, ds := range []string{"b/back/a/x@s1", "b/back/a/y@s1"} {
 		w.zfs("zfs", "list", ds) // it fails the test where there is none
@@ -95,7 +94,7 @@ func TestLiesCostTheirDataset(t *testing.T) {
 	if n := strings.Count(r.stderr, "illegal: "); n > 30 {
 		t.Errorf("%d lines", n)
 	}
-	plan := w.ctl(30*time.Second, "", nil, "plan", "fetch", "-json")
+	plan := w.ctl("", "", nil, "plan", "fetch", "-json")
 	if !strings.Contains(plan.stdout, `"reason":"illegal"`) || !strings.Contains(plan.stdout, `"guid":"`) || strings.Contains(plan.stdout, `"guid":1`) {
 		t.Errorf("the plan:\n%s", plan.stdout)
 	}
