@@ -26,7 +26,7 @@ func TestSlowPeer(t *testing.T) {
 			select {
 			case <-stop:
 				return
-			case <-time.After(30 * time.Millisecond):
+			case <-time.After(100 * time.Millisecond): // all of it takes longer than the test may
 				slow.clientOut.Write([]byte{b})
 			}
 		}
@@ -41,7 +41,7 @@ func TestSlowPeer(t *testing.T) {
 	if err := await(t, served); !errors.As(err, &timeout) || !timeout.Timeout() {
 		t.Errorf("the slow one: %v", err)
 	}
-	if d := time.Since(began); d > 2*time.Second {
+	if d := time.Since(began); d > 10*time.Second {
 		t.Errorf("cut off after %s", d)
 	}
 	close(stop)
@@ -60,7 +60,7 @@ func TestIdle(t *testing.T) {
 // TestHeartbeats: a slow function is no dead server, before a reply, in the
 // middle of lines, and while octets are taken.
 func TestHeartbeats(t *testing.T) {
-	const long, silence = 700 * time.Millisecond, 300 * time.Millisecond
+	const long, silence = 1500 * time.Millisecond, time.Second
 	for _, beat := range []time.Duration{30 * time.Millisecond, time.Hour} {
 		s := testServer()
 		s.Limits = Limits{Heartbeat: beat}
@@ -196,7 +196,7 @@ func TestRefusedPush(t *testing.T) {
 		if !errors.As(err, &remote) || remote.Code != "not-offered" {
 			t.Errorf("%s: %v", l.name, err)
 		}
-		if d := time.Since(began); d > time.Second {
+		if d := time.Since(began); d > plenty {
 			t.Errorf("%s: took %s", l.name, d)
 		}
 		if err := await(t, served); err == nil || !strings.Contains(err.Error(), "not here") {
@@ -213,7 +213,7 @@ func TestRefusedCalls(t *testing.T) {
 			c, served := connect(t, testServer(), l)
 			began := time.Now()
 			err := c.CallSend(context.Background(), name, question{"ignore"}, endless, new(int))
-			if err == nil || time.Since(began) > time.Second {
+			if err == nil || time.Since(began) > plenty {
 				t.Errorf("%s over %s: %v after %s", name, l.name, err, time.Since(began))
 			}
 			if err := await(t, served); err == nil {
@@ -288,7 +288,7 @@ func TestEarlyEnd(t *testing.T) {
 	n := 0
 	began := time.Now()
 	err := c.Call(context.Background(), "first", numbers(50_000_000), &n)
-	if time.Since(began) > 5*time.Second {
+	if time.Since(began) > plenty {
 		t.Errorf("took %s", time.Since(began))
 	}
 	if serverErr := await(t, served); serverErr == nil {
