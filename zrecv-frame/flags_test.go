@@ -173,7 +173,7 @@ func TestLifeline(t *testing.T) {
 	if _, failed := err.(*exec.ExitError); !failed || p.exists("done") {
 		t.Errorf("it ended with %v", err)
 	}
-	p.nothingLeft(time.Second)
+	p.nothingLeft(5 * time.Second)
 	w.Close()
 }
 

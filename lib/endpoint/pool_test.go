@@ -22,17 +22,27 @@ import (
 // TestIdlePool: a connection that the server has closed meanwhile, for it was
 // idle, is not used again, and another one is made without a word.
 func TestIdlePool(t *testing.T) {
-	server := &rpc.Server{Limits: rpc.Limits{Idle: 50 * time.Millisecond}}
+	server := &rpc.Server{Limits: rpc.Limits{Idle: 500 * time.Millisecond}}
 	server.Handle("since", func(_ context.Context, in []transfer.Snap) (map[string]uint64, error) { return nil, nil })
 	p := serving(t, server)
 	dialled := 0
 	dial := p.Dial
-	p.Dial = func(ctx context.Context) (*Link, error) { dialled++; return dial(ctx) }
+	var last *rpc.Conn
+	p.Dial = func(ctx context.Context) (*Link, error) {
+		dialled++
+		l, err := dial(ctx)
+		if err == nil {
+			last = l.Client.(*rpc.Conn)
+		}
+		return l, err
+	}
 	for range 3 {
 		if _, err := (RemoteReceiver{Pool: p}).Since(t.Context(), []transfer.Snap{{}}); err != nil {
 			t.Error(err)
 		}
-		time.Sleep(200 * time.Millisecond)
+		for last.Quiet() { // until the server has closed it
+			time.Sleep(10 * time.Millisecond)
+		}
 	}
 	if dialled != 3 {
 		t.Errorf("%d connections", dialled)

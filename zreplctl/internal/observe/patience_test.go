@@ -49,7 +49,7 @@ func TestSilence(t *testing.T) {
 		if silent := strings.Contains(j.Why, "zfs has not answered for 1s"); silent != test.silent || silent && j.Level != health.Unknown {
 			t.Errorf("%s: %s, %v, %q", what, j.State, j.Level, j.Why)
 		}
-		if took > 4*time.Second {
+		if took > 20*time.Second { // zfs itself goes on for longer
 			t.Errorf("%s: it took %v", what, took)
 		}
 	}
