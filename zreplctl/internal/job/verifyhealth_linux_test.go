@@ -58,7 +58,7 @@ func TestVerifyHealth(t *testing.T) {
 
 func (w *world) copiedBeside(job string) {
 	w.t.Helper()
-	w.done(map[string]string{"fetch": "pull", "mirror": "local"}[job], job)
+	w.done(commandOf[job], job)
 }
 
 // A copy that cannot be read is a warning until it was compared, or is gone.
