@@ -39,6 +39,9 @@ func TestMain(m *testing.M) {
 			os.Exit(asDaemon(os.Args[2]))
 		case "as-fleet":
 			os.Exit(asFleet(os.Args[2]))
+		case "as-glances":
+			asGlances(os.Args[2])
+			os.Exit(0)
 		}
 	}
 	dir, err := os.MkdirTemp("", "daemon")
