@@ -37,7 +37,7 @@ func TestSmallPipes(t *testing.T) {
 	program := filepath.Join(dir, "test")
 	copyProgram(t, program)
 	copyTestdata(t, dir)
-	c := exec.Command(program, "-test.run=^TestSmallPipes$", "-test.v", "-test.timeout=100s")
+	c := exec.Command(program, "-test.run=^TestSmallPipes$", "-test.v", "-test.timeout=10m")
 	c.Dir = dir
 	c.Env = append(os.Environ(), "ZFRAME_TEST_SMALL_PIPES=1")
 	if os.Getuid() == 0 {
