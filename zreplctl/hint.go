@@ -20,7 +20,7 @@ var hints = map[plan.Reason]string{
 	plan.NotOffered:     "look at the rules on both sides; if you removed its source on purpose, run: zreplctl forget JOB TARGET",
 	plan.SourceEmpty:    "if you destroyed its snapshots on purpose, run: zreplctl forget JOB TARGET",
 	plan.OlderMissing:   "roll the target back, as zrepl-recovery(7) says, or leave out the older snapshots: zreplctl forget JOB TARGET",
-	plan.NoneWanted:     "snapshot_prefix and snapshots say which snapshots a job sends; if a dataset has none, exclude it in the job's rules",
+	plan.NoneWanted:     "snapshot_prefix says which snapshots a job sends; if a dataset has none, exclude it in the job's rules",
 	plan.NoSpace:        "make room on the receiver, or exclude the dataset; the other datasets went first",
 	plan.ForeignPartial: "finish that receive, or discard it: zfs receive -A TARGET",
 	plan.NameTaken:      "rename the target's snapshot: zfs rename TARGET@NAME TARGET@NAME.old; or destroy it if nobody needs it",

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"sort"
+	"strings"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
 )
@@ -166,7 +167,7 @@ func (o *one) incremental(at int) {
 	foreign := o.checkPartial()
 	switch {
 	case !slices.ContainsFunc(o.sender, o.prefixed):
-		o.r.Conflict = conflict(NoneWanted, "the source has %s, and %s", o.senderHistory(), o.p.leavesOutAll())
+		o.r.Conflict = conflict(NoneWanted, "the source has %s, and the name of none starts with %q", o.senderHistory(), o.p.Prefix)
 		return
 	case len(wanted) == 0 && foreign != nil:
 		return // a person's seed, perhaps, which is in nobody's way
@@ -262,5 +263,5 @@ func (o *one) after(txg uint64) []dataset.Version {
 func (o *one) wanted(v dataset.Version) bool { return o.prefixed(v) && !o.in.Deferred[v.GUID] }
 
 func (o *one) prefixed(v dataset.Version) bool {
-	return v.Kind == dataset.Snapshot && o.p.leavesOut(v.Name) == ""
+	return v.Kind == dataset.Snapshot && strings.HasPrefix(v.Name, o.p.Prefix)
 }

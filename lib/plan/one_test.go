@@ -35,7 +35,6 @@ func TestOne(t *testing.T) {
 	plain := &Receiver{}
 	has := func(words string) *Receiver { return &Receiver{Versions: vs(words)} }
 	with := func(r *Receiver, change func(*Receiver)) *Receiver { change(r); return r }
-	withoutX := func(name string) bool { return !strings.HasPrefix(name, "x") }
 	for _, c := range []struct {
 		name   string
 		sender string
@@ -53,13 +52,6 @@ func TestOne(t *testing.T) {
 		{name: "none wanted any more", sender: "@a:1 @b:2", recv: has("@a:1"), p: Policy{Prefix: "z_"}, want: "none-wanted"},
 		{name: "the base alone wanted", sender: "@z_a:1 @b:2", recv: has("@z_a:1"), p: Policy{Prefix: "z_"}, want: "uptodate"},
 		{name: "partial of another dataset", sender: "@a:1", recv: &Receiver{Partial: &Partial{To: 9, Of: "src/other"}}, want: "foreign-partial", text: "src/other"},
-		{name: "some left out", sender: "@a:1 @xb:2 @c:3", recv: has("@a:1"), p: Policy{Sends: withoutX}, want: "incremental @a>@c"},
-		{name: "some left out, one stream", sender: "@a:1 @b:2 @xb:3 @c:4", recv: has("@a:1"), p: Policy{Sends: withoutX, Merge: true}, want: "incremental @a>@b,incremental @b>@c"},
-		{name: "all left out", sender: "@xa:1", p: Policy{Sends: withoutX}, want: "none-wanted", text: "@xa, and the job sends none of them"},
-		{name: "none sent any more", sender: "@a:1 @xb:2", recv: has("@xb:2"), p: Policy{Sends: func(string) bool { return false }}, want: "none-wanted", text: "passes its rules for snapshots"},
-		{name: "the newest left out", sender: "@a:1 @xb:2", p: Policy{Sends: withoutX}, want: "full >@a"},
-		{name: "a base that is left out now", sender: "@xa:1 @b:2", recv: has("@xa:1"), p: Policy{Sends: withoutX}, want: "incremental @xa>@b"},
-		{name: "partial of what is left out", sender: "@a:1 @xb:2", recv: &Receiver{Partial: &Partial{To: 2, Of: "src/a"}}, p: Policy{Sends: withoutX}, want: "foreign-partial", text: "it is of @xb of the source, which the job's rules for snapshots leave out"},
 		{name: "partial outside the prefix", sender: "@a:1 @z_b:2", recv: &Receiver{Partial: &Partial{To: 1, Of: "src/a"}}, p: Policy{Prefix: "z_"}, want: "foreign-partial"},
 		{name: "partial that nobody can read", sender: "@a:1 @b:2", recv: with(has("@a:1"), func(r *Receiver) { r.Partial = &Partial{Foreign: "unreadable"} }), want: "foreign-partial", text: "unreadable"},
 		{name: "partial of another, nothing to do", sender: "@a:1", recv: with(has("@a:1"), func(r *Receiver) { r.Partial = &Partial{To: 9, Of: "src/other"} }), want: "uptodate"},

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
 )
@@ -60,8 +61,8 @@ func (o *one) checkPartial() *Conflict {
 	part := o.in.Receiver.Partial
 	why := part.Foreign
 	if v, ok := byGUID(snapshots(o.sender), part.To); ok {
-		if left := o.p.leavesOut(v.Name); left != "" {
-			why = fmt.Sprintf("it is of %s of the source, %s", v, left)
+		if !strings.HasPrefix(v.Name, o.p.Prefix) {
+			why = fmt.Sprintf("it is of %s of the source, whose name does not start with %q", v, o.p.Prefix)
 		}
 	} else if why == "" {
 		why = o.stranger(part)
@@ -80,8 +81,8 @@ func (o *one) stranger(part *Partial) string {
 		return ""
 	case part.Of != o.in.Source:
 		return fmt.Sprintf("it is of %q, which is not the source", part.Of)
-	case o.p.leavesOut(part.Name) != "":
-		return fmt.Sprintf("it is of @%s, %s", part.Name, o.p.leavesOut(part.Name))
+	case !strings.HasPrefix(part.Name, o.p.Prefix):
+		return fmt.Sprintf("it is of @%s, whose name does not start with %q", part.Name, o.p.Prefix)
 	}
 	return ""
 }

@@ -41,10 +41,7 @@ func ParseInitial(s string) (Initial, error) {
 type Policy struct {
 	Initial Initial
 	Prefix  string // only snapshots whose name starts so are sent; the base may be any
-	// Sends reports whether a snapshot with the prefix is sent, by its name; nil:
-	// all are. It must always say the same.
-	Sends func(name string) bool
-	Merge bool // one -I stream for a run of snapshots where that is possible
+	Merge   bool   // one -I stream for a run of snapshots where that is possible
 
 	Decrypt           bool // an encrypted dataset may be sent as plain text
 	PlainPlaceholders bool // placeholders below an encrypted parent without a key get encryption=off

@@ -79,7 +79,7 @@ func reference(in Input, p Policy) []string {
 		var next *dataset.Version
 		for j := range in.Sender {
 			v := &in.Sender[j]
-			ok := v.Kind == dataset.Snapshot && v.CreateTXG > floor && refSends(p, v.Name) && !in.Deferred[v.GUID]
+			ok := v.Kind == dataset.Snapshot && v.CreateTXG > floor && strings.Index(v.Name, p.Prefix) == 0 && !in.Deferred[v.GUID]
 			if ok && (next == nil || v.CreateTXG < next.CreateTXG) {
 				next = v
 			}
@@ -98,7 +98,7 @@ func reference(in Input, p Policy) []string {
 		return []string{"placeholder-encrypted"}
 	case foreign > 0 && (in.Encrypted && in.Send.Raw || !in.Receiver.WrittenBase.Known || in.Receiver.WrittenBase.Bytes > 0):
 		return []string{"diverged"}
-	case len(todo) == 0 && !anyNamed(in.Sender, p):
+	case len(todo) == 0 && !anyNamed(in.Sender, p.Prefix):
 		return []string{"none-wanted"}
 	case len(todo) == 0:
 		return []string{"uptodate"}
@@ -169,13 +169,9 @@ func lines(r Result) []string {
 	return out
 }
 
-func refSends(p Policy, name string) bool {
-	return strings.Index(name, p.Prefix) == 0 && (p.Sends == nil || p.Sends(name))
-}
-
-func anyNamed(vs []dataset.Version, p Policy) bool {
+func anyNamed(vs []dataset.Version, prefix string) bool {
 	for _, v := range vs {
-		if v.Kind == dataset.Snapshot && refSends(p, v.Name) {
+		if v.Kind == dataset.Snapshot && strings.Index(v.Name, prefix) == 0 {
 			return true
 		}
 	}

@@ -120,20 +120,19 @@ type Job struct {
 
 	InitialReplPolicy string // most_recent, all or fail
 	SnapshotPrefix    string
-	SnapshotRules     *SnapshotRules // which of these are replicated; nil: all
-	Parallel          int            // connections, at least 1
-	Checksum          string         // of the streams on connections: none or crc32c
-	Rate              *Rate          // of all its streams together; nil: no limit
-	Stall             time.Duration  // for how long nothing of a stream may move
-	Cursor            Cursor         // of a sender: source, push and local
-	Send              Send           // of a sender
-	Recv              Recv           // of a receiver: pull, push-sink and local
-	Limits            PeerLimits     // of what the other host can make the job take
-	Sessions          int            // of a source: its clients that are served at once; 0: all
-	Notify            []Notify       // instead of the configuration's
-	Hooks             Hooks          // the commands that its runs call
-	Monitor           Limit          // the ages from which its copies are late
-	MaxHold           time.Duration  // of a source or a push-sink: its client's holds that are older are warned of; 0: never
+	Parallel          int           // connections, at least 1
+	Checksum          string        // of the streams on connections: none or crc32c
+	Rate              *Rate         // of all its streams together; nil: no limit
+	Stall             time.Duration // for how long nothing of a stream may move
+	Cursor            Cursor        // of a sender: source, push and local
+	Send              Send          // of a sender
+	Recv              Recv          // of a receiver: pull, push-sink and local
+	Limits            PeerLimits    // of what the other host can make the job take
+	Sessions          int           // of a source: its clients that are served at once; 0: all
+	Notify            []Notify      // instead of the configuration's
+	Hooks             Hooks         // the commands that its runs call
+	Monitor           Limit         // the ages from which its copies are late
+	MaxHold           time.Duration // of a source or a push-sink: its client's holds that are older are warned of; 0: never
 
 	Prune    *retention.Policy // of the job's own side; nil: destroys nothing
 	PruneLHS *retention.Policy // local: of the source

@@ -161,11 +161,6 @@ func (j *Job) value(key string) (any, bool) {
 		return j.PruneRHS, j.PruneRHS != nil
 	case "snapshot_prefix":
 		return text(j.SnapshotPrefix), j.SnapshotPrefix != ""
-	case "snapshots":
-		if j.SnapshotRules == nil {
-			return nil, false
-		}
-		return j.SnapshotRules.encode(), true
 	case "sessions":
 		return j.Sessions, j.Sessions > 0
 	case "rate":

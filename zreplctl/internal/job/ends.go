@@ -104,12 +104,7 @@ func (p Programs) ends(j *config.Job, run string, dir state.Dir, inherit ...*os.
 }
 
 func policy(j *config.Job) plan.Policy {
-	var sends func(string) bool
-	if j.SnapshotRules != nil {
-		sends = func(name string) bool { return j.SnapshotRules.Pass([]byte(name)) }
-	}
 	return plan.Policy{
-		Sends:   sends,
 		Initial: plan.Initial(j.InitialReplPolicy),
 		Prefix:  j.SnapshotPrefix,
 		Merge:   true,

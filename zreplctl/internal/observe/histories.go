@@ -11,7 +11,6 @@ import (
 
 	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
 	"github.com/zrepl-tools/zrepl-tools/lib/zfs"
-	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/config"
 )
 
 // history is the versions of one dataset, by createtxg, in little memory: there
@@ -46,19 +45,10 @@ func (h *history) name(v version) string { return string(h.bytes(v)) }
 
 func (v version) is(k dataset.Kind) bool { return v.kind == uint8(k) }
 
-// chosen are the snapshots that a job replicates, by their names.
-type chosen struct {
-	prefix string
-	rules  *config.SnapshotRules
-}
-
-// chosenBy are those of a job.
-func chosenBy(j *config.Job) chosen { return chosen{j.SnapshotPrefix, j.SnapshotRules} }
-
-// has reports whether a version's name is one of the chosen.
-func (h *history) has(v version, c chosen) bool {
+// has reports whether a version's name begins with prefix.
+func (h *history) has(v version, prefix string) bool {
 	n := h.bytes(v)
-	return len(n) >= len(c.prefix) && string(n[:len(c.prefix)]) == c.prefix && c.rules.Pass(n)
+	return len(n) >= len(prefix) && string(n[:len(prefix)]) == prefix
 }
 
 // full is a version's whole name.
@@ -66,8 +56,8 @@ func (h *history) full(ds string, v version) string {
 	return dataset.Version{Kind: dataset.Kind(v.kind), Name: h.name(v)}.Full(ds)
 }
 
-// newest returns the newest of the chosen snapshots, the newest first.
-func (h *history) newest(c chosen, most int) (out []version) {
+// newest returns the newest snapshots with the prefix, the newest first.
+func (h *history) newest(prefix string, most int) (out []version) {
 	if h == nil {
 		return nil
 	}
@@ -75,20 +65,20 @@ func (h *history) newest(c chosen, most int) (out []version) {
 		if len(out) == most {
 			break
 		}
-		if v.is(dataset.Snapshot) && h.has(v, c) {
+		if v.is(dataset.Snapshot) && h.has(v, prefix) {
 			out = append(out, v)
 		}
 	}
 	return out
 }
 
-// after counts the chosen snapshots that are newer than a createtxg.
-func (h *history) after(txg uint64, c chosen) (n int) {
+// after counts the snapshots with the prefix that are newer than a createtxg.
+func (h *history) after(txg uint64, prefix string) (n int) {
 	for _, v := range slices.Backward(h.all) {
 		if v.txg <= txg {
 			break
 		}
-		if v.is(dataset.Snapshot) && h.has(v, c) {
+		if v.is(dataset.Snapshot) && h.has(v, prefix) {
 			n++
 		}
 	}

@@ -19,7 +19,7 @@ const fewNewest = 4
 // wanted is a dataset on which a hold with some tag is looked for.
 type wanted struct {
 	dataset, tag string
-	chosen       chosen         // the snapshots that may bear it
+	prefix       string         // of the snapshots that may bear it
 	guess        []dataset.GUID // that probably bear it
 }
 
@@ -66,7 +66,7 @@ func (history *history) known(w wanted) bool {
 	if len(w.guess) == 0 {
 		return false
 	}
-	newest := history.newest(chosen{}, 1)
+	newest := history.newest("", 1)
 	return len(newest) > 0 && slices.Contains(w.guess, dataset.GUID(newest[0].guid))
 }
 
@@ -96,10 +96,10 @@ func (history *history) likely(w wanted, most int) (names []string) {
 		}
 	}
 	if len(versions) == 0 || most > 1 {
-		versions = append(versions, history.newest(w.chosen, most)...)
+		versions = append(versions, history.newest(w.prefix, most)...)
 	}
-	if most > 1 && w.chosen != (chosen{}) {
-		versions = append(versions, history.newest(chosen{}, most)...)
+	if most > 1 && w.prefix != "" {
+		versions = append(versions, history.newest("", most)...)
 	}
 	for _, v := range versions {
 		names = append(names, history.full(w.dataset, v))

@@ -125,7 +125,7 @@ func (o *Observer) askZFS(ctx context.Context, h *host, jobs []*looked) (problem
 			for _, w := range l.wantsOf(ds, of) {
 				names := of.likely(w, 1)
 				if ask = append(ask, names...); of.known(w) {
-					names = []string{of.full(ds, of.newest(chosen{}, 1)[0])}
+					names = []string{of.full(ds, of.newest("", 1)[0])}
 				}
 				date = append(date, names...)
 			}

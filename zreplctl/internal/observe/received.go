@@ -53,7 +53,7 @@ func (l *looked) findReleased(seen map[string]bool) {
 	for _, client := range l.job.Clients() {
 		covered, _ := job.ReadCovered(l.dir, client)
 		for _, ds := range covered {
-			newest := l.host.datasets[ds].newest(chosen{}, 1)
+			newest := l.host.datasets[ds].newest("", 1)
 			if seen[ds] || len(newest) == 0 || !l.receives(ds) {
 				continue
 			}
@@ -131,7 +131,7 @@ func (l *looked) findLost(seen map[string]bool, rows map[string]progress.Dataset
 // came from the sender or, if that is not known, as its newest snapshot.
 func (l *looked) leave(f *found, why string) {
 	f.dataset, f.common = f.Target, l.received(f.Target)
-	if newest := l.host.datasets[f.Target].newest(chosen{}, 1); f.common == nil && len(newest) > 0 {
+	if newest := l.host.datasets[f.Target].newest("", 1); f.common == nil && len(newest) > 0 {
 		f.common = &newest[0]
 	}
 	if f.Gone == "" {
@@ -165,9 +165,9 @@ func (l *looked) findLocal() {
 		f.Source, f.Target = ds, target
 		source := l.host.datasets[ds]
 		if f.common = common(source, l.host.datasets[target]); f.common != nil {
-			f.Behind = new(source.after(f.common.txg, chosenBy(l.job)))
+			f.Behind = new(source.after(f.common.txg, l.job.SnapshotPrefix))
 		} else if l.host.hasPool(target) {
-			f.Behind = new(source.after(0, chosenBy(l.job)))
+			f.Behind = new(source.after(0, l.job.SnapshotPrefix))
 		}
 		r, seen := rows[target]
 		if seen {

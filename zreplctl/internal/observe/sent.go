@@ -55,7 +55,7 @@ func (l *looked) findUncovered(offered map[string]bool) {
 
 // last is the newest snapshot of a dataset that the job sends.
 func (l *looked) last(ds string) *version {
-	if newest := l.host.datasets[ds].newest(chosenBy(l.job), 1); len(newest) > 0 {
+	if newest := l.host.datasets[ds].newest(l.job.SnapshotPrefix, 1); len(newest) > 0 {
 		return &newest[0]
 	}
 	return nil
@@ -109,7 +109,7 @@ func (l *looked) sent(f *found, ds, client, tag string) {
 	if at != nil {
 		after = at.txg
 	}
-	f.Behind = new(l.host.datasets[ds].after(after, chosenBy(l.job)))
+	f.Behind = new(l.host.datasets[ds].after(after, l.job.SnapshotPrefix))
 }
 
 // findUnoffered finds the datasets here that were sent once, and that the rules
