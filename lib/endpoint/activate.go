@@ -2,6 +2,7 @@ package endpoint
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -232,6 +233,12 @@ func (p *activation) placeless(d zfs.Dataset, mountpoint string) {
 
 // Do carries out one change.
 func (a Activation) Do(ctx context.Context, c Change) error {
+	if c.mounts() {
+		if err := a.checkPlace(ctx, c.Dataset); err != nil {
+			// Or the next boot would mount it.
+			return errors.Join(err, a.ZFS.Set(ctx, map[string]string{"canmount": "noauto"}, c.Dataset))
+		}
+	}
 	switch {
 	case c.Property == "mounted":
 		return a.moveMount(ctx, c)
@@ -239,16 +246,4 @@ func (a Activation) Do(ctx context.Context, c Change) error {
 		return a.ZFS.Inherit(ctx, c.Property, c.Dataset)
 	}
 	return a.ZFS.Set(ctx, map[string]string{c.Property: c.New}, c.Dataset)
-}
-
-// moveMount mounts or unmounts, unless another change has done it already.
-func (a Activation) moveMount(ctx context.Context, c Change) error {
-	got, err := a.ZFS.Get(ctx, zfs.GetOptions{Properties: []string{"mounted"}, Names: []string{c.Dataset}})
-	switch {
-	case err != nil || got[c.Dataset]["mounted"].Value == c.New:
-		return err
-	case c.New == "yes":
-		return a.ZFS.Mount(ctx, c.Dataset)
-	}
-	return a.ZFS.Unmount(ctx, c.Dataset)
 }

@@ -151,3 +151,35 @@ func TestActivate(t *testing.T) {
 	w.write("sim/faults", "on=inherit match=setuid fail message=cannot inherit setuid: permission denied\n")
 	has(activate(1, "b/back/a"), `cannot change setuid of "b/back/a": `, "b/back/a\tcanmount\tnoauto\ton\n")
 }
+
+// TestActivateLink: a copy that holds a symbolic link in the place of the
+// dataset below it does not decide where that is mounted, now or at a boot.
+func TestActivateLink(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.tree()
+	w.must("zfs", "set", "mountpoint="+w.path("mnt/elsewhere"), "a/x/y")
+	elsewhere := w.path("precious")
+	if err := os.Mkdir(elsewhere, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	link := strings.TrimSpace(w.must("zfs", "get", "-H", "-o", "value", "mountpoint", "a/x")) + "/y"
+	os.Remove(link)
+	if err := os.Symlink(elsewhere, link); err != nil {
+		t.Fatal(err)
+	}
+	w.fill("a/x/y", 100)
+	w.snapshot("s1")
+	w.done("pull", "fetch")
+	w.must("zfs", "inherit", "mountpoint", "b/back")
+	code, said := w.ctl("activate", "-r", "b/back/a/x")
+	if code != 1 || !strings.Contains(said, `of "b/back/a/x/y"`) || !strings.Contains(said, "is a symbolic link") {
+		t.Errorf("%d: %s", code, said)
+	}
+	w.shows("b/back/a/x", "mounted", "yes -")
+	w.shows("b/back/a/x/y", "mounted", "no -")
+	w.shows("b/back/a/x/y", "canmount", "noauto local")
+	if found, err := os.ReadDir(elsewhere); err != nil || len(found) > 0 {
+		t.Errorf("%v, %v in the link's place", found, err)
+	}
+}
