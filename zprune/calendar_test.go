@@ -90,20 +90,18 @@ func TestCalendarWrong(t *testing.T) {
 			t.Errorf("%s: status %d, %s%s", rule, status, out, errs)
 		}
 	}
-	h.Env = []string{"TZ=Nowhere/AtAll"}
-	out, errs, status := h.Run(month("p", 3), "zprune", "-calendar", "daily=3")
-	if status != 2 || out != "" || !strings.Contains(errs, `the local zone, from $TZ: zone "Nowhere/AtAll" is not in this host's database`) {
-		t.Errorf("a local zone that is not known: status %d, %s%s", status, out, errs)
-	}
 }
 
-// The local zone is that of $TZ: the same hour is another day elsewhere.
+// TestCalendarLocal: the local zone is the host's, whoever asks: another $TZ would
+// make another snapshot the first of its day, and destroy the one that was.
 func TestCalendarLocal(t *testing.T) {
 	h := newHost(t)
 	lines := "p@zrepl_1\t1790000000\np@zrepl_2\t1790035000\np@zrepl_3\t1790040000\n" // 14:13, 23:56 and 01:20 in UTC
-	for zone, want := range map[string]string{"UTC": "p@zrepl_2\n", "Asia/Tokyo": "", "America/New_York": "p@zrepl_2\n"} {
+	said := map[string]bool{}
+	for _, zone := range []string{"", "UTC", "Asia/Tokyo", "America/New_York", "Nowhere/AtAll"} {
 		h.Env = []string{"TZ=" + zone}
-		if out, errs, status := h.Run(lines, "zprune", "-calendar", "daily=9"); status != 0 || out != want {
+		out, errs, status := h.Run(lines, "zprune", "-calendar", "daily=9")
+		if said[out] = true; status != 0 || len(said) > 1 {
 			t.Errorf("%s: status %d, %q%s", zone, status, out, errs)
 		}
 	}

@@ -1,7 +1,7 @@
 // Package zone finds time zones by name.
 //
 // It promises a zone that was read, or an error: package time alone takes UTC
-// without a word if $TZ or /etc/localtime names a zone that it cannot read.
+// without a word if /etc/localtime leads to a zone that it cannot read.
 package zone
 
 import (
@@ -9,21 +9,20 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"strings"
 	"time"
 )
 
-// localtime is the file of the local zone if $TZ does not say another.
+// localtime is the file of this host's zone.
 const localtime = "/etc/localtime"
 
-// Find returns the zone of a name such as Europe/Berlin. An empty name is the
-// local zone: $TZ, /etc/localtime, or UTC if there is neither.
+// Find returns the zone of a name such as Europe/Berlin. An empty name is this
+// host's own zone, or UTC if it has none. $TZ is ignored: which snapshots are
+// the first of a period must not depend on who asks.
 func Find(name string) (*time.Location, error) {
-	if name == "" {
-		tz, set := os.LookupEnv("TZ")
-		return time.Local, checkLocal(tz, set, localtime)
-	}
-	if name == "Local" {
+	switch name {
+	case "":
+		return own(localtime)
+	case "Local":
 		return nil, errors.New(`zone "Local": leave the zone out for the local one`)
 	}
 	return load(name)
@@ -40,29 +39,19 @@ func load(name string) (*time.Location, error) {
 	return nil, fmt.Errorf("zone %q is not in this host's database of time zones", name)
 }
 
-// checkLocal reports why the local zone cannot be read.
-func checkLocal(tz string, set bool, file string) error {
-	if set {
-		if tz = strings.TrimPrefix(tz, ":"); tz == "" || tz == "UTC" {
-			return nil
-		}
-		if !strings.HasPrefix(tz, "/") {
-			if _, err := load(tz); err != nil {
-				return fmt.Errorf("the local zone, from $TZ: %w", err)
-			}
-			return nil
-		}
-		file = tz
+// own reads the zone from a file. A symbolic link to one that is gone is an
+// error, and no file at all is UTC.
+func own(file string) (*time.Location, error) {
+	if _, err := os.Lstat(file); errors.Is(err, fs.ErrNotExist) {
+		return time.UTC, nil
 	}
 	text, err := os.ReadFile(file)
-	if errors.Is(err, fs.ErrNotExist) && !set {
-		return nil
-	}
-	if err == nil {
-		_, err = time.LoadLocationFromTZData("Local", text)
-	}
 	if err != nil {
-		return fmt.Errorf("cannot read the local zone %q: %w", file, err)
+		return nil, fmt.Errorf("cannot read the local zone: %w", err)
 	}
-	return nil
+	zone, err := time.LoadLocationFromTZData("Local", text)
+	if err != nil {
+		return nil, fmt.Errorf("cannot read the local zone %q: %w", file, err)
+	}
+	return zone, nil
 }
