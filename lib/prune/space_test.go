@@ -44,6 +44,19 @@ func TestSpace(t *testing.T) {
 	}
 }
 
+// A quota counts, also one above the dataset: what it leaves is all that is free.
+func TestSpaceBelowQuota(t *testing.T) {
+	s := Spaces{"p": {Free: 1000, Total: 4000, Available: map[string]uint64{"p": 1000, "p/q/a": 30}}, "dead": nil}
+	for ds, want := range map[string]uint64{"p": 1000, "p/q/a": 30, "p/new": 1000} {
+		if got := s.Of(ds); got == nil || got.Free != want || got.Total != 4000 {
+			t.Errorf("%s: %+v", ds, got)
+		}
+	}
+	if s.Of("dead/a") != nil || s.Of("other") != nil {
+		t.Error("a space that is not known")
+	}
+}
+
 // Without the rule, ZFS is not asked for the space.
 func TestSpaceNotAsked(t *testing.T) {
 	p := newPruning(t)
