@@ -94,11 +94,11 @@ e2e-prune      2.3        counted     snapshots and pruning
 e2e-expect     2.1        counted     what is let pass of zfs send,
 e2e-engine     2.3        counted     a tree in three ways
 e2e-conflicts  2.3        counted     reasons not to move
-e2e-verify     2.3        counted     copies that are compared with their sources
 e2e-inert      2.3        counted     copies that stay inert,
 e2e-user       2.3        counted     users who are not root,
 e2e-resume     2.1        shown       links cut and resumed
 e2e-hostile    2.1        counted     hostile peers
+e2e-verify     heavy      counted     copies that are compared with their sources
 e2e-takes      heavy      counted     what a receiver cannot take,
 e2e-recovery   heavy      counted     recovery by the manual
 e2e-readme     heavy      counted     the crontab of README
