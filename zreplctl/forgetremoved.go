@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/cli"
+	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
 	"github.com/zrepl-tools/zrepl-tools/lib/endpoint"
 	"github.com/zrepl-tools/zrepl-tools/lib/zfs"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/config"
@@ -23,8 +24,8 @@ func removed(c *config.Config, name string) []state.Left {
 
 // forgetRemoved removes what the state directory keeps of a job or a client
 // that the configuration does not have, and prints each file. It refuses while
-// that protects something here, or has left hooks: the name may be missing only
-// by mistake.
+// that protects something here, or may do so on a pool that is not imported, or
+// has left hooks: the name may be missing only by mistake.
 func (g *globals) forgetRemoved(ctx context.Context, c *config.Config, name string, left []state.Left, dry bool) error {
 	fail := func(err error) error { return cli.Cannot("forget removed job", name, err) }
 	if hook.Owes(state.Of(c.Global), name) && slices.ContainsFunc(left, func(l state.Left) bool { return !l.Client }) {
@@ -33,6 +34,9 @@ func (g *globals) forgetRemoved(ctx context.Context, c *config.Config, name stri
 	z, err := zfs.Find()
 	if err != nil {
 		return cli.WithStatus(cli.Usage, err)
+	}
+	if err := allImported(ctx, z, state.Of(c.Global), left); err != nil {
+		return fail(err)
 	}
 	all, err := endpoint.Protection(ctx, z)
 	if err != nil {
@@ -50,6 +54,29 @@ func (g *globals) forgetRemoved(ctx context.Context, c *config.Config, name stri
 				err = cli.WithStatus(cli.TryLater, err)
 			}
 			return fail(err)
+		}
+	}
+	return nil
+}
+
+// allImported refuses while a pool is away on which there may be holds: ZFS
+// lists those of imported pools only.
+func allImported(ctx context.Context, z *zfs.ZFS, dir state.Dir, left []state.Left) error {
+	pools, err := z.Pools(ctx)
+	if err != nil {
+		return err
+	}
+	for _, l := range left {
+		names, file, err := job.RemovedHere(dir, l.Owner)
+		if err != nil {
+			return cli.Hint(fmt.Errorf("cannot find out which pools it had: %w", err),
+				"if all its pools are imported, or gone for good, remove %q and run this again", file)
+		}
+		for _, name := range names {
+			if pool := dataset.Pool(name); !slices.Contains(pools, pool) {
+				return cli.Hint(fmt.Errorf("pool %q, with its dataset %q, is not imported here: holds of it may be there", pool, name),
+					"import the pool first; if it is gone for good, remove %q and run this again", file)
+			}
 		}
 	}
 	return nil

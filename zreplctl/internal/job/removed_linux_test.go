@@ -111,6 +111,51 @@ func TestForgetRemoved(t *testing.T) {
 	}
 }
 
+// TestForgetExported: holds on a pool that is not imported count, too: the list
+// of what the job covered names the pool.
+func TestForgetExported(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.without()
+	w.tree()
+	w.snapshot("s1")
+	w.done("pull", "fetch")
+	w.done("push", "pushit")
+	w.done("local", "mirror")
+	w.without("fetch", "pushit", "mirror", "offer")
+	before := w.stateFiles()
+	refused := func(want string, names ...string) {
+		t.Helper()
+		for _, name := range names {
+			if code, said := w.ctl("forget", name); code != 1 || !strings.Contains(said, want) {
+				t.Errorf("%s: exit status %d: %s", name, code, said)
+			}
+		}
+		if after := w.stateFiles(); !slices.Equal(after, before) {
+			t.Errorf("left %q of %q", after, before)
+		}
+	}
+	w.must("zpool", "export", "b")
+	refused(`pool "b", with its dataset "b/back/a`, "fetch")
+	refused(`pool "b", with its dataset "b/mirror/x`, "mirror")
+	refused("holds and bookmarks of it are on this host", "pushit", "me") // they are on a
+	w.must("zpool", "export", "a")
+	refused(`pool "a", with its dataset "a`, "pushit", "me", "mirror")
+	w.must("zpool", "import", "-d", w.dir, "a")
+	w.must("zpool", "import", "-d", w.dir, "b")
+	covered, err := os.ReadFile(w.path("state/fetch.covered"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.must("zreplctl", "-config", w.path("c.yml"), "holds", "-release", "fetch")
+	w.write("state/fetch.covered", string(covered[:len(covered)-2]))
+	refused("fetch.covered\" is damaged", "fetch")
+	w.write("state/fetch.covered", string(covered))
+	if code, said := w.ctl("forget", "fetch"); code != 0 || !strings.Contains(said, "fetch.covered") {
+		t.Errorf("exit status %d: %s", code, said)
+	}
+}
+
 // TestForgetOwing: a removed job that left hooks keeps its files.
 func TestForgetOwing(t *testing.T) {
 	t.Parallel()
