@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/cli"
+	"github.com/zrepl-tools/zrepl-tools/lib/cursor"
 	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
 	"github.com/zrepl-tools/zrepl-tools/lib/endpoint"
 	"github.com/zrepl-tools/zrepl-tools/lib/zfs"
@@ -41,6 +42,9 @@ func (g *globals) forgetRemoved(ctx context.Context, c *config.Config, name stri
 	all, err := endpoint.Protection(ctx, z)
 	if err != nil {
 		return cli.Cannot("list", "holds", err)
+	}
+	if err := clientsFree(c, all, left); err != nil {
+		return fail(err)
 	}
 	known := owners(c)
 	all = slices.DeleteFunc(all, func(p endpoint.Protected) bool { return known[p.Tag] != "" || !tagOf(p.Tag, name) })
@@ -77,6 +81,28 @@ func allImported(ctx context.Context, z *zfs.ZFS, dir state.Dir, left []state.Le
 				return cli.Hint(fmt.Errorf("pool %q, with its dataset %q, is not imported here: holds of it may be there", pool, name),
 					"import the pool first; if it is gone for good, remove %q and run this again", file)
 			}
+		}
+	}
+	return nil
+}
+
+// clientsFree refuses while something is protected for a client of a source:
+// the client may be another job's now, and the files say what it was being
+// sent.
+func clientsFree(c *config.Config, all []endpoint.Protected, left []state.Left) error {
+	for _, l := range left {
+		for _, client := range job.RemovedClients(state.Of(c.Global), l) {
+			tag := cursor.Tag(string(config.Source), client)
+			at := slices.IndexFunc(all, func(p endpoint.Protected) bool { return p.Tag == tag })
+			if at < 0 {
+				continue
+			}
+			err := fmt.Errorf("its client %q still has holds and bookmarks on this host, such as on %q", client, all[at].Name)
+			if j, of := job.ServedNow(c, l); of == client {
+				return cli.Hint(fmt.Errorf("%w, and job %q serves it now", err, j.Name),
+					"if it was renamed, name it %q again, or, when a run of that client has succeeded, remove %q and run this again", l.Name, chainsOf(c, l.Name, client))
+			}
+			return cli.Hint(err, "if the client was removed for good, zreplctl holds -release %s releases them", client)
 		}
 	}
 	return nil

@@ -63,6 +63,10 @@ func leftFiles(c *config.Config) []*config.Problem {
 			continue
 		}
 		told[l.Name] = true
+		if j, client := job.ServedNow(c, l); j != nil {
+			all = append(all, c.Problem(j, "name", servedText(c, l, j, client)))
+			continue
+		}
 		what := "job"
 		if l.Client {
 			what = "client"
@@ -81,6 +85,22 @@ func renamedText(j *config.Job, old string) string {
 	}
 	return fmt.Sprintf("it never succeeded, and job %q, which is not here any more, had these datasets: if it was renamed, name it %q again, or %srun here "+
 		"zreplctl %s %s, zreplctl holds -release %s and zreplctl forget %s", old, old, first, j.Type, j.Name, old, old)
+}
+
+// servedText says what to type if a job that serves has another name than
+// before.
+func servedText(c *config.Config, l state.Left, j *config.Job, client string) string {
+	if client == "" {
+		return fmt.Sprintf("it never received anything, and push-sink %q is not here any more: if it was renamed, name it %q again, or, "+
+			"when a run of its client has succeeded, run zreplctl holds -release %s and zreplctl forget %s", l.Name, l.Name, l.Name, l.Name)
+	}
+	return fmt.Sprintf("it serves client %q of job %q, which is not here any more: if it was renamed, name it %q again, or, "+
+		"when a run of that client has succeeded, remove %q and run zreplctl forget %s", client, l.Name, l.Name, chainsOf(c, l.Name, client), l.Name)
+}
+
+// chainsOf are the files that name a client of a removed job, as a pattern.
+func chainsOf(c *config.Config, name, client string) string {
+	return state.Of(c.Global).Path(name+"@"+client) + ".chains*"
 }
 
 // stateDir warns of a directory into which no run could write. A missing one is

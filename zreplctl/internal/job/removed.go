@@ -3,6 +3,7 @@ package job
 import (
 	"errors"
 	"io/fs"
+	"os"
 	"slices"
 
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/config"
@@ -41,6 +42,40 @@ func FormerName(c *config.Config, j *config.Job) (name string) {
 		}
 	}
 	return name
+}
+
+// ServedNow returns the job that serves a client of a removed job now: the
+// removed one has a new name, or the client moved. The files of a sink name no
+// client; for it j is a sink that never received anything, and client is empty.
+func ServedNow(c *config.Config, l state.Left) (j *config.Job, client string) {
+	dir := state.Of(c.Global)
+	for _, client := range RemovedClients(dir, l) {
+		for _, j := range c.Jobs {
+			if slices.Contains(j.Clients(), client) {
+				return j, client
+			}
+		}
+	}
+	if !slices.Contains(l.Files, l.Name+".received") || slices.Contains(l.Files, l.Name+".covered") {
+		return nil, "" // it was no sink
+	}
+	for _, j := range c.Jobs {
+		if _, err := os.Stat(dir.Path(j.Name + ".received")); j.Type == config.PushSink && errors.Is(err, fs.ErrNotExist) {
+			return j, ""
+		}
+	}
+	return nil, ""
+}
+
+// RemovedClients are the clients of a removed source that its files name.
+func RemovedClients(dir state.Dir, l state.Left) []string {
+	if l.Client {
+		return nil
+	}
+	if rec, err := ReadRecord(dir, l.Name); err == nil && rec.Type != string(config.Source) {
+		return nil // its own name is there
+	}
+	return l.Receivers()
 }
 
 // isNew reports whether a job never did anything.

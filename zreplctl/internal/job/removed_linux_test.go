@@ -1,7 +1,9 @@
 package job_test
 
 import (
+	"errors"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -212,6 +214,76 @@ func TestRenamedJob(t *testing.T) {
 		w.snapshot("s3")
 		w.done(c.kind, "renamed")
 	}
+}
+
+// TestRenamedServer: a job that serves and has a new name is no removed one.
+func TestRenamedServer(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.without()
+	w.tree()
+	w.snapshot("s1")
+	w.done("pull", "fetch")
+	w.done("push", "pushit")
+	w.snapshot("s2", "s3")
+	w.done("pull", "fetch")
+	w.replace("- name: offer\n", "- name: offerx\n")
+	w.replace("- name: sink\n", "- name: sinkx\n")
+	before := w.stateFiles()
+	chains := w.path("state/offer@me.chains")
+	says := func(wants ...string) {
+		t.Helper()
+		_, said := w.ctl("check")
+		for _, want := range wants {
+			if !strings.Contains(said, want) || strings.Contains(said, "zreplctl forget offer removes") {
+				t.Errorf("check does not say %q: %s", want, said)
+			}
+		}
+		if first := len(wants) > 1; first == strings.Contains(said, "zreplctl forget sink removes") {
+			t.Errorf("check says of sink: %s", said)
+		}
+	}
+	again := `when a run of that client has succeeded, remove "` + chains + `*" and run `
+	source := `job "offerx": it serves client "me" of job "offer", which is not here any more: if it was renamed, name it "offer" again, or, ` + again + "zreplctl forget offer"
+	says(source, `job "sinkx": it never received anything, and push-sink "sink" is not here any more: if it was renamed, name it "sink" again, or, `+
+		"when a run of its client has succeeded, run zreplctl holds -release sink and zreplctl forget sink")
+	refused := func() {
+		t.Helper()
+		if code, said := w.ctl("forget", "offer"); code != 1 || !strings.Contains(said, `its client "me" still has holds and bookmarks on this host, such as on "a`) ||
+			!strings.Contains(said, `and job "offerx" serves it now`) || !strings.Contains(said, again+"this again") {
+			t.Errorf("exit status %d: %s", code, said)
+		}
+		if code, said := w.ctl("forget", "sink"); code != 1 || !strings.Contains(said, "holds and bookmarks of it are on this host") {
+			t.Errorf("exit status %d: %s", code, said)
+		}
+	}
+	refused()
+	if after := w.stateFiles(); !slices.Equal(after, before) {
+		t.Errorf("left %q of %q", after, before)
+	}
+	w.snapshot("s4")
+	w.done("pull", "fetch")
+	w.done("push", "pushit")
+	says(source)
+	refused()
+	left, err := filepath.Glob(chains + "*")
+	for _, file := range left {
+		err = errors.Join(err, os.Remove(file))
+	}
+	if err != nil || len(left) == 0 {
+		t.Fatal(left, err)
+	}
+	for _, args := range [][]string{{"forget", "offer"}, {"holds", "-release", "sink"}, {"forget", "sink"}} {
+		if code, said := w.ctl(args...); code != 0 {
+			t.Errorf("%q: exit status %d: %s", args, code, said)
+		}
+	}
+	if code, said := w.ctl("check"); code != 0 || strings.Contains(said, "not here any more") {
+		t.Errorf("exit status %d: %s", code, said)
+	}
+	w.snapshot("s5")
+	w.done("pull", "fetch")
+	w.done("push", "pushit")
 }
 
 // TestOtherJob: a new job is no renamed one, if it has other datasets.

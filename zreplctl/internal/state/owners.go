@@ -60,11 +60,20 @@ func (d Dir) Left(known func(Owner) bool) (all []Left) {
 	return all
 }
 
-// ownerOf tells whose file has a name.
-func ownerOf(file string) (o Owner, ok bool) {
-	if strings.HasPrefix(file, ".") {
-		return o, false
+// Receivers lists those to whom the owner sent, as far as the names of its
+// files tell: a source's clients, and a job that replicates itself.
+func (l Left) Receivers() (ids []string) {
+	for _, file := range l.Files {
+		chains, cut := strings.CutSuffix(withoutMore(file), chainsEnd)
+		if id, named := strings.CutPrefix(chains, l.Name+"@"); cut && named && !slices.Contains(ids, id) {
+			ids = append(ids, id)
+		}
 	}
+	return ids
+}
+
+// withoutMore cuts the endings that any file may have.
+func withoutMore(file string) string {
 	for more := true; more; {
 		more = false
 		for _, ending := range moreEndings {
@@ -73,6 +82,15 @@ func ownerOf(file string) (o Owner, ok bool) {
 			}
 		}
 	}
+	return file
+}
+
+// ownerOf tells whose file has a name.
+func ownerOf(file string) (o Owner, ok bool) {
+	if strings.HasPrefix(file, ".") {
+		return o, false
+	}
+	file = withoutMore(file)
 	if chains, cut := strings.CutSuffix(file, chainsEnd); cut {
 		name, _, _ := strings.Cut(chains, "@")
 		return Owner{Name: name}, name != ""

@@ -2,6 +2,7 @@ package state
 
 import (
 	"os"
+	"slices"
 	"testing"
 )
 
@@ -46,6 +47,10 @@ func TestLeft(t *testing.T) {
 	left := d.Left(func(o Owner) bool { return o.Name == "new" })
 	if len(left) != 2 || left[0].Owner != (Owner{"old", false}) || len(left[0].Files) != 3 || left[1].Owner != (Owner{"old", true}) || left[0].Newest.IsZero() {
 		t.Errorf("%+v", left)
+	}
+	l := Left{Owner: Owner{Name: "a.b"}, Files: []string{"a.b.json", "a.b@me.too.chains", "a.b@me.too.chains.old", "a.b@you.chains.lock"}}
+	if got := l.Receivers(); !slices.Equal(got, []string{"me.too", "you"}) {
+		t.Errorf("%q", got)
 	}
 	if left := In("").Left(nil); left != nil {
 		t.Errorf("%+v", left)
