@@ -59,10 +59,10 @@ func TestFirstLine(t *testing.T) {
 }
 
 // TestShell: every shell that is installed says what the client looks for when it
-// reads a first request, and does nothing. All but csh end at once.
+// reads a first request, and does nothing. All but csh and fish end at once.
 func TestShell(t *testing.T) {
 	first := hello(t)
-	for _, name := range []string{"sh", "bash", "dash", "ash", "zsh", "ksh", "mksh", "yash", "tcsh", "busybox"} {
+	for _, name := range []string{"sh", "bash", "dash", "ash", "zsh", "ksh", "mksh", "yash", "tcsh", "fish", "busybox"} {
 		path, err := exec.LookPath(name)
 		if err != nil {
 			continue
@@ -76,6 +76,10 @@ func TestShell(t *testing.T) {
 				cmd.Args = []string{"busybox", "sh"}
 			}
 			cmd.Dir, cmd.Env = home, []string{"HOME=" + home, "PATH=" + os.Getenv("PATH")}
+			own := t.TempDir() // a fish makes directories of its own
+			for _, name := range []string{"CONFIG_HOME", "DATA_HOME", "CACHE_HOME", "STATE_HOME", "RUNTIME_DIR"} {
+				cmd.Env = append(cmd.Env, "XDG_"+name+"="+own)
+			}
 			var stderr strings.Builder
 			cmd.Stderr = &stderr
 			in, err := cmd.StdinPipe()
@@ -86,22 +90,48 @@ func TestShell(t *testing.T) {
 				t.Fatal(err)
 			}
 			in.Write(first)
-			if name == "tcsh" {
-				in.Close() // it obeys no exit in quotes
+			if name == "tcsh" || name == "fish" {
+				in.Close() // it reads all of it before it begins
 			}
 			err = cmd.Wait()
 			if ctx.Err() != nil || err == nil {
 				t.Errorf("%v, %v: %s", err, ctx.Err(), stderr.String())
 			}
-			said := strings.ReplaceAll(stderr.String(), `"`, "")
-			if !slices.ContainsFunc(ShellMarks, func(mark string) bool { return strings.Contains(said, mark) }) {
-				t.Errorf("it says %q", said)
+			if !marked(stderr.String()) {
+				t.Errorf("it says %q", stderr.String())
 			}
 			entries, err := os.ReadDir(home)
 			if len(entries) > 0 || err != nil {
 				t.Errorf("it made %v (%v)", entries, err)
 			}
 		})
+	}
+}
+
+// marked reports whether a client takes these for a shell's words.
+func marked(said string) bool {
+	said = strings.ReplaceAll(said, `"`, "")
+	return slices.ContainsFunc(ShellMarks, func(mark string) bool { return strings.Contains(said, mark) })
+}
+
+// TestShellWords: what shells have said, also those that are not installed.
+func TestShellWords(t *testing.T) {
+	const first = "\x01\x01k\xd6B\xb2E{\"zframe\":1,\"checksum\":\"crc32c\",\"zrpc\":1,\"call\":\"hello\",\"body\":\"json\",\"accept\":\"json\",\"shell\":"
+	for name, said := range map[string]string{
+		"dash":    "-dash: 1: " + first + ": not found\n",
+		"bash":    "-bash: line 1: " + first + ": command not found\n",
+		"mksh":    "E: mksh: <stdin>[1]: " + first + ": inaccessible or not found\n",
+		"busybox": "sh: " + strings.ReplaceAll(first, `"`, "") + ": not found\n",
+		"zsh":     "zsh: command not found: ^A^A\n",
+		"fish":    "fish: Unknown command: \\ca\\ca\nfish: \n\x01\x01",
+		"tcsh":    "Warning: no access to tty (Inappropriate ioctl for device).\nThus no job control in this shell.\nexit: Command not found.\nToo many ('s.\n",
+	} {
+		if !marked(said) {
+			t.Errorf("%s: %q has no mark", name, said)
+		}
+	}
+	if said := "zstdinserver: command not found\nWelcome"; marked(said) {
+		t.Errorf("%q has a mark", said)
 	}
 }
 
