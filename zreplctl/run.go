@@ -170,4 +170,4 @@ func runError(j *config.Job, err error) error {
 }
 
 // busyHint is for a snapshot that cannot be destroyed, is not held and has no clone.
-const busyHint = "a zfs send that is not zreplctl's reads it; the next run after that destroys it"
+const busyHint = "a zfs send that is not zreplctl's reads it, or a zreplctl verify that began more than a day ago; the next run after that destroys it"

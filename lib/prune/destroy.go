@@ -16,7 +16,8 @@ type Events struct {
 	// Kept reports a snapshot that is held or has clones, and became so only after it was
 	// listed, or that this host's own verify reads. It is kept, and this is not a failure.
 	Kept func(snapshot, why string)
-	// Reading returns the snapshots that this host's own verify reads at the moment.
+	// Reading returns the snapshots that this host's own verify reads at the moment, and
+	// did not begin to read too long ago.
 	Reading func() map[string]bool
 	// Warn reports what a person should know about a dataset.
 	Warn func(text string)

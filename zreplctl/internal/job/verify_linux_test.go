@@ -2,8 +2,11 @@ package job_test
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -154,7 +157,8 @@ func TestVerifyLimits(t *testing.T) {
 }
 
 // A run leaves what verify reads, and says so; the next one destroys it. What
-// another zfs send reads is a failure.
+// another zfs send reads is a failure, and so is what verify reads for more
+// than a day.
 func TestVerifyBesidePrune(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -175,6 +179,17 @@ func TestVerifyBesidePrune(t *testing.T) {
 	if code, said := prune(); code != 0 || !strings.Contains(said, `kept "a/x@s1": zreplctl verify reads it; the next run after that destroys it`) {
 		t.Errorf("exit status %d: %s", code, said)
 	}
+	notes, err := filepath.Glob(w.path("run/reading/*"))
+	for _, note := range notes {
+		began := time.Now().Add(-25 * time.Hour)
+		err = errors.Join(err, os.Chtimes(note, began, began))
+	}
+	if err != nil || len(notes) == 0 {
+		t.Fatal(notes, err)
+	}
+	if code, said := prune(); code != 1 || !strings.Contains(said, `cannot destroy "a/x@s1": dataset is busy`) || !strings.Contains(said, "or a zreplctl verify that began more than a day ago") {
+		t.Errorf("exit status %d: %s", code, said)
+	}
 	w.write("sim/faults", "")
 	if err := run.Wait(); err != nil {
 		t.Error(err)
@@ -193,7 +208,7 @@ func TestVerifyBesidePrune(t *testing.T) {
 	defer other.Process.Kill()
 	w.find("zfs", " send ", "a/x@s3")
 	w.must("zfs", "snapshot", "a/x@s4")
-	if code, said := prune(); code != 1 || !strings.Contains(said, `cannot destroy "a/x@s3": dataset is busy`) || !strings.Contains(said, "a zfs send that is not zreplctl's reads it") {
+	if code, said := prune(); code != 1 || !strings.Contains(said, `cannot destroy "a/x@s3": dataset is busy`) || !strings.Contains(said, "a zfs send that is not zreplctl's reads it,") {
 		t.Errorf("exit status %d: %s", code, said)
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/state"
 )
@@ -28,6 +29,16 @@ const maxName = 1024
 
 // hidden begins the name of a note that is still being made.
 const hidden = "."
+
+// maxAge is how long a note explains anything. A digest of a large snapshot may
+// take many hours; a verify that hangs must not keep a snapshot without a
+// failure for ever, as nobody reads warnings. A clock that was ahead makes no
+// note last longer.
+const maxAge = 24 * time.Hour
+
+// maxMaking is how long a note may be in the making: later, its process was
+// killed.
+const maxMaking = time.Hour
 
 // Begin notes that a snapshot is read from now on, until end is called. If that
 // cannot be noted, nothing is.
@@ -74,8 +85,8 @@ func (d Dir) make(snapshot string) (m made, err error) {
 	return m, err
 }
 
-// Now returns the snapshots that are being read. It removes the notes of
-// processes that were killed.
+// Now returns the snapshots that are being read, for at most maxAge. It removes
+// the notes of processes that were killed.
 func (d Dir) Now() map[string]bool {
 	entries, err := os.ReadDir(string(d))
 	if err != nil {
@@ -83,6 +94,10 @@ func (d Dir) Now() map[string]bool {
 	}
 	all := map[string]bool{}
 	for _, entry := range entries {
+		if strings.HasPrefix(entry.Name(), hidden) {
+			d.sweep(entry)
+			continue
+		}
 		if name, err := look(filepath.Join(string(d), entry.Name())); err == nil && name != "" {
 			all[name] = true
 		}
@@ -90,25 +105,37 @@ func (d Dir) Now() map[string]bool {
 	return all
 }
 
-// look returns the snapshot of a note, empty if nobody holds its lock.
+// sweep removes what is left of a note that a killed process was making. It
+// must not try the lock: then make could not get it.
+func (d Dir) sweep(entry fs.DirEntry) {
+	if info, err := entry.Info(); err == nil && info.Mode().IsRegular() && older(info, maxMaking) {
+		os.Remove(filepath.Join(string(d), entry.Name()))
+	}
+}
+
+func older(info fs.FileInfo, age time.Duration) bool { return time.Since(info.ModTime()).Abs() > age }
+
+// look returns the snapshot of a note, empty if nobody holds its lock or it is
+// too old.
 func look(path string) (snapshot string, err error) {
 	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return "", err
 	}
 	defer f.Close()
-	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
+	info, err := f.Stat()
+	if err != nil || !info.Mode().IsRegular() {
 		return "", errors.Join(err, fs.ErrInvalid)
 	}
 	// Several may look at once: their locks are shared.
 	switch err := syscall.Flock(int(f.Fd()), syscall.LOCK_SH|syscall.LOCK_NB); {
 	case err == nil:
-		if !strings.HasPrefix(filepath.Base(path), hidden) {
-			os.Remove(path)
-		}
+		os.Remove(path)
 		return "", nil
 	case !errors.Is(err, syscall.EWOULDBLOCK):
 		return "", err
+	case older(info, maxAge):
+		return "", nil
 	}
 	text, err := io.ReadAll(io.LimitReader(f, maxName))
 	return string(text), err
