@@ -71,16 +71,24 @@ func allImported(ctx context.Context, z *zfs.ZFS, dir state.Dir, left []state.Le
 		return err
 	}
 	for _, l := range left {
-		names, file, err := job.RemovedHere(dir, l.Owner)
-		if err != nil {
-			return cli.Hint(fmt.Errorf("cannot find out which pools it had: %w", err),
-				"if all its pools are imported, or gone for good, remove %q and run this again", file)
-		}
-		for _, name := range names {
-			if pool := dataset.Pool(name); !slices.Contains(pools, pool) {
-				return cli.Hint(fmt.Errorf("pool %q, with its dataset %q, is not imported here: holds of it may be there", pool, name),
-					"import the pool first; if it is gone for good, remove %q and run this again", file)
+		for _, here := range job.RemovedHere(dir, l) {
+			if err := imported(pools, here); err != nil {
+				return err
 			}
+		}
+	}
+	return nil
+}
+
+func imported(pools []string, here job.Here) error {
+	if here.Err != nil {
+		return cli.Hint(fmt.Errorf("cannot find out which pools it had: %w", here.Err),
+			"if all its pools are imported, or gone for good, remove %q and run this again", here.File)
+	}
+	for _, name := range here.Datasets {
+		if pool := dataset.Pool(name); !slices.Contains(pools, pool) {
+			return cli.Hint(fmt.Errorf("pool %q, with its dataset %q, is not imported here: holds of it may be there", pool, name),
+				"import the pool first; if it is gone for good, remove %q and run this again", here.File)
 		}
 	}
 	return nil

@@ -258,6 +258,11 @@ func TestRenamedServer(t *testing.T) {
 		}
 	}
 	refused()
+	w.must("zpool", "export", "a")
+	if code, said := w.ctl("forget", "offer"); code != 1 || !strings.Contains(said, `pool "a", with its dataset "a`) {
+		t.Errorf("exit status %d: %s", code, said)
+	}
+	w.must("zpool", "import", "-d", w.dir, "a")
 	if after := w.stateFiles(); !slices.Equal(after, before) {
 		t.Errorf("left %q of %q", after, before)
 	}

@@ -107,6 +107,19 @@ func (d Dir) Chains(each func(Chain)) error {
 	return nil
 }
 
+// ChainsOf calls each with the chains that files of one owner note.
+func (d Dir) ChainsOf(l Left, each func(Chain)) error {
+	for _, file := range l.Files {
+		if !strings.HasSuffix(strings.TrimSuffix(file, ".old"), chainsEnd) {
+			continue
+		}
+		if err := d.readChains(file, each); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func (d Dir) readChains(file string, each func(Chain)) error {
 	text, err := d.Read(file, 2*maxChains)
 	if errors.Is(err, fs.ErrNotExist) {

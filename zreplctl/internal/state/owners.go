@@ -65,7 +65,7 @@ func (d Dir) Left(known func(Owner) bool) (all []Left) {
 func (l Left) Receivers() (ids []string) {
 	for _, file := range l.Files {
 		chains, cut := strings.CutSuffix(withoutMore(file), chainsEnd)
-		if id, named := strings.CutPrefix(chains, l.Name+"@"); cut && named && !slices.Contains(ids, id) {
+		if id, named := strings.CutPrefix(chains, l.Name+"@"); cut && named && identity.Check(id) == nil && !slices.Contains(ids, id) {
 			ids = append(ids, id)
 		}
 	}
