@@ -55,6 +55,9 @@ func past(c *config.Config, jobs []string) (all []job.Past, err error) {
 			continue
 		}
 		runs, failed := job.ReadPast(dir, j.Name)
+		if unusable := (*state.DirError)(nil); errors.As(failed, &unusable) { // so it is for all
+			return nil, cli.Cannot("read the history of job", j.Name, failed)
+		}
 		all = append(all, runs...)
 		for _, client := range j.Clients() {
 			sessions, serr := job.ReadSessions(dir, client)

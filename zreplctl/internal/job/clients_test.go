@@ -61,7 +61,7 @@ func TestSeveralClients(t *testing.T) {
 		prune("6")
 		_, said := w.ctl("holds", "both")
 		for _, tag := range []string{"zreplctl_source_c1", "zreplctl_source_c2"} {
-			if n := strings.Count(said, "\t"+tag+"\tboth\n"); n == 0 {
+			if n := strings.Count(said, "\t"+tag+"\tboth\t"); n == 0 {
 				t.Errorf("%s: nothing of %s in\n%s", cursor, tag, said)
 			}
 		}

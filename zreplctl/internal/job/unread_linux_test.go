@@ -46,7 +46,7 @@ func TestHealthUnread(t *testing.T) {
 	for _, name := range []string{"offer", "fetch", "mirror"} {
 		w.says("statedir cannot be read", name, "failed", 3, cannot)
 	}
-	if code, said := w.ctl("log"); code != 1 || !strings.Contains(said, "cannot read the history of job") {
+	if code, said := w.ctl("log"); code != 2 || strings.Count(said, "cannot ") != 2 || !strings.Contains(said, "cannot read the history of job") {
 		t.Errorf("log: %d, %s", code, said)
 	}
 }
