@@ -95,7 +95,7 @@ RUN
 parts='
 conforms       both       shown_step  zfs-sim conforms
 same_as_sim    2.1        counted     e2e, as on zfs-sim,
-e2e-ssh        both       shown       pulls through sshd
+e2e-ssh        2.1        shown       pulls through sshd
 e2e-prune      2.3        counted     snapshots and pruning
 e2e-expect     2.1        counted     what is let pass of zfs send,
 e2e-engine     2.3        counted     a tree in three ways
