@@ -3,7 +3,7 @@
 
 install_programs() {
   missing=
-  for pair in mandoc:mandoc zsh:zsh fish:fish strace:strace python3:python3 qemu-system-x86_64:qemu-system-x86 promtool:prometheus /usr/sbin/sshd:openssh-server ssh:openssh-client; do
+  for pair in mandoc:mandoc zsh:zsh fish:fish strace:strace python3:python3 qemu-system-x86_64:qemu-system-x86 promtool:prometheus chromium-headless-shell:chromium-headless-shell /usr/sbin/sshd:openssh-server ssh:openssh-client; do
     command -v "${pair%%:*}" >/dev/null || missing="$missing ${pair#*:}"
   done
   ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing="$missing postgresql"
@@ -165,6 +165,7 @@ real() {
   step "manual pages" manual_pages
   counted "completion in bash, zsh and fish" scripts/test.d/completion-test -bin "$bin"
   counted "metrics and alert rules as promtool sees them" scripts/test.d/e2e-metrics -bin "$bin"
+  counted "the report in a browser" scripts/test.d/e2e-report -bin "$bin"
   counted "frames of another implementation" scripts/test.d/interop -bin "$bin"
   counted "databases that are written to" scripts/test.d/e2e-databases -bin "$bin"
   shown "20 jobs while everything fails" env DURATION=$soak scripts/test.d/e2e-soak -bin "$bin"

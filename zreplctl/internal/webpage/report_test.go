@@ -74,3 +74,24 @@ func TestWhole(t *testing.T) {
 		}
 	}
 }
+
+// TestFailureInFront: no run that went well hides one that failed in the same
+// place of the strip, whichever came first.
+func TestFailureInFront(t *testing.T) {
+	now := time.Unix(1_800_000_000, 0)
+	run := func(ago time.Duration, err string) job.Past {
+		at := progress.At(now.Add(-ago))
+		return job.Past{Job: "x", Started: at, Ended: at, Error: err, OK: err == ""}
+	}
+	p := page("x")
+	p.Past = []job.Past{run(4*time.Minute, ""), run(3*time.Minute, "broken"), run(2*time.Minute, ""), run(time.Minute, "")}
+	strip := view(p).Jobs[0].Strip
+	for i, m := range strip {
+		if failed := i == len(strip)-1; (m.Class == "failed") != failed {
+			t.Errorf("run %d of the strip: %s", i, m.Class)
+		}
+	}
+	if len(strip) != 4 {
+		t.Errorf("%d runs", len(strip))
+	}
+}

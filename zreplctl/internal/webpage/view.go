@@ -116,9 +116,16 @@ func lacks(j health.Job) string {
 	case j.Behind == nil:
 		return "not known how far behind"
 	case *j.Behind > 0 && j.BehindBytes != nil:
-		return fmt.Sprintf("%d snapshots behind (%s)", *j.Behind, bytes(*j.BehindBytes))
+		return fmt.Sprintf("%s behind (%s)", snapshots(*j.Behind), bytes(*j.BehindBytes))
 	}
-	return fmt.Sprintf("%d snapshots behind", *j.Behind)
+	return snapshots(*j.Behind) + " behind"
+}
+
+func snapshots(n int) string {
+	if n == 1 {
+		return "1 snapshot"
+	}
+	return fmt.Sprintf("%d snapshots", n)
 }
 
 // viewCopy draws an age against its limits: the critical one is at two thirds.
@@ -161,7 +168,7 @@ func viewPicture(p Picture) shownPicture {
 		}
 		s.Dots = append(s.Dots, m)
 	}
-	s.Title += fmt.Sprintf(": %d snapshots, %d kept", len(p.Dots), kept)
+	s.Title += fmt.Sprintf(": %s, %d kept", snapshots(len(p.Dots)), kept)
 	for _, t := range []struct {
 		age  time.Duration
 		text string
@@ -171,7 +178,8 @@ func viewPicture(p Picture) shownPicture {
 	return s
 }
 
-// viewRuns takes the job's runs of the last days, the newest first.
+// viewRuns takes the job's runs of the last days, the newest first. In the
+// strip, what went well is drawn first, so that it hides no failure.
 func (s *shownJob) viewRuns(past []job.Past, now time.Time) {
 	for _, p := range slices.Backward(past) {
 		age := now.Sub(p.Started.Time)
@@ -184,6 +192,14 @@ func (s *shownJob) viewRuns(past []job.Past, now time.Time) {
 			s.Runs = append(s.Runs, r)
 		}
 	}
+	slices.SortStableFunc(s.Strip, func(a, b mark) int { return well(b) - well(a) })
+}
+
+func well(m mark) int {
+	if m.Class == "ok" {
+		return 1
+	}
+	return 0
 }
 
 func viewRun(p job.Past, now time.Time) shownRun {
