@@ -72,8 +72,13 @@ sandbox_open() {
   esac
   unset ZREPL_ZFS ZREPLCTL_CONFIG
   export PATH LC_ALL=C TZ=UTC
+  make_pools
+}
+
+# make_pools makes them on files of $pool_mb MiB (1024), which are sparse.
+make_pools() {
   for pool in zt_prod zt_backup; do
-    dd if=/dev/null of="$work/$pool.img" bs=1048576 seek=1024 2>/dev/null # 1 GiB, sparse
+    dd if=/dev/null of="$work/$pool.img" bs=1048576 seek="${pool_mb:-1024}" 2>/dev/null
     zpool create -R "$work/mnt" $pool "$work/$pool.img" || exit 1
   done
 }
