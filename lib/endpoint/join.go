@@ -17,7 +17,7 @@ import (
 // join runs the command that sends and the one that receives with two pipes
 // between them, and passes on what comes.
 func (r *Receiver) join(ctx context.Context, in transfer.ReceiveRequest, send []string, progress func(uint64)) (got transfer.Received, err error) {
-	receive, err := r.receiveArgs(in)
+	receive, err := r.receiveArgs(in, true)
 	if err != nil {
 		return got, err
 	}

@@ -51,8 +51,10 @@ func (r *Receiver) checkReceive(ctx context.Context, in transfer.ReceiveRequest)
 	return nil
 }
 
-func (r *Receiver) receiveArgs(in transfer.ReceiveRequest) ([]string, error) {
-	o := zfs.ReceiveOptions{Volume: in.Volume, Over: in.Over, Increment: in.From != 0, Raw: in.Send.Raw}
+// receiveArgs is the command that receives a stream; own says that this host
+// sends it.
+func (r *Receiver) receiveArgs(in transfer.ReceiveRequest, own bool) ([]string, error) {
+	o := zfs.ReceiveOptions{Volume: in.Volume, Over: in.Over, Increment: in.From != 0, Own: own, Raw: in.Send.Raw}
 	if in.From == 0 {
 		o.Set = r.firstSettings(in)
 		if r.PlainCopies && !in.Send.Raw { // a raw one brings its encryption along
@@ -113,7 +115,7 @@ func checkShort(ds, short string) error {
 }
 
 func (r *Receiver) receiveFramed(ctx context.Context, in transfer.ReceiveRequest, slot *transfer.Slot, from *os.File, progress func(uint64)) (got transfer.Received, err error) {
-	receive, err := r.receiveArgs(in)
+	receive, err := r.receiveArgs(in, false)
 	if err != nil {
 		return got, err
 	}

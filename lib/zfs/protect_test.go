@@ -173,6 +173,8 @@ func TestExcluded(t *testing.T) {
 		{ReceiveOptions{Increment: true, Raw: true, Volume: true}, ""},
 		{ReceiveOptions{Volume: true}, "-x encryption"},
 		{ReceiveOptions{Volume: true, Raw: true}, ""},
+		{ReceiveOptions{Own: true}, ""},
+		{ReceiveOptions{Own: true, Volume: true, Raw: true}, ""},
 	} {
 		args, err := z.ReceiveArgs("p/a", c.o)
 		want := strings.Join(strings.Fields("zfs receive -u -s "+c.want+" p/a"), " ")
