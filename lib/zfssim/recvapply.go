@@ -91,7 +91,7 @@ func (r *receiving) complete(t *tx, w *incoming, to *recvTarget) int {
 // remountReceived mounts again what was mounted, and a new filesystem unless
 // -u was given. The staged tree is still where it was put: nothing is
 // committed yet.
-func (r *receiving) remountReceived(t *tx, d *ds, tree string, was []*ds, fresh bool) int {
+func (r *receiving) remountReceived(t *tx, d *ds, tree string, was []*ds, fresh bool) (code int) {
 	if fresh && !r.o.has('u') && !d.Volume { // canmount=noauto, too
 		was = append([]*ds{d}, was...)
 	}
@@ -107,9 +107,10 @@ func (r *receiving) remountReceived(t *tx, d *ds, tree string, was []*ds, fresh 
 		}
 		if err != nil {
 			r.z.mountFailed(m, err)
+			code = r.z.trait().recvUnmounted
 		}
 	}
-	return 0
+	return code
 }
 
 func (t *tx) partialBase(d *ds) object {

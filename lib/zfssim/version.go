@@ -16,8 +16,9 @@ type trait struct {
 	features    uint64 // of streams that are understood
 	skipAll     bool   // a -R stream of what is all there already is fine
 
-	snapsChanged bool // snapshots_changed is known
-	notMounted   int  // exit status of create and clone whose filesystem is there, and could not be mounted
+	snapsChanged  bool // snapshots_changed is known
+	notMounted    int  // exit status of create and clone whose filesystem is there, and could not be mounted
+	recvUnmounted int  // of receive of one
 }
 
 // features21 is DMU_BACKUP_FEATURE_MASK of OpenZFS 2.1.
@@ -26,7 +27,7 @@ const features21 = featureSpill | featureEmbed | featureLZ4 | featureLarge | fea
 // traits are the differences that scripts/conformance found between 2.1, 2.3
 // and 2.4; ZFS_SIM_VERSION chooses.
 var traits = map[string]trait{
-	"2.1": {notMounted: 1, volblock: 8192, compression: "off", badProp: "cannot receive",
+	"2.1": {notMounted: 1, recvUnmounted: 1, volblock: 8192, compression: "off", badProp: "cannot receive",
 		setFailed: 1, held: "dataset is busy", maxRecord: 1 << 20, getNoPool: "cannot open '%s': no such pool", features: features21},
 	"2.3": {notMounted: 1, volblock: 16384, compression: "on", badProp: "cannot receive: cannot receive", resumeOver: true,
 		setFailed: 255, held: "it's being held. Run 'zfs holds -r %s' to see holders.", maxRecord: 16 << 20,
