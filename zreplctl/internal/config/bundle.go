@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 
 	"gopkg.in/yaml.v3"
 
@@ -119,9 +121,9 @@ func (p pattern) files(dir string) (names []string, err error) {
 		}
 		return []string{full}, nil
 	}
-	found, err := filepath.Glob(full)
+	found, err := glob(full)
 	if err != nil {
-		return nil, fmt.Errorf("%q: %w", p.text, err)
+		return nil, err
 	}
 	for _, name := range found {
 		if !strings.HasPrefix(filepath.Base(name), ".") {
@@ -130,6 +132,47 @@ func (p pattern) files(dir string) (names []string, err error) {
 	}
 	slices.Sort(names)
 	return names, nil
+}
+
+// glob is filepath.Glob, but a directory that cannot be read is an error: the
+// jobs in it would be gone without a word. One that is not there has no files.
+func glob(full string) (found []string, err error) {
+	dir, base := filepath.Split(full)
+	switch dir {
+	case "":
+		dir = "."
+	case "/":
+	default:
+		dir = strings.TrimSuffix(dir, "/")
+	}
+	dirs := []string{dir}
+	if (pattern{text: dir}).isGlob() {
+		if dirs, err = glob(dir); err != nil {
+			return nil, err
+		}
+	}
+	for _, dir := range dirs {
+		info, err := os.Stat(dir)
+		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) || err == nil && !info.IsDir() {
+			continue
+		}
+		var entries []fs.DirEntry
+		if err == nil {
+			entries, err = os.ReadDir(dir)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%q: %w", dir, cause(err))
+		}
+		for _, entry := range entries {
+			switch ok, err := filepath.Match(base, entry.Name()); {
+			case err != nil:
+				return nil, fmt.Errorf("%q: %w", full, err)
+			case ok:
+				found = append(found, filepath.Join(dir, entry.Name()))
+			}
+		}
+	}
+	return found, nil
 }
 
 // patternsOf reads the key include: a pattern, or a list of them.

@@ -69,6 +69,30 @@ func TestInclude(t *testing.T) {
 	}
 }
 
+// TestIncludeUnread: a directory that cannot be read is an error, and not one
+// without files: the daemon would end its jobs without a word. One that is not
+// there has none.
+func TestIncludeUnread(t *testing.T) {
+	for _, pattern := range []string{"loop/*.yml", "*/loop/*.yml", "l*p/*.yml"} {
+		path := folder(t, map[string]string{"zreplctl.yml": "include: [" + `"` + pattern + `"` + ", conf.d/*.yml]\n" + strings.SplitAfterN(mainFile, "\n", 2)[1],
+			"conf.d/a.yml": pullOf("a"), "sub/readme": "x"})
+		dir := filepath.Dir(path)
+		for _, at := range []string{"loop", "sub/loop"} {
+			if err := os.Symlink("loop", filepath.Join(dir, at)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, _, err := LoadText(path); err == nil || !strings.Contains(err.Error(), "loop\": too many levels of symbolic links") {
+			t.Errorf("%s: %v", pattern, err)
+		}
+		os.Remove(filepath.Join(dir, "loop"))
+		os.Remove(filepath.Join(dir, "sub/loop"))
+		if c, _, err := LoadText(path); err != nil || len(c.Jobs) != 1 {
+			t.Errorf("%s: %v", pattern, err)
+		}
+	}
+}
+
 // TestIncludeWrong: each problem is told with the file, line and column where it
 // stands, those of the first file first.
 func TestIncludeWrong(t *testing.T) {
