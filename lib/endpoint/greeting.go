@@ -148,7 +148,7 @@ func checkCount(in any) error {
 }
 
 func countHolds(h transfer.Holds) int {
-	return len(h.Hold) + len(h.Release) + len(h.Past) + len(h.Bookmark) + len(h.Keep) + len(h.Forget) + len(h.Unmark)
+	return len(h.Hold) + len(h.Release) + len(h.Past) + len(h.Bookmark) + len(h.Keep) + len(h.Forget) + len(h.Unmark) + len(h.Common)
 }
 
 // splitHolds cuts a request into several of about perCall names. What belongs

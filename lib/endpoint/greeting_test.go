@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"iter"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -113,7 +114,7 @@ func TestCounts(t *testing.T) {
 	big := make([]transfer.Snap, maxPerCall+1)
 	names := make([]string, maxPerCall+1)
 	for _, in := range []any{big, names, transfer.ListRequest{Datasets: names}, transfer.UsesRequest{Datasets: names},
-		transfer.UsesRequest{Features: names}, transfer.Holds{Hold: big[1:], Unmark: names[:1]}} {
+		transfer.UsesRequest{Features: names}, transfer.Holds{Hold: big[1:], Unmark: names[:1]}, transfer.Holds{Common: big}} {
 		if checkCount(in) == nil {
 			t.Errorf("%T is taken", in)
 		}
@@ -121,6 +122,7 @@ func TestCounts(t *testing.T) {
 	var h transfer.Holds
 	for i := range 4 * perCall {
 		s := transfer.Snap{Dataset: fmt.Sprint("p/", i%7000), Name: fmt.Sprint(i), GUID: dataset.GUID(i)}
+		h.Common = append(h.Common, s) // more of them than of the others, as in a first run
 		switch i % 3 {
 		case 0:
 			h.Hold = append(h.Hold, s)
@@ -136,7 +138,7 @@ func TestCounts(t *testing.T) {
 		if err := checkCount(part); err != nil {
 			t.Error(err)
 		}
-		for _, s := range append(part.Hold, part.Release...) {
+		for _, s := range slices.Concat(part.Hold, part.Release, part.Common) {
 			if at, ok := seen[s.Dataset]; ok && at != i {
 				t.Fatalf("%s is in parts %d and %d", s.Dataset, at, i)
 			}
