@@ -129,11 +129,13 @@ func (v *Verify) compare(ctx context.Context, ends verify.Ends, copies replicate
 
 const copyDestroyed = "the copy was destroyed meanwhile"
 
-// list takes a list of all copies.
+// list takes a list of all copies. What can have none has no target.
 func (v *Verify) list(copies replicate.Copies) {
 	v.listed = make(map[string]replicate.Pair, len(copies.Pairs))
 	for _, p := range copies.Pairs {
-		v.listed[p.Target] = p
+		if p.Target != "" {
+			v.listed[p.Target] = p
+		}
 	}
 	v.notes.forget(v.listed, copies.Gone)
 }
