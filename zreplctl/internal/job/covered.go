@@ -31,6 +31,7 @@ type earlier struct {
 
 	once sync.Once
 	done chan struct{} // nil: there is nothing to look for
+	quit context.CancelFunc
 }
 
 // begin starts the look if it is due.
@@ -49,10 +50,11 @@ func (e *earlier) start() {
 		return
 	}
 	e.done = make(chan struct{})
+	ctx, quit := context.WithTimeout(context.Background(), coveredPatience)
+	e.quit = quit
 	go func() {
 		defer close(e.done)
-		ctx, cancel := context.WithTimeout(context.Background(), coveredPatience)
-		defer cancel()
+		defer quit()
 		names, err := e.look(ctx)
 		// Who cannot write there serves all the same: health then shows less.
 		_ = updateSessions(e.dir, e.client, func(s *sessions) {
@@ -65,10 +67,12 @@ func (e *earlier) start() {
 	}()
 }
 
-// end waits for the look.
-func (e *earlier) end() {
+// end waits for the look. It gives it up once ctx is cancelled: the client's
+// next run, which ends us for our locks, does not wait for long.
+func (e *earlier) end(ctx context.Context) {
 	e.once.Do(func() {})
 	if e.done != nil {
+		defer context.AfterFunc(ctx, e.quit)()
 		<-e.done
 	}
 }

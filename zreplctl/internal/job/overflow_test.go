@@ -29,7 +29,7 @@ func TestHealthOverflow(t *testing.T) {
 		if err := v.note(dir, "me", nil); err != nil {
 			t.Fatal(err)
 		}
-		e.end()
+		e.end(t.Context())
 	}
 	known := func(what string, want bool) {
 		t.Helper()
@@ -70,7 +70,7 @@ func TestHealthOverflowAtOnce(t *testing.T) {
 	if err := v.note(dir, "me", nil); err != nil {
 		t.Fatal(err)
 	}
-	e.end()
+	e.end(t.Context())
 	if _, known := ReadCovered(dir, "me"); known {
 		t.Error("the list is said to be whole")
 	}
@@ -87,7 +87,7 @@ func TestLookKilled(t *testing.T) {
 	t.Cleanup(func() {
 		close(slow)
 		for _, e := range looks {
-			e.end()
+			e.end(context.Background())
 		}
 	})
 	visit := func() {
@@ -118,4 +118,30 @@ func TestLookKilled(t *testing.T) {
 			t.Errorf("looked %d times more after %v", asked-before, when)
 		}
 	}
+}
+
+// TestLookGivenUp: who is told to end does not wait for the look, and the next
+// one is due in an hour.
+func TestLookGivenUp(t *testing.T) {
+	t.Parallel()
+	dir := state.In(t.TempDir() + "/state")
+	e := &earlier{dir: dir, client: "me", look: func(ctx context.Context) ([]string, error) { <-ctx.Done(); return nil, ctx.Err() }}
+	e.begin()
+	ctx, cancel := context.WithCancel(t.Context())
+	time.AfterFunc(50*time.Millisecond, cancel)
+	over := make(chan struct{})
+	go func() {
+		defer close(over)
+		e.end(ctx)
+	}()
+	select {
+	case <-over:
+	case <-time.After(20 * time.Second):
+		t.Fatal("it waits for the look")
+	}
+	_ = updateSessions(dir, "me", func(s *sessions) {
+		if age := time.Since(s.Looked.Time); s.Whole || age < coveredAgain-coveredRetry-time.Minute || age > coveredAgain {
+			t.Errorf("whole %v, looked %v ago", s.Whole, age)
+		}
+	})
 }

@@ -107,6 +107,6 @@ func (p Programs) Serve(ctx context.Context, c *config.Config, client string, in
 	done()
 	// Who cannot write there serves all the same: health then shows less.
 	_ = seen.note(state.Of(c.Global), client, err)
-	before.end()
+	before.end(ctx)
 	return err
 }
