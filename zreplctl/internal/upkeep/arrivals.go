@@ -18,6 +18,30 @@ type note struct {
 	Time int64        `json:"time"` // in seconds since 1970
 	TXG  uint64       `json:"txg"`
 	GUID dataset.GUID `json:"guid"`
+	// Back is when a clock first said less than Time; 0: it does not. Until it is
+	// known which of the two clocks is wrong, the snapshot counts as having
+	// arrived then. Guess says that the note was made by the second clock: Time
+	// is another note's.
+	Back  int64 `json:"back,omitempty"`
+	Guess bool  `json:"guess,omitempty"`
+}
+
+// settle looks whether the clock is behind a note, and decides which of the two
+// was wrong: the second, as that of a host that starts without the time, if the
+// clock is past the note again; the first, if it is behind for as long as is
+// asked for.
+func (n *note) settle(now, age int64) {
+	switch {
+	case n.Time <= now:
+		if n.Guess {
+			n.Time = now
+		}
+		n.Back, n.Guess = 0, false
+	case n.Back == 0, n.Back > now:
+		n.Back = now
+	case now-n.Back >= age:
+		n.Time, n.Back, n.Guess = n.Back, 0, false
+	}
 }
 
 // arrivals are the notes of all pools, each pool's the oldest first.
@@ -78,7 +102,7 @@ func (a *arrivals) write(dir state.Dir, name string) error {
 func (a *arrivals) before(pool string, age int64) uint64 {
 	txg := uint64(0)
 	for _, n := range a.pools[pool] {
-		if n.Time <= a.now-age {
+		if n.moment() <= a.now-age {
 			txg = n.TXG
 		}
 	}
@@ -118,14 +142,42 @@ func (a *arrivals) see(groups []prune.Group, now int64) {
 		for len(notes) > 0 && !there[pool][witness{notes[len(notes)-1].GUID, notes[len(notes)-1].TXG}] {
 			notes = notes[:len(notes)-1]
 		}
-		for i := range notes { // the clock was set back
-			notes[i].Time = min(notes[i].Time, now)
+		for i := range notes {
+			notes[i].settle(now, a.age)
+			if i > 0 {
+				notes[i].Time = max(notes[i].Time, notes[i-1].Time)
+			}
 		}
 		if len(notes) == 0 || n.TXG > notes[len(notes)-1].TXG {
-			notes = append(notes, n)
+			notes = append(notes, n.after(notes))
 		}
 		a.pools[pool] = a.thin(notes)
 	}
+}
+
+// after is a note that follows others.
+func (n note) after(notes []note) note {
+	if len(notes) > 0 && notes[len(notes)-1].Time > n.Time {
+		n.Time, n.Back, n.Guess = notes[len(notes)-1].Time, n.Time, true
+	}
+	return n
+}
+
+// moment is what the clock said that is the right one for all that is known.
+func (n note) moment() int64 {
+	if n.Back != 0 {
+		return n.Back
+	}
+	return n.Time
+}
+
+// near reports whether a note hardly tells more than a later one. Those that a
+// clock is behind all stay: they count again if it was wrong.
+func (n note) near(later note, now int64) bool {
+	if n.Guess != later.Guess || !n.Guess && n.Back+later.Back != 0 {
+		return false
+	}
+	return later.moment()-n.moment() < (now-n.moment())/coarse
 }
 
 // thin leaves out notes that hardly tell more than those beside them, and
@@ -136,11 +188,11 @@ func (a *arrivals) thin(notes []note) []note {
 		n := notes[i]
 		if len(kept) > 0 {
 			last := kept[len(kept)-1]
-			if a.now-last.Time >= a.age {
+			if a.now-last.moment() >= a.age {
 				break
 			}
-			oldest := i == 0 || a.now-n.Time >= a.age
-			if last.Time-n.Time < (a.now-n.Time)/coarse && !oldest {
+			oldest := i == 0 || a.now-n.moment() >= a.age
+			if n.near(last, a.now) && !oldest {
 				continue
 			}
 		}

@@ -85,6 +85,58 @@ func TestArrivals(t *testing.T) {
 	before("a file that was cut", 0)
 }
 
+// TestArrivalsWrongClock: a host starts without the time, prunes, and learns the
+// time: nothing that arrived within a fortnight counts as older, whether it came
+// before, meanwhile or after, and what did is not kept for longer than that.
+func TestArrivalsWrongClock(t *testing.T) {
+	const name = "j.arrivals.target"
+	kept := state.In(t.TempDir())
+	run := func(at int64, want uint64, pairs ...uint64) {
+		t.Helper()
+		a, err := readArrivals(kept, name, 14*day, at)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a.see([]prune.Group{there("p/a", pairs...)}, at)
+		if err := a.write(kept, name); err != nil {
+			t.Fatal(err)
+		}
+		if got := a.before("p", 14*day); got != want {
+			t.Errorf("%d was there, want %d: %v", got, want, a.pools)
+		}
+	}
+	const right = int64(20_000 * day)
+	run(right, 0, 1, 100)
+	run(right+5*day, 0, 1, 100, 2, 200)
+	pairs := []uint64{1, 100, 2, 200, 3, 300}
+	run(right+10*day, 0, pairs...)
+	come := func() { pairs = append(pairs, uint64(len(pairs)), uint64(50*len(pairs)+100)) }
+	for i := range int64(10) { // 1970
+		come()
+		run(i*day/24, 0, pairs...)
+	}
+	run(right+12*day, 0, pairs...)
+	run(right+14*day, 100, pairs...)
+	run(right+20*day, 200, pairs...)
+	run(right+25*day, 300, pairs...)
+	run(right+26*day, pairs[len(pairs)-1], pairs...)
+	// Now it is the first clock that is wrong, by ten years.
+	known := pairs[len(pairs)-1]
+	come()
+	run(right+3650*day, known, pairs...)
+	first := pairs[len(pairs)-1]
+	for i := range int64(28) {
+		come()
+		run(right+30*day+i*day/2, known, pairs...)
+	}
+	come()
+	run(right+44*day, first+100, pairs...) // and what was there half a day ago
+	run(right+45*day, first+300, pairs...)
+	if a, err := readArrivals(kept, name, 14*day, right+45*day); err != nil || len(a.pools["p"]) > 40 {
+		t.Errorf("%v, %v", a, err)
+	}
+}
+
 // The notes say no snapshot arrived earlier than it did, hardly one much later,
 // and they stay few, however often and long the job runs.
 func TestArrivalsAreBounded(t *testing.T) {
