@@ -212,7 +212,7 @@ type paced struct {
 }
 
 func (p *paced) Read(b []byte) (int, error) {
-	most := mayMove(p.ctx, p.limits)
+	most, _ := mayMove(p.ctx, p.limits)
 	if err := p.ctx.Err(); err != nil {
 		return 0, err
 	}

@@ -28,26 +28,39 @@ func (r *Receiver) join(ctx context.Context, in transfer.ReceiveRequest, send []
 	if err != nil {
 		return got, err
 	}
-	defer limits.Close()
 	f := flow{limit: r.Stall, progress: progress}
 	watched, stop := f.watch(ctx)
 	defer stop()
 	var said [2]child.Tail
 	rp, into, err := r.startEnd(watched, receive, &said[1], true)
 	if err != nil {
+		limits.Close()
 		return got, err
 	}
 	sp, from, err := r.startEnd(watched, send, &said[0], false)
 	if err != nil {
+		limits.Close()
 		rp.Kill()
 		into.Close()
 		rp.Wait()
 		return got, err
 	}
+	broken := make(chan error, 1) // why the limits cannot be used
+	usable := func(err error) error {
+		if err != nil && len(broken) == 0 {
+			broken <- err
+		}
+		return err
+	}
 	go func() {
-		relay(from, into, &f.moved, func() int { return mayMove(watched, limits) }, limits.Spend)
+		relay(from, into, &f.moved, func() int {
+			n, err := mayMove(watched, limits)
+			usable(err)
+			return n
+		}, func(n int) error { return usable(limits.Spend(n)) })
 		from.Close() // zfs send ends where zfs receive has
 		into.Close()
+		limits.Close() // not before: their descriptors may be others' by then
 		f.ending.Store(true)
 	}()
 	sent, received := ended(watched, sp), ended(watched, rp)
@@ -68,6 +81,8 @@ func (r *Receiver) join(ctx context.Context, in transfer.ReceiveRequest, send []
 	case rs.OK() && ss.OK():
 		got.Unset = unset(receive, rs)
 		r.forget(ctx, in, got.Unset)
+	case len(broken) > 0:
+		return got, fmt.Errorf("cannot share the rate: %w", <-broken)
 	case !ss.OK() && (rs.OK() || zfs.CutShort(rs)):
 		return got, fault.With(zfs.SendKind(ss.Stderr), fmt.Errorf("zfs send: %s", told(ss)))
 	default:
@@ -80,18 +95,18 @@ func (r *Receiver) join(ctx context.Context, in transfer.ReceiveRequest, send []
 }
 
 // mayMove waits until the limits allow to move something, and says how much; 0
-// if that is of no interest any more.
-func mayMove(ctx context.Context, limits rate.All) int {
+// if that is of no interest any more, or is not known.
+func mayMove(ctx context.Context, limits rate.All) (int, error) {
 	const most = 1 << 20
 	for {
 		n, wait, err := limits.Allowance(time.Now())
 		if n > 0 || err != nil {
-			return min(n, most)
+			return min(n, most), err
 		}
 		select {
 		case <-time.After(wait):
 		case <-ctx.Done():
-			return 0
+			return 0, nil
 		}
 	}
 }
