@@ -47,16 +47,16 @@ func (g *globals) holds(ctx context.Context, c *config.Config, name string, rele
 	if err != nil {
 		return err
 	}
-	all, err := endpoint.Protection(ctx, z)
-	if err != nil {
-		return cli.Cannot("list", "holds", err)
-	}
 	if at := slices.IndexFunc(c.Jobs, func(j *config.Job) bool { return j.Name == name }); release && !dry && at >= 0 {
-		done, err := keepAway(ctx, c, c.Jobs[at])
+		done, err := keepAway(ctx, c, c.Jobs[at]) // before the list: a run moves holds
 		if err != nil {
 			return err
 		}
 		defer done()
+	}
+	all, err := endpoint.Protection(ctx, z)
+	if err != nil {
+		return cli.Cannot("list", "holds", err)
 	}
 	owners := owners(c)
 	var bad error

@@ -114,9 +114,19 @@ func (d Dir) Read(name string, max int64) ([]byte, error) {
 		return nil, err
 	}
 	if info.Size() > max || !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("%q is not a file of at most %d bytes", f.Name(), max)
+		return nil, &strangeError{f.Name(), max}
 	}
 	return io.ReadAll(io.LimitReader(f, max))
+}
+
+// A strangeError is of a file that no Write has made.
+type strangeError struct {
+	name string
+	max  int64
+}
+
+func (e *strangeError) Error() string {
+	return fmt.Sprintf("%q is not a file of at most %d bytes", e.name, e.max)
 }
 
 // Ours says why a file could be another user's text: it then must not decide
@@ -184,7 +194,8 @@ func (d Dir) removeOld(name string) error {
 }
 
 // Update replaces a file by what change makes of it, while no other process
-// does. A file that cannot be read is as if it were empty.
+// does. A file that no Write has made is as if it were empty. One that cannot be
+// read stays: the next time, what is in it may be there again.
 func (d Dir) Update(name string, max int64, change func(old []byte) ([]byte, error)) error {
 	if err := d.Make(); err != nil {
 		return err
@@ -195,8 +206,9 @@ func (d Dir) Update(name string, max int64, change func(old []byte) ([]byte, err
 	}
 	defer lock.Close()
 	old, err := d.Read(name, max)
-	if err != nil {
-		old = nil
+	var strange *strangeError
+	if err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.As(err, &strange) {
+		return err
 	}
 	text, err := change(old)
 	if err != nil {

@@ -165,3 +165,30 @@ func TestUnusable(t *testing.T) {
 		t.Error("an error of nothing")
 	}
 }
+
+// TestUpdateUnread: what cannot be read now is not replaced as if it had been
+// empty; what no Write has made is.
+func TestUpdateUnread(t *testing.T) {
+	dir := In(t.TempDir())
+	add := func(old []byte) ([]byte, error) { return append(old, 'x'), nil }
+	if err := os.Symlink("note", dir.Path("note")); err != nil { // to itself
+		t.Fatal(err)
+	}
+	if err := dir.Update("note", 10, add); err == nil {
+		t.Error("no error")
+	}
+	if to, err := os.Readlink(dir.Path("note")); to != "note" {
+		t.Error(to, err)
+	}
+	if err := os.WriteFile(dir.Path("long"), []byte("more than ten bytes"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"long", "new"} {
+		if err := dir.Update(name, 10, add); err != nil {
+			t.Error(err)
+		}
+		if text, err := dir.Read(name, 10); string(text) != "x" {
+			t.Errorf("%s: %q, %v", name, text, err)
+		}
+	}
+}
