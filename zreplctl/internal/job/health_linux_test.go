@@ -89,6 +89,7 @@ func (w *world) says(what, name, state string, level int, why string) {
 	if j.State != state || j.Level != level || !strings.Contains(j.Why, why) {
 		w.t.Errorf("%s: %s is %s, level %d, %q; want %s, %d, %q", what, name, j.State, j.Level, j.Why, state, level, why)
 	}
+	w.t.Logf("%s\t%s\t%s\t%d\t%s", what, name, j.State, j.Level, j.Why)
 	if code, line := w.ctl("monitor", name); code != level || why != "" && !strings.Contains(line, why) {
 		w.t.Errorf("%s: monitor %s: %d, %s", what, name, code, line)
 	}
