@@ -131,6 +131,10 @@ func (r *round) sayUntold() {
 			r.say(fmt.Sprintf("%d more properties are left out", len(count)-i))
 			return
 		}
-		r.say(fmt.Sprintf("property %q of %q and %d others is left out: its value has a line break or is too long", p, first[p], count[p]-1))
+		more := ""
+		if n := count[p] - 1; n > 0 {
+			more = fmt.Sprintf(" (and of %d more)", n)
+		}
+		r.say(fmt.Sprintf("property %q of %q%s is left out: its value has a line break or is too long", p, first[p], more))
 	}
 }

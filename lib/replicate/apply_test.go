@@ -102,7 +102,7 @@ func TestApply(t *testing.T) {
 	}
 	check(run())
 	asked("pool/to/a", "pool/to/a/b") // of what just came; e tells nothing
-	if text := strings.Join(said, "\n"); strings.Count(text, `property "u:broken" of "a" and 1 others is left out`) != 1 || !strings.Contains(text, `left as they were set at "pool/to/a"`) {
+	if text := strings.Join(said, "\n"); strings.Count(text, `property "u:broken" of "a" (and of 1 more) is left out`) != 1 || !strings.Contains(text, `left as they were set at "pool/to/a"`) {
 		t.Errorf("said %q", said)
 	}
 	check(run())
