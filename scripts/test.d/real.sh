@@ -90,18 +90,18 @@ RUN
 
 # parts are what runs on real OpenZFS, a line each: its script or function, the versions, how it is shown, and
 # what it is about. With "heavy" a version does it only with ZT_HEAVY: scripts/test has run the same on zfs-sim, and
-# ZFS decides little of it. They take minutes each where the machine is emulated, so the versions share them;
-# both=2.3 and 2.1.
+# ZFS decides little of it. They take minutes each where the machine is emulated, so the newest and the oldest version
+# share them; both=2.4 and 2.1. With ZT_HEAVY there is 2.3, too, and each version does all of it, 2.1 but what is heavy.
 parts='
 conforms       both       shown_step  zfs-sim conforms
 same_as_sim    2.1        counted     e2e, as on zfs-sim,
 e2e-ssh        2.1        shown       pulls through sshd
-e2e-prune      2.3        counted     snapshots and pruning
+e2e-prune      2.4        counted     snapshots and pruning
 e2e-expect     2.1        counted     what is let pass of zfs send,
-e2e-engine     2.3        counted     a tree in three ways
-e2e-conflicts  2.3        counted     reasons not to move
-e2e-inert      2.3        counted     copies that stay inert,
-e2e-user       2.3        counted     users who are not root,
+e2e-engine     2.4        counted     a tree in three ways
+e2e-conflicts  2.4        counted     reasons not to move
+e2e-inert      2.4        counted     copies that stay inert,
+e2e-user       2.4        counted     users who are not root,
 e2e-resume     2.1        shown       links cut and resumed
 e2e-hostile    2.1        counted     hostile peers
 e2e-verify     heavy      counted     copies that are compared with their sources
@@ -109,14 +109,14 @@ e2e-takes      heavy      counted     what a receiver cannot take,
 e2e-recovery   heavy      counted     recovery by the manual
 e2e-readme     heavy      counted     the crontab of README
 e2e-hooks      heavy      counted     hooks
-e2e-digest     2.3        counted     one number for a snapshot and its copies
+e2e-digest     2.4        counted     one number for a snapshot and its copies
 e2e-timeleft   heavy      shown       the time left that a run shows
 e2e-bytes      heavy      shown       who touches the bytes of a stream
 e2e-crash      heavy      shown       crashes at random
 e2e-chain      heavy      shown       honest streams, and what a chain costs,
 e2e-txgs       heavy      shown       transaction groups of a run
 '
-# parts_of VERSION lists its parts. With ZT_HEAVY each version does all that is not for 2.3 and 2.4 alone.
+# parts_of VERSION lists its parts.
 parts_of() {
   echo "$parts" | while read -r part where _; do
     case $part,$where,${ZT_HEAVY:+heavy},$1 in
@@ -172,17 +172,17 @@ real() {
   counted "packages" scripts/test.d/e2e-packages -bin "$bin"
   # It compiles everything for three systems twice, without a cache.
   [ -z "${ZT_HEAVY-}" ] || counted "packages of two builds" scripts/test.d/reproducible
-  versions="2.3 2.1"
-  [ -z "${ZT_HEAVY-}" ] || versions="2.4 $versions"
+  versions="2.4 2.1"
+  [ -z "${ZT_HEAVY-}" ] || versions="2.4 2.3 2.1"
   for version in $versions; do step "the machine with OpenZFS $version" scripts/zfsvm build $version; done
   counted "e2e on zfs-sim" scripts/test.d/e2e -bin "$bin"
   cp "$work/log" "$work/e2e-sim"
   # Two machines of one processor each are half as fast again as two of two on two processors.
   [ "$(nproc)" -ge 4 ] || export ZFSVM_CPUS=1
-  (for part in $(parts_of 2.3); do run_part 2.3 "$part"; done) 3>&- &
+  (for part in $(parts_of 2.4); do run_part 2.4 "$part"; done) 3>&- &
   (for part in $(parts_of 2.1); do run_part 2.1 "$part"; done) 3>&- &
   wait
-  [ -z "${ZT_HEAVY-}" ] || for part in $(parts_of 2.4); do run_part 2.4 "$part"; done 3>&-
+  [ -z "${ZT_HEAVY-}" ] || for part in $(parts_of 2.3); do run_part 2.3 "$part"; done 3>&-
   for version in $versions; do show_parts "$version"; done
   shown "who touches the stream's bytes" scripts/test.d/e2e-bytes -bin "$bin"
   # On zfs-sim: in a machine without hardware support the streams are over before they can be hit.
