@@ -17,6 +17,7 @@ const (
 	NotOffered           Reason = "not-offered"           // the job received it once, and the sender does not offer it any more
 	SourceEmpty          Reason = "source-empty"          // the job received it once, and the sender has no snapshot of it any more
 	NoneWanted           Reason = "none-wanted"           // the sender has snapshots, and the job wants none of them
+	NoneChosen           Reason = "none-chosen"           // the job's rules choose none of the sender's snapshots so far, and the receiver has nothing
 	InitialRefused       Reason = "initial-refused"       // initial policy fail, and the receiver has nothing
 	Unrelated            Reason = "unrelated"             // no common guid
 	Promoted             Reason = "promoted"              // zfs promote moved the base to another dataset of the sender
@@ -39,12 +40,17 @@ const (
 )
 
 // Failure reports whether the reason means that something is left undone. A
-// dataset that never had a snapshot has nothing that could be done.
-func (r Reason) Failure() bool { return r != UpToDate && r != NoSnapshots }
+// dataset that never had a snapshot, or one that is chosen, has nothing that
+// could be done.
+func (r Reason) Failure() bool { return r != UpToDate && !r.Waits() }
+
+// Waits reports whether the reason means that the dataset waits for its first
+// snapshot that is sent.
+func (r Reason) Waits() bool { return r == NoSnapshots || r == NoneChosen }
 
 // nothing reports whether the reason means that the dataset has nothing to
 // send: a placeholder can hold its place.
-func (r Reason) nothing() bool { return r == NoSnapshots || r == NoneWanted }
+func (r Reason) nothing() bool { return r.Waits() || r == NoneWanted }
 
 // Gone is the result for a target that a job has received, and that nothing of
 // what the sender offers maps to now. NoCopy says why the copy is gone as well; empty:
@@ -57,10 +63,14 @@ func Gone(target, noCopy string) Result {
 	return Result{Target: target, Conflict: c}
 }
 
-// Emptied makes a result whose source has no snapshot the failure that it is
-// where the job has received it before.
+// Emptied makes a result whose source has no snapshot to send the failure that it
+// is where the job has received it before. If there are others, the copy is gone.
 func (r *Result) Emptied() {
-	if r.Conflict != nil && r.Conflict.Reason == NoSnapshots {
+	switch {
+	case r.Conflict == nil:
+	case r.Conflict.Reason == NoneChosen:
+		r.Conflict = conflict(NotOffered, "the job received it once, and the copy no longer exists; %s", r.Conflict.Text)
+	case r.Conflict.Reason == NoSnapshots:
 		r.Conflict.Reason = SourceEmpty
 	}
 }

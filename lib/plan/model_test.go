@@ -215,7 +215,7 @@ func input(src, dst *model) Input {
 	}
 	r := &Receiver{Versions: dst.versions(), Placeholder: dst.holder, Encrypted: dst.encrypted, Written: WrittenBytes(dst.dirty)}
 	if dst.partial != nil {
-		r.Partial = &Partial{To: dst.partial.to, From: dst.partial.from}
+		r.Partial = &Partial{To: dst.partial.to, From: dst.partial.from, Ours: true} // whatever the policy is by now
 	}
 	in.Receiver = r
 	if base, ok := Needs(in); ok {

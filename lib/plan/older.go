@@ -57,7 +57,7 @@ func (o *one) sentBase(base *Base) bool {
 	if slices.Contains(o.in.Mine.Sent, base.Sender.GUID) {
 		return true
 	}
-	if base.Sender.Kind == dataset.Snapshot && !o.prefixed(base.Sender) {
+	if base.Sender.Kind == dataset.Snapshot && !o.chosen(base.Sender) {
 		return false
 	}
 	sent := make(map[dataset.GUID]bool, len(o.in.Mine.Sent))

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"sort"
-	"strings"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
 )
@@ -105,7 +104,7 @@ func (o *one) initial() {
 	wanted := o.wantedAfter(0)
 	switch {
 	case len(wanted) == 0:
-		o.r.Conflict = conflict(NoneWanted, "%s", o.nothingToSend())
+		o.nothingWanted()
 	case o.p.Initial == Refuse:
 		o.r.Conflict = conflict(InitialRefused, "the target has nothing yet, the source has %s, and the initial policy is fail",
 			o.senderHistory())
@@ -117,15 +116,40 @@ func (o *one) initial() {
 	}
 }
 
+// nothingWanted says why nothing is sent to a target that has nothing. What is
+// left there of a stream of ours goes: nobody would ever finish it.
+func (o *one) nothingWanted() {
+	if !o.waits() {
+		o.r.Conflict = conflict(NoneWanted, "%s", o.nothingToSend())
+		return
+	}
+	text := fmt.Sprintf("the source has %s, and none of these is sent: names must %s", o.senderHistory(), o.p.Choice())
+	o.r.Conflict = conflict(NoneChosen, "%s", text)
+	if o.checkPartial() != nil {
+		return
+	}
+	if o.resumeAt(nil, 0); o.r.Discard != "" && !o.refuse(o.checkDiscard()) {
+		o.r.Conflict.Text += "; the partial receive is discarded: " + o.r.Discard
+	}
+}
+
+// checkDiscard refuses to discard what a cut full stream left if that has other
+// datasets below it.
+func (o *one) checkDiscard() *Conflict {
+	if !o.r.missing || !o.in.Receiver.Children {
+		return nil
+	}
+	return conflict(PartialParent, "%s, and it cannot be discarded because of the datasets below it: destroy the target by hand",
+		o.r.Discard)
+}
+
 func (o *one) startInitial(wanted []dataset.Version) {
 	if o.refuse(o.checkPartial()) {
 		return
 	}
 	at := o.resumeAt(wanted, 0)
 	if at < 0 {
-		if o.r.Discard != "" && o.r.missing && o.in.Receiver.Children {
-			o.r.Conflict = conflict(PartialParent, "%s, and it cannot be discarded because of the datasets below it: destroy the target by hand",
-				o.r.Discard)
+		if o.r.Discard != "" && o.refuse(o.checkDiscard()) {
 			return
 		}
 		at = len(wanted) - 1
@@ -166,7 +190,7 @@ func (o *one) incremental(at int) {
 	}
 	foreign := o.checkPartial()
 	switch {
-	case !slices.ContainsFunc(o.sender, o.prefixed):
+	case o.fitsNone():
 		o.r.Conflict = conflict(NoneWanted, "the source has %s, and the name of none starts with %q", o.senderHistory(), o.p.Prefix)
 		return
 	case len(wanted) == 0 && foreign != nil:
@@ -260,8 +284,19 @@ func (o *one) after(txg uint64) []dataset.Version {
 	return o.sender[i:]
 }
 
-func (o *one) wanted(v dataset.Version) bool { return o.prefixed(v) && !o.in.Deferred[v.GUID] }
+func (o *one) wanted(v dataset.Version) bool { return o.chosen(v) && !o.in.Deferred[v.GUID] }
 
-func (o *one) prefixed(v dataset.Version) bool {
-	return v.Kind == dataset.Snapshot && strings.HasPrefix(v.Name, o.p.Prefix)
+func (o *one) chosen(v dataset.Version) bool {
+	return v.Kind == dataset.Snapshot && o.p.Choice().Has(v.Name)
+}
+
+// waits reports whether none of the sender's snapshots is chosen, and one may be
+// at any time.
+func (o *one) waits() bool {
+	return !slices.ContainsFunc(o.sender, o.chosen) && o.p.Choice().Waits(shortNames(o.sender))
+}
+
+// fitsNone reports whether the prefix is not that of the sender's snapshots.
+func (o *one) fitsNone() bool {
+	return !slices.ContainsFunc(o.sender, o.chosen) && !o.p.Choice().Waits(shortNames(o.sender))
 }

@@ -35,6 +35,7 @@ func TestOne(t *testing.T) {
 	plain := &Receiver{}
 	has := func(words string) *Receiver { return &Receiver{Versions: vs(words)} }
 	with := func(r *Receiver, change func(*Receiver)) *Receiver { change(r); return r }
+	withoutX := rules("", "^x")
 	for _, c := range []struct {
 		name   string
 		sender string
@@ -52,6 +53,34 @@ func TestOne(t *testing.T) {
 		{name: "none wanted any more", sender: "@a:1 @b:2", recv: has("@a:1"), p: Policy{Prefix: "z_"}, want: "none-wanted"},
 		{name: "the base alone wanted", sender: "@z_a:1 @b:2", recv: has("@z_a:1"), p: Policy{Prefix: "z_"}, want: "uptodate"},
 		{name: "partial of another dataset", sender: "@a:1", recv: &Receiver{Partial: &Partial{To: 9, Of: "src/other"}}, want: "foreign-partial", text: "src/other"},
+		{name: "some excluded", sender: "@a:1 @xb:2 @c:3", recv: has("@a:1"), p: Policy{Rules: withoutX}, want: "incremental @a>@c"},
+		{name: "some excluded, one stream", sender: "@a:1 @b:2 @xb:3 @c:4", recv: has("@a:1"), p: Policy{Rules: withoutX, Merge: true}, want: "incremental @a>@b,incremental @b>@c"},
+		{name: "excluded at the ends of one stream", sender: "@a:1 @x1:2 @b:3 @c:4 @x2:5", recv: has("@a:1"), p: Policy{Rules: withoutX, Merge: true}, want: "incremental @a>@b,incremental @b>@c"},
+		{name: "regex instead of the prefix", sender: "@a:1 @z_b:2 @c:3", recv: has("@a:1"), p: Policy{Prefix: "z_", Rules: rules("^[ac]$")}, want: "incremental @a>@c"},
+		{name: "exclude besides the prefix", sender: "@a:1 @z_b:2 @c:3 @z_d:4", recv: has("@a:1"), p: Policy{Prefix: "z_", Rules: rules("", "d")}, want: "incremental @a>@z_b"},
+		{name: "exclude besides the regex", sender: "@a:1 @ab:2 @ac:3", recv: has("@a:1"), p: Policy{Rules: rules("a", "b")}, want: "incremental @a>@ac"},
+		{name: "all excluded", sender: "@xa:1", p: Policy{Rules: withoutX}, want: "none-chosen", text: `the source has @xa, and none of these is sent: names must start with "" and do not match "^x"`},
+		{name: "none matches", sender: "@a:1 @b:2", p: Policy{Prefix: "a", Rules: rules("_weekly")}, want: "none-chosen", text: `names must match "_weekly"`},
+		{name: "none matches, over a placeholder", sender: "@a:1", recv: &Receiver{Placeholder: true}, p: Policy{Rules: rules("_weekly")}, want: "none-chosen"},
+		{name: "none matches, and the target is somebody's", sender: "@a:1", recv: plain, p: Policy{Rules: rules("_weekly")}, want: "unrelated"},
+		{name: "the prefix fits none, and one is excluded", sender: "@xa:1", p: Policy{Prefix: "z_", Rules: withoutX}, want: "none-wanted"},
+		{name: "the prefix fits none any more, with rules", sender: "@a:1 @b:2", recv: has("@a:1"), p: Policy{Prefix: "z_", Rules: withoutX}, want: "none-wanted"},
+		{name: "all with the prefix excluded, and a base", sender: "@z_xa:1 @b:2", recv: has("@b:2"), p: Policy{Prefix: "z_", Rules: rules("", "xa")}, want: "uptodate"},
+		{name: "what is chosen is marked for destruction", sender: "@wa:1 @b:2", p: Policy{Rules: rules("^w")}, in: Input{Deferred: map[dataset.GUID]bool{1: true}}, want: "none-wanted"},
+		{name: "nothing chosen since a bookmark", sender: "#m:1 @xb:2", recv: has("@a:1"), p: Policy{Rules: withoutX}, want: "uptodate"},
+		{name: "nothing chosen since a snapshot", sender: "@a:1 @b:2", recv: has("@a:1"), p: Policy{Rules: rules("_weekly")}, want: "uptodate"},
+		{name: "nothing chosen, and the base left out", sender: "@a:1 @xb:2", recv: has("@xb:2"), p: Policy{Rules: rules("", ".")}, want: "uptodate"},
+		{name: "nothing chosen, and nothing in common", sender: "@a:1", recv: has("@b:2"), p: Policy{Rules: rules("_weekly")}, want: "unrelated"},
+		{name: "only bookmarks, with rules", sender: "#b:2", recv: has("@a:1 @b:2"), p: Policy{Rules: rules("_weekly")}, want: "no-snapshots"},
+		{name: "the newest left out", sender: "@a:1 @xb:2", p: Policy{Rules: withoutX}, want: "full >@a"},
+		{name: "a base that is left out now", sender: "@xa:1 @b:2", recv: has("@xa:1"), p: Policy{Rules: withoutX}, want: "incremental @xa>@b"},
+		{name: "partial of what is left out", sender: "@a:1 @xb:2", recv: &Receiver{Partial: &Partial{To: 2, Of: "src/a"}}, p: Policy{Rules: withoutX}, want: "foreign-partial", text: "it is of @xb of the source, which the job's rules exclude"},
+		{name: "partial of what does not match", sender: "@a:1 @b:2", recv: &Receiver{Partial: &Partial{To: 2, Of: "src/a"}}, p: Policy{Rules: rules("a")}, want: "foreign-partial", text: `it is of @b of the source, whose name does not match "a"`},
+		{name: "our partial of what is left out now", sender: "@a:1 @xb:2", recv: &Receiver{Partial: &Partial{To: 2, Of: "src/a", Ours: true}}, p: Policy{Rules: withoutX}, want: "full >@a", text: "it is of @xb, which the job no longer sends"},
+		{name: "our partial onto a base, left out now", sender: "@a:1 @xb:2 @c:3", recv: with(has("@a:1"), func(r *Receiver) { r.Partial = &Partial{To: 2, From: 1, Ours: true} }), p: Policy{Rules: withoutX}, want: "incremental @a>@c", text: "it is of @xb, which the job no longer sends"},
+		{name: "our partial, and nothing is chosen now", sender: "@xb:2", recv: &Receiver{Partial: &Partial{To: 2, Of: "src/a", Ours: true}}, p: Policy{Rules: withoutX}, want: "none-chosen", text: "the partial receive is discarded: it is of @xb, which the job no longer sends"},
+		{name: "our partial above others, and nothing is chosen now", sender: "@xb:2", recv: &Receiver{Children: true, Partial: &Partial{To: 2, Of: "src/a", Ours: true}}, p: Policy{Rules: withoutX}, want: "partial-parent"},
+		{name: "somebody's partial, and nothing is chosen", sender: "@xb:2", recv: &Receiver{Partial: &Partial{To: 2, Of: "src/a"}}, p: Policy{Rules: withoutX}, want: "none-chosen"},
 		{name: "partial outside the prefix", sender: "@a:1 @z_b:2", recv: &Receiver{Partial: &Partial{To: 1, Of: "src/a"}}, p: Policy{Prefix: "z_"}, want: "foreign-partial"},
 		{name: "partial that nobody can read", sender: "@a:1 @b:2", recv: with(has("@a:1"), func(r *Receiver) { r.Partial = &Partial{Foreign: "unreadable"} }), want: "foreign-partial", text: "unreadable"},
 		{name: "partial of another, nothing to do", sender: "@a:1", recv: with(has("@a:1"), func(r *Receiver) { r.Partial = &Partial{To: 9, Of: "src/other"} }), want: "uptodate"},

@@ -2,7 +2,6 @@ package plan
 
 import (
 	"fmt"
-	"strings"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
 )
@@ -61,8 +60,8 @@ func (o *one) checkPartial() *Conflict {
 	part := o.in.Receiver.Partial
 	why := part.Foreign
 	if v, ok := byGUID(snapshots(o.sender), part.To); ok {
-		if !strings.HasPrefix(v.Name, o.p.Prefix) {
-			why = fmt.Sprintf("it is of %s of the source, whose name does not start with %q", v, o.p.Prefix)
+		if not := o.p.Choice().why(v.Name); not != "" {
+			why = fmt.Sprintf("it is of %s of the source, %s", v, not)
 		}
 	} else if why == "" {
 		why = o.stranger(part)
@@ -81,8 +80,9 @@ func (o *one) stranger(part *Partial) string {
 		return ""
 	case part.Of != o.in.Source:
 		return fmt.Sprintf("it is of %q, which is not the source", part.Of)
-	case !strings.HasPrefix(part.Name, o.p.Prefix):
-		return fmt.Sprintf("it is of @%s, whose name does not start with %q", part.Name, o.p.Prefix)
+	}
+	if not := o.p.Choice().why(part.Name); not != "" {
+		return fmt.Sprintf("it is of @%s, %s", part.Name, not)
 	}
 	return ""
 }

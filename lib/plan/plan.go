@@ -41,6 +41,7 @@ func ParseInitial(s string) (Initial, error) {
 type Policy struct {
 	Initial Initial
 	Prefix  string // only snapshots whose name starts so are sent; the base may be any
+	Rules   *Rules // what else a person wants of their names; nil: nothing
 	Merge   bool   // one -I stream for a run of snapshots where that is possible
 
 	Decrypt           bool // an encrypted dataset may be sent as plain text
@@ -52,6 +53,9 @@ type Policy struct {
 	// and #, of a bookmark that protection will make on the sender; 0: none.
 	BookmarkLen int
 }
+
+// Choice is what the policy says of the names of snapshots.
+func (p *Policy) Choice() Choice { return Choice{Prefix: p.Prefix, Rules: p.Rules} }
 
 // Input is one dataset. One and All read it and keep slices of Sender.
 type Input struct {

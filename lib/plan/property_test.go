@@ -52,11 +52,15 @@ func mutate(w *world, m *model) {
 }
 
 func randomPolicy(rng *rand.Rand) Policy {
-	return Policy{
+	p := Policy{
 		Initial: []Initial{MostRecent, "", Every, Every, Refuse}[rng.IntN(5)],
 		Prefix:  []string{"", "", "a_"}[rng.IntN(3)],
 		Merge:   rng.IntN(2) == 0,
 	}
+	if rng.IntN(2) == 0 {
+		p.Rules = someRules[rng.IntN(len(someRules))].rules
+	}
+	return p
 }
 
 type tally map[string]int
@@ -90,6 +94,9 @@ func TestRandomHistories(t *testing.T) {
 					mutate(w, dst)
 				}
 			}
+			if w.rng.IntN(4) == 0 {
+				p.Rules = someRules[w.rng.IntN(len(someRules))].rules
+			}
 			dst = replicate(t, w, src, dst, p, seen)
 			plans++
 			if t.Failed() {
@@ -98,7 +105,7 @@ func TestRandomHistories(t *testing.T) {
 		}
 	}
 	t.Logf("%d histories, %d plans: %v", histories(), plans, seen)
-	for _, kind := range []string{"full", "incremental", "resume", "compound", "discard", "onto-foreign", "uptodate", "no-snapshots",
+	for _, kind := range []string{"full", "incremental", "resume", "compound", "discard", "onto-foreign", "uptodate", "no-snapshots", "none-chosen", "none-wanted",
 		"initial-refused", "unrelated", "diverged", "modified", "name-taken", "placeholder-encrypted", "options"} {
 		if seen[kind] == 0 {
 			t.Errorf("no history led to %s: the test proves less than it should", kind)
@@ -127,6 +134,13 @@ func replicate(t *testing.T, w *world, src, dst *model, p Policy, seen tally) *m
 		return dst
 	}
 	count(seen, in, r)
+	if r.Conflict != nil && r.Conflict.Reason == NoneChosen && r.Discard != "" {
+		dst = abort(dst)
+		if again := One(input(src, dst), p); again.Discard != "" || !slices.Equal(lines(again), lines(r)) {
+			t.Errorf("after throwing the partial receive away: %q, before: %q", lines(again), lines(r))
+		}
+		return dst
+	}
 	if r.Conflict != nil {
 		checkImpossible(t, src, dst, r, p)
 		return dst
@@ -186,7 +200,7 @@ func checkCopy(t *testing.T, src, dst *model, r Result, p Policy, before int) {
 	var want []msnap
 	for _, s := range src.snaps {
 		later := r.Base != nil && s.v.CreateTXG > r.Base.Sender.CreateTXG || r.Base == nil && s.v.CreateTXG >= r.Steps[0].To.CreateTXG
-		if later && strings.HasPrefix(s.v.Name, p.Prefix) && !src.deferred[s.v.GUID] {
+		if later && refSends(p, s.v.Name) && !src.deferred[s.v.GUID] {
 			want = append(want, s)
 		}
 	}
@@ -213,7 +227,7 @@ func checkImpossible(t *testing.T, src, dst *model, r Result, p Policy) {
 	for _, from := range src.versions() {
 		for _, to := range src.snaps {
 			streams, err := src.send(&from, to.v, false)
-			if err != nil || src.deferred[to.v.GUID] || !strings.HasPrefix(to.v.Name, p.Prefix) {
+			if err != nil || src.deferred[to.v.GUID] || !refSends(p, to.v.Name) {
 				continue
 			}
 			if receivable(dst, streams[0], false, false) == nil {

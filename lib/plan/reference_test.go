@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
@@ -79,7 +80,7 @@ func reference(in Input, p Policy) []string {
 		var next *dataset.Version
 		for j := range in.Sender {
 			v := &in.Sender[j]
-			ok := v.Kind == dataset.Snapshot && v.CreateTXG > floor && strings.Index(v.Name, p.Prefix) == 0 && !in.Deferred[v.GUID]
+			ok := v.Kind == dataset.Snapshot && v.CreateTXG > floor && refSends(p, v.Name) && !in.Deferred[v.GUID]
 			if ok && (next == nil || v.CreateTXG < next.CreateTXG) {
 				next = v
 			}
@@ -90,6 +91,8 @@ func reference(in Input, p Policy) []string {
 		todo, floor = append(todo, *next), next.CreateTXG
 	}
 	switch {
+	case initial && len(todo) == 0 && !anyNamed(in.Sender, p) && refWaits(in.Sender, p):
+		return []string{"none-chosen"}
 	case initial && len(todo) == 0:
 		return []string{"none-wanted"}
 	case initial && p.Initial == Refuse:
@@ -98,7 +101,7 @@ func reference(in Input, p Policy) []string {
 		return []string{"placeholder-encrypted"}
 	case foreign > 0 && (in.Encrypted && in.Send.Raw || !in.Receiver.WrittenBase.Known || in.Receiver.WrittenBase.Bytes > 0):
 		return []string{"diverged"}
-	case len(todo) == 0 && !anyNamed(in.Sender, p.Prefix):
+	case len(todo) == 0 && !anyNamed(in.Sender, p) && !refWaits(in.Sender, p):
 		return []string{"none-wanted"}
 	case len(todo) == 0:
 		return []string{"uptodate"}
@@ -169,9 +172,69 @@ func lines(r Result) []string {
 	return out
 }
 
-func anyNamed(vs []dataset.Version, prefix string) bool {
+// refRules are rules, and what they say of a name without regular expressions.
+type refRules struct {
+	rules     *Rules
+	takes     func(name string) bool // instead of the prefix; nil: the prefix
+	leavesOut func(name string) bool
+}
+
+func even(name string) bool { return strings.ContainsRune("02468", rune(name[len(name)-1])) }
+
+var someRules = []refRules{
+	{rules: nil},
+	{rules: rules("", "[02468]$"), leavesOut: even},
+	{rules: rules("^b_"), takes: func(name string) bool { return name[0] == 'b' }},
+	{rules: rules("_1", "^b", "5$"), takes: func(name string) bool { return name[2] == '1' },
+		leavesOut: func(name string) bool { return name[0] == 'b' || name[len(name)-1] == '5' }},
+	{rules: rules("", "_"), leavesOut: func(string) bool { return true }},
+}
+
+func rules(regex string, exclude ...string) *Rules {
+	r := &Rules{}
+	if regex != "" {
+		r.Regex = regexp.MustCompile(regex)
+	}
+	for _, text := range exclude {
+		r.Exclude = append(r.Exclude, regexp.MustCompile(text))
+	}
+	return r
+}
+
+func refOf(p Policy) refRules {
+	for _, r := range someRules {
+		if r.rules == p.Rules {
+			return r
+		}
+	}
+	panic("unknown rules")
+}
+
+func refSends(p Policy, name string) bool {
+	r := refOf(p)
+	takes := strings.Index(name, p.Prefix) == 0
+	if r.takes != nil {
+		takes = r.takes(name)
+	}
+	return takes && (r.leavesOut == nil || !r.leavesOut(name))
+}
+
+// refWaits: the prefix fits, or does not count.
+func refWaits(vs []dataset.Version, p Policy) bool {
+	if r := refOf(p); r.rules == nil || r.takes != nil {
+		return r.takes != nil
+	}
 	for _, v := range vs {
-		if v.Kind == dataset.Snapshot && strings.Index(v.Name, prefix) == 0 {
+		if v.Kind == dataset.Snapshot && strings.Index(v.Name, p.Prefix) == 0 {
+			return true
+		}
+	}
+	return false
+}
+
+func anyNamed(vs []dataset.Version, p Policy) bool {
+	for _, v := range vs {
+		if v.Kind == dataset.Snapshot && refSends(p, v.Name) {
 			return true
 		}
 	}
