@@ -37,7 +37,7 @@ func (j *Job) doubtful(v *view, results []plan.Result) (out []transfer.Snap) {
 }
 
 // uncovered are the targets that have snapshots, or were covered once, and
-// whose source is not offered or has no snapshot. The copy of a target that
+// whose source is not offered or has no snapshot to send. The copy of a target that
 // was covered may be gone as well: then it is missing unless its source is
 // offered, which is replicated to another target by now, or what it had is the
 // base of another target, which is the copy under a new name.
@@ -46,7 +46,7 @@ func (j *Job) uncovered(v *view, results []plan.Result) (names []string) {
 	for _, p := range results {
 		switch {
 		case p.Source == "" && p.Conflict == nil: // a placeholder
-		case p.Conflict != nil && p.Conflict.Reason == plan.NoSnapshots:
+		case p.Conflict != nil && p.Conflict.Reason.Waits():
 			emptied[p.Target] = true
 		default:
 			taken[p.Target] = true
@@ -171,7 +171,7 @@ func (j *Job) noteCovered(v *view, results []plan.Result) {
 func (j *Job) covers(v *view, p plan.Result) bool {
 	t := v.targets[p.Target]
 	switch {
-	case p.Target == "" || p.Conflict != nil && p.Conflict.Reason == plan.NoSnapshots: // or it would be source-empty
+	case p.Target == "" || p.Conflict != nil && p.Conflict.Reason.Waits(): // or it would be source-empty
 		return false
 	case p.Base != nil, p.Conflict != nil && (p.Conflict.Reason == plan.NotOffered || p.Conflict.Reason == plan.SourceEmpty):
 		return true

@@ -55,6 +55,9 @@ func (r *round) run(ctx context.Context) error {
 	r.noteCovered(r.view, r.results)
 	r.due.begin(r.results)
 	r.report()
+	if !r.scoped {
+		r.sayNoneChosen()
+	}
 	r.others = r.scope(r.view)
 	if err := r.protect(ctx); err != nil {
 		return err
@@ -130,7 +133,7 @@ func (r *round) report() {
 		if p.Source == "" && r.refused[p.Target] { // a placeholder in the place of what cannot come
 			continue
 		}
-		if p.Conflict != nil && p.Conflict.Reason.Failure() {
+		if p.Conflict != nil && (p.Conflict.Reason.Failure() || p.Conflict.Reason == plan.NoneChosen) {
 			r.refused[p.Target] = true
 		}
 		r.update(key(&p), func(d *progress.Dataset) {
@@ -161,6 +164,24 @@ func (r *round) report() {
 	}
 }
 
+// sayNoneChosen says that the job has nothing to send of any dataset, and no copy:
+// no run fails for that, and a slip in the rules would go unnoticed.
+func (r *round) sayNoneChosen() {
+	waits := false
+	for _, p := range r.results {
+		switch {
+		case p.Source == "":
+		case p.Conflict == nil || p.Conflict.Reason != plan.NoneChosen:
+			return
+		default:
+			waits = true
+		}
+	}
+	if waits {
+		r.say(fmt.Sprintf("the job's rules choose no snapshot of any dataset: names must %s", r.Policy.Choice()))
+	}
+}
+
 // behind counts what the datasets lack that do not move, by target.
 func (r *round) behind() map[string]int {
 	at := map[string]*plan.Input{}
@@ -181,7 +202,7 @@ func (r *round) behind() map[string]int {
 func (r *round) discard(ctx context.Context) {
 	for i := range r.results {
 		p := &r.results[i]
-		if p.Discard == "" || p.Conflict != nil {
+		if p.Discard == "" || p.Conflict != nil && p.Conflict.Reason.Failure() {
 			continue
 		}
 		r.say(fmt.Sprintf("discarding the partial receive of %q: %s", p.Target, p.Discard))

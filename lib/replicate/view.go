@@ -226,8 +226,16 @@ func (v *view) ownPartials() (found bool) {
 	return found
 }
 
-func foreign(p plan.Result) bool {
-	return p.Conflict != nil && p.Conflict.Reason == plan.ForeignPartial
+// foreign reports whether a result takes what is left of a stream for somebody
+// else's. If nothing is to be sent, that is no conflict.
+func (v *view) foreign(p plan.Result) bool {
+	switch {
+	case p.Conflict != nil && p.Conflict.Reason == plan.ForeignPartial:
+		return true
+	case len(p.Steps) > 0 || p.Discard != "" || p.Conflict != nil && p.Conflict.Reason.Failure():
+		return false
+	}
+	return v.targets[p.Target].Partial != nil
 }
 
 // lookup tells plan.All what the receiver has.
@@ -246,7 +254,7 @@ func (j *Job) plan(ctx context.Context, v *view) ([]plan.Result, error) {
 	if err := j.findHeld(ctx, v, results); err != nil {
 		return nil, err
 	}
-	if v.ownPartials() && slices.ContainsFunc(results, foreign) {
+	if v.ownPartials() && slices.ContainsFunc(results, v.foreign) {
 		if results, err = j.decide(ctx, v); err != nil {
 			return nil, err
 		}
