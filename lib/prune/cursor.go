@@ -2,6 +2,7 @@ package prune
 
 import (
 	"context"
+	"math"
 	"slices"
 	"strings"
 
@@ -23,7 +24,13 @@ type Partners struct {
 	// Bookmarks says that what the Tags' partners have is kept as bookmarks: a
 	// hold beside one is on what is being sent.
 	Bookmarks bool
+	// Sends reports whether the Tags' partners are sent a snapshot of this name;
+	// nil: they are sent all. Nobody waits until one is replicated that is not.
+	Sends func(name string) bool
 }
+
+// leavesOut reports whether the Tags' partners never get a snapshot.
+func (p Partners) leavesOut(name string) bool { return p.Sends != nil && !p.Sends(name) }
 
 // unsettled reports whether a hold of this tag may be on what is being sent
 // although there is none on what was sent last.
@@ -35,7 +42,8 @@ func (p Partners) count(tag string) bool {
 
 // MarkReplicated sets Replicated of the snapshots that every partner has: up
 // to its cursor, a hold, or a bookmark in its place. Without any cursor nothing
-// counts as replicated. It costs two commands, or a few more if there are very
+// counts as replicated. A snapshot that its partners are not sent only waits for
+// the others. It costs two commands, or a few more if there are very
 // many holds.
 func MarkReplicated(ctx context.Context, z *zfs.ZFS, roots []string, recursive bool, groups []Group, p Partners) error {
 	versions := map[string][]dataset.Version{}
@@ -61,19 +69,24 @@ func MarkReplicated(ctx context.Context, z *zfs.ZFS, roots []string, recursive b
 		return err
 	}
 	for _, g := range groups {
-		limit := replicatedTo(g, versions[g.Dataset], tags, p)
+		limit, others := replicatedTo(g, versions[g.Dataset], tags, p)
 		for i := range g.Snapshots {
-			g.Snapshots[i].Replicated = g.Snapshots[i].CreateTXG <= limit
+			to := limit
+			if p.leavesOut(g.Snapshots[i].Name) {
+				to = others
+			}
+			g.Snapshots[i].Replicated = g.Snapshots[i].CreateTXG <= to
 		}
 	}
 	return nil
 }
 
-// replicatedTo is the createtxg up to which every partner has the snapshots. A
+// replicatedTo is the createtxg up to which every partner has the snapshots, and
+// up to which those have that are not among the Tags'. A
 // partner may have two holds, on what was sent last and on what is being
 // sent: the older one counts. Of its bookmarks the newest one counts, if the
 // partner has no hold or may have only one ahead of it.
-func replicatedTo(g Group, versions []dataset.Version, tags map[string][]string, p Partners) uint64 {
+func replicatedTo(g Group, versions []dataset.Version, tags map[string][]string, p Partners) (all, others uint64) {
 	holds, marks := map[string]uint64{}, map[string]uint64{}
 	for _, s := range g.Snapshots {
 		for _, tag := range tags[g.Dataset+"@"+s.Name] {
@@ -93,18 +106,19 @@ func replicatedTo(g Group, versions []dataset.Version, tags map[string][]string,
 			marks[tag] = txg
 		}
 	}
+	all, others = math.MaxUint64, math.MaxUint64
 	for _, tag := range p.Tags {
-		if _, begun := marks[tag]; !begun {
-			return 0
+		all = min(all, marks[tag]) // 0: it has nothing
+	}
+	for tag, txg := range marks {
+		if all = min(all, txg); !slices.Contains(p.Tags, tag) {
+			others = min(others, txg)
 		}
 	}
-	limit, first := uint64(0), true
-	for _, txg := range marks {
-		if first || txg < limit {
-			limit, first = txg, false
-		}
+	if len(p.Tags)+len(marks) == 0 {
+		return 0, 0
 	}
-	return limit
+	return all, others
 }
 
 // markHeld sets Held of all snapshots of datasets. ZFS has to ask for each.

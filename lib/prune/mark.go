@@ -92,7 +92,8 @@ func (o Options) replicated(ctx context.Context, z *zfs.ZFS, groups []Group) err
 	for _, g := range groups { // the hold on a first stream that has not arrived says nothing
 		if o.Unsent[g.Dataset] {
 			for i := range g.Snapshots {
-				g.Snapshots[i].Replicated = false
+				s := &g.Snapshots[i]
+				s.Replicated = s.Replicated && o.Partners.leavesOut(s.Name)
 			}
 		}
 	}
@@ -108,7 +109,7 @@ func (o Options) fromBase(g Group) bool {
 		return false
 	}
 	for i := range g.Snapshots {
-		g.Snapshots[i].Replicated = g.Snapshots[i].CreateTXG <= limit
+		g.Snapshots[i].Replicated = g.Snapshots[i].CreateTXG <= limit || o.Partners.leavesOut(g.Snapshots[i].Name)
 	}
 	return true
 }

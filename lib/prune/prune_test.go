@@ -3,6 +3,7 @@ package prune
 import (
 	"context"
 	"fmt"
+	"math"
 	"os"
 	"slices"
 	"strings"
@@ -83,7 +84,7 @@ func TestCursor(t *testing.T) {
 		"a hold, and bookmarks": {[]dataset.Version{mark("zreplctl_push_j", 6, 15)}, map[string][]string{"p@3": {"zreplctl_push_j"}}, 13},
 		"another's guid":        {[]dataset.Version{{Kind: dataset.Bookmark, Name: "zreplctl_push_j_0000000000000007", GUID: 8, CreateTXG: 15}}, nil, 0},
 	} {
-		if got := replicatedTo(g, c.marks, c.tags, Partners{Others: true}); got != c.want {
+		if got, _ := replicatedTo(g, c.marks, c.tags, Partners{Others: true}); got != c.want {
 			t.Errorf("%s: %d, want %d", name, got, c.want)
 		}
 	}
@@ -103,7 +104,7 @@ func TestCursorOfBookmarks(t *testing.T) {
 		{Partners{Others: true}, 11}, // how another job keeps it is not known
 		{Partners{Tags: []string{tag}}, 17},
 	} {
-		if got := replicatedTo(g, marks, tags, c.p); got != c.want {
+		if got, _ := replicatedTo(g, marks, tags, c.p); got != c.want {
 			t.Errorf("%+v: %d, want %d", c.p, got, c.want)
 		}
 	}
@@ -127,8 +128,34 @@ func TestCursorOfPartners(t *testing.T) {
 		{Partners{Tags: []string{none}, Others: true}, 0},
 		{Partners{Others: true}, 11},
 	} {
-		if got := replicatedTo(g, nil, tags, c.p); got != c.want {
+		if got, _ := replicatedTo(g, nil, tags, c.p); got != c.want {
 			t.Errorf("%+v: %d, want %d", c.p, got, c.want)
+		}
+	}
+}
+
+// What a partner is not sent waits for the others alone.
+func TestCursorOfLeftOut(t *testing.T) {
+	g := Group{Dataset: "p", Snapshots: []retention.Snapshot{{Name: "1", CreateTXG: 11}, {Name: "2", CreateTXG: 12}}}
+	tags := map[string][]string{"p@1": {"zreplctl_local_slow"}, "p@2": {"zreplctl_local_fast"}}
+	const slow, fast, none = "zreplctl_local_slow", "zreplctl_local_fast", "zreplctl_local_none"
+	const all = math.MaxUint64
+	for _, c := range []struct {
+		p      Partners
+		others uint64
+	}{
+		{Partners{}, 0},
+		{Partners{Tags: []string{slow}}, all},
+		{Partners{Tags: []string{none}}, all},
+		{Partners{Tags: []string{fast, none}}, all},
+		{Partners{Tags: []string{fast}, Others: true}, 11},
+		{Partners{Tags: []string{slow}, Others: true}, 12},
+		{Partners{Tags: []string{none}, Others: true}, 11},
+		{Partners{Tags: []string{slow, fast}, Others: true}, all},
+		{Partners{Others: true}, 11},
+	} {
+		if all, got := replicatedTo(g, nil, tags, c.p); got != c.others || all > got {
+			t.Errorf("%+v: %d, want %d; all %d", c.p, got, c.others, all)
 		}
 	}
 }
