@@ -123,6 +123,7 @@ func (d *decoder) checkJob(j *Job) {
 		d.wrongAt(j.at[""], `%s: key "prune" or "keep" is missing`, what)
 	}
 	d.checkPolicies(j, what)
+	d.checkSnapshots(j, what)
 	d.checkTimes(j, what)
 	d.checkHooks(j, what)
 }

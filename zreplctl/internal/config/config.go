@@ -15,6 +15,7 @@ import (
 
 	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
 	"github.com/zrepl-tools/zrepl-tools/lib/mapfilter"
+	"github.com/zrepl-tools/zrepl-tools/lib/plan"
 	"github.com/zrepl-tools/zrepl-tools/lib/retention"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/schedule"
 )
@@ -120,6 +121,7 @@ type Job struct {
 
 	InitialReplPolicy string // most_recent, all or fail
 	SnapshotPrefix    string
+	SnapshotRules     *plan.Rules   // what else decides which snapshots are replicated; nil: nothing
 	Parallel          int           // connections, at least 1
 	Checksum          string        // of the streams on connections: none or crc32c
 	Rate              *Rate         // of all its streams together; nil: no limit

@@ -161,6 +161,11 @@ func (j *Job) value(key string) (any, bool) {
 		return j.PruneRHS, j.PruneRHS != nil
 	case "snapshot_prefix":
 		return text(j.SnapshotPrefix), j.SnapshotPrefix != ""
+	case "snapshots":
+		if j.SnapshotRules == nil {
+			return nil, false
+		}
+		return encodeSnapshots(j.SnapshotRules), true
 	case "sessions":
 		return j.Sessions, j.Sessions > 0
 	case "rate":

@@ -186,6 +186,8 @@ func (d *decoder) field(j *Job, key, what string, v *yaml.Node) {
 		j.InitialReplPolicy = d.word(v, what, "most_recent", "all", "fail")
 	case "snapshot_prefix":
 		j.SnapshotPrefix = d.prefix(v, what)
+	case "snapshots":
+		j.SnapshotRules = d.snapshots(v, what)
 	case "parallel":
 		j.Parallel = d.integer(v, what, 1, 64)
 	case "stall":

@@ -7,15 +7,15 @@ import "slices"
 var keysOf = map[Type]struct{ must, may []string }{
 	Pull: {
 		[]string{"connect", "mapping"},
-		[]string{"initial_repl_policy", "snapshot_prefix", "shared_prefix", "parallel", "checksum", "rate", "stall", "recv", "limits", "shared_target", "hooks", "prune", "keep"},
+		[]string{"initial_repl_policy", "snapshot_prefix", "snapshots", "shared_prefix", "parallel", "checksum", "rate", "stall", "recv", "limits", "shared_target", "hooks", "prune", "keep"},
 	},
 	Source: {
 		[]string{"serve", "datasets"},
-		[]string{"snapshot_prefix", "shared_prefix", "sessions", "checksum", "rate", "stall", "cursor", "max_hold", "send", "hooks", "prune", "keep"},
+		[]string{"snapshot_prefix", "snapshots", "shared_prefix", "sessions", "checksum", "rate", "stall", "cursor", "max_hold", "send", "hooks", "prune", "keep"},
 	},
 	Push: {
 		[]string{"connect", "datasets"},
-		[]string{"initial_repl_policy", "snapshot_prefix", "shared_prefix", "parallel", "checksum", "rate", "stall", "cursor", "send", "limits", "hooks", "prune", "keep"},
+		[]string{"initial_repl_policy", "snapshot_prefix", "snapshots", "shared_prefix", "parallel", "checksum", "rate", "stall", "cursor", "send", "limits", "hooks", "prune", "keep"},
 	},
 	PushSink: {
 		[]string{"serve"},
@@ -23,7 +23,7 @@ var keysOf = map[Type]struct{ must, may []string }{
 	},
 	Local: {
 		[]string{"mapping"},
-		[]string{"initial_repl_policy", "snapshot_prefix", "shared_prefix", "parallel", "rate", "stall", "cursor", "send", "recv", "shared_target", "hooks", "prune_lhs", "prune_rhs"},
+		[]string{"initial_repl_policy", "snapshot_prefix", "snapshots", "shared_prefix", "parallel", "rate", "stall", "cursor", "send", "recv", "shared_target", "hooks", "prune_lhs", "prune_rhs"},
 	},
 	Autosnap: {
 		[]string{"datasets", "snapshot_prefix"},
@@ -38,7 +38,7 @@ var keysOf = map[Type]struct{ must, may []string }{
 // allKeys are the keys of any job, in the order in which they are written.
 var allKeys = []string{
 	"name", "type", "connect", "serve", "interval", "cron", "jitter", "window", "at_end", "after", "monitor", "notify", "mapping", "datasets", "root", "shared_target",
-	"initial_repl_policy", "snapshot_prefix", "shared_prefix", "parallel", "sessions", "checksum", "rate", "stall", "cursor", "max_hold", "send", "recv",
+	"initial_repl_policy", "snapshot_prefix", "snapshots", "shared_prefix", "parallel", "sessions", "checksum", "rate", "stall", "cursor", "max_hold", "send", "recv",
 	"limits", "hooks", "prune", "keep", "prune_lhs", "prune_rhs",
 }
 

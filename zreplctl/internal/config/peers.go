@@ -44,17 +44,21 @@ func (d *decoder) checkOneTarget(c *Config) {
 		first, later := jobs[i], jobs[k]
 		if where, both := oneTarget(first, later); both && !told[later] {
 			told[later] = true
-			d.wrongAt(later.key("snapshot_prefix"), "job %q: snapshot_prefix: job %q brings %s, too, but other snapshots: an older one never arrives once the other job has brought a newer one: write one job, or another target",
+			key := "snapshot_prefix"
+			if first.SnapshotPrefix == later.SnapshotPrefix || first.SnapshotRules != nil || later.SnapshotRules != nil {
+				key = "snapshots"
+			}
+			d.wrongAt(later.key(key), "job %q: "+key+": job %q brings %s, too, but other snapshots: an older one never arrives once the other job has brought a newer one: write one job, or another target",
 				later.Name, first.Name, where)
 		}
 	})
 }
 
-// oneTarget finds what two jobs bring to one target although their prefixes
-// differ, and says what it is. ZFS takes no snapshot that is older than the
+// oneTarget finds what two jobs bring to one target although they choose other
+// snapshots, and says what it is. ZFS takes no snapshot that is older than the
 // newest.
 func oneTarget(a, b *Job) (where string, both bool) {
-	if a == b || a.Type != b.Type || a.SnapshotPrefix == b.SnapshotPrefix {
+	if a == b || a.Type != b.Type || a.choosesAs(b) {
 		return "", false
 	}
 	if a.Type == Push {

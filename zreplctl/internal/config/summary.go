@@ -11,6 +11,9 @@ import (
 func (j *Job) Summary() string {
 	_, to := j.Where()
 	parts := []string{j.deed(to)}
+	if j.SnapshotRules != nil {
+		parts = append(parts, "only snapshots whose names "+j.Choice().String())
+	}
 	if j.Snapshots() {
 		parts = append(parts, fmt.Sprintf("takes snapshots %s*", j.SnapshotPrefix))
 	}

@@ -21,6 +21,8 @@ func judgeCopy(c Copy, f Facts, now time.Time) Dataset {
 		d.State, d.Why = NotOffered, "it was covered once, and the source has no snapshot of it now"
 	case c.Common == nil && c.Failed == "" && c.Empty:
 		d.State, d.Why = Never, "there is no copy of it, and no snapshot"
+	case c.Common == nil && c.Failed == "" && c.Waits:
+		d.State, d.Why = Never, "there is no copy of it, and the job's rules choose none of its snapshots"
 	case c.Common == nil && c.Failed == "":
 		d.State, d.Why = Never, "there is no copy of it"
 	case c.Failed != "":
@@ -34,7 +36,7 @@ func judgeCopy(c Copy, f Facts, now time.Time) Dataset {
 	case d.State == OK:
 	case d.State == Never && c.awaited(f, now):
 		d.Why += " yet: it is " + Words(now.Sub(c.New)) + " old"
-		if now.Sub(c.New) > longestGrace {
+		if now.Sub(c.New) > longestGrace && !c.Waits { // a person has chosen to wait
 			d.Level = Warning
 		}
 	case c.Unproved && c.Gone == "" && c.Missing == "" && old != Critical:
@@ -160,6 +162,8 @@ func lateness(c Copy, now time.Time) string {
 		return "the newest common snapshot is dated " + Words(ahead) + " in the future: a clock is wrong"
 	case c.Newest != nil && c.Newest.GUID == c.Common.GUID:
 		return "the copy is " + Words(passed) + " old, and the source has no newer snapshot"
+	case c.Waits:
+		return "the copy is " + Words(passed) + " old, and the job's rules choose no snapshot of the source"
 	default:
 		return "the copy is " + Words(passed) + " old"
 	}

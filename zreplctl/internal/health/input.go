@@ -86,8 +86,12 @@ type Copy struct {
 	// Earlier reports that a run before the last saw what Gone and Failed say, and
 	// that the last one saw nothing of the dataset.
 	Earlier bool
-	// Empty reports that the sending side is here and has no snapshot of it.
+	// Empty reports that the sending side is here and has no snapshot of it, or
+	// none with the job's prefix.
 	Empty bool
+	// Waits reports that the sending side has snapshots of it, and that the job's
+	// rules choose none of these.
+	Waits bool
 	// New is when the dataset was created or first seen, if there is no copy of it;
 	// zero: that is not known, or was not asked for.
 	New time.Time

@@ -67,6 +67,17 @@ func TestTableOfLies(t *testing.T) {
 			f.Warn, f.Crit = 90*day, 365*day
 			f.Datasets = append(f.Datasets, Copy{Client: "me", Source: "a/y", New: ago(4 * day), Behind: new(1)})
 		}, Never, Warning, "there is no copy of it yet: it is 4 days old"},
+		{"a new dataset that waits for a chosen snapshot, once a month", source, func(f *Facts, _ *Daemon) {
+			f.Warn, f.Crit = 90*day, 365*day
+			f.Datasets = append(f.Datasets, Copy{Client: "me", Source: "a/y", New: ago(4 * day), Behind: new(0), Waits: true})
+		}, OK, Good, ""},
+		{"a dataset that waits for too long", source, func(f *Facts, _ *Daemon) {
+			f.Datasets = append(f.Datasets, Copy{Client: "me", Source: "a/y", New: ago(4 * day), Behind: new(0), Waits: true})
+		}, Never, Critical, "a/y for me: there is no copy of it, and the job's rules choose none of its snapshots"},
+		{"nothing chosen on the source, and the copy is fresh", source, func(f *Facts, _ *Daemon) { f.Datasets[0].Waits, f.Datasets[0].Newest = true, nil }, OK, Good, ""},
+		{"nothing chosen on the source, and the copy is old", source, func(f *Facts, _ *Daemon) {
+			f.Datasets[0].Waits, f.Datasets[0].Newest, f.Datasets[0].Common = true, nil, snap("s1", 2*day)
+		}, Late, Critical, "the copy is 2 days old, and the job's rules choose no snapshot of the source"},
 		{"a job with a new name", base, func(f *Facts, _ *Daemon) {
 			f.Former, f.Attempt, f.Success, f.Datasets = "old", time.Time{}, time.Time{}, nil
 		}, Never, Critical, "zreplctl check says what to type"},

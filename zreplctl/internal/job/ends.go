@@ -107,6 +107,7 @@ func policy(j *config.Job) plan.Policy {
 	return plan.Policy{
 		Initial: plan.Initial(j.InitialReplPolicy),
 		Prefix:  j.SnapshotPrefix,
+		Rules:   j.SnapshotRules,
 		Merge:   true,
 		// The sender decides that, and refuses if it does not want to.
 		Decrypt: true,

@@ -156,13 +156,13 @@ func anew(rows []progress.Dataset, old *Record) []progress.Dataset {
 	return rows
 }
 
-// since dates the datasets that have no snapshot yet: by the first of the runs
+// since dates the datasets that wait for their first snapshot: by the first of the runs
 // that have seen them so.
 func since(rows []progress.Dataset, old *Record) []progress.Dataset {
 	var before map[string]*progress.Time
 	for i := range rows {
 		d := &rows[i]
-		if plan.Reason(d.Reason) != plan.NoSnapshots {
+		if !plan.Reason(d.Reason).Waits() {
 			continue
 		}
 		if before == nil {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
+	"github.com/zrepl-tools/zrepl-tools/lib/plan"
 	"github.com/zrepl-tools/zrepl-tools/lib/zfs"
 )
 
@@ -45,10 +46,28 @@ func (h *history) name(v version) string { return string(h.bytes(v)) }
 
 func (v version) is(k dataset.Kind) bool { return v.kind == uint8(k) }
 
-// has reports whether a version's name begins with prefix.
-func (h *history) has(v version, prefix string) bool {
-	n := h.bytes(v)
-	return len(n) >= len(prefix) && string(n[:len(prefix)]) == prefix
+// has reports whether a version's name is one of the chosen. Mostly it needs no
+// memory.
+func (h *history) has(v version, c plan.Choice) bool {
+	if n := h.bytes(v); c.Rules == nil {
+		return len(n) >= len(c.Prefix) && string(n[:len(c.Prefix)]) == c.Prefix
+	}
+	return c.Has(h.name(v))
+}
+
+// waits reports whether no snapshot is one of the chosen, and the dataset waits
+// for one; see plan.Choice.
+func (h *history) waits(c plan.Choice) bool {
+	if h == nil || c.Rules == nil || len(h.newest(plan.Choice{}, 1)) == 0 || len(h.newest(c, 1)) > 0 {
+		return false
+	}
+	return c.Waits(func(yield func(string) bool) {
+		for _, v := range h.all {
+			if v.is(dataset.Snapshot) && !yield(h.name(v)) {
+				return
+			}
+		}
+	})
 }
 
 // full is a version's whole name.
@@ -56,8 +75,8 @@ func (h *history) full(ds string, v version) string {
 	return dataset.Version{Kind: dataset.Kind(v.kind), Name: h.name(v)}.Full(ds)
 }
 
-// newest returns the newest snapshots with the prefix, the newest first.
-func (h *history) newest(prefix string, most int) (out []version) {
+// newest returns the newest of the chosen snapshots, the newest first.
+func (h *history) newest(c plan.Choice, most int) (out []version) {
 	if h == nil {
 		return nil
 	}
@@ -65,20 +84,20 @@ func (h *history) newest(prefix string, most int) (out []version) {
 		if len(out) == most {
 			break
 		}
-		if v.is(dataset.Snapshot) && h.has(v, prefix) {
+		if v.is(dataset.Snapshot) && h.has(v, c) {
 			out = append(out, v)
 		}
 	}
 	return out
 }
 
-// after counts the snapshots with the prefix that are newer than a createtxg.
-func (h *history) after(txg uint64, prefix string) (n int) {
+// after counts the chosen snapshots that are newer than a createtxg.
+func (h *history) after(txg uint64, c plan.Choice) (n int) {
 	for _, v := range slices.Backward(h.all) {
 		if v.txg <= txg {
 			break
 		}
-		if v.is(dataset.Snapshot) && h.has(v, prefix) {
+		if v.is(dataset.Snapshot) && h.has(v, c) {
 			n++
 		}
 	}

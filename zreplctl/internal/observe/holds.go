@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
+	"github.com/zrepl-tools/zrepl-tools/lib/plan"
 	"github.com/zrepl-tools/zrepl-tools/lib/zfs"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/health"
 )
@@ -19,7 +20,7 @@ const fewNewest = 4
 // wanted is a dataset on which a hold with some tag is looked for.
 type wanted struct {
 	dataset, tag string
-	prefix       string         // of the snapshots that may bear it
+	chosen       plan.Choice    // the snapshots that may bear it
 	guess        []dataset.GUID // that probably bear it
 }
 
@@ -66,7 +67,7 @@ func (history *history) known(w wanted) bool {
 	if len(w.guess) == 0 {
 		return false
 	}
-	newest := history.newest("", 1)
+	newest := history.newest(plan.Choice{}, 1)
 	return len(newest) > 0 && slices.Contains(w.guess, dataset.GUID(newest[0].guid))
 }
 
@@ -96,10 +97,10 @@ func (history *history) likely(w wanted, most int) (names []string) {
 		}
 	}
 	if len(versions) == 0 || most > 1 {
-		versions = append(versions, history.newest(w.prefix, most)...)
+		versions = append(versions, history.newest(w.chosen, most)...)
 	}
-	if most > 1 && w.prefix != "" {
-		versions = append(versions, history.newest("", most)...)
+	if most > 1 && w.chosen != (plan.Choice{}) {
+		versions = append(versions, history.newest(plan.Choice{}, most)...)
 	}
 	for _, v := range versions {
 		names = append(names, history.full(w.dataset, v))

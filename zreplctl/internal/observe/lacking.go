@@ -26,7 +26,7 @@ func (l *looked) findLacking() {
 		if f.common == nil || f.Unproved || f.Behind == nil || of == nil {
 			continue
 		}
-		newest := of.newest(l.job.SnapshotPrefix, 1)
+		newest := of.newest(l.job.Choice(), 1)
 		if *f.Behind == 0 || len(newest) == 0 {
 			f.BehindBytes = new(uint64)
 			continue

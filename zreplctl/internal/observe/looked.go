@@ -186,7 +186,7 @@ func (l *looked) wantsOf(ds string, of *history) (all []wanted) {
 		if l.job.Datasets.Pass(ds) {
 			for client, tag := range l.tags() {
 				if _, proved := l.noted(of, ds, client); !proved {
-					all = append(all, wanted{dataset: ds, tag: tag, prefix: l.job.SnapshotPrefix})
+					all = append(all, wanted{dataset: ds, tag: tag, chosen: l.job.Choice()})
 				}
 			}
 		}
@@ -208,7 +208,7 @@ func (l *looked) surely(ds string, of *history) (names []string) {
 			names = append(names, of.full(ds, *v))
 		}
 	}
-	for _, v := range of.newest(l.job.SnapshotPrefix, 1) {
+	for _, v := range of.newest(l.job.Choice(), 1) {
 		names = append(names, of.full(ds, v))
 	}
 	return names
@@ -227,7 +227,7 @@ func (l *looked) leftOut() (all []wanted) {
 		}
 		for _, ds := range names {
 			if l.host.datasets[ds] != nil && !l.job.Datasets.Pass(ds) {
-				all = append(all, wanted{dataset: ds, tag: tag, prefix: l.job.SnapshotPrefix})
+				all = append(all, wanted{dataset: ds, tag: tag, chosen: l.job.Choice()})
 			}
 		}
 	}
@@ -295,6 +295,8 @@ func (l *looked) apply(f *found, r progress.Dataset) {
 	case reason == plan.NoPool && l.job.Receives() && l.host.hasPool(r.Target): // it was imported since
 	case r.State == progress.Failed, r.State == progress.Interrupted:
 		f.Failed = because(r, now)
+	case reason == plan.NoneChosen:
+		f.Waits = true
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 
 	"github.com/zrepl-tools/zrepl-tools/lib/clean"
 	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
+	"github.com/zrepl-tools/zrepl-tools/lib/plan"
 	"github.com/zrepl-tools/zrepl-tools/lib/zfs"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/config"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/health"
@@ -125,7 +126,7 @@ func (o *Observer) askZFS(ctx context.Context, h *host, jobs []*looked) (problem
 			for _, w := range l.wantsOf(ds, of) {
 				names := of.likely(w, 1)
 				if ask = append(ask, names...); of.known(w) {
-					names = []string{of.full(ds, of.newest("", 1)[0])}
+					names = []string{of.full(ds, of.newest(plan.Choice{}, 1)[0])}
 				}
 				date = append(date, names...)
 			}

@@ -5,6 +5,7 @@ import (
 
 	"github.com/zrepl-tools/zrepl-tools/lib/cursor"
 	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
+	"github.com/zrepl-tools/zrepl-tools/lib/plan"
 	"github.com/zrepl-tools/zrepl-tools/lib/progress"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/config"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/job"
@@ -53,7 +54,7 @@ func (l *looked) findReleased(seen map[string]bool) {
 	for _, client := range l.job.Clients() {
 		covered, _ := job.ReadCovered(l.dir, client)
 		for _, ds := range covered {
-			newest := l.host.datasets[ds].newest("", 1)
+			newest := l.host.datasets[ds].newest(plan.Choice{}, 1)
 			if seen[ds] || len(newest) == 0 || !l.receives(ds) {
 				continue
 			}
@@ -131,7 +132,7 @@ func (l *looked) findLost(seen map[string]bool, rows map[string]progress.Dataset
 // came from the sender or, if that is not known, as its newest snapshot.
 func (l *looked) leave(f *found, why string) {
 	f.dataset, f.common = f.Target, l.received(f.Target)
-	if newest := l.host.datasets[f.Target].newest("", 1); f.common == nil && len(newest) > 0 {
+	if newest := l.host.datasets[f.Target].newest(plan.Choice{}, 1); f.common == nil && len(newest) > 0 {
 		f.common = &newest[0]
 	}
 	if f.Gone == "" {
@@ -165,9 +166,9 @@ func (l *looked) findLocal() {
 		f.Source, f.Target = ds, target
 		source := l.host.datasets[ds]
 		if f.common = common(source, l.host.datasets[target]); f.common != nil {
-			f.Behind = new(source.after(f.common.txg, l.job.SnapshotPrefix))
+			f.Behind = new(source.after(f.common.txg, l.job.Choice()))
 		} else if l.host.hasPool(target) {
-			f.Behind = new(source.after(0, l.job.SnapshotPrefix))
+			f.Behind = new(source.after(0, l.job.Choice()))
 		}
 		r, seen := rows[target]
 		if seen {
@@ -176,7 +177,7 @@ func (l *looked) findLocal() {
 		if copied := r.To != "" || l.copies[target] != ""; !l.host.hasPool(target) || seen && f.common == nil && copied && l.host.datasets[target] == nil {
 			f.Missing = l.lost(target, copied)
 		}
-		f.Empty = f.newest == nil
+		l.judgeEmpty(&f)
 		l.found = append(l.found, f)
 	}
 	for _, ds := range l.targets() {

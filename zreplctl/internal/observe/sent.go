@@ -22,7 +22,7 @@ func (l *looked) findSent() {
 			if r, ok := rows[ds]; ok {
 				l.apply(&f, r)
 			}
-			f.Empty = f.newest == nil
+			l.judgeEmpty(&f)
 			l.found = append(l.found, f)
 		}
 	}
@@ -53,9 +53,16 @@ func (l *looked) findUncovered(offered map[string]bool) {
 	}
 }
 
+// judgeEmpty says of a dataset that has no snapshot that the job sends whether it
+// waits for one, or should have some.
+func (l *looked) judgeEmpty(f *found) {
+	f.Waits = l.host.datasets[f.Source].waits(l.job.Choice())
+	f.Empty = f.newest == nil && !f.Waits
+}
+
 // last is the newest snapshot of a dataset that the job sends.
 func (l *looked) last(ds string) *version {
-	if newest := l.host.datasets[ds].newest(l.job.SnapshotPrefix, 1); len(newest) > 0 {
+	if newest := l.host.datasets[ds].newest(l.job.Choice(), 1); len(newest) > 0 {
 		return &newest[0]
 	}
 	return nil
@@ -109,7 +116,7 @@ func (l *looked) sent(f *found, ds, client, tag string) {
 	if at != nil {
 		after = at.txg
 	}
-	f.Behind = new(l.host.datasets[ds].after(after, l.job.SnapshotPrefix))
+	f.Behind = new(l.host.datasets[ds].after(after, l.job.Choice()))
 }
 
 // findUnoffered finds the datasets here that were sent once, and that the rules

@@ -100,6 +100,9 @@ func partners(j *config.Job) (p prune.Partners) {
 		for _, id := range j.IDs() {
 			p.Tags = append(p.Tags, cursor.Tag(string(j.Type), id))
 		}
+		if j.SnapshotRules != nil {
+			p.Sends = j.Choice().Has
+		}
 	}
 	return p
 }

@@ -1,0 +1,159 @@
+package config
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"gopkg.in/yaml.v3"
+
+	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
+	"github.com/zrepl-tools/zrepl-tools/lib/plan"
+	"github.com/zrepl-tools/zrepl-tools/lib/snap"
+)
+
+// The limits of what each name is held against.
+const (
+	maxExclude      = 100
+	maxPatternsSize = 1000 // of all patterns of a job, as plan.ParsePattern counts
+)
+
+// snapshots reads {regex: …, exclude: …}. The second may be a list.
+func (d *decoder) snapshots(n *yaml.Node, what string) *plan.Rules {
+	r, size, count := &plan.Rules{}, 0, 0
+	ok := d.dict(n, what, []string{"regex", "exclude"}, func(key string, _, v *yaml.Node) {
+		count++
+		part := what + ": " + key
+		if key == "regex" {
+			r.Regex = d.pattern(v, part, &size)
+			return
+		}
+		for _, v := range d.oneOrMore(v, part, maxExclude) {
+			if re := d.pattern(v, part, &size); re != nil && matchesAll(re) {
+				d.wrong(v, "%s: %q matches every name: it is no glob", part, re)
+			} else if re != nil {
+				r.Exclude = append(r.Exclude, re)
+			}
+		}
+	})
+	switch {
+	case ok && count == 0:
+		d.wrong(n, "%s: neither regex nor exclude: leave the key out", what)
+	case size > maxPatternsSize:
+		d.wrong(n, "%s: too large: with their repetitions written out the patterns have more than %d characters and operators", what, maxPatternsSize)
+	}
+	return r
+}
+
+// oneOrMore are the values of a list, or one value that is not one.
+func (d *decoder) oneOrMore(n *yaml.Node, what string, most int) (all []*yaml.Node) {
+	at := n
+	if at.Kind == yaml.AliasNode {
+		at = at.Alias
+	}
+	if at.Kind != yaml.SequenceNode {
+		return []*yaml.Node{n}
+	}
+	d.list(n, what, func(v *yaml.Node) { all = append(all, v) })
+	switch {
+	case len(all) == 0:
+		d.wrong(n, "%s: the list is empty", what)
+	case len(all) > most:
+		d.wrong(all[most], "%s: more than %d", what, most)
+		all = all[:most]
+	}
+	return all
+}
+
+// matchesAll reports whether a pattern matches in every name, since it matches
+// nothing at all, too.
+func matchesAll(re *regexp.Regexp) bool {
+	return re.MatchString("") && re.MatchString(strings.Repeat("-", dataset.MaxNameLen))
+}
+
+// pattern reads a regular expression, and adds its size.
+func (d *decoder) pattern(n *yaml.Node, what string, size *int) *regexp.Regexp {
+	text, ok := d.str(n, what)
+	if !ok || *size > maxPatternsSize { // which is told
+		return nil
+	}
+	if text == "" {
+		d.wrong(n, "%s: empty: it would match every name", what)
+		return nil
+	}
+	re, costs, err := plan.ParsePattern(text)
+	if err != nil {
+		d.wrong(n, "%s: %v", what, err)
+	}
+	if *size += costs; !d.spend(n, 2*costs) { // aliases may stand for many large ones
+		return nil
+	}
+	return re
+}
+
+// encodeSnapshots writes what snapshots reads.
+func encodeSnapshots(r *plan.Rules) *dict {
+	m := dictionary()
+	if r.Regex != nil {
+		m.put("regex", text(r.Regex.String()))
+	}
+	switch len(r.Exclude) {
+	case 0:
+	case 1:
+		m.put("exclude", text(r.Exclude[0].String()))
+	default:
+		var texts []string
+		for _, re := range r.Exclude {
+			texts = append(texts, re.String())
+		}
+		m.put("exclude", list(texts))
+	}
+	return m
+}
+
+// Choice is which snapshots the job replicates.
+func (j *Job) Choice() plan.Choice {
+	return plan.Choice{Prefix: j.SnapshotPrefix, Rules: j.SnapshotRules}
+}
+
+// choosesAs reports whether two jobs choose by the same prefix and patterns.
+func (j *Job) choosesAs(other *Job) bool {
+	written := func(j *Job) string {
+		if j.SnapshotRules == nil {
+			return fmt.Sprintf("%q", j.SnapshotPrefix)
+		}
+		out := []string{j.SnapshotPrefix, ""}
+		if re := j.SnapshotRules.Regex; re != nil {
+			out = []string{"", re.String()} // the prefix does not count
+		}
+		for _, re := range j.SnapshotRules.Exclude {
+			out = append(out, re.String())
+		}
+		return fmt.Sprintf("%q", out)
+	}
+	return written(j) == written(other)
+}
+
+// checkSnapshots finds jobs that send none of the snapshots that they take.
+func (d *decoder) checkSnapshots(j *Job, what string) {
+	names := j.takenNames()
+	if j.SnapshotRules == nil || !j.Snapshots() || slices.ContainsFunc(names, j.Choice().Has) {
+		return
+	}
+	d.warnAt(j.key("snapshots"), "%s: snapshots: the job takes snapshots such as %q and sends none of these: names must %s", what, names[0], j.Choice())
+}
+
+// takenNames are names of snapshots that the job takes: of one day each five
+// minutes, and of one year each day.
+func (j *Job) takenNames() (names []string) {
+	begin := time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC)
+	for i := range 24 * 12 {
+		names = append(names, snap.Name(j.SnapshotPrefix, snap.DefaultFormat, begin.Add(time.Duration(i)*5*time.Minute)))
+	}
+	for day := range 365 {
+		names = append(names, snap.Name(j.SnapshotPrefix, snap.DefaultFormat, begin.AddDate(0, 0, day)))
+	}
+	return names
+}
