@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
@@ -200,6 +201,7 @@ func (r *round) behind() map[string]int {
 // discard throws away partial receives that are of no use. What then is to be
 // done is seen in the next round.
 func (r *round) discard(ctx context.Context) {
+	var in transfer.Holds
 	for i := range r.results {
 		p := &r.results[i]
 		if p.Discard == "" || p.Conflict != nil && p.Conflict.Reason.Failure() {
@@ -210,9 +212,31 @@ func (r *round) discard(ctx context.Context) {
 			r.fail(i, fmt.Errorf("cannot discard the partial receive: %w", err))
 		} else {
 			r.again[i] = fmt.Errorf("discarded the partial receive: %s", p.Discard)
+			in.Release = append(in.Release, r.heldPart(i)...)
 		}
 		p.Steps = nil
 	}
+	if len(in.Release) == 0 {
+		return
+	}
+	if bad, err := r.Sender.Protect(ctx, in); err != nil || len(bad) > 0 {
+		r.leave()
+	}
+}
+
+// heldPart is the snapshot that i's partial receive is of, if it is held for that
+// alone. Its hold tells that the partial receive is the job's until that is gone.
+func (r *round) heldPart(i int) []transfer.Snap {
+	p := r.results[i]
+	part, source := r.view.targets[p.Target].Partial, r.view.sources[p.Source]
+	at := slices.IndexFunc(source.Versions, func(v dataset.Version) bool { return v.GUID == part.To && holds(source, v) })
+	switch {
+	case at < 0, r.awaited[part.To], p.Base != nil && p.Base.Sender.GUID == part.To:
+		return nil
+	case len(p.Steps) > 0 && p.Steps[0].To != nil && p.Steps[0].To.GUID == part.To:
+		return nil
+	}
+	return []transfer.Snap{r.source(i, source.Versions[at])}
 }
 
 // work takes one step after the other until none is left.

@@ -321,6 +321,9 @@ func (r *round) staleSource(i int) []transfer.Snap {
 	if len(p.Steps) > 0 && p.Steps[0].To != nil {
 		keep[p.Steps[0].To.GUID] = true
 	}
+	if part := r.view.targets[p.Target].Partial; part != nil && p.Discard != "" {
+		keep[part.To] = true // see heldPart
+	}
 	source := r.view.sources[p.Source]
 	var out []transfer.Snap
 	for _, v := range source.Versions {

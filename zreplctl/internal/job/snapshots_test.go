@@ -267,9 +267,15 @@ func TestPartialLeftOut(t *testing.T) {
 		if code != 0 || !strings.HasPrefix(said, "none-chosen\t") || !strings.Contains(said, "the partial receive is discarded: it is of @s1_daily, which the job no longer sends") {
 			w.t.Errorf("plan: %d %s", code, said)
 		}
+		w.write("sim/faults", "on=receive match=-A from=1 fail=1 message=cannot discard\\n\n")
+		if code := w.tried(kind, "days"); code != 1 {
+			w.t.Errorf("it cannot be discarded: exit status %d", code)
+		}
+		w.write("sim/faults", "")
 		w.done(kind, "days")
-		if code, _ := w.ctl("plan", "days"); code != 0 {
-			w.t.Errorf("plan: exit status %d", code)
+		w.equal("holds", w.holds())
+		if code, said := w.ctl("plan", "days"); code != 0 || strings.Contains(said, "discarded") {
+			w.t.Errorf("plan: %d %s", code, said)
 		}
 		w.take("s2_weekly")
 		w.done(kind, "days")
