@@ -32,17 +32,31 @@ var pairings = []pairing{
 }
 
 // fate is what the configurations of a mixed world depend on: the dataset that
-// is left out of all jobs, the kind of the cursors, and where connections to
-// each host are cut.
-type fate struct{ out, cursor, other, fetchCut, giveCut string }
+// is left out of all jobs, the kind of the cursors, where connections to each
+// host are cut, and the rules by which some jobs choose snapshots.
+type fate struct{ out, cursor, other, fetchCut, giveCut, rules string }
+
+// chosenBy are rules, and which names they choose.
+var chosenBy = map[string]func(name string) bool{
+	"": func(name string) bool { return strings.HasPrefix(name, "a_") },
+	"exclude: '[13579]$'": func(name string) bool {
+		return strings.HasPrefix(name, "a_") && !strings.ContainsAny(name[len(name)-1:], "13579")
+	},
+	"regex: '^[ab]_.*[05]$', exclude: '_7'": func(name string) bool {
+		return strings.ContainsAny(name[len(name)-1:], "05") && !strings.Contains(name, "_7")
+	},
+}
+
+// chooses reports whether a job has the rules.
+func (j pairing) chooses() bool { return j.name == "mirror" || j.name == "fetch" || j.name == "give" }
 
 func (f fate) spec() string {
-	return strings.Join([]string{f.out, f.cursor, f.other, f.fetchCut, f.giveCut}, "|")
+	return strings.Join([]string{f.out, f.cursor, f.other, f.fetchCut, f.giveCut, f.rules}, "|")
 }
 
 func readFate(spec string) fate {
 	w := strings.Split(spec, "|")
-	return fate{w[0], w[1], w[2], w[3], w[4]}
+	return fate{w[0], w[1], w[2], w[3], w[4], w[5]}
 }
 
 // mixedConfig has all kinds of jobs, as a fate says.
@@ -51,14 +65,18 @@ func mixedConfig(w *world, host string) string {
 	rules := func(result string) string {
 		return fmt.Sprintf(`{"src/h<": %s, "src/h/%s<": "!"}`, result, cmp.Or(f.out, "nothing"))
 	}
-	return strings.NewReplacer("RUN", w.path(host+"/run"), "KEEP", keepTwo, "CURSOR", f.cursor, "OTHER", f.other, "OK", rules("ok"),
+	chosen := ""
+	if f.rules != "" {
+		chosen = "snapshots: {" + f.rules + "}, "
+	}
+	return strings.NewReplacer("CHOSEN, ", chosen, "RUN", w.path(host+"/run"), "KEEP", keepTwo, "CURSOR", f.cursor, "OTHER", f.other, "OK", rules("ok"),
 		"BACK", rules("dst/back/h"), "WEEKLY", rules("dst/weekly/h"), "SOURCE", w.serve("src", "backup", f.fetchCut), "SINK", w.serve("dst", "prod", f.giveCut)).Replace(`
 global: {rundir: RUN}
 jobs:
-- {name: mirror, type: local, mapping: BACK, snapshot_prefix: a_, shared_prefix: true, interval: 1h, cursor: CURSOR, prune_lhs: {KEEP}, prune_rhs: {KEEP}}
-- {name: offer, type: source, serve: {type: stdinserver, client_identity: backup}, datasets: OK, snapshot_prefix: a_, shared_prefix: true, interval: 1h, cursor: CURSOR, KEEP}
-- {name: fetch, type: pull, connect: {type: exec, command: SOURCE}, mapping: {"<": dst/pull}, snapshot_prefix: a_, shared_prefix: true, interval: 1h, initial_repl_policy: all, KEEP}
-- {name: give, type: push, connect: {type: exec, command: SINK}, datasets: OK, snapshot_prefix: a_, shared_prefix: true, interval: 1h, cursor: OTHER, KEEP}
+- {name: mirror, type: local, mapping: BACK, CHOSEN, snapshot_prefix: a_, shared_prefix: true, interval: 1h, cursor: CURSOR, prune_lhs: {KEEP}, prune_rhs: {KEEP}}
+- {name: offer, type: source, serve: {type: stdinserver, client_identity: backup}, datasets: OK, CHOSEN, snapshot_prefix: a_, shared_prefix: true, interval: 1h, cursor: CURSOR, KEEP}
+- {name: fetch, type: pull, connect: {type: exec, command: SOURCE}, mapping: {"<": dst/pull}, CHOSEN, snapshot_prefix: a_, shared_prefix: true, interval: 1h, initial_repl_policy: all, KEEP}
+- {name: give, type: push, connect: {type: exec, command: SINK}, datasets: OK, CHOSEN, snapshot_prefix: a_, shared_prefix: true, interval: 1h, cursor: OTHER, KEEP}
 - {name: take, type: push-sink, serve: {type: stdinserver, client_identity: prod}, root: dst/sink, snapshot_prefix: a_, shared_prefix: true, interval: 1h, KEEP}
 - {name: second, type: local, mapping: {"dst/back/h<": dst/second/h}, snapshot_prefix: a_, shared_prefix: true, interval: 1h, cursor: OTHER, prune_rhs: {KEEP}}
 - {name: weekly, type: local, mapping: WEEKLY, snapshot_prefix: b_, interval: 1h, cursor: OTHER, prune_lhs: {KEEP}, prune_rhs: {KEEP}}
@@ -80,7 +98,7 @@ type mixed struct {
 // the runs of pull, push, local, a chain of two of them, and a job with a
 // prefix of its own: conflicts, which a person may end as the manual says,
 // foreign snapshots and holds, released holds, datasets that leave the rules,
-// are destroyed or renamed, and come back, kills anywhere and connections that
+// are destroyed or renamed, and come back, rules for snapshots that change, kills anywhere and connections that
 // are cut. After each run the newest common version of every pair is there, or
 // a newer one; what a conflict names is there; a run that says it did all has
 // done so, and both ends protect what it goes on from; and once people have
@@ -167,6 +185,10 @@ func (m *mixed) happen() {
 	}
 	if m.rng.IntN(2) == 0 {
 		m.comeBack("src/h/d1")
+	}
+	if m.rng.IntN(3) == 0 {
+		all := slices.Sorted(maps.Keys(chosenBy))
+		m.rules = all[m.rng.IntN(len(all))]
 	}
 	m.fetchCut, m.giveCut = "", ""
 	if m.rng.IntN(3) == 0 {
@@ -299,7 +321,7 @@ func (m *mixed) endConflicts(t *testing.T, j pairing, talk string) {
 // putRight is what a person does at the end: it undoes what stands in the way
 // of each job, which then does all.
 func (m *mixed) putRight(t *testing.T) {
-	m.out, m.fetchCut, m.giveCut = "", "", ""
+	m.out, m.fetchCut, m.giveCut, m.rules = "", "", "", ""
 	m.scenario.spec = m.spec()
 	m.heal(t)
 	m.comeBack("src/h/d1")

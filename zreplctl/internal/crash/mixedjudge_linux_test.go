@@ -3,6 +3,7 @@ package crash
 import (
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -59,7 +60,7 @@ func (m *mixed) before(t *testing.T, j pairing) before {
 	}
 	for _, ds := range m.datasets {
 		if from, to := j.ends(ds); m.offered(j, ds) {
-			b.wanted[to] = m.wanted(t, from, j.prefix)
+			b.wanted[to] = m.wanted(t, from, j, b.common[j.name][to])
 		}
 	}
 	return b
@@ -76,12 +77,28 @@ func (m *mixed) offered(j pairing, ds string) bool {
 	return m.exists(from) && (j.name == "second" || m.out == "" || !strings.HasPrefix(ds+"/", "src/h/"+m.out+"/"))
 }
 
-// wanted are the guids of the snapshots that a job with a prefix would send.
-func (m *mixed) wanted(t *testing.T, from, prefix string) (guids []string) {
+// wanted are the guids of the snapshots that a job would send. By rules that have
+// changed, it may want some that are older than what both ends have: these never
+// come.
+func (m *mixed) wanted(t *testing.T, from string, j pairing, common []string) (guids []string) {
+	chosen, made := func(name string) bool { return strings.HasPrefix(name, j.prefix) }, map[string]int{}
+	after := 0
+	if j.chooses() && m.rules != "" {
+		chosen = chosenBy[m.rules]
+	}
+	if j.chooses() {
+		for _, line := range m.lines(t, "zfs", "list", "-Hp", "-d", "1", "-t", "snapshot,bookmark", "-o", "guid,createtxg", from) {
+			guid, txg, _ := strings.Cut(line, "\t")
+			made[guid], _ = strconv.Atoi(txg)
+		}
+		if len(common) > 0 {
+			after = made[common[len(common)-1]]
+		}
+	}
 	for _, line := range m.snapshots(t, from) {
 		name, guid, _ := strings.Cut(line, " ")
 		deferred, _ := m.sim("zfs", "get", "-H", "-o", "value", "defer_destroy", from+name)
-		if strings.HasPrefix(name, "@"+prefix) && deferred != "on\n" {
+		if chosen(name[1:]) && deferred != "on\n" && made[guid] >= after {
 			guids = append(guids, guid)
 		}
 	}
