@@ -57,9 +57,9 @@ func printResult(out *cli.Out, r *plan.Result, sizes []uint64, with bool) error 
 	}
 	switch {
 	case r.Conflict != nil:
-		return printStep(out, string(r.Conflict.Reason), r, base, nil, r.Conflict.Text, more...)
+		return printStep(out, string(r.Conflict.Reason), r, base, nil, r.Says(), more...)
 	case r.UpToDate():
-		return printStep(out, string(plan.UpToDate), r, base, nil, r.Discard, more...)
+		return printStep(out, string(plan.UpToDate), r, base, nil, r.Says(), more...)
 	}
 	return nil
 }

@@ -33,10 +33,19 @@ func All(ins []Input, there Lookup, p Policy) []Result {
 	for i := range ins {
 		results = append(results, One(ins[i], p))
 	}
-	tree := forest{there: there, p: p, at: make(map[string]int, len(ins))}
+	tree := forest{p: p, at: make(map[string]int, len(ins)), gone: map[string]bool{}}
+	tree.there = func(target string) (Host, bool) {
+		if tree.gone[target] {
+			return Host{}, false
+		}
+		return there(target)
+	}
 	slices.SortFunc(results, func(a, b Result) int { return strings.Compare(a.Target, b.Target) })
 	for i := range results {
 		tree.at[results[i].Target] = i
+		if results[i].vanishes() {
+			tree.gone[results[i].Target] = true
+		}
 	}
 	tree.results = results
 	for i := range ins { // placeholders are appended behind
@@ -51,6 +60,7 @@ type forest struct {
 	results []Result
 	at      map[string]int // target to its result
 	there   Lookup
+	gone    map[string]bool // partial receives that are discarded first
 	p       Policy
 }
 
@@ -58,6 +68,10 @@ type forest struct {
 // sorted, so that what stands above was placed before.
 func (f *forest) place(i int) {
 	r := &f.results[i]
+	if r.missing && !r.partial && r.Conflict != nil && r.Conflict.Reason == NoneChosen {
+		f.waits(r)
+		return
+	}
 	if r.Conflict != nil && r.missing || !r.missing || len(r.Steps) == 0 {
 		return
 	}
@@ -71,6 +85,21 @@ func (f *forest) place(i int) {
 	if c != nil {
 		f.results[i].Conflict, f.results[i].Steps = c, nil
 	}
+}
+
+// waits makes sure that what waits for its first snapshot, and has no copy, has a
+// pool: the copy may be in one that is not imported.
+func (f *forest) waits(r *Result) {
+	for name := r.Target; name != ""; name = dataset.Parent(name) {
+		if _, ok := f.there(name); ok {
+			return
+		}
+	}
+	r.Conflict = noPool(dataset.Pool(r.Target))
+}
+
+func noPool(pool string) *Conflict {
+	return conflict(NoPool, "the receiver has no pool %q, or has not imported it: zpool import %s", pool, pool)
 }
 
 // inherits reports whether r would come plain and inherit an encryption whose
@@ -100,8 +129,8 @@ func (f *forest) above(target string) *Conflict {
 			return nil
 		case r.Conflict.Reason == NoPool:
 			return r.Conflict
-		case !r.Conflict.Reason.nothing() || r.partial:
-			return conflict(ParentFailed, "%q is missing or not whole: %s", parent, r.Conflict.Reason)
+		case !r.Conflict.Reason.nothing() || r.partial && !f.gone[parent]:
+			return notWhole(parent, r.Conflict.Reason)
 		}
 		// The parent has nothing to send yet: a placeholder holds its place.
 		delete(f.at, parent)
@@ -110,7 +139,7 @@ func (f *forest) above(target string) *Conflict {
 		return nil
 	}
 	if dataset.Parent(parent) == "" {
-		return conflict(NoPool, "the receiver has no pool %q, or has not imported it: zpool import %s", parent, parent)
+		return noPool(parent)
 	}
 	if c := f.above(parent); c != nil {
 		return c

@@ -44,7 +44,13 @@ func TestAll(t *testing.T) {
 		{name: "parent that waits", ins: []Input{in("p/a", "@x:1", nil), in("p/a/b", "@a:1", nil)}, here: "p", p: Policy{Rules: rules("a")},
 			want: "p/a: none-chosen; p/a: placeholder >; p/a/b: full >@a"},
 		{name: "parent that waits, and a part of what is left out now", ins: []Input{in("p/a", "@x:1", &Receiver{Partial: &Partial{To: 1, Ours: true}}), in("p/a/b", "@a:1", nil)}, here: "p p/a", p: Policy{Rules: rules("a")},
+			want: "p/a: none-chosen; p/a: placeholder >; p/a/b: full >@a"},
+		{name: "below a locked one, and a part of what is left out now", ins: []Input{in("p/a", "@x:1", &Receiver{Encrypted: true, Partial: &Partial{To: 1, Ours: true}}), in("p/a/b", "@a:1", nil)}, here: "p p/a!", p: Policy{Rules: rules("a")},
+			want: "p/a: none-chosen; p/a: placeholder >; p/a/b: full >@a"},
+		{name: "parent that waits, and somebody's part", ins: []Input{in("p/a", "@x:1", &Receiver{Partial: &Partial{To: 1}}), in("p/a/b", "@a:1", nil)}, here: "p p/a", p: Policy{Rules: rules("a")},
 			want: "p/a: none-chosen; p/a/b: parent-failed"},
+		{name: "nothing chosen, and no pool", ins: []Input{in("p/a", "@x:1", nil), in("p/a/b", "@a:1", nil), in("q", "@x:1", nil), in("r/a/b", "@x:1", nil)}, here: "r", p: Policy{Rules: rules("a")},
+			want: "p/a: no-pool; p/a/b: no-pool; q: no-pool; r/a/b: none-chosen"},
 		{name: "parent in conflict, and there", ins: []Input{in("p/a", "@a:1", &Receiver{Versions: vs("@x:9")}), in("p/a/b", "@a:1", nil)}, here: "p p/a",
 			want: "p/a: unrelated; p/a/b: full >@a"},
 		{name: "parent in conflict, not there", ins: []Input{in("p/a/b/c", "@a:1", nil), in("p/a/b", "@a:1", nil),
@@ -83,6 +89,30 @@ func TestAll(t *testing.T) {
 				t.Errorf("got  %s\nwant %s", g, c.want)
 			}
 		})
+	}
+}
+
+// A copy that is gone is a person's to judge: what is left of the stream that was
+// to replace it stays, and nothing is told to become of it.
+func TestEmptiedPartial(t *testing.T) {
+	of := func(target, sender string, r *Receiver) Input {
+		return Input{Source: "s" + target, Target: target, Sender: vs(sender), Receiver: r}
+	}
+	ins := []Input{of("p/a", "@x:1", &Receiver{Partial: &Partial{To: 1, Ours: true}}), of("p/a/b/c", "@a:1", nil), of("p/ab", "@a:1", nil)}
+	results := All(ins, there("p p/a"), Policy{Rules: rules("a")})
+	waiting := &results[0]
+	if !strings.HasSuffix(waiting.Says(), "; the partial receive is discarded: it is of @x, which the job no longer sends") {
+		t.Errorf("%q", waiting.Says())
+	}
+	if stuck := waiting.Emptied(); !stuck || waiting.Discard != "" || strings.Contains(waiting.Says(), "discarded") {
+		t.Errorf("stuck: %v; %q %q", stuck, waiting.Discard, waiting.Says())
+	}
+	var got []string
+	for _, r := range Block(results, "p/a", NotOffered) {
+		got = append(got, r.Target+": "+brief(r))
+	}
+	if want := "p/a: not-offered; p/a/b/c: parent-failed; p/ab: full >@a"; strings.Join(got, "; ") != want {
+		t.Errorf("%q, want %s", got, want)
 	}
 }
 

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
@@ -65,14 +66,58 @@ func Gone(target, noCopy string) Result {
 
 // Emptied makes a result whose source has no snapshot to send the failure that it
 // is where the job has received it before. If there are others, the copy is gone.
-func (r *Result) Emptied() {
+// Stuck reports that a partial receive was to make place for what comes below, and
+// stays now until a person has decided.
+func (r *Result) Emptied() (stuck bool) {
 	switch {
 	case r.Conflict == nil:
 	case r.Conflict.Reason == NoneChosen:
+		stuck = r.vanishes()
 		r.Conflict = conflict(NotOffered, "the job received it once, and the copy no longer exists; %s", r.Conflict.Text)
+		r.Discard = ""
 	case r.Conflict.Reason == NoSnapshots:
 		r.Conflict.Reason = SourceEmpty
 	}
+	return stuck
+}
+
+// Says is why a result has no steps, and what becomes of a partial receive.
+func (r *Result) Says() string {
+	text := r.Note
+	if r.Conflict != nil {
+		text = r.Conflict.Text
+	}
+	switch {
+	case r.Discard == "" || r.Conflict != nil && r.Conflict.Reason.Failure():
+		return text
+	case text == "":
+		return r.Discard
+	}
+	return text + "; the partial receive is discarded: " + r.Discard
+}
+
+// vanishes reports whether the target is a partial receive that is discarded, and
+// nothing comes in its place but what holds it.
+func (r *Result) vanishes() bool {
+	return r.partial && r.Discard != "" && r.Conflict != nil && r.Conflict.Reason == NoneChosen
+}
+
+// Block makes of what was to come below a target that stays not whole the failures
+// that they are, and leaves out the placeholders.
+func Block(results []Result, target string, why Reason) []Result {
+	results = slices.DeleteFunc(results, func(r Result) bool {
+		return r.Source == "" && len(r.Steps) > 0 && dataset.Within(r.Target, target)
+	})
+	for i := range results {
+		if r := &results[i]; len(r.Steps) > 0 && r.missing && dataset.Within(r.Target, target) {
+			r.Conflict, r.Steps = notWhole(target, why), nil
+		}
+	}
+	return results
+}
+
+func notWhole(parent string, why Reason) *Conflict {
+	return conflict(ParentFailed, "%q is missing or not whole: %s", parent, why)
 }
 
 // Promoted says of a result that lost its base where that is now. A source that

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"sort"
+	"strings"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
 )
@@ -123,13 +124,12 @@ func (o *one) nothingWanted() {
 		o.r.Conflict = conflict(NoneWanted, "%s", o.nothingToSend())
 		return
 	}
-	text := fmt.Sprintf("the source has %s, and none of these is sent: names must %s", o.senderHistory(), o.p.Choice())
-	o.r.Conflict = conflict(NoneChosen, "%s", text)
+	o.r.Conflict = conflict(NoneChosen, "the source has %s, and none of these is sent: names must %s%s", o.senderHistory(), o.p.Choice(), o.marked())
 	if o.checkPartial() != nil {
 		return
 	}
-	if o.resumeAt(nil, 0); o.r.Discard != "" && !o.refuse(o.checkDiscard()) {
-		o.r.Conflict.Text += "; the partial receive is discarded: " + o.r.Discard
+	if o.resumeAt(nil, 0); o.r.Discard != "" {
+		o.refuse(o.checkDiscard())
 	}
 }
 
@@ -196,6 +196,7 @@ func (o *one) incremental(at int) {
 	case len(wanted) == 0 && foreign != nil:
 		return // a person's seed, perhaps, which is in nobody's way
 	case len(wanted) == 0:
+		o.noteUnchosen()
 		o.resumeAt(nil, from.GUID) // what a cut stream left is of no use any more
 		return
 	case o.refuse(foreign):
@@ -290,13 +291,31 @@ func (o *one) chosen(v dataset.Version) bool {
 	return v.Kind == dataset.Snapshot && o.p.Choice().Has(v.Name)
 }
 
-// waits reports whether none of the sender's snapshots is chosen, and one may be
-// at any time.
-func (o *one) waits() bool {
-	return !slices.ContainsFunc(o.sender, o.chosen) && o.p.Choice().Waits(shortNames(o.sender))
+// waits reports whether a dataset of which nothing is sent waits for a snapshot
+// that is: one may be chosen at any time.
+func (o *one) waits() bool { return o.p.Choice().Waits(shortNames(o.sender)) }
+
+// marked says, after the reason why nothing is sent, that something would be if
+// it were not marked for destruction.
+func (o *one) marked() string {
+	if !slices.ContainsFunc(o.sender, o.chosen) {
+		return ""
+	}
+	return "; those that do are marked for destruction"
+}
+
+// noteUnchosen says of a copy that is up to date that the rules choose none of the
+// source's snapshots, though newer ones have the prefix: nothing fails for that.
+func (o *one) noteUnchosen() {
+	newer := func(v dataset.Version) bool {
+		return v.Kind == dataset.Snapshot && strings.HasPrefix(v.Name, o.p.Prefix)
+	}
+	if o.p.Rules != nil && slices.ContainsFunc(o.after(o.r.Base.Sender.CreateTXG), newer) && !slices.ContainsFunc(o.sender, o.chosen) {
+		o.r.Note = "the job's rules choose none of the source's snapshots now"
+	}
 }
 
 // fitsNone reports whether the prefix is not that of the sender's snapshots.
 func (o *one) fitsNone() bool {
-	return !slices.ContainsFunc(o.sender, o.chosen) && !o.p.Choice().Waits(shortNames(o.sender))
+	return !slices.ContainsFunc(o.sender, o.chosen) && !o.waits()
 }

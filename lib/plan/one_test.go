@@ -66,7 +66,8 @@ func TestOne(t *testing.T) {
 		{name: "the prefix fits none, and one is excluded", sender: "@xa:1", p: Policy{Prefix: "z_", Rules: withoutX}, want: "none-wanted"},
 		{name: "the prefix fits none any more, with rules", sender: "@a:1 @b:2", recv: has("@a:1"), p: Policy{Prefix: "z_", Rules: withoutX}, want: "none-wanted"},
 		{name: "all with the prefix excluded, and a base", sender: "@z_xa:1 @b:2", recv: has("@b:2"), p: Policy{Prefix: "z_", Rules: rules("", "xa")}, want: "uptodate"},
-		{name: "what is chosen is marked for destruction", sender: "@wa:1 @b:2", p: Policy{Rules: rules("^w")}, in: Input{Deferred: map[dataset.GUID]bool{1: true}}, want: "none-wanted"},
+		{name: "what is chosen is marked for destruction", sender: "@wa:1 @b:2", p: Policy{Rules: rules("^w")}, in: Input{Deferred: map[dataset.GUID]bool{1: true}}, want: "none-chosen", text: "marked for destruction"},
+		{name: "what has the prefix is marked for destruction", sender: "@wa:1 @b:2", p: Policy{Prefix: "w"}, in: Input{Deferred: map[dataset.GUID]bool{1: true}}, want: "none-wanted"},
 		{name: "nothing chosen since a bookmark", sender: "#m:1 @xb:2", recv: has("@a:1"), p: Policy{Rules: withoutX}, want: "uptodate"},
 		{name: "nothing chosen since a snapshot", sender: "@a:1 @b:2", recv: has("@a:1"), p: Policy{Rules: rules("_weekly")}, want: "uptodate"},
 		{name: "nothing chosen, and the base left out", sender: "@a:1 @xb:2", recv: has("@xb:2"), p: Policy{Rules: rules("", ".")}, want: "uptodate"},
@@ -79,6 +80,8 @@ func TestOne(t *testing.T) {
 		{name: "our partial of what is left out now", sender: "@a:1 @xb:2", recv: &Receiver{Partial: &Partial{To: 2, Of: "src/a", Ours: true}}, p: Policy{Rules: withoutX}, want: "full >@a", text: "it is of @xb, which the job no longer sends"},
 		{name: "our partial onto a base, left out now", sender: "@a:1 @xb:2 @c:3", recv: with(has("@a:1"), func(r *Receiver) { r.Partial = &Partial{To: 2, From: 1, Ours: true} }), p: Policy{Rules: withoutX}, want: "incremental @a>@c", text: "it is of @xb, which the job no longer sends"},
 		{name: "our partial, and nothing is chosen now", sender: "@xb:2", recv: &Receiver{Partial: &Partial{To: 2, Of: "src/a", Ours: true}}, p: Policy{Rules: withoutX}, want: "none-chosen", text: "the partial receive is discarded: it is of @xb, which the job no longer sends"},
+		{name: "nothing chosen now, and newer ones with the prefix", sender: "@a:1 @b:2", recv: has("@a:1"), p: Policy{Rules: rules("_weekly")}, want: "uptodate", text: "choose none of the source's snapshots now"},
+		{name: "nothing chosen now, and no newer ones with the prefix", sender: "@z_a:1 @b:2", recv: has("@z_a:1"), p: Policy{Prefix: "z_", Rules: rules("_weekly")}, want: "uptodate", text: ""},
 		{name: "our partial above others, and nothing is chosen now", sender: "@xb:2", recv: &Receiver{Children: true, Partial: &Partial{To: 2, Of: "src/a", Ours: true}}, p: Policy{Rules: withoutX}, want: "partial-parent"},
 		{name: "somebody's partial, and nothing is chosen", sender: "@xb:2", recv: &Receiver{Partial: &Partial{To: 2, Of: "src/a"}}, p: Policy{Rules: withoutX}, want: "none-chosen"},
 		{name: "partial outside the prefix", sender: "@a:1 @z_b:2", recv: &Receiver{Partial: &Partial{To: 1, Of: "src/a"}}, p: Policy{Prefix: "z_"}, want: "foreign-partial"},
@@ -205,9 +208,9 @@ func TestOne(t *testing.T) {
 			if got := brief(r); got != c.want {
 				t.Errorf("plan %q, want %q (%+v)", got, c.want, r)
 			}
-			text := r.Discard
+			text := r.Says()
 			if r.Conflict != nil {
-				text = r.Conflict.Error()
+				text += " " + r.Conflict.Error()
 			}
 			for word := range strings.SplitSeq(c.text, "|") {
 				if c.text != "-" && !strings.Contains(text, word) {

@@ -167,6 +167,9 @@ type Result struct {
 	// again and call One again: Steps are what is likely to come of it.
 	Discard string `json:"discard,omitempty"`
 
+	// Note, where not empty, is what a person should know of a result without steps.
+	Note string `json:"note,omitempty"`
+
 	missing bool // the target is not there, or not whole
 	partial bool // it is what a cut full stream left
 	sealed  bool // it comes raw: encrypted, and without a key

@@ -91,7 +91,7 @@ func reference(in Input, p Policy) []string {
 		todo, floor = append(todo, *next), next.CreateTXG
 	}
 	switch {
-	case initial && len(todo) == 0 && !anyNamed(in.Sender, p) && refWaits(in.Sender, p):
+	case initial && len(todo) == 0 && refWaits(in.Sender, p):
 		return []string{"none-chosen"}
 	case initial && len(todo) == 0:
 		return []string{"none-wanted"}

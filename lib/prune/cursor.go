@@ -25,7 +25,8 @@ type Partners struct {
 	// hold beside one is on what is being sent.
 	Bookmarks bool
 	// Sends reports whether the Tags' partners are sent a snapshot of this name;
-	// nil: they are sent all. Nobody waits until one is replicated that is not.
+	// nil: they are sent all. Nobody waits until one is replicated that is not,
+	// once a partner has anything of the dataset: before that it may be a slip.
 	Sends func(name string) bool
 }
 
@@ -43,7 +44,7 @@ func (p Partners) count(tag string) bool {
 // MarkReplicated sets Replicated of the snapshots that every partner has: up
 // to its cursor, a hold, or a bookmark in its place. Without any cursor nothing
 // counts as replicated. A snapshot that its partners are not sent only waits for
-// the others. It costs two commands, or a few more if there are very
+// the others, once all of them have begun. It costs two commands, or a few more if there are very
 // many holds.
 func MarkReplicated(ctx context.Context, z *zfs.ZFS, roots []string, recursive bool, groups []Group, p Partners) error {
 	versions := map[string][]dataset.Version{}
@@ -69,11 +70,11 @@ func MarkReplicated(ctx context.Context, z *zfs.ZFS, roots []string, recursive b
 		return err
 	}
 	for _, g := range groups {
-		limit, others := replicatedTo(g, versions[g.Dataset], tags, p)
+		limit, leftOut := replicatedTo(g, versions[g.Dataset], tags, p)
 		for i := range g.Snapshots {
 			to := limit
 			if p.leavesOut(g.Snapshots[i].Name) {
-				to = others
+				to = leftOut
 			}
 			g.Snapshots[i].Replicated = g.Snapshots[i].CreateTXG <= to
 		}
@@ -82,11 +83,11 @@ func MarkReplicated(ctx context.Context, z *zfs.ZFS, roots []string, recursive b
 }
 
 // replicatedTo is the createtxg up to which every partner has the snapshots, and
-// up to which those have that are not among the Tags'. A
+// up to which nobody waits for what the Tags' partners are not sent. A
 // partner may have two holds, on what was sent last and on what is being
 // sent: the older one counts. Of its bookmarks the newest one counts, if the
 // partner has no hold or may have only one ahead of it.
-func replicatedTo(g Group, versions []dataset.Version, tags map[string][]string, p Partners) (all, others uint64) {
+func replicatedTo(g Group, versions []dataset.Version, tags map[string][]string, p Partners) (all, leftOut uint64) {
 	holds, marks := map[string]uint64{}, map[string]uint64{}
 	for _, s := range g.Snapshots {
 		for _, tag := range tags[g.Dataset+"@"+s.Name] {
@@ -106,7 +107,8 @@ func replicatedTo(g Group, versions []dataset.Version, tags map[string][]string,
 			marks[tag] = txg
 		}
 	}
-	all, others = math.MaxUint64, math.MaxUint64
+	var others uint64 = math.MaxUint64
+	all = math.MaxUint64
 	for _, tag := range p.Tags {
 		all = min(all, marks[tag]) // 0: it has nothing
 	}
@@ -115,8 +117,11 @@ func replicatedTo(g Group, versions []dataset.Version, tags map[string][]string,
 			others = min(others, txg)
 		}
 	}
-	if len(p.Tags)+len(marks) == 0 {
+	switch {
+	case len(p.Tags)+len(marks) == 0:
 		return 0, 0
+	case all == 0, p.Others && others == math.MaxUint64: // another job may begin yet
+		return all, all
 	}
 	return all, others
 }

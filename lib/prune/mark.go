@@ -92,8 +92,7 @@ func (o Options) replicated(ctx context.Context, z *zfs.ZFS, groups []Group) err
 	for _, g := range groups { // the hold on a first stream that has not arrived says nothing
 		if o.Unsent[g.Dataset] {
 			for i := range g.Snapshots {
-				s := &g.Snapshots[i]
-				s.Replicated = s.Replicated && o.Partners.leavesOut(s.Name)
+				g.Snapshots[i].Replicated = false
 			}
 		}
 	}

@@ -31,7 +31,7 @@ func (r *round) common(p plan.Result) (v dataset.Version, known bool) {
 	switch {
 	case p.Source == "":
 		return v, false
-	case p.Conflict != nil && p.Conflict.Reason == plan.NoPool: // the copies are in it
+	case !there && !r.view.hasPool(dataset.Pool(p.Target)): // the copies are in it
 		return v, false
 	case p.Newest != nil:
 		return p.Newest.Sender, true

@@ -103,17 +103,22 @@ func (j *Job) cover(v *view, results []plan.Result) []plan.Result {
 			at[p.Target] = i
 		}
 	}
+	var stuck []string
 	for _, name := range j.uncovered(v, results) {
 		t := v.targets[name]
 		_, listed := j.Covered[name]
 		if !listed && !slices.ContainsFunc(t.Versions, func(s dataset.Version) bool { return holds(t, s) }) {
 			continue
 		}
-		if i, ok := at[name]; ok {
-			results[i].Emptied()
-		} else {
+		switch i, ok := at[name]; {
+		case !ok:
 			results = append(results, plan.Gone(name, j.whyNoCopy(v, name)))
+		case results[i].Emptied():
+			stuck = append(stuck, name)
 		}
+	}
+	for _, name := range stuck {
+		results = plan.Block(results, name, plan.NotOffered)
 	}
 	slices.SortStableFunc(results, func(a, b plan.Result) int {
 		return cmp.Or(strings.Compare(a.Target, b.Target), failuresFirst(a, b)) // before the placeholder in its place

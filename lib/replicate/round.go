@@ -165,22 +165,22 @@ func (r *round) report() {
 	}
 }
 
-// sayNoneChosen says that the job has nothing to send of any dataset, and no copy:
-// no run fails for that, and a slip in the rules would go unnoticed.
+// sayNoneChosen says that the job's rules choose no snapshot at all, where a
+// dataset waits for one: no run fails for that, and a slip in the rules would go
+// unnoticed.
 func (r *round) sayNoneChosen() {
-	waits := false
-	for _, p := range r.results {
-		switch {
-		case p.Source == "":
-		case p.Conflict == nil || p.Conflict.Reason != plan.NoneChosen:
+	choice := r.Policy.Choice()
+	chosen := func(v dataset.Version) bool { return v.Kind == dataset.Snapshot && choice.Has(v.Name) }
+	waits := func(p plan.Result) bool { return p.Conflict != nil && p.Conflict.Reason == plan.NoneChosen }
+	if !slices.ContainsFunc(r.results, waits) {
+		return
+	}
+	for _, in := range r.view.inputs {
+		if slices.ContainsFunc(in.Sender, chosen) {
 			return
-		default:
-			waits = true
 		}
 	}
-	if waits {
-		r.say(fmt.Sprintf("the job's rules choose no snapshot of any dataset: names must %s", r.Policy.Choice()))
-	}
+	r.say(fmt.Sprintf("the job's rules choose no snapshot of any dataset: names must %s", choice))
 }
 
 // behind counts what the datasets lack that do not move, by target.
@@ -210,6 +210,7 @@ func (r *round) discard(ctx context.Context) {
 		r.say(fmt.Sprintf("discarding the partial receive of %q: %s", p.Target, p.Discard))
 		if err := r.Receiver.Abort(ctx, transfer.Name{Dataset: p.Target}); err != nil {
 			r.fail(i, fmt.Errorf("cannot discard the partial receive: %w", err))
+			r.stopBelow(p)
 		} else {
 			r.again[i] = fmt.Errorf("discarded the partial receive: %s", p.Discard)
 			in.Release = append(in.Release, r.heldPart(i)...)
@@ -221,6 +222,25 @@ func (r *round) discard(ctx context.Context) {
 	}
 	if bad, err := r.Sender.Protect(ctx, in); err != nil || len(bad) > 0 {
 		r.leave()
+	}
+}
+
+// stopBelow takes out of the round what was to come below a partial receive that is
+// still there, with the placeholder in its place.
+func (r *round) stopBelow(part *plan.Result) {
+	if part.Conflict == nil { // the full stream in its place fails, and they with it
+		return
+	}
+	for i := range r.results {
+		p := &r.results[i]
+		switch {
+		case len(p.Steps) == 0 || !p.Steps[0].Initial() || !dataset.Within(p.Target, part.Target):
+			continue
+		case p.Source != "":
+			r.fail(i, fmt.Errorf("%q above it failed", part.Target))
+			r.update(p.Target, func(d *progress.Dataset) { d.Reason = string(plan.ParentFailed) })
+		}
+		p.Steps = nil
 	}
 }
 
