@@ -33,9 +33,10 @@ func All(ins []Input, there Lookup, p Policy) []Result {
 	for i := range ins {
 		results = append(results, One(ins[i], p))
 	}
-	tree := forest{p: p, at: make(map[string]int, len(ins)), gone: map[string]bool{}}
+	tree := forest{p: p, at: make(map[string]int, len(ins))}
+	gone := map[string]bool{} // partial receives that are discarded first
 	tree.there = func(target string) (Host, bool) {
-		if tree.gone[target] {
+		if gone[target] {
 			return Host{}, false
 		}
 		return there(target)
@@ -44,7 +45,7 @@ func All(ins []Input, there Lookup, p Policy) []Result {
 	for i := range results {
 		tree.at[results[i].Target] = i
 		if results[i].vanishes() {
-			tree.gone[results[i].Target] = true
+			gone[results[i].Target] = true
 		}
 	}
 	tree.results = results
@@ -60,7 +61,6 @@ type forest struct {
 	results []Result
 	at      map[string]int // target to its result
 	there   Lookup
-	gone    map[string]bool // partial receives that are discarded first
 	p       Policy
 }
 
@@ -129,7 +129,9 @@ func (f *forest) above(target string) *Conflict {
 			return nil
 		case r.Conflict.Reason == NoPool:
 			return r.Conflict
-		case !r.Conflict.Reason.nothing() || r.partial && !f.gone[parent]:
+		case r.vanishes(): // what it stands under is there, listed or not
+			return f.placeholder(parent)
+		case !r.Conflict.Reason.nothing() || r.partial:
 			return notWhole(parent, r.Conflict.Reason)
 		}
 		// The parent has nothing to send yet: a placeholder holds its place.

@@ -47,6 +47,8 @@ func TestAll(t *testing.T) {
 			want: "p/a: none-chosen; p/a: placeholder >; p/a/b: full >@a"},
 		{name: "below a locked one, and a part of what is left out now", ins: []Input{in("p/a", "@x:1", &Receiver{Encrypted: true, Partial: &Partial{To: 1, Ours: true}}), in("p/a/b", "@a:1", nil)}, here: "p p/a!", p: Policy{Rules: rules("a")},
 			want: "p/a: none-chosen; p/a: placeholder >; p/a/b: full >@a"},
+		{name: "parent that waits, and a part of what is left out now, and nothing known above", ins: []Input{in("p/a", "@x:1", &Receiver{Partial: &Partial{To: 1, Ours: true}}), in("p/a/b/c", "@a:1", nil), in("p/a/c", "@a:1", nil)}, here: "p/a", p: Policy{Rules: rules("a")},
+			want: "p/a: none-chosen; p/a: placeholder >; p/a/b: placeholder >; p/a/b/c: full >@a; p/a/c: full >@a"},
 		{name: "parent that waits, and somebody's part", ins: []Input{in("p/a", "@x:1", &Receiver{Partial: &Partial{To: 1}}), in("p/a/b", "@a:1", nil)}, here: "p p/a", p: Policy{Rules: rules("a")},
 			want: "p/a: none-chosen; p/a/b: parent-failed"},
 		{name: "nothing chosen, and no pool", ins: []Input{in("p/a", "@x:1", nil), in("p/a/b", "@a:1", nil), in("q", "@x:1", nil), in("r/a/b", "@x:1", nil)}, here: "r", p: Policy{Rules: rules("a")},

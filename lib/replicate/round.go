@@ -208,9 +208,9 @@ func (r *round) discard(ctx context.Context) {
 			continue
 		}
 		r.say(fmt.Sprintf("discarding the partial receive of %q: %s", p.Target, p.Discard))
-		if err := r.Receiver.Abort(ctx, transfer.Name{Dataset: p.Target}); err != nil {
+		err := r.Receiver.Abort(ctx, transfer.Name{Dataset: p.Target})
+		if r.stopBelow(p, err != nil); err != nil {
 			r.fail(i, fmt.Errorf("cannot discard the partial receive: %w", err))
-			r.stopBelow(p)
 		} else {
 			r.again[i] = fmt.Errorf("discarded the partial receive: %s", p.Discard)
 			in.Release = append(in.Release, r.heldPart(i)...)
@@ -226,21 +226,21 @@ func (r *round) discard(ctx context.Context) {
 }
 
 // stopBelow takes out of the round what was to come below a partial receive that is
-// still there, with the placeholder in its place.
-func (r *round) stopBelow(part *plan.Result) {
-	if part.Conflict == nil { // the full stream in its place fails, and they with it
+// discarded, with the placeholder in its place: only the next look tells what it
+// stood under. Failed reports that it is still there.
+func (r *round) stopBelow(part *plan.Result, failed bool) {
+	if part.Conflict == nil { // a stream takes its place
 		return
 	}
 	for i := range r.results {
 		p := &r.results[i]
-		switch {
-		case len(p.Steps) == 0 || !p.Steps[0].Initial() || !dataset.Within(p.Target, part.Target):
+		if len(p.Steps) == 0 || !p.Steps[0].Initial() || !dataset.Within(p.Target, part.Target) {
 			continue
-		case p.Source != "":
+		}
+		if p.Steps = nil; failed && p.Source != "" {
 			r.fail(i, fmt.Errorf("%q above it failed", part.Target))
 			r.update(p.Target, func(d *progress.Dataset) { d.Reason = string(plan.ParentFailed) })
 		}
-		p.Steps = nil
 	}
 }
 

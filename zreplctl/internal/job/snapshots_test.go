@@ -2,6 +2,8 @@ package job_test
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -328,5 +330,138 @@ func TestWaitsAboveOthers(t *testing.T) {
 		w.done(kind, "days")
 		w.has(copy, "s2_daily")
 		w.judged("all is there", "ok", 0, "")
+	})
+}
+
+// The pool of the copies is not imported, and the rules choose nothing: the copies
+// are in it. Nothing that waits for them is let go, here or on the source.
+func TestNoPoolNothingChosen(t *testing.T) {
+	t.Parallel()
+	forEach(t, func(w *world, kind, copy, hold, jobs string) {
+		const daily, weekly = `snapshots: {regex: "_daily$"}`, `snapshots: {regex: "_weekly$"}`
+		w.chooses(jobs, daily, daily)
+		w.take("s1_daily", "s2_hourly")
+		w.done(kind, "days")
+		w.chooses(jobs, weekly, weekly)
+		w.take("s3_hourly")
+		gone := func() {
+			w.t.Helper()
+			w.must("zpool", "export", "b")
+			told := func() (all string) {
+				names, _ := filepath.Glob(w.path("state/*.common"))
+				for _, name := range names {
+					text, err := os.ReadFile(name)
+					all += fmt.Sprintf("%s %s %v\n", name, text, err)
+				}
+				return all
+			}
+			held, common := w.holds(), told()
+			if code, said := w.ctl("plan", "days"); code != 1 || !strings.HasPrefix(said, "no-pool\ta/x\t"+copy+"\t-\t-\tthe receiver has no pool \"b\"") || strings.Contains(said, "forget") {
+				w.t.Errorf("plan: %d %s", code, said)
+			}
+			for range 2 {
+				if code, said := w.ctl(kind, "-skip", "snapshot,prune", "days"); code != 1 || !strings.Contains(said, "no-pool") || strings.Contains(said, "forget") || strings.Contains(said, "released") {
+					w.t.Errorf("%d %s", code, said)
+				}
+			}
+			w.equal("holds", w.holds(), held...)
+			if now := told(); now != common {
+				w.t.Errorf("the source was told %q, and before that %q", now, common)
+			}
+			w.must("zpool", "import", "-R", w.path("mnt"), "-d", w.dir, "b")
+		}
+		gone()
+		if err := os.RemoveAll(w.path("state")); err != nil { // nobody knows of the copy by now
+			w.t.Fatal(err)
+		}
+		gone()
+		w.upToDate(kind, "@s1_daily")
+		w.take("s4_weekly")
+		w.done(kind, "days")
+		w.has(copy, "s1_daily", "s4_weekly")
+	})
+}
+
+// As long as a partner has nothing of a dataset, nothing goes that it is not sent:
+// the rules may have a slip.
+func TestSlipKeepsAll(t *testing.T) {
+	t.Parallel()
+	forEach(t, func(w *world, kind, copy, hold, jobs string) {
+		pruned := "days"
+		if kind == "pull" {
+			pruned = "offerdays"
+		}
+		w.must("zfs", "create", "a/x/empty")
+		const slip, rules = `snapshots: {regex: "_dialy$"}`, `snapshots: {regex: "_daily$"}`
+		w.chooses(jobs, slip, slip)
+		w.take("s1_daily", "s2_hourly", "s3_hourly")
+		if said := w.done(kind, "days"); !strings.Contains(said, "the job's rules choose no snapshot of any dataset") {
+			w.t.Errorf("the run says %q", said)
+		}
+		w.must("zreplctl", "-config", w.path("c.yml"), "prune", pruned)
+		w.has("a/x", "s1_daily", "s2_hourly", "s3_hourly")
+		w.chooses(jobs, rules, rules)
+		w.done(kind, "days")
+		if kind == "pull" {
+			w.must("zreplctl", "-config", w.path("c.yml"), "prune", pruned)
+			w.has("a/x", "s1_daily", "s2_hourly", "s3_hourly") // the second client has nothing
+			w.done(kind, "second")
+		}
+		w.must("zreplctl", "-config", w.path("c.yml"), "prune", pruned)
+		w.has("a/x", "s1_daily", "s3_hourly")
+	})
+}
+
+// A partial receive that is discarded makes place for what comes below it, and
+// plan says so. Where the copy is gone it stays, and nobody says otherwise.
+func TestPartialAboveOthers(t *testing.T) {
+	t.Parallel()
+	forEach(t, func(w *world, kind, copy, hold, jobs string) {
+		cut := func() {
+			w.t.Helper()
+			w.write("sim/faults", "on=send cut=2000000\n")
+			w.tried(kind, "days")
+			w.write("sim/faults", "")
+			if token := w.token(copy); len(token) < 20 {
+				w.t.Fatalf("no token: %q", token)
+			}
+		}
+		w.must("zfs", "create", "a/x/y")
+		w.must("zfs", "snapshot", "a/x/y@s1_weekly")
+		w.chooses(jobs, `snapshots: {regex: "_daily$"}`, "")
+		w.fill("a/x", 4<<20)
+		w.take("s1_daily")
+		cut()
+		w.chooses(jobs, `snapshots: {regex: "_weekly$"}`, "")
+		if code, said := w.ctl("plan", "days"); code != 0 || !strings.Contains(said, "full\ta/x/y\t"+copy+"/y\t-\t@s1_weekly\t") {
+			w.t.Errorf("plan: %d %s", code, said)
+		}
+		w.write("sim/faults", "on=receive match=-A from=1 fail=1 message=cannot discard\\n\n")
+		if code := w.tried(kind, "days"); code != 1 || len(w.token(copy)) < 20 {
+			w.t.Errorf("it cannot be discarded: exit status %d", code)
+		}
+		w.write("sim/faults", "")
+		w.done(kind, "days")
+		w.has(copy+"/y", "s1_weekly")
+		w.take("s2_weekly")
+		w.done(kind, "days")
+		w.has(copy, "s2_weekly")
+
+		w.release(copy)
+		w.release(copy + "/y")
+		w.must("zfs", "destroy", "-r", copy)
+		w.chooses(jobs, `snapshots: {regex: "_daily$"}`, "")
+		cut()
+		w.chooses(jobs, `snapshots: {regex: "_none$"}`, "")
+		for range 2 {
+			for _, args := range [][]string{{"plan", "days"}, {kind, "-skip", "snapshot,prune", "days"}} {
+				if code, said := w.ctl(args...); code != 1 || !strings.Contains(said, "not-offered") || strings.Contains(said, "discard") {
+					w.t.Errorf("%q: %d %s", args, code, said)
+				}
+			}
+		}
+		if len(w.token(copy)) < 20 {
+			w.t.Error("it was discarded")
+		}
 	})
 }
