@@ -14,6 +14,7 @@ type planned struct {
 	Steps    []plannedStep  `json:"steps"`
 	Conflict *plan.Conflict `json:"conflict,omitempty"`
 	Discard  string         `json:"discard,omitempty"`
+	Note     string         `json:"note,omitempty"`
 }
 
 type plannedBase struct {
@@ -40,7 +41,7 @@ type plannedVersion struct {
 }
 
 func plannedOf(r *plan.Result, sizes []uint64) planned {
-	p := planned{Source: r.Source, Target: r.Target, Steps: []plannedStep{}, Conflict: r.Conflict, Discard: r.Discard}
+	p := planned{Source: r.Source, Target: r.Target, Steps: []plannedStep{}, Conflict: r.Conflict, Discard: r.Discard, Note: r.Note}
 	if r.Base != nil {
 		p.Base = &plannedBase{versionOf(&r.Base.Sender), versionOf(&r.Base.Receiver)}
 	}

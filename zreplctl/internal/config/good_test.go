@@ -128,8 +128,14 @@ func TestPolicyless(t *testing.T) {
 - {name: elsewhere, type: autosnap, datasets: {"w<": ok}, snapshot_prefix: u_}
 - {name: left, type: local, mapping: {"x<": y/x}, snapshot_prefix: v_, prune_rhs: {keep: []}}
 - {name: both, type: local, mapping: {"z<": y/z}, snapshot_prefix: v_}
-- {name: offers, type: source, serve: {type: stdinserver, client_identity: c}, datasets: {"w<": ok}}`)
-	want := map[string]string{"pull": "receives", "other_prefix": "takes", "elsewhere": "takes", "left": "takes", "both": "takes and receives"}
+- {name: offers, type: source, serve: {type: stdinserver, client_identity: c}, datasets: {"w<": ok}}
+- {name: others, type: local, mapping: {"m<": y/m}, snapshot_prefix: m_, snapshots: {regex: ^(auto_day|auto_week)}, prune_lhs: {keep: [{type: last_n, count: 3}]}, prune_rhs: {keep: [{type: last_n, count: 3}]}}
+- {name: some, type: local, mapping: {"n<": y/n}, snapshot_prefix: n_day, snapshots: {regex: "^n_.*day"}, prune_lhs: {keep: []}, prune_rhs: {keep: [{type: last_n, count: 3}]}}
+- {name: anywhere, type: local, mapping: {"o<": y/o}, snapshot_prefix: o_day, snapshots: {regex: "auto_"}, prune_lhs: {keep: [{type: last_n, count: 3}]}, prune_rhs: {keep: [{type: last_n, count: 3}]}}
+- {name: auto, type: pull, connect: {type: exec, command: [x]}, mapping: {"m<": v/m}, snapshots: {regex: ^auto_}}
+- {name: uplike, type: pull, connect: {type: exec, command: [x]}, mapping: {"m<": v/u}, snapshots: {regex: ^u_day}}`)
+	want := map[string]string{"pull": "receives", "other_prefix": "takes", "elsewhere": "takes", "left": "takes", "both": "takes and receives",
+		"others": "receives", "auto": "receives"}
 	for _, j := range c.Jobs {
 		_, said, _ := strings.Cut(j.Summary(), "; no policy: the snapshots that it ")
 		if said, _, _ = strings.Cut(said, " pile up"); said != want[j.Name] {

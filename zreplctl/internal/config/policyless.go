@@ -6,11 +6,12 @@ import (
 	"github.com/zrepl-tools/zrepl-tools/lib/mapfilter"
 )
 
-// heaps are the sides of a job that bring snapshots and have no policy.
+// heaps are the sides of a job that bring snapshots and have no policy for them.
 func (j *Job) heaps() (all []claim) {
 	for _, side := range j.Sides() {
-		if side.Policy == nil && (side.Takes || side.Name == TargetSide) {
-			all = append(all, claim{j, side})
+		c := claim{j, side}
+		if (side.Takes || side.Name == TargetSide) && (side.Policy == nil || !c.under(j.SnapshotPrefix)) {
+			all = append(all, c)
 		}
 	}
 	return all
@@ -22,6 +23,16 @@ func (c claim) how() string {
 		return "takes"
 	}
 	return "receives"
+}
+
+// under reports whether a policy for a prefix is about what comes there, or some of
+// it: a regex may choose snapshots that have not the job's own prefix.
+func (c claim) under(prefix string) bool {
+	if r := c.job.SnapshotRules; c.Name == TargetSide && r != nil && r.Regex != nil {
+		begin := beginning(r.Regex)
+		return strings.HasPrefix(begin, prefix) || strings.HasPrefix(prefix, begin)
+	}
+	return c.job.SnapshotPrefix == "" || strings.HasPrefix(c.job.SnapshotPrefix, prefix)
 }
 
 // findPolicyless notes the jobs whose snapshots nothing in the file destroys, for
@@ -48,7 +59,7 @@ func (d *decoder) findPolicyless(c *Config) {
 			return
 		}
 		p := policies[k-len(heaps)]
-		if h := heaps[i]; h.job.SnapshotPrefix == "" || strings.HasPrefix(h.job.SnapshotPrefix, p.job.SnapshotPrefix) {
+		if h := heaps[i]; h.under(p.job.SnapshotPrefix) {
 			_, covered[i] = mapfilter.Common(h.Region, p.Region)
 		}
 	})

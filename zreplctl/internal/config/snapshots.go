@@ -3,15 +3,15 @@ package config
 import (
 	"fmt"
 	"regexp"
+	"regexp/syntax"
 	"slices"
-	"strings"
 	"time"
 
 	"gopkg.in/yaml.v3"
 
-	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
 	"github.com/zrepl-tools/zrepl-tools/lib/plan"
 	"github.com/zrepl-tools/zrepl-tools/lib/snap"
+	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/schedule"
 )
 
 // The limits of what each name is held against.
@@ -31,7 +31,7 @@ func (d *decoder) snapshots(n *yaml.Node, what string) *plan.Rules {
 			return
 		}
 		for _, v := range d.oneOrMore(v, part, maxExclude) {
-			if re := d.pattern(v, part, &size); re != nil && matchesAll(re) {
+			if re := d.pattern(v, part, &size); re != nil && matchesAll(re, "") {
 				d.wrong(v, "%s: %q matches every name: it is no glob", part, re)
 			} else if re != nil {
 				r.Exclude = append(r.Exclude, re)
@@ -67,12 +67,6 @@ func (d *decoder) oneOrMore(n *yaml.Node, what string, most int) (all []*yaml.No
 	return all
 }
 
-// matchesAll reports whether a pattern matches in every name, since it matches
-// nothing at all, too.
-func matchesAll(re *regexp.Regexp) bool {
-	return re.MatchString("") && re.MatchString(strings.Repeat("-", dataset.MaxNameLen))
-}
-
 // pattern reads a regular expression, and adds its size.
 func (d *decoder) pattern(n *yaml.Node, what string, size *int) *regexp.Regexp {
 	text, ok := d.str(n, what)
@@ -88,6 +82,10 @@ func (d *decoder) pattern(n *yaml.Node, what string, size *int) *regexp.Regexp {
 		d.wrong(n, "%s: %v", what, err)
 	}
 	if *size += costs; !d.spend(n, 2*costs) { // aliases may stand for many large ones
+		return nil
+	}
+	if tree, err := syntax.Parse(text, syntax.Perl); err == nil && impossible(tree) {
+		d.wrong(n, "%s: %q matches no name: names, after the @, have only letters, digits, spaces and -_.:", what, text)
 		return nil
 	}
 	return re
@@ -128,32 +126,54 @@ func (j *Job) choosesAs(other *Job) bool {
 		if re := j.SnapshotRules.Regex; re != nil {
 			out = []string{"", re.String()} // the prefix does not count
 		}
+		var not []string
 		for _, re := range j.SnapshotRules.Exclude {
-			out = append(out, re.String())
+			not = append(not, re.String())
 		}
-		return fmt.Sprintf("%q", out)
+		slices.Sort(not)
+		return fmt.Sprintf("%q", append(out, slices.Compact(not)...))
 	}
 	return written(j) == written(other)
 }
 
-// checkSnapshots finds jobs that send none of the snapshots that they take.
+// checkSnapshots finds jobs that send nothing, or none of the snapshots that they
+// take.
 func (d *decoder) checkSnapshots(j *Job, what string) {
-	names := j.takenNames()
-	if j.SnapshotRules == nil || !j.Snapshots() || slices.ContainsFunc(names, j.Choice().Has) {
+	r := j.SnapshotRules
+	if r == nil {
 		return
 	}
-	d.warnAt(j.key("snapshots"), "%s: snapshots: the job takes snapshots such as %q and sends none of these: names must %s", what, names[0], j.Choice())
+	if all := func(re *regexp.Regexp) bool { return matchesAll(re, j.SnapshotPrefix) }; r.Regex == nil && slices.ContainsFunc(r.Exclude, all) {
+		d.warnAt(j.key("snapshots"), "%s: snapshots: exclude matches every name that begins with %q: the job sends nothing", what, j.SnapshotPrefix)
+		return
+	}
+	if !j.Snapshots() {
+		return
+	}
+	if names := j.takenNames(); !slices.ContainsFunc(names, j.Choice().Has) {
+		d.warnAt(j.key("snapshots"), "%s: snapshots: the job takes snapshots such as %q and sends none of these: names must %s", what, names[0], j.Choice())
+	}
 }
 
-// takenNames are names of snapshots that the job takes: of one day each five
-// minutes, and of one year each day.
+// takenNames are names of snapshots that the job takes: of one year each day, at
+// the times that it has, and of one day each minute.
 func (j *Job) takenNames() (names []string) {
 	begin := time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC)
-	for i := range 24 * 12 {
-		names = append(names, snap.Name(j.SnapshotPrefix, snap.DefaultFormat, begin.Add(time.Duration(i)*5*time.Minute)))
-	}
+	add := func(at time.Time) { names = append(names, snap.Name(j.SnapshotPrefix, snap.DefaultFormat, at)) }
 	for day := range 365 {
-		names = append(names, snap.Name(j.SnapshotPrefix, snap.DefaultFormat, begin.AddDate(0, 0, day)))
+		add(begin.AddDate(0, 0, day))
+	}
+	if j.Cron != nil {
+		times, at := schedule.Times{Cron: j.Cron}, begin
+		for range 366 {
+			if at = times.Next(at); at.IsZero() {
+				break
+			}
+			add(at)
+		}
+	}
+	for minute := range 24 * 60 {
+		add(begin.Add(time.Duration(minute) * time.Minute))
 	}
 	return names
 }
