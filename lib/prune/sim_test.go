@@ -282,6 +282,13 @@ func TestRunReplicated(t *testing.T) {
 		"a bookmark":         {[][]string{{"bookmark", "p/a@s4", "MARK"}}, nil, "s5 s6", "s1 s2 s3 s4 s5 s6"},
 		"the one partner":    {[][]string{{"hold", tag, "p/b@s2"}}, func(o *Options) { o.Partners = Partners{Tags: []string{tag}} }, "s1 s2 s3 s4 s5 s6", "s2 s3 s4 s5 s6"},
 		"it has nothing yet": {[][]string{{"hold", tag, "p/a@s3"}}, func(o *Options) { o.Unsent = map[string]bool{"p/a": true} }, "s1 s2 s3 s4 s5 s6", "s1 s2 s3 s4 s5 s6"},
+		"it is not sent these": {[][]string{{"hold", tag, "p/a@s3"}}, func(o *Options) {
+			o.Partners = Partners{Tags: []string{tag}, Sends: func(string) bool { return false }}
+		}, "s3 s5 s6", "s1 s2 s3 s4 s5 s6"},
+		"it has nothing yet, and is not sent these": {[][]string{{"hold", tag, "p/a@s3"}}, func(o *Options) {
+			o.Partners = Partners{Tags: []string{tag}, Sends: func(string) bool { return false }}
+			o.Unsent = map[string]bool{"p/a": true}
+		}, "s1 s2 s3 s4 s5 s6", "s1 s2 s3 s4 s5 s6"},
 		"by the plan's bases": {nil, func(o *Options) {
 			o.Partners = Partners{Tags: []string{tag}}
 			o.Bases = map[string][]dataset.GUID{"p/a": {1}}
