@@ -43,9 +43,14 @@ func (g *globals) activate(ctx context.Context, a endpoint.Activation, dry bool)
 		return activateError(a, err)
 	}
 	var bad error
+	failed := map[string]bool{}
 	for _, c := range changes {
+		if c.Property == endpoint.RestoreProperty && failed[c.Dataset] {
+			continue // or the next try would not find it
+		}
 		if !dry {
 			if err := a.Do(ctx, c); err != nil {
+				failed[c.Dataset] = true
 				bad = errors.Join(bad, cli.Cannot("change "+c.Property+" of", c.Dataset, err))
 				continue
 			}

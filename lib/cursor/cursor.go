@@ -26,6 +26,22 @@ func Tag(role, id string) string { return Prefix + role + "_" + id }
 // LastTag is the tag of the hold on what a job received last.
 func LastTag(job string) string { return Prefix + "last_" + job }
 
+// restore begins the tags of what restores read.
+const restore = Prefix + "restore_"
+
+// RestoreTag is the tag of the holds on the copies of a job from which a restore
+// to target reads. A tag has no "/", and such a target no ":".
+func RestoreTag(job, target string) string {
+	return restore + job + ":" + strings.ReplaceAll(target, "/", ":")
+}
+
+// RestoreOf takes a tag that RestoreTag made apart.
+func RestoreOf(tag string) (job, target string, ok bool) {
+	rest, ours := strings.CutPrefix(tag, restore)
+	job, target, ok = strings.Cut(rest, ":")
+	return job, strings.ReplaceAll(target, ":", "/"), ours && ok
+}
+
 // Ours reports whether a hold's tag is one that replication puts.
 func Ours(tag string) bool { return strings.HasPrefix(tag, Prefix) }
 

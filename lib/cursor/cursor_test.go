@@ -78,3 +78,19 @@ func TestKept(t *testing.T) {
 		t.Error("what is kept for one client is taken for another's")
 	}
 }
+
+// A restore's tag names its job and its target, and is nobody's cursor.
+func TestRestoreTag(t *testing.T) {
+	tag := RestoreTag("pull_a.b-c", "tank/new/x y")
+	if job, target, ok := RestoreOf(tag); tag != "zreplctl_restore_pull_a.b-c:tank:new:x y" || job != "pull_a.b-c" || target != "tank/new/x y" || !ok {
+		t.Errorf("%q: %q, %q, %v", tag, job, target, ok)
+	}
+	if !Ours(tag) || OfSender(tag) {
+		t.Errorf("%q: ours %v, a sender's %v", tag, Ours(tag), OfSender(tag))
+	}
+	for _, other := range []string{LastTag("restore_a:b"), Tag("local", "x"), "zreplctl_restore_x", "restore_x:y"} {
+		if _, _, ok := RestoreOf(other); ok {
+			t.Errorf("%q is taken for a restore's", other)
+		}
+	}
+}

@@ -28,7 +28,8 @@ type Change struct {
 	inherit                     bool
 }
 
-// A NoCopyError says that a dataset is none of this program's copies.
+// A NoCopyError says that a dataset is neither one of this program's copies nor
+// restored from one.
 type NoCopyError struct {
 	Dataset     string
 	Placeholder bool
@@ -48,7 +49,7 @@ var order = []string{"readonly", "setuid", "devices", "exec", "snapdev", "mountp
 // It changes nothing. A dataset that is no copy is a *NoCopyError; those below
 // one that was named are left out.
 func (a Activation) Plan(ctx context.Context) (changes []Change, notes []string, err error) {
-	seen := slices.Concat(order, []string{"mounted", "keystatus", SendProperty, PlaceholderProperty})
+	seen := slices.Concat(order, []string{"mounted", "keystatus", SendProperty, PlaceholderProperty, RestoreProperty, "receive_resume_token"})
 	roots := outermost(a.Datasets, a.Recursive)
 	list, err := a.ZFS.Datasets(ctx, roots, a.Recursive, seen...)
 	if err != nil {
@@ -72,7 +73,7 @@ func (a Activation) Plan(ctx context.Context) (changes []Change, notes []string,
 	if a.Inert {
 		slices.Reverse(p.mounts)
 	}
-	return append(p.changes, p.mounts...), p.notes, nil
+	return slices.Concat(p.changes, p.mounts, p.marks), p.notes, nil
 }
 
 // outermost sorts names, and leaves out those that others include.
@@ -91,6 +92,7 @@ type activation struct {
 	after   map[string]map[string]string // what datasets will have
 	changes []Change
 	mounts  []Change
+	marks   []Change // last, since a restored dataset is found by its mark
 	notes   []string
 }
 
@@ -129,7 +131,7 @@ func (p *activation) settle(d zfs.Dataset) {
 func (p *activation) none(d zfs.Dataset) *NoCopyError {
 	mark := d.Properties[PlaceholderProperty]
 	switch {
-	case d.Properties[SendProperty].Source == "local":
+	case d.Properties[SendProperty].Source == "local", restored(d):
 		return nil
 	case mark.Source == "local" && mark.Value == "on":
 		return &NoCopyError{d.Name, true}
@@ -137,6 +139,11 @@ func (p *activation) none(d zfs.Dataset) *NoCopyError {
 		return nil
 	}
 	return &NoCopyError{Dataset: d.Name}
+}
+
+// restored reports whether zreplctl restore has made all of a dataset.
+func restored(d zfs.Dataset) bool {
+	return d.Properties[RestoreProperty].Source == "local" && d.Properties["receive_resume_token"].Value == ""
 }
 
 func (p *activation) plan(d zfs.Dataset) {
@@ -160,6 +167,9 @@ func (p *activation) plan(d zfs.Dataset) {
 	}
 	if !volume {
 		p.mount(d)
+	}
+	if restored(d) && !p.Inert {
+		p.marks = append(p.marks, Change{d.Name, RestoreProperty, d.Properties[RestoreProperty].Value, "-", true})
 	}
 }
 

@@ -22,6 +22,7 @@ const (
 	PlaceholderProperty = "zreplctl:placeholder" // on: empty, only carries others
 	SendProperty        = "zreplctl:send"        // the send options of the chain
 	SettingsProperty    = "zreplctl:properties"  // what was taken from the sender; see property.Record
+	RestoreProperty     = "zreplctl:restore"     // what was restored there, until it is activated
 )
 
 // Filter says which datasets a job is about; *mapfilter.Rules is one.

@@ -60,7 +60,11 @@ func (r *Receiver) receiveArgs(in transfer.ReceiveRequest, own bool) ([]string, 
 		if r.PlainCopies && !in.Send.Raw { // a raw one brings its encryption along
 			o.Set["encryption"] = "off"
 		}
-		o.Set[SendProperty] = in.Send.String()
+		if r.Restores == "" {
+			o.Set[SendProperty] = in.Send.String()
+		} else {
+			o.Set[RestoreProperty] = r.Restores
+		}
 	}
 	return r.ZFS.ReceiveArgs(in.Dataset, o)
 }

@@ -34,6 +34,9 @@ type Receiver struct {
 	// Set are properties that every new copy gets, whatever the sender tells
 	// and whatever would make it inert.
 	Set map[string]string
+	// Restores is the RestoreProperty that a new dataset gets, which is then no
+	// copy; empty: it is one.
+	Restores string
 	// Take says which properties that a sender tells are taken.
 	Take property.Rules
 	// PlainPlaceholders allows placeholders without encryption below an
