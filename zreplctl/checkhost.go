@@ -70,7 +70,7 @@ func unowned(ctx context.Context, z *zfs.ZFS, c *config.Config, held []string) (
 	known, count := owners(c), map[string]int{}
 	for _, tags := range all {
 		for _, tag := range tags {
-			if _, name := tagged(tag); name != "" && known[tag] == "" {
+			if _, name := tagged(tag); name != "" && known.of(tag) == "" {
 				count[tag]++
 			}
 		}
@@ -91,6 +91,9 @@ func unowned(ctx context.Context, z *zfs.ZFS, c *config.Config, held []string) (
 func tagged(tag string) (what, name string) {
 	if client, ok := strings.CutPrefix(tag, cursor.Tag(string(config.Source), "")); ok {
 		return "client", client
+	}
+	if name, _, ok := cursor.RestoreOf(tag); ok {
+		return "name", name
 	}
 	for _, start := range []string{cursor.Tag(string(config.Push), ""), cursor.Tag(string(config.Local), ""), cursor.LastTag("")} {
 		if name, ok := strings.CutPrefix(tag, start); ok {

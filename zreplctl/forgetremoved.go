@@ -47,7 +47,7 @@ func (g *globals) forgetRemoved(ctx context.Context, c *config.Config, name stri
 		return fail(err)
 	}
 	known := owners(c)
-	all = slices.DeleteFunc(all, func(p endpoint.Protected) bool { return known[p.Tag] != "" || !tagOf(p.Tag, name) })
+	all = slices.DeleteFunc(all, func(p endpoint.Protected) bool { return known.of(p.Tag) != "" || !tagOf(p.Tag, name) })
 	if len(all) > 0 {
 		err := fmt.Errorf("%d holds and bookmarks of it are on this host, such as on %q", len(all), all[0].Name)
 		return cli.Hint(fail(err), "if it was removed for good, zreplctl holds -release %s releases them; -n lists them before", name)

@@ -60,12 +60,17 @@ func (g *globals) holds(ctx context.Context, c *config.Config, name string, rele
 	}
 	owners := owners(c)
 	var bad error
+	restores := false
 	for _, p := range all {
-		owner := owners[p.Tag]
+		owner := owners.of(p.Tag)
 		if name != "" && owner != name && (owner != "" || !tagOf(p.Tag, name)) {
 			continue
 		}
 		if release && name == "" && owner != "" {
+			continue
+		}
+		if _, _, ok := cursor.RestoreOf(p.Tag); ok && release && owner != "" { // it may be running
+			restores = true
 			continue
 		}
 		if release && !dry {
@@ -81,6 +86,9 @@ func (g *globals) holds(ctx context.Context, c *config.Config, name string, rele
 		if err := g.stdout.Record(p.Name, p.Tag, dash(owner), dash(since)); err != nil {
 			return cli.Quiet(err)
 		}
+	}
+	if restores {
+		g.say("holds of restores stay: finish each, or release it with zreplctl restore -abandon %s TARGET", name)
 	}
 	return bad
 }
@@ -123,13 +131,27 @@ func keepClientsAway(ctx context.Context, rundir string, clients []string) (done
 // tagOf reports whether a job of this name, which is not configured any more,
 // can have used the tag on this host.
 func tagOf(tag, name string) bool {
+	if job, _, ok := cursor.RestoreOf(tag); ok {
+		return job == name
+	}
 	sends := func(t config.Type) bool { return tag == cursor.Tag(string(t), name) }
 	return tag == cursor.LastTag(name) || sends(config.Source) || sends(config.Push) || sends(config.Local)
 }
 
-// owners maps the tags that the configured jobs use on this host to them.
-func owners(c *config.Config) map[string]string {
-	tags := map[string]string{}
+// tagOwners maps tags to the jobs that use them on this host.
+type tagOwners map[string]string
+
+// of is the job that a tag belongs to, also that of a restore; empty: none.
+func (o tagOwners) of(tag string) string {
+	if job, _, ok := cursor.RestoreOf(tag); ok {
+		return o[cursor.LastTag(job)] // it has copies
+	}
+	return o[tag]
+}
+
+// owners are the tags of the configured jobs.
+func owners(c *config.Config) tagOwners {
+	tags := tagOwners{}
 	for _, j := range c.Jobs {
 		if j.Sends() {
 			for _, id := range j.IDs() {

@@ -272,6 +272,7 @@ func attacks() map[string][]attack {
 		"abandon":    append(abandons, attack{args: args("abandon", evil)}),
 		"daemon":     {{args: args("daemon", evil)}, {args: args("daemon"), mode: "list", until: ran}, {args: args("daemon"), mode: "banner", until: ran}, {args: args("daemon"), mode: "hello", until: ran}},
 		"verify":     append(verifies, attack{args: args("verify", evil)}, attack{args: args("verify", "-dataset", evil, "fetch"), silent: true}, attack{args: args("verify", "-sample", evil, "fetch"), silent: true}),
+		"restore":    {{args: args("restore", evil, "a/x", "b/y")}, {args: args("restore", "fetch", evil, "b/y")}, {args: args("restore", "fetch", "a/x", evil), silent: true}, {args: args("restore", "mirror", "a/x", "b/y"), prepare: fakeZFS, silent: true}, {args: args("restore", "-n", "mirror", "a/x", "b/y"), prepare: fakeZFS, silent: true}},
 		"digest":     {{args: args("digest", evil), silent: true}, {args: args("digest"), stdin: evil, silent: true}, {args: args("digest", "-objects"), stdin: strings.Repeat(evil, 100), silent: true}},
 		"metrics":    {{args: args("metrics"), prepare: records, silent: true}, {args: args("metrics", evil)}},
 		"log":        {{args: args("log"), prepare: records}, {args: args("log", "-json"), prepare: records}, {args: args("log", evil)}},

@@ -47,6 +47,7 @@ func subcommands() []func(*globals) *ffcli.Command {
 		digestCommand,
 		planCommand,
 		verifyCommand,
+		restoreCommand,
 		pullCommand,
 		pushCommand,
 		localCommand,
@@ -94,7 +95,7 @@ func newRoot(g *globals) (root *ffcli.Command, notEnv []string) {
 	for _, command := range subcommands() {
 		root.Subcommands = append(root.Subcommands, command(g))
 	}
-	return root, []string{"skip", "inert", "any"}
+	return root, []string{"skip", "inert", "any", "abandon"}
 }
 
 func unknownCommand(_ context.Context, args []string) error {

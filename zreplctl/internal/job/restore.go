@@ -1,0 +1,209 @@
+package job
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/zrepl-tools/zrepl-tools/lib/cursor"
+	"github.com/zrepl-tools/zrepl-tools/lib/endpoint"
+	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/config"
+)
+
+// Restore makes a new dataset of this host from one snapshot of a copy of a job,
+// or a tree of them.
+//
+// It promises to write to nothing that another has made, to leave what it makes
+// as inert as a copy, and to change of the copies only holds of its own. All it
+// has to know after a kill is in ZFS: a hold on each snapshot that it reads, with
+// the target in its tag, and a mark on each dataset that it makes.
+type Restore struct {
+	Run  *Run
+	Jobs []*config.Job // of the configuration: the target is none of theirs
+	// Dataset is the source, as the job's rules know it, or the copy itself.
+	Dataset string
+	// Snapshot is without the dataset; empty: the newest, or that with which an
+	// earlier run has begun.
+	Snapshot  string
+	Target    string
+	Recursive bool // the copies below, too
+
+	copy, tag string
+	parts     []*RestorePart // parents first
+	lock      *os.File
+}
+
+// ErrRestoring says that another restore from the job's copies is active.
+var ErrRestoring = errors.New("another restore from this job is active")
+
+// Plan looks, and changes nothing. Of parts that can be sent it finds out about
+// how many bytes these streams would have.
+func (r *Restore) Plan(ctx context.Context) ([]*RestorePart, error) {
+	if err := r.look(ctx); err != nil {
+		return nil, err
+	}
+	for _, p := range r.parts {
+		if p.State != RestoreFull && p.State != RestoreResume {
+			continue
+		}
+		if made, err := r.sender(p).Send(ctx, p.request()); err == nil {
+			p.Size, _ = r.Run.Programs.ZFS.SendSize(ctx, made.Args)
+		}
+	}
+	return r.parts, ctx.Err()
+}
+
+// Do restores, or continues what a run that was cut has left. The error is of
+// the whole; each part has its own.
+func (r *Restore) Do(ctx context.Context) ([]*RestorePart, error) {
+	if err := r.begin(ctx); err != nil {
+		return nil, err
+	}
+	defer r.lock.Close()
+	if err := r.look(ctx); err != nil {
+		return nil, err
+	}
+	if err := r.hold(ctx); err != nil {
+		return nil, err
+	}
+	for _, p := range r.parts {
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		r.bring(ctx, p)
+	}
+	return r.parts, r.release(ctx)
+}
+
+// begin keeps other restores from this job away.
+func (r *Restore) begin(ctx context.Context) (err error) {
+	r.lock, err = lock(ctx, r.Run.Global.RunDir, r.Run.Job.Name+"+restore") // no job has such a name
+	if errors.Is(err, ErrRunning) {
+		return ErrRestoring
+	}
+	return err
+}
+
+// hold keeps what is to be read. A snapshot that has gone or was replaced since
+// it was listed is the error of its part.
+func (r *Restore) hold(ctx context.Context) error {
+	z := r.Run.Programs.ZFS
+	var names []string
+	for _, p := range r.parts {
+		if p.Err == nil && (p.State == RestoreFull || p.State == RestoreResume) {
+			names = append(names, p.From())
+		}
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	bad, err := z.Hold(ctx, r.tag, names)
+	if err != nil {
+		return fmt.Errorf("cannot hold the snapshots: %w", err)
+	}
+	guids, err := z.GUIDs(ctx, names)
+	if err != nil {
+		return err
+	}
+	for _, p := range r.parts {
+		switch held := slices.Contains(names, p.From()); {
+		case held && bad[p.From()] != nil:
+			p.Err = fmt.Errorf("cannot hold %q: %w", p.From(), bad[p.From()])
+		case held && guids[p.From()] != p.snapshot.GUID:
+			p.Err = fmt.Errorf("%q is another snapshot than a moment ago", p.From())
+		}
+		if p.Err == nil && slices.Contains(names, p.From()) {
+			p.held = append(p.held, p.Snapshot())
+		}
+	}
+	return nil
+}
+
+// release releases this restore's holds on the copies that are restored: on all
+// others a run of the same command needs them.
+func (r *Restore) release(ctx context.Context) error {
+	var names []string
+	for _, p := range r.parts {
+		for _, short := range p.held {
+			if p.State == RestoreDone {
+				names = append(names, p.Copy+"@"+short)
+			}
+		}
+	}
+	return r.releaseAll(ctx, names)
+}
+
+func (r *Restore) releaseAll(ctx context.Context, names []string) error {
+	if len(names) == 0 {
+		return nil
+	}
+	bad, err := r.Run.Programs.ZFS.Release(ctx, r.tag, names)
+	if err != nil {
+		return fmt.Errorf("cannot release holds: %w", err)
+	}
+	var errs []error
+	for _, name := range names {
+		if bad[name] != nil {
+			errs = append(errs, fmt.Errorf("cannot release the hold of %q: %w", name, bad[name]))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// Abandon releases what a restore to Target that was cut holds, wherever on this
+// host that is, and returns it. It leaves the target as it is.
+func (r *Restore) Abandon(ctx context.Context, dry bool) (ours []string, err error) {
+	if err := r.named(); err != nil {
+		return nil, err
+	}
+	if !dry {
+		if err := r.begin(ctx); err != nil {
+			return nil, err
+		}
+		defer r.lock.Close()
+	}
+	all, err := endpoint.Protection(ctx, r.Run.Programs.ZFS)
+	for _, held := range all {
+		if held.Tag == r.tag {
+			ours = append(ours, held.Name)
+		}
+	}
+	if err != nil || dry {
+		return ours, err
+	}
+	return ours, r.releaseAll(ctx, ours)
+}
+
+// ours are those of held snapshots that bear this restore's hold.
+func (r *Restore) ours(ctx context.Context, held []string) (ours []string, err error) {
+	if len(held) == 0 {
+		return nil, nil
+	}
+	tags, err := r.Run.Programs.ZFS.Holds(ctx, held)
+	for _, name := range held {
+		if slices.Contains(tags[name], r.tag) {
+			ours = append(ours, name)
+		}
+	}
+	return ours, err
+}
+
+// named checks the target's name, and makes the tag with it.
+func (r *Restore) named() error {
+	if err := checkTargetName(r.Target); err != nil {
+		return err
+	}
+	r.tag = cursor.RestoreTag(r.Run.Job.Name, r.Target)
+	if len(r.tag) > maxTag {
+		return fmt.Errorf("the target %q is too long for the tag of a hold, by %d bytes", r.Target, len(r.tag)-maxTag)
+	}
+	return nil
+}
+
+const maxTag = 255 // of ZFS
+
+// say tells what is done.
+func (r *Restore) say(words ...string) { r.Run.tell(strings.Join(words, " ")) }
