@@ -148,6 +148,9 @@ func (g *globals) abandonRestore(ctx context.Context, name string, r *job.Restor
 		return err
 	}
 	released, err := r.Abandon(ctx, dry)
+	if err == nil && len(released) == 0 {
+		g.say("nothing is held for a restore from job %q to %q", name, r.Target)
+	}
 	for _, snapshot := range released {
 		if err := g.stdout.Record(snapshot); err != nil {
 			return cli.Quiet(err)

@@ -2,7 +2,6 @@ package job
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -31,13 +30,14 @@ func (r *Restore) look(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	var errs []error
 	for _, p := range r.parts {
 		if d, ok := there[p.Target]; ok {
-			errs = append(errs, r.judge(p, d, guids))
+			if err := r.judge(p, d, guids); err != nil {
+				return err // all below it would say the same
+			}
 		}
 	}
-	return errors.Join(errs...)
+	return nil
 }
 
 // list lists the copies, their snapshots, and those of them that an earlier run

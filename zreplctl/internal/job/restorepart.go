@@ -127,7 +127,11 @@ func (r *Restore) instead() string {
 	if !slices.ContainsFunc(r.parts, func(p *RestorePart) bool { return len(p.held) > 0 }) {
 		return otherTarget
 	}
-	return fmt.Sprintf("%s; zreplctl restore -abandon %s %s releases what was held for this one", otherTarget, r.Run.Job.Name, r.Target)
+	target := r.Target
+	if strings.Contains(target, " ") {
+		target = "'" + target + "'"
+	}
+	return fmt.Sprintf("%s; zreplctl restore -abandon %s %s releases what was held for this one", otherTarget, r.Run.Job.Name, target)
 }
 
 // judgeCarrier takes an empty dataset that an earlier run has made as done. If the
