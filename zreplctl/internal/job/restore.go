@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"slices"
-	"strings"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/cursor"
 	"github.com/zrepl-tools/zrepl-tools/lib/endpoint"
@@ -204,6 +203,3 @@ func (r *Restore) named() error {
 }
 
 const maxTag = 255 // of ZFS
-
-// say tells what is done.
-func (r *Restore) say(words ...string) { r.Run.tell(strings.Join(words, " ")) }

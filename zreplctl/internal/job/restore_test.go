@@ -312,7 +312,8 @@ func TestRestorePlain(t *testing.T) {
 	w.speaks(w.restored(1, "-r", "open", "a/x", "b/new"), "its key is not loaded", "hint: zfs load-key b/enc\n")
 	w.equal("holds", w.restoring())
 	w.must("zfs", "load-key", "b/enc")
-	if said := w.restored(0, "-r", "open", "a/x", "b/new"); strings.Contains(said, "load-key") {
+	said := w.restored(0, "-r", "open", "a/x", "b/new")
+	if w.speaks(said, `to "b/new", as plain text`); strings.Contains(said, "load-key") {
 		t.Error(said)
 	}
 	w.shows("b/new/y", "encryption", "off default")

@@ -29,7 +29,11 @@ func (r *Restore) bring(ctx context.Context, p *RestorePart) {
 		// A mountpoint of its own would be inherited by all below.
 		err = r.Run.Programs.ZFS.Create(ctx, p.Target, map[string]string{"canmount": "off", endpoint.RestoreProperty: r.mark(p).String()})
 	case RestoreFull, RestoreResume:
-		r.say(fmt.Sprintf("restoring %q to %q", p.From(), p.Target))
+		how := ""
+		if p.plain {
+			how = ", as plain text"
+		}
+		r.Run.tell(fmt.Sprintf("restoring %q to %q%s", p.From(), p.Target, how))
 		err = r.receive(ctx, p)
 	}
 	if ctx.Err() != nil {
@@ -86,7 +90,7 @@ func (r *Restore) receive(ctx context.Context, p *RestorePart) error {
 		r.shown(p, progress.Failed, got.Bytes)
 	}
 	if err == nil && got.Unset != "" {
-		r.say(fmt.Sprintf("warning: not all properties of %q could be set: %s", p.Target, got.Unset))
+		r.Run.tell(fmt.Sprintf("warning: not all properties of %q could be set: %s", p.Target, got.Unset))
 	}
 	return err
 }
