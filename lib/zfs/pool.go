@@ -57,6 +57,27 @@ func (z *ZFS) PoolFeatures(ctx context.Context, pools, features []string) (map[s
 	return all, nil
 }
 
+// ReadOnly reports whether a pool is imported read-only, as PoolFeatures finds
+// out the features.
+func (z *ZFS) ReadOnly(ctx context.Context, pool string) (yes bool, err error) {
+	if err := checkDatasets(pool); err != nil {
+		return false, err
+	}
+	path, err := z.zpool()
+	if err != nil {
+		return false, err
+	}
+	zpool := ZFS{Path: path, Ran: z.Ran}
+	err = zpool.lines(ctx, []string{"get", "-Hp", "-o", "value", "readonly", pool}, func(line string) error {
+		yes = line == "on"
+		return nil
+	})
+	if err != nil {
+		return false, fmt.Errorf("zpool: %w", err)
+	}
+	return yes, nil
+}
+
 func (z *ZFS) zpool() (string, error) {
 	beside := filepath.Join(filepath.Dir(z.Path), "zpool")
 	if info, err := os.Stat(beside); err == nil && info.Mode()&0o111 != 0 && !info.IsDir() {

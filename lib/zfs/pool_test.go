@@ -45,3 +45,25 @@ func TestPoolFeatures(t *testing.T) {
 		}
 	}
 }
+
+func TestReadOnly(t *testing.T) {
+	dir := t.TempDir()
+	z := &ZFS{Path: filepath.Join(dir, "zfs")}
+	for _, c := range []struct {
+		script string
+		yes    bool
+		says   string
+	}{
+		{`[ "$*" = "get -Hp -o value readonly a" ] && echo on`, true, ""},
+		{"echo off", false, ""},
+		{`echo "cannot open 'a': no such pool" >&2; exit 1`, false, "no such pool"},
+	} {
+		if err := os.WriteFile(filepath.Join(dir, "zpool"), []byte("#!/bin/sh\n"+c.script+"\n"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		yes, err := z.ReadOnly(t.Context(), "a")
+		if yes != c.yes || (err == nil) != (c.says == "") || err != nil && !strings.Contains(err.Error(), c.says) {
+			t.Errorf("%s: %v, %v", c.script, yes, err)
+		}
+	}
+}
