@@ -36,6 +36,9 @@ func onHost(ctx context.Context, c *config.Config) (warnings []*config.Problem) 
 		for _, text := range said {
 			warnings = append(warnings, c.Problem(j, "serve", text))
 		}
+		for _, text := range oldRestores(ctx, z, j, time.Now()) {
+			warnings = append(warnings, c.Problem(j, "type", text))
+		}
 	}
 	return warnings
 }
@@ -108,6 +111,32 @@ func oldHolds(ctx context.Context, z *zfs.ZFS, j *config.Job, held []string) (sa
 	old, _ := endpoint.OldHolds(ctx, z, held, upkeep.ClientTags(j), time.Now().Add(-j.MaxHold))
 	for _, h := range old {
 		said = append(said, upkeep.TooOld(j, h))
+	}
+	return said
+}
+
+// restoreDays is how long a restore may take.
+const restoreDays = 30
+
+// oldRestores finds the holds of restores from a job's copies that nobody has
+// finished.
+func oldRestores(ctx context.Context, z *zfs.ZFS, j *config.Job, now time.Time) (said []string) {
+	if !j.Receives() {
+		return nil
+	}
+	held, err := endpoint.Held(ctx, z, j.Targets(), func(string) bool { return true })
+	if err != nil {
+		return nil
+	}
+	holds, _ := z.HoldTimes(ctx, held)
+	count := map[string]int{}
+	for _, h := range holds {
+		if name, target, ok := cursor.RestoreOf(h.Tag); ok && name == j.Name && !h.Since.IsZero() && now.Sub(h.Since) > restoreDays*24*time.Hour {
+			count[target]++
+		}
+	}
+	for _, target := range slices.Sorted(maps.Keys(count)) {
+		said = append(said, fmt.Sprintf("a restore to %q has held %d snapshots for more than %d days: finish it, or zreplctl restore -abandon %s %s releases them", target, count[target], restoreDays, j.Name, shellWord(target)))
 	}
 	return said
 }
