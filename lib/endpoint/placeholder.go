@@ -19,6 +19,14 @@ func zreplMarked(d zfs.Dataset) bool {
 	return d.Type == "filesystem" && mark.Source == "local" && (mark.Value == "on" || mark.Value == hex.EncodeToString(name[:]))
 }
 
+// Marked reports whether a dataset has a placeholder's mark of its own, which says
+// that it was made to carry others. It judges the properties PlaceholderProperty
+// and ZreplPlaceholder.
+func Marked(d zfs.Dataset) bool {
+	mark := d.Properties[PlaceholderProperty]
+	return mark.Value == "on" && mark.Source == "local" || zreplMarked(d)
+}
+
 // zreplPlaceholder reports whether zrepl made the dataset as a placeholder and
 // nobody has put it to use since: zrepl makes them with mountpoint=none.
 func zreplPlaceholder(d zfs.Dataset) bool {

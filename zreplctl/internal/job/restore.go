@@ -32,6 +32,7 @@ type Restore struct {
 
 	copy, tag string
 	parts     []*RestorePart // parents first
+	astray    []string       // what has this restore's hold and is on none of the parts
 	lock      *os.File
 }
 
@@ -45,7 +46,7 @@ func (r *Restore) Plan(ctx context.Context) ([]*RestorePart, error) {
 		return nil, err
 	}
 	for _, p := range r.parts {
-		if p.State != RestoreFull && p.State != RestoreResume {
+		if !p.wanted() {
 			continue
 		}
 		if made, err := r.sender(p).Send(ctx, p.request()); err == nil {
@@ -86,53 +87,100 @@ func (r *Restore) begin(ctx context.Context) (err error) {
 	return err
 }
 
-// hold keeps what is to be read. A snapshot that has gone or was replaced since
-// it was listed is the error of its part.
+// hold keeps all that is to be read, or nothing: then nothing is made either.
 func (r *Restore) hold(ctx context.Context) error {
-	z := r.Run.Programs.ZFS
-	var names []string
+	var wanted []*RestorePart
+	var fresh []string // not those that an earlier run has held
 	for _, p := range r.parts {
-		if p.Err == nil && (p.State == RestoreFull || p.State == RestoreResume) {
-			names = append(names, p.From())
+		if p.wanted() {
+			wanted = append(wanted, p)
+			if !p.holds(p.snapshot.Name) {
+				fresh = append(fresh, p.From())
+			}
 		}
 	}
-	if len(names) == 0 {
-		return nil
+	if err := r.holdAll(ctx, wanted); err != nil {
+		return errors.Join(err, r.releaseAll(ctx, fresh))
 	}
-	bad, err := z.Hold(ctx, r.tag, names)
-	if err != nil {
-		return fmt.Errorf("cannot hold the snapshots: %w", err)
+	for _, p := range wanted {
+		if !p.holds(p.snapshot.Name) {
+			p.held = append(p.held, p.snapshot.Name)
+		}
+	}
+	return nil
+}
+
+// holdAll holds the first before all others: where that has no hold, and nothing
+// was made, the others' holds are another restore's.
+func (r *Restore) holdAll(ctx context.Context, wanted []*RestorePart) error {
+	z := r.Run.Programs.ZFS
+	var names []string
+	for _, p := range wanted {
+		names = append(names, p.From())
+	}
+	for _, share := range [][]string{names[:min(1, len(names))], names[min(1, len(names)):]} {
+		if len(share) == 0 {
+			continue
+		}
+		bad, err := z.Hold(ctx, r.tag, share)
+		if err != nil {
+			return fmt.Errorf("cannot hold the snapshots: %w", err)
+		}
+		for _, name := range share {
+			if bad[name] != nil {
+				return fmt.Errorf("cannot hold %q: %w", name, bad[name])
+			}
+		}
 	}
 	guids, err := z.GUIDs(ctx, names)
 	if err != nil {
 		return err
 	}
-	for _, p := range r.parts {
-		switch held := slices.Contains(names, p.From()); {
-		case held && bad[p.From()] != nil:
-			p.Err = fmt.Errorf("cannot hold %q: %w", p.From(), bad[p.From()])
-		case held && guids[p.From()] != p.snapshot.GUID:
-			p.Err = fmt.Errorf("%q is another snapshot than a moment ago", p.From())
-		}
-		if p.Err == nil && slices.Contains(names, p.From()) {
-			p.held = append(p.held, p.Snapshot())
+	for _, p := range wanted {
+		if guids[p.From()] != p.snapshot.GUID {
+			return fmt.Errorf("%q is another snapshot than a moment ago", p.From())
 		}
 	}
 	return nil
 }
 
 // release releases this restore's holds on the copies that are restored: on all
-// others a run of the same command needs them.
+// others a run of the same command needs them. It is an error if any other is
+// left, such as on a copy that was renamed meanwhile.
 func (r *Restore) release(ctx context.Context) error {
-	var names []string
+	var names, needed []string
 	for _, p := range r.parts {
 		for _, short := range p.held {
 			if p.State == RestoreDone {
 				names = append(names, p.Copy+"@"+short)
+			} else {
+				needed = append(needed, p.Copy+"@"+short)
 			}
 		}
 	}
-	return r.releaseAll(ctx, names)
+	if err := r.releaseAll(ctx, names); err != nil {
+		return err
+	}
+	left, err := r.tagged(ctx)
+	if err != nil {
+		return fmt.Errorf("cannot look for holds that are left: %w", err)
+	}
+	left = slices.DeleteFunc(left, func(name string) bool { return slices.Contains(needed, name) })
+	if len(left) > 0 {
+		return advised(r.abandon(), "this restore's hold is left on %s", some(left))
+	}
+	return nil
+}
+
+// tagged are the snapshots of this host with this restore's hold.
+func (r *Restore) tagged(ctx context.Context) (names []string, err error) {
+	all, err := endpoint.Protection(ctx, r.Run.Programs.ZFS)
+	for _, held := range all {
+		if held.Tag == r.tag {
+			names = append(names, held.Name)
+		}
+	}
+	return names, err
 }
 
 func (r *Restore) releaseAll(ctx context.Context, names []string) error {
@@ -164,30 +212,11 @@ func (r *Restore) Abandon(ctx context.Context, dry bool) (ours []string, err err
 		}
 		defer r.lock.Close()
 	}
-	all, err := endpoint.Protection(ctx, r.Run.Programs.ZFS)
-	for _, held := range all {
-		if held.Tag == r.tag {
-			ours = append(ours, held.Name)
-		}
-	}
+	ours, err = r.tagged(ctx)
 	if err != nil || dry {
 		return ours, err
 	}
 	return ours, r.releaseAll(ctx, ours)
-}
-
-// ours are those of held snapshots that bear this restore's hold.
-func (r *Restore) ours(ctx context.Context, held []string) (ours []string, err error) {
-	if len(held) == 0 {
-		return nil, nil
-	}
-	tags, err := r.Run.Programs.ZFS.Holds(ctx, held)
-	for _, name := range held {
-		if slices.Contains(tags[name], r.tag) {
-			ours = append(ours, name)
-		}
-	}
-	return ours, err
 }
 
 // named checks the target's name, and makes the tag with it.

@@ -114,3 +114,27 @@ func TestRestoreJobRemoved(t *testing.T) {
 	}
 	w.equal("holds", w.restoring())
 }
+
+// A copy that is renamed while it is read takes its hold along, which is said.
+func TestRestoreRenamedMeanwhile(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.tree()
+	w.fill("a/x/y", 2<<20)
+	w.snapshot("s1")
+	w.done("local", "mirror")
+	w.write("sim/faults", "on=send match=b/mirror/x/y@s1 rate=700000\n")
+	run := w.command("zreplctl", "-config", w.path("c.yml"), "restore", "mirror", "a/x/y", "b/new")
+	var said strings.Builder
+	run.Stdout, run.Stderr = &said, &said
+	if err := run.Start(); err != nil {
+		t.Fatal(err)
+	}
+	w.find("zfs", " send ", "b/mirror/x/y@s1")
+	w.must("zfs", "rename", "b/mirror/x/y", "b/elsewhere")
+	run.Wait()
+	if code := run.ProcessState.ExitCode(); code != 1 {
+		t.Errorf("exit status %d", code)
+	}
+	w.speaks(said.String(), `hold is left on "b/elsewhere@s1"`, "-abandon mirror b/new", "zreplctl activate b/new\n")
+}

@@ -201,7 +201,7 @@ func TestRestoreRefuses(t *testing.T) {
 		{[]string{"fetch", "a/x", "b/sink"}, 1, []string{`job "sink" receives into`}},
 		{[]string{"fetch", "a/x", "b/mirror/new"}, 1, []string{`"b/mirror", which carries`}},
 		{[]string{"fetch", "a/x", "b/gone/new"}, 1, []string{`"b/gone", which carries`}},
-		{[]string{"fetch", "a/x", "a/new"}, 1, []string{`job "offer" sends from`}},
+		{[]string{"fetch", "a/x", "a/new"}, 1, []string{`job "offer" sends from`, `hint: name another target, which no job covers; a rule such as "a/restored<": "!" in job "offer" makes a place`}},
 		{[]string{"mirror", "a/x", "a/x"}, 1, []string{`job "offer" sends from`}},
 		{[]string{"fetch", "a/x", "b/kept"}, 1, []string{`job "cleaner" takes or prunes snapshots of`}},
 		{[]string{"fetch", "a/x", "b/deep"}, 1, []string{`job "cleaner" takes or prunes snapshots of`}},
@@ -253,7 +253,7 @@ func TestRestoreResumes(t *testing.T) {
 		t.Error("nothing was pruned")
 	}
 	w.equal("holds", w.restoring(), append(slices.Clone(mine), others...)...)
-	w.speaks(w.restored(1, "mirror", "a/x@s3", "b/new"), "has begun with @s1, not @s3")
+	w.speaks(w.restored(1, "-r", "mirror", "a/x@s3", "b/new"), "has begun with @s1, not @s3")
 	w.speaks(w.restored(0, "-n", "-r", "mirror", "a/x", "b/new"), "resume\tb/mirror/x@s1\tb/new\t")
 	w.write("sim/log", "")
 	w.restored(0, "-r", "mirror", "a/x", "b/new")

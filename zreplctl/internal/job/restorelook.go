@@ -23,7 +23,10 @@ func (r *Restore) look(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := r.choose(there); err != nil {
+	if err := r.sole(); err != nil {
+		return err
+	}
+	if err := r.choose(ctx, there); err != nil {
 		return err
 	}
 	guids, err := r.guidsThere(ctx, there)
@@ -37,14 +40,20 @@ func (r *Restore) look(ctx context.Context) error {
 			}
 		}
 	}
-	return nil
+	if err := r.others(there); err != nil {
+		return err
+	}
+	if err := r.strangers(there); err != nil {
+		return err
+	}
+	return r.possible(ctx)
 }
 
 // list lists the copies, their snapshots, and those of them that an earlier run
 // has held.
 func (r *Restore) list(ctx context.Context) error {
 	z := r.Run.Programs.ZFS
-	sets, err := z.Datasets(ctx, []string{r.copy}, r.Recursive, "encryption", "encryptionroot", "keystatus", endpoint.SendProperty, endpoint.PlaceholderProperty, endpoint.ZreplPlaceholder)
+	sets, err := z.Datasets(ctx, []string{r.copy}, r.Recursive, "encryption", "encryptionroot", "keystatus", "receive_resume_token", endpoint.SendProperty, endpoint.PlaceholderProperty, endpoint.ZreplPlaceholder)
 	if err := zfs.Present(err); err != nil {
 		return err
 	}
@@ -69,14 +78,14 @@ func (r *Restore) list(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	held, err := endpoint.Held(ctx, z, []string{r.copy}, func(ds string) bool { return at[ds] != nil })
-	if err != nil {
-		return err
-	}
-	ours, err := r.ours(ctx, held)
+	ours, err := r.tagged(ctx) // everywhere: a copy may have been renamed
 	for _, name := range ours {
 		ds, _, short := dataset.Split(name)
-		at[ds].held = append(at[ds].held, short)
+		if p := at[ds]; p != nil {
+			p.held = append(p.held, short)
+		} else {
+			r.astray = append(r.astray, name)
+		}
 	}
 	return err
 }
@@ -94,17 +103,16 @@ func partOf(d zfs.Dataset) *RestorePart {
 	}
 	p.raw = encrypted && !p.plain
 	if p.plain = p.plain && encrypted; p.plain && d.Properties["keystatus"].Value != "available" {
-		p.Err = advised("zfs load-key "+d.Properties["encryptionroot"].Value, "it is sent as plain text, and its key is not loaded")
+		p.keyAt = d.Properties["encryptionroot"].Value
 	}
-	for _, mark := range []string{endpoint.PlaceholderProperty, endpoint.ZreplPlaceholder} {
-		p.carrier = p.carrier || d.Properties[mark].Source == "local"
-	}
+	token := d.Properties["receive_resume_token"].Value
+	p.carrier = endpoint.Marked(d) && (token == "" || token == "-")
 	return p
 }
 
-// there are the datasets at the target.
+// there are the datasets at the target and below, also without -r.
 func (r *Restore) there(ctx context.Context) (map[string]zfs.Dataset, error) {
-	list, err := r.Run.Programs.ZFS.Datasets(ctx, []string{r.Target}, r.Recursive, endpoint.RestoreProperty, "receive_resume_token")
+	list, err := r.Run.Programs.ZFS.Datasets(ctx, []string{r.Target}, true, endpoint.RestoreProperty, "receive_resume_token")
 	if err := zfs.Present(err); err != nil {
 		return nil, err
 	}
@@ -125,72 +133,4 @@ func (r *Restore) guidsThere(ctx context.Context, there map[string]zfs.Dataset) 
 	}
 	slices.Sort(names)
 	return r.Run.Programs.ZFS.GUIDs(ctx, names)
-}
-
-// choose chooses one snapshot for all: that which was asked for, or with which an
-// earlier run has begun, or the newest of the first copy that has any.
-func (r *Restore) choose(there map[string]zfs.Dataset) error {
-	begun := r.begun(there)
-	if begun != "" && r.Snapshot != "" && begun != r.Snapshot {
-		return advised(fmt.Sprintf("continue with @%s; or %s", begun, r.instead()),
-			"a restore to %q has begun with @%s, not @%s", r.Target, begun, r.Snapshot)
-	}
-	want := r.Snapshot
-	if want == "" {
-		want = begun
-	}
-	for _, p := range r.parts {
-		p.carrier = p.carrier && len(p.snapshots) == 0
-		dataset.Sort(p.snapshots)
-		if want == "" && len(p.snapshots) > 0 {
-			want = p.snapshots[len(p.snapshots)-1].Name
-		}
-	}
-	for _, p := range r.parts {
-		p.State = RestoreMissing
-		if i := slices.IndexFunc(p.snapshots, func(v dataset.Version) bool { return v.Name == want }); i >= 0 {
-			p.State, p.snapshot = RestoreFull, p.snapshots[i]
-		}
-	}
-	return r.prepare(want, there)
-}
-
-// prepare leaves empty copies out that carry none of those to be restored, and
-// says what is missing.
-func (r *Restore) prepare(want string, there map[string]zfs.Dataset) error {
-	carries := map[string]bool{}
-	for _, p := range slices.Backward(r.parts) {
-		if p.carrier && carries[p.Copy] {
-			p.State = RestoreCarrier
-		}
-		if p.State != RestoreMissing {
-			carries[dataset.Parent(p.Copy)] = true
-		}
-	}
-	r.parts = slices.DeleteFunc(r.parts, func(p *RestorePart) bool { return p.carrier && p.State == RestoreMissing })
-	switch {
-	case want == "":
-		return fmt.Errorf("the copy %q has no snapshot", r.copy)
-	case len(r.parts) == 0 || r.parts[0].Copy != r.copy || r.parts[0].State == RestoreMissing && there[r.Target].Name == "":
-		return advised(fmt.Sprintf("zfs list -t snapshot %s shows which it has", r.copy), "the copy %q has no snapshot @%s", r.copy, want)
-	}
-	for _, p := range r.parts {
-		if p.State == RestoreMissing {
-			p.Err = fmt.Errorf("the copy has no snapshot @%s", want)
-		}
-	}
-	return nil
-}
-
-// begun is the snapshot with which an earlier run has begun; empty: there was none.
-func (r *Restore) begun(there map[string]zfs.Dataset) string {
-	for _, p := range r.parts {
-		if mark, ok := markOf(there[p.Target]); ok && mark.of(r, p) && mark.guid != 0 {
-			return mark.short()
-		}
-		if len(p.held) > 0 {
-			return p.held[0]
-		}
-	}
-	return ""
 }

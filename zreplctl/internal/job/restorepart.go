@@ -25,6 +25,7 @@ type RestorePart struct {
 	snapshots                   []dataset.Version // of the copy, oldest first
 	snapshot                    dataset.Version   // the one to restore; zero: there is none of that name
 	held                        []string          // those of the copy with this restore's hold
+	keyAt                       string            // the encryption root whose key is needed and not loaded
 	token                       string
 }
 
@@ -47,8 +48,8 @@ func (p *RestorePart) From() string {
 	return p.snapshot.Full(p.Copy)
 }
 
-// Snapshot is its name, without the dataset.
-func (p *RestorePart) Snapshot() string { return p.snapshot.Name }
+// wanted reports whether a stream of it is needed.
+func (p *RestorePart) wanted() bool { return p.State == RestoreFull || p.State == RestoreResume }
 
 func (p *RestorePart) options() dataset.SendOptions {
 	return dataset.SendOptions{LargeBlocks: true, Raw: p.raw}
@@ -124,14 +125,19 @@ func (r *Restore) judge(p *RestorePart, d zfs.Dataset, guids map[string]dataset.
 
 // instead is what to do about a target that is in the way.
 func (r *Restore) instead() string {
-	if !slices.ContainsFunc(r.parts, func(p *RestorePart) bool { return len(p.held) > 0 }) {
+	if len(r.astray) == 0 && !slices.ContainsFunc(r.parts, func(p *RestorePart) bool { return len(p.held) > 0 }) {
 		return otherTarget
 	}
+	return otherTarget + "; " + r.abandon()
+}
+
+// abandon is how to release what is held.
+func (r *Restore) abandon() string {
 	target := r.Target
 	if strings.Contains(target, " ") {
 		target = "'" + target + "'"
 	}
-	return fmt.Sprintf("%s; zreplctl restore -abandon %s %s releases what was held for this one", otherTarget, r.Run.Job.Name, target)
+	return fmt.Sprintf("zreplctl restore -abandon %s %s releases what was held for this one", r.Run.Job.Name, target)
 }
 
 // judgeCarrier takes an empty dataset that an earlier run has made as done. If the

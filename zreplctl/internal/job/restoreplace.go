@@ -1,6 +1,7 @@
 package job
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -77,11 +78,17 @@ func (r *Restore) place(ctx context.Context) error {
 	}
 	for _, j := range r.Jobs {
 		if does := claims(j, r.Target); does != "" {
-			return advised(otherTarget+"; when the result is complete, zfs rename can move it", "job %q %s %q", j.Name, does, r.Target)
+			hint := "name another target, which no job covers"
+			if does != receivesInto {
+				hint += fmt.Sprintf("; a rule such as %q: \"!\" in job %q makes a place for one (zfs rename cannot move a result to another pool)", cmp.Or(dataset.Parent(r.Target), r.Target)+"/restored<", j.Name)
+			}
+			return advised(hint, "job %q %s %q", j.Name, does, r.Target)
 		}
 	}
 	return r.checkAbove(ctx)
 }
+
+const receivesInto = "receives into"
 
 // claims says what a job does with a dataset or something below it, or what it
 // could do with all that is placed there; empty: nothing.
@@ -98,7 +105,7 @@ func claims(j *config.Job, target string) string {
 		switch {
 		case !common:
 		case side.Name == config.TargetSide:
-			return "receives into"
+			return receivesInto
 		case j.Sends():
 			return "sends from"
 		default:
@@ -126,10 +133,8 @@ func (r *Restore) checkAbove(ctx context.Context) error {
 	there := false
 	for _, d := range list {
 		there = there || d.Name == parent && d.Type == "filesystem"
-		for _, mark := range []string{endpoint.PlaceholderProperty, endpoint.ZreplPlaceholder} {
-			if d.Properties[mark].Source == "local" {
-				return advised(otherTarget, "%q lies below %q, which carries the copies of a job", r.Target, d.Name)
-			}
+		if endpoint.Marked(d) {
+			return advised(otherTarget, "%q lies below %q, which carries the copies of a job", r.Target, d.Name)
 		}
 	}
 	if !there {
