@@ -148,6 +148,9 @@ func (r *Restore) holdAll(ctx context.Context, wanted []*RestorePart) error {
 // others a run of the same command needs them. It is an error if any other is
 // left, such as on a copy that was renamed meanwhile.
 func (r *Restore) release(ctx context.Context) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
 	var names, needed []string
 	for _, p := range r.parts {
 		for _, short := range p.held {
