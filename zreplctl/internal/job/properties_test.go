@@ -267,7 +267,7 @@ func TestUntellable(t *testing.T) {
 			w.must("zfs", "set", "com.acme:a="+evil, "com.acme:b="+evil, "a/x")
 			w.must("zfs", "set", "com.acme:b=c\rd\x1b[2J", "com.acme:c=fine", "a/x/y")
 			said := w.done(way.kind, way.job)
-			for _, want := range []string{`"com.acme:a" of "a/x" and 0 others`, `"com.acme:b" of "a/x" and 1 others`} {
+			for _, want := range []string{`"com.acme:a" of "a/x" is left out`, `"com.acme:b" of "a/x" (and of 1 more) is left out`} {
 				if strings.Count(said, want) != 1 {
 					t.Errorf("%q is not once in %s", want, said)
 				}
