@@ -30,6 +30,7 @@ func checkCommand(g *globals) *ffcli.Command {
 					notes = append(notes, note)
 				}
 				c.Warnings = append(c.Warnings, idle...)
+				c.Warnings = append(c.Warnings, selections(ctx, c)...)
 				c.Warnings = append(c.Warnings, surroundings(ctx, c)...)
 				c.Warnings = append(c.Warnings, onHost(ctx, c)...)
 				c.SortWarnings()

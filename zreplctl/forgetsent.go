@@ -10,6 +10,7 @@ import (
 	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
 	"github.com/zrepl-tools/zrepl-tools/lib/endpoint"
 	"github.com/zrepl-tools/zrepl-tools/lib/zfs"
+	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/choose"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/config"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/job"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/state"
@@ -31,7 +32,10 @@ func (g *globals) forgetSent(ctx context.Context, c *config.Config, j *config.Jo
 	if j.Type == config.PushSink {
 		err = released(j, all, names)
 	} else {
-		err = notOffered(ctx, z, j, names)
+		var chosen *config.Job
+		if chosen, err = choose.Look(ctx, z, j); err == nil {
+			err = notOffered(ctx, z, chosen, names)
+		}
 	}
 	if err != nil {
 		return fail(err)
@@ -101,7 +105,7 @@ func notOffered(ctx context.Context, z *zfs.ZFS, j *config.Job, names []string) 
 		err := z.List(ctx, zfs.ListOptions{Roots: []string{name}}, func([]string) error { return nil })
 		switch {
 		case err == nil:
-			return fmt.Errorf("the job still offers %q: leave it out in its rules first", name)
+			return fmt.Errorf("the job still offers %q: leave it out in its rules, or by its property, first", name)
 		case zfs.Present(err) != nil:
 			return err
 		}

@@ -17,7 +17,7 @@ var hints = map[plan.Reason]string{
 	plan.FeatureMissing: "enable it in the receiving pool: zpool set feature@NAME=enabled POOL",
 	plan.Modified:       whatToLose,
 	plan.Diverged:       whatToLose,
-	plan.NotOffered:     "look at the rules on both sides; if you removed its source on purpose, run: zreplctl forget JOB TARGET",
+	plan.NotOffered:     "look at the rules and at select on both sides; if you removed its source on purpose, run: zreplctl forget JOB TARGET",
 	plan.SourceEmpty:    "if you destroyed its snapshots on purpose, run: zreplctl forget JOB TARGET",
 	plan.OlderMissing:   "roll the target back, as zrepl-recovery(7) says, or leave out the older snapshots: zreplctl forget JOB TARGET",
 	plan.NoneWanted:     "snapshot_prefix says which snapshots a job sends; if a dataset has none, exclude it in the job's rules",

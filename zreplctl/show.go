@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/peterbourgon/ff/v3/ffcli"
 	"gopkg.in/yaml.v3"
@@ -18,16 +19,22 @@ func showCommand(g *globals) *ffcli.Command {
 	side := fs.String("side", "", "for a local job: print the policy of `side` lhs (source) or rhs (target)")
 	return &ffcli.Command{
 		Name:       "show",
-		ShortUsage: "zreplctl show [-side lhs|rhs] [flags] job rules|policy",
-		ShortHelp:  "Print a job's rules for zmapfilter -f, or its retention policy for zprune -policy.",
+		ShortUsage: "zreplctl show [-side lhs|rhs] [flags] job rules|policy|datasets",
+		ShortHelp:  "Print a job's rules for zmapfilter -f, its retention policy for zprune -policy, or which datasets of this host it takes, and why.",
 		FlagSet:    fs,
-		Exec: func(_ context.Context, args []string) error {
-			if len(args) != 2 || args[1] != "rules" && args[1] != "policy" {
-				return cli.Usagef("show requires the name of a job, and rules or policy")
+		Exec: func(ctx context.Context, args []string) error {
+			if len(args) != 2 || !slices.Contains([]string{"rules", "policy", "datasets"}, args[1]) {
+				return cli.Usagef("show requires the name of a job, and rules, policy or datasets")
 			}
 			_, j, err := g.job(args[0])
 			if err != nil {
 				return err
+			}
+			if args[1] == "datasets" {
+				if *side != "" {
+					return cli.Usagef("-side is allowed with policy only")
+				}
+				return g.showDatasets(ctx, j)
 			}
 			text, err := shown(j, args[1], *side)
 			if err != nil {

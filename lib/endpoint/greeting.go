@@ -21,6 +21,9 @@ type Service struct {
 	// Hello is told which job, and which run of it, the client says it belongs
 	// to. An error that is a *transfer.LinkError is one for the client, too.
 	Hello func(ctx context.Context, job, run string) error
+	// Begin is called when a client has been let in, before the first call that
+	// is not hello, and again when it begins a run; nil: there is nothing to do.
+	Begin func(ctx context.Context) error
 	// Place waits until a client without a run may do what takes as much of this
 	// host as a run; leave is to be called after that. Nil: it always may.
 	Place func(ctx context.Context) (leave func(), err error)
@@ -54,6 +57,7 @@ func (v *Service) register(s *rpc.Server, role string) {
 
 // enter lets a run in, once on a connection.
 func (v *Service) enter(ctx context.Context, job, run string) error {
+	fresh := !v.greeted || run != "" && v.run == ""
 	switch {
 	case v.run != "" && run != v.run:
 		return errors.New("this connection belongs to a run already: a connection has one run")
@@ -62,7 +66,14 @@ func (v *Service) enter(ctx context.Context, job, run string) error {
 			return err
 		}
 	}
-	v.greeted, v.run = true, run
+	v.run = run
+	if fresh && v.Begin != nil {
+		v.greeted = false
+		if err := v.Begin(ctx); err != nil {
+			return err
+		}
+	}
+	v.greeted = true
 	return nil
 }
 

@@ -64,6 +64,8 @@ type Rules struct {
 	exact map[string]*rule // by path
 	tree  map[string]*rule // by path; "" is "<" alone
 	into  map[string]*rule // by target, the first of those with a next
+
+	only func(name string) bool // what else a dataset must be; nil: nothing
 }
 
 type rule struct {
@@ -157,8 +159,20 @@ func (rs *Rules) add(p *rule, r Rule) error {
 	return nil
 }
 
+// Only returns rules that decide as these do about the datasets that passes
+// allows, and leave all others out. Roots, Named and all that is said of the
+// rules as they are written stay the same: it never gets more.
+func (rs *Rules) Only(passes func(name string) bool) *Rules {
+	narrow, before := *rs, rs.only
+	narrow.only = func(name string) bool { return (before == nil || before(name)) && passes(name) }
+	return &narrow
+}
+
 // decide returns the rule that decides about name, or nil.
 func (rs *Rules) decide(name string) *rule {
+	if rs.only != nil && !rs.only(name) {
+		return nil
+	}
 	if r := rs.exact[name]; r != nil {
 		return r
 	}

@@ -24,6 +24,7 @@ func (d *decoder) check(c *Config) {
 	d.checkPeers(c)
 	d.checkOneTarget(c)
 	d.checkReceived(c)
+	d.checkSelected(c)
 	d.checkCircles(c)
 	d.checkAfter(c)
 	if len(d.problems) == 0 {
@@ -208,6 +209,9 @@ func (j *Job) Where() (from, to string) {
 		default:
 			from = short(s.Roots)
 		}
+	}
+	if j.Select != nil {
+		from += " with " + j.Select.String()
 	}
 	return from, to
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
 	"github.com/zrepl-tools/zrepl-tools/lib/mapfilter"
 	"github.com/zrepl-tools/zrepl-tools/lib/plan"
+	"github.com/zrepl-tools/zrepl-tools/lib/property"
 	"github.com/zrepl-tools/zrepl-tools/lib/retention"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/schedule"
 )
@@ -110,6 +111,12 @@ type Job struct {
 	Mapping *mapfilter.Rules
 	// Datasets says which datasets take part: source, push, autosnap, prune.
 	Datasets *mapfilter.Rules
+	// Select chooses among the datasets of this host that Datasets or, of a local
+	// job, Mapping allow; nil: all of them.
+	Select *property.Selector
+	// Choices are what Select says of each of them; nil: nobody has looked. See
+	// Narrowed.
+	Choices map[string]property.Choice
 	// Root is the dataset below which everything lands, of a push-sink that
 	// says root instead of mapping.
 	Root string
@@ -140,6 +147,7 @@ type Job struct {
 	PruneLHS *retention.Policy // local: of the source
 	PruneRHS *retention.Policy // local: of the target
 
+	wide  *Job             // of one that was narrowed: what it was
 	piles []string         // "takes", "receives": how it comes by snapshots that nothing destroys
 	at    map[string]place // where its keys stand
 	meant map[string]bool  // keys that unknown ones were probably meant for

@@ -151,6 +151,11 @@ func (j *Job) value(key string) (any, bool) {
 		return j.Mapping, j.Mapping != nil
 	case "datasets":
 		return j.Datasets, j.Datasets != nil
+	case "select":
+		if j.Select == nil {
+			return nil, false
+		}
+		return encodeSelector(j.Select), true
 	case "root":
 		return text(j.Root), j.Root != ""
 	case "prune":

@@ -176,6 +176,8 @@ func (d *decoder) field(j *Job, key, what string, v *yaml.Node) {
 		j.Mapping = d.rules(v, what, true)
 	case "datasets":
 		j.Datasets = d.rules(v, what, false)
+	case "select":
+		j.Select = d.selector(v, what)
 	case "root":
 		j.Root = d.datasetName(v, what)
 	case "shared_target":

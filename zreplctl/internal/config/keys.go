@@ -11,11 +11,11 @@ var keysOf = map[Type]struct{ must, may []string }{
 	},
 	Source: {
 		[]string{"serve", "datasets"},
-		[]string{"snapshot_prefix", "snapshots", "shared_prefix", "sessions", "checksum", "rate", "stall", "cursor", "max_hold", "send", "hooks", "prune", "keep"},
+		[]string{"select", "snapshot_prefix", "snapshots", "shared_prefix", "sessions", "checksum", "rate", "stall", "cursor", "max_hold", "send", "hooks", "prune", "keep"},
 	},
 	Push: {
 		[]string{"connect", "datasets"},
-		[]string{"initial_repl_policy", "snapshot_prefix", "snapshots", "shared_prefix", "parallel", "checksum", "rate", "stall", "cursor", "send", "limits", "hooks", "prune", "keep"},
+		[]string{"select", "initial_repl_policy", "snapshot_prefix", "snapshots", "shared_prefix", "parallel", "checksum", "rate", "stall", "cursor", "send", "limits", "hooks", "prune", "keep"},
 	},
 	PushSink: {
 		[]string{"serve"},
@@ -23,21 +23,21 @@ var keysOf = map[Type]struct{ must, may []string }{
 	},
 	Local: {
 		[]string{"mapping"},
-		[]string{"initial_repl_policy", "snapshot_prefix", "snapshots", "shared_prefix", "parallel", "rate", "stall", "cursor", "send", "recv", "shared_target", "hooks", "prune_lhs", "prune_rhs"},
+		[]string{"select", "initial_repl_policy", "snapshot_prefix", "snapshots", "shared_prefix", "parallel", "rate", "stall", "cursor", "send", "recv", "shared_target", "hooks", "prune_lhs", "prune_rhs"},
 	},
 	Autosnap: {
 		[]string{"datasets", "snapshot_prefix"},
-		[]string{"shared_prefix", "hooks", "prune", "keep"},
+		[]string{"select", "shared_prefix", "hooks", "prune", "keep"},
 	},
 	Prune: {
 		[]string{"datasets", "snapshot_prefix"},
-		[]string{"shared_prefix", "prune", "keep"},
+		[]string{"select", "shared_prefix", "prune", "keep"},
 	},
 }
 
 // allKeys are the keys of any job, in the order in which they are written.
 var allKeys = []string{
-	"name", "type", "connect", "serve", "interval", "cron", "jitter", "window", "at_end", "after", "monitor", "notify", "mapping", "datasets", "root", "shared_target",
+	"name", "type", "connect", "serve", "interval", "cron", "jitter", "window", "at_end", "after", "monitor", "notify", "mapping", "datasets", "select", "root", "shared_target",
 	"initial_repl_policy", "snapshot_prefix", "snapshots", "shared_prefix", "parallel", "sessions", "checksum", "rate", "stall", "cursor", "max_hold", "send", "recv",
 	"limits", "hooks", "prune", "keep", "prune_lhs", "prune_rhs",
 }

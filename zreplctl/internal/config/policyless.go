@@ -59,7 +59,7 @@ func (d *decoder) findPolicyless(c *Config) {
 			return
 		}
 		p := policies[k-len(heaps)]
-		if h := heaps[i]; h.under(p.job.SnapshotPrefix) {
+		if h := heaps[i]; h.under(p.job.SnapshotPrefix) && (p.job == h.job || p.job.Select == nil || p.job.selectsAs(h.job)) {
 			_, covered[i] = mapfilter.Common(h.Region, p.Region)
 		}
 	})

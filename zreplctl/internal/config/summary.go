@@ -11,15 +11,19 @@ import (
 func (j *Job) Summary() string {
 	_, to := j.Where()
 	parts := []string{j.deed(to)}
+	if j.Type == Prune {
+		parts[0] = fmt.Sprintf("prunes %s: %s", scope(j.Datasets), j.Prune)
+	}
+	if j.Select != nil {
+		parts = append(parts, fmt.Sprintf("only datasets with %q", j.Select))
+	}
 	if j.SnapshotRules != nil {
 		parts = append(parts, "only snapshots whose names "+j.Choice().String())
 	}
 	if j.Snapshots() {
 		parts = append(parts, fmt.Sprintf("takes snapshots %s*", j.SnapshotPrefix))
 	}
-	if j.Type == Prune {
-		parts[0] = fmt.Sprintf("prunes %s: %s", scope(j.Datasets), j.Prune)
-	} else if j.Prune != nil {
+	if j.Prune != nil && j.Type != Prune {
 		parts = append(parts, "prunes its side: "+j.Prune.String())
 	}
 	if j.PruneLHS != nil {

@@ -79,6 +79,9 @@ func (r *Run) Forget(ctx context.Context, names []string, dry bool) ([]replicate
 		return nil, err
 	}
 	defer done()
+	if err := r.choose(ctx); err != nil {
+		return nil, err
+	}
 	sender, receiver, closeAll, err := r.Programs.ends(r.Job, runID(), r.state())
 	if err != nil {
 		return nil, err

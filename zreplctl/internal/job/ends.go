@@ -9,6 +9,7 @@ import (
 	"github.com/zrepl-tools/zrepl-tools/lib/cursor"
 	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
 	"github.com/zrepl-tools/zrepl-tools/lib/endpoint"
+	"github.com/zrepl-tools/zrepl-tools/lib/mapfilter"
 	"github.com/zrepl-tools/zrepl-tools/lib/plan"
 	"github.com/zrepl-tools/zrepl-tools/lib/property"
 	"github.com/zrepl-tools/zrepl-tools/lib/replicate"
@@ -39,7 +40,7 @@ const keepEvery = 4 * time.Hour
 // sender is the sending end of a job whose datasets are here, for the receiver
 // that id names. It keeps what it lists in dir.
 func (p Programs) sender(j *config.Job, id string, dir state.Dir) *endpoint.Sender {
-	s := &endpoint.Sender{Stall: j.Stall, ZFS: p.ZFS, Datasets: j.Sources(), Plain: j.Send.Decrypt,
+	s := &endpoint.Sender{Stall: j.Stall, ZFS: p.ZFS, Datasets: sources(j), Plain: j.Send.Decrypt,
 		Options: j.Send.SendOptions, Tell: j.Send.Properties}
 	s.Bookmarks = j.Cursor == config.CursorBookmark
 	s.Rates, s.Reads = p.rates, p.reads.Begin
@@ -55,6 +56,15 @@ func (p Programs) sender(j *config.Job, id string, dir state.Dir) *endpoint.Send
 		s.Pace = dir.Pace(s.Tag+".kept", keepEvery)
 	}
 	return s
+}
+
+// sources are the datasets that a job sends. Of one with select they are none
+// until somebody has looked: see package choose.
+func sources(j *config.Job) *mapfilter.Rules {
+	if j.Select != nil && j.Choices == nil {
+		return j.Narrowed(nil).Sources()
+	}
+	return j.Sources()
 }
 
 // receiver is the receiving end of a job whose targets are here. It keeps what

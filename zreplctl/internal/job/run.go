@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
@@ -18,6 +19,7 @@ import (
 	"github.com/zrepl-tools/zrepl-tools/lib/plan"
 	"github.com/zrepl-tools/zrepl-tools/lib/progress"
 	"github.com/zrepl-tools/zrepl-tools/lib/replicate"
+	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/choose"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/config"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/hook"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/state"
@@ -154,6 +156,9 @@ func (r *Run) replicate(ctx context.Context, lock *os.File) error {
 		return err
 	}
 	defer endRates()
+	if err := r.chooseSome(ctx); err != nil {
+		return err
+	}
 	programs := r.Programs
 	programs.rates = files
 	sender, receiver, closeAll, err := programs.ends(r.Job, runID(), r.state(), lock)
@@ -221,10 +226,33 @@ func targetsHere(j *config.Job) []string {
 func named(j *config.Job) []string {
 	for _, rules := range []*mapfilter.Rules{j.Mapping, j.Datasets} {
 		if rules != nil {
-			return rules.Named()
+			return slices.DeleteFunc(rules.Named(), func(name string) bool { return leftOut(j, name) })
 		}
 	}
 	return nil
+}
+
+// leftOut reports whether a dataset is there and select does not choose it.
+func leftOut(j *config.Job, name string) bool {
+	c, there := j.Choices[name]
+	return there && !c.Chosen
+}
+
+// choose looks which datasets the job's select chooses now.
+func (r *Run) choose(ctx context.Context) error {
+	j, err := choose.Look(ctx, r.Programs.ZFS, r.Job)
+	if err == nil {
+		r.Job = j
+	}
+	return err
+}
+
+// chooseSome is choose, and an error if it chooses nothing.
+func (r *Run) chooseSome(ctx context.Context) error {
+	if err := r.choose(ctx); err != nil {
+		return err
+	}
+	return choose.None(r.Job)
 }
 
 func (r *Run) failures() []progress.Dataset { return failedRows(r.Tracker.Snapshot().Datasets) }
@@ -246,6 +274,9 @@ func (r *Run) Abandon(ctx context.Context, dry bool) ([]replicate.Left, error) {
 		return nil, err
 	}
 	defer done()
+	if err := r.choose(ctx); err != nil {
+		return nil, err
+	}
 	sender, receiver, closeAll, err := r.Programs.ends(r.Job, runID(), r.state())
 	if err != nil {
 		return nil, err
@@ -266,6 +297,9 @@ func (r *Run) Abandon(ctx context.Context, dry bool) ([]replicate.Left, error) {
 
 // Plan returns what a run would do, and changes nothing.
 func (r *Run) Plan(ctx context.Context) ([]plan.Result, error) {
+	if err := r.chooseSome(ctx); err != nil {
+		return nil, err
+	}
 	sender, receiver, closeAll, err := r.Programs.ends(r.Job, "", r.state())
 	if err != nil {
 		return nil, err
@@ -279,6 +313,9 @@ func (r *Run) Plan(ctx context.Context) ([]plan.Result, error) {
 // PlanSizes is Plan with about how many bytes the stream of each step has; 0: it
 // is not known.
 func (r *Run) PlanSizes(ctx context.Context) ([]plan.Result, [][]uint64, error) {
+	if err := r.chooseSome(ctx); err != nil {
+		return nil, nil, err
+	}
 	sender, receiver, closeAll, err := r.Programs.ends(r.Job, "", r.state())
 	if err != nil {
 		return nil, nil, err

@@ -10,6 +10,7 @@ import (
 	"github.com/zrepl-tools/zrepl-tools/lib/clean"
 	"github.com/zrepl-tools/zrepl-tools/lib/endpoint"
 	"github.com/zrepl-tools/zrepl-tools/lib/rpc"
+	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/choose"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/config"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/reading"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/state"
@@ -95,6 +96,13 @@ func (p Programs) Serve(ctx context.Context, c *config.Config, client string, in
 	case config.Source:
 		s := p.sender(j, client, state.Of(c.Global))
 		s.Stall *= patience
+		service.Begin = func(ctx context.Context) error {
+			narrow, err := choose.Look(ctx, p.ZFS, j)
+			if err == nil {
+				s.Datasets = sources(narrow)
+			}
+			return err
+		}
 		done = endpoint.ServeSender(server, service, s, p.sendFrame(j))
 	case config.PushSink:
 		r := p.receiver(j, state.Of(c.Global))

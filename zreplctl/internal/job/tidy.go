@@ -12,6 +12,7 @@ import (
 
 	"github.com/zrepl-tools/zrepl-tools/lib/mapfilter"
 	"github.com/zrepl-tools/zrepl-tools/lib/replicate"
+	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/choose"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/config"
 )
 
@@ -52,6 +53,14 @@ func rulesOf(j *config.Job) string {
 		fmt.Fprintln(sum)
 	}
 	fmt.Fprintln(sum, j.Root)
+	if j.Select != nil {
+		fmt.Fprintln(sum, j.Select)
+		for _, name := range choose.Listed(j) {
+			if j.Choices[name].Chosen {
+				fmt.Fprintln(sum, name)
+			}
+		}
+	}
 	return hex.EncodeToString(sum.Sum(nil)[:8])
 }
 

@@ -88,6 +88,9 @@ func (v *Verify) Do(ctx context.Context) (err error) {
 // pairs lists the copies of a job. It has connections of its own: a list may not
 // take as long as a digest.
 func (r *Run) pairs(ctx context.Context, say func(string)) (replicate.Copies, error) {
+	if err := r.choose(ctx); err != nil {
+		return replicate.Copies{}, err
+	}
 	sender, receiver, closeAll, err := r.Programs.ends(r.Job, "", r.state())
 	if err != nil {
 		return replicate.Copies{}, err

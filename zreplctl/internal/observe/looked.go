@@ -15,6 +15,7 @@ import (
 	"github.com/zrepl-tools/zrepl-tools/lib/mapfilter"
 	"github.com/zrepl-tools/zrepl-tools/lib/plan"
 	"github.com/zrepl-tools/zrepl-tools/lib/progress"
+	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/choose"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/config"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/health"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/hook"
@@ -50,6 +51,13 @@ type found struct {
 	dataset        string // on this host
 	common, newest *version
 	lacking        []version // that the copy lacks, if they are asked about
+}
+
+// noneChosen makes it a problem of the job that its select chooses nothing.
+func (l *looked) noneChosen() {
+	if err := choose.None(l.job); err != nil {
+		l.facts.Problem = joined(l.facts.Problem, clean.Line(err.Error(), maxWhy))
+	}
 }
 
 // sending are the rules for the datasets here that the job takes snapshots of

@@ -16,6 +16,7 @@ import (
 	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
 	"github.com/zrepl-tools/zrepl-tools/lib/plan"
 	"github.com/zrepl-tools/zrepl-tools/lib/zfs"
+	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/choose"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/config"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/health"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/hook"
@@ -119,6 +120,12 @@ func (o *Observer) askZFS(ctx context.Context, h *host, jobs []*looked) (problem
 	}
 	for _, l := range jobs {
 		l.host = h
+		narrow, err := choose.Look(ctx, o.ZFS, l.job)
+		if err != nil {
+			return fmt.Sprintf("cannot ask ZFS: job %q: %v", l.job.Name, err)
+		}
+		l.job = narrow
+		l.noneChosen()
 	}
 	h.early = func(ds string, of *history) (ask, date []string) {
 		for _, l := range jobs {

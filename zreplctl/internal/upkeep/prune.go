@@ -14,6 +14,7 @@ import (
 	"github.com/zrepl-tools/zrepl-tools/lib/prune"
 	"github.com/zrepl-tools/zrepl-tools/lib/retention"
 	"github.com/zrepl-tools/zrepl-tools/lib/zfs"
+	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/choose"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/config"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/state"
 )
@@ -21,7 +22,14 @@ import (
 // Prune destroys what the job's policies let go, on each of its sides on this
 // host. Held snapshots, and so the cursors of replication, stay.
 func (u *Upkeep) Prune(ctx context.Context) error {
+	u, err := u.chosen(ctx)
+	if err != nil {
+		return err
+	}
 	var errs []error
+	if !u.Job.Replicates() && !u.Job.Snapshots() { // or that part says so
+		errs = append(errs, choose.None(u.Job))
+	}
 	for _, s := range u.sides() {
 		if s.Policy == nil || !s.All && len(s.Roots) == 0 || ctx.Err() != nil {
 			continue

@@ -18,6 +18,7 @@ import (
 	"github.com/zrepl-tools/zrepl-tools/lib/retention"
 	"github.com/zrepl-tools/zrepl-tools/lib/snap"
 	"github.com/zrepl-tools/zrepl-tools/lib/zfs"
+	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/choose"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/config"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/hook"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/state"
@@ -152,6 +153,10 @@ func (u *Upkeep) Gone(ctx context.Context, datasets []string) (gone []string, er
 
 // take takes snapshots by the job's rules, and as o says.
 func (u *Upkeep) take(ctx context.Context, o snap.Options) error {
+	u, err := u.chosen(ctx)
+	if err != nil {
+		return err
+	}
 	sides := u.Job.Sides()
 	if len(sides) == 0 || !sides[0].Takes {
 		return nil
@@ -172,7 +177,7 @@ func (u *Upkeep) take(ctx context.Context, o snap.Options) error {
 		failed[object], order = err, append(order, object)
 	}
 	o.Warn = func(format string, a ...any) { u.warn(fmt.Sprintf(format, a...)) }
-	_, err := snap.Take(ctx, u.ZFS, roots, o)
+	_, err = snap.Take(ctx, u.ZFS, roots, o)
 	for _, object := range order {
 		cause := failed[object]
 		if why := u.exported(ctx, object); why != "" {
@@ -180,7 +185,22 @@ func (u *Upkeep) take(ctx context.Context, o snap.Options) error {
 		}
 		errs = append(errs, fmt.Errorf("cannot snapshot %q: %w", object, cause))
 	}
-	return errors.Join(append(errs, err)...)
+	if errs = append(errs, err); errors.Join(errs...) == nil {
+		return choose.None(u.Job)
+	}
+	return errors.Join(errs...)
+}
+
+// chosen is the upkeep of those datasets alone that the job's select chooses
+// now.
+func (u *Upkeep) chosen(ctx context.Context) (*Upkeep, error) {
+	j, err := choose.Look(ctx, u.ZFS, u.Job)
+	if err != nil || j == u.Job {
+		return u, err
+	}
+	narrow := *u
+	narrow.Job = j
+	return &narrow, nil
 }
 
 // exported says that a dataset's pool is not here, and what to type; "": it is,
