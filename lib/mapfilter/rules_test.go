@@ -2,6 +2,7 @@ package mapfilter
 
 import (
 	"errors"
+	"math/rand/v2"
 	"strings"
 	"testing"
 )
@@ -239,6 +240,37 @@ func TestLoop(t *testing.T) {
 		}
 		if target, again, _ := rules.Loop(); target != c.target || again != c.again {
 			t.Errorf("%v: %q, %q", c.rules, target, again)
+		}
+	}
+}
+
+// TestOnly: what is narrowed decides as before about what is allowed, and
+// allows nothing that the rules do not.
+func TestOnly(t *testing.T) {
+	r := rand.New(rand.NewPCG(3, 4))
+	for range 2000 {
+		rs, err := Parse(randomRules(r))
+		if err != nil {
+			t.Fatal(err)
+		}
+		some, more := map[string]bool{}, map[string]bool{}
+		for range 10 {
+			some[randomName(r)], more[randomName(r)] = true, true
+		}
+		narrow := rs.Only(func(name string) bool { return some[name] })
+		twice := narrow.Only(func(name string) bool { return more[name] })
+		for range 30 {
+			name := randomName(r)
+			if got, want := narrow.Pass(name), rs.Pass(name) && some[name]; got != want {
+				t.Fatalf("%v of %v: %q: %v", rs, some, name, got)
+			}
+			if got, want := twice.Pass(name), rs.Pass(name) && some[name] && more[name]; got != want {
+				t.Fatalf("%v of %v and %v: %q: %v", rs, some, more, name, got)
+			}
+			to, maps := rs.Map(name)
+			if got, ok := narrow.Map(name); ok != (maps && some[name]) || ok && got != to {
+				t.Fatalf("%v of %v: %q goes to %q, %v", rs, some, name, got, ok)
+			}
 		}
 	}
 }
