@@ -149,3 +149,52 @@ func TestCounts(t *testing.T) {
 		t.Errorf("%d of %d", total, countHolds(h))
 	}
 }
+
+// TestBegin: nothing is done for a client before Begin was, and a run that
+// begins on a connection that only looked begins anew.
+func TestBegin(t *testing.T) {
+	began, fail := 0, true
+	v := &Service{Begin: func(context.Context) error {
+		if began++; fail {
+			return fmt.Errorf("cannot read it")
+		}
+		return nil
+	}}
+	source := &rpc.Server{}
+	sender := &Sender{Datasets: filter{}, Tag: "zreplctl_source_x"}
+	ServeSender(source, v, sender, nil)
+	s := rpc.Local(source)
+	looks := func() error {
+		var list iter.Seq2[transfer.Dataset, error]
+		return s.Call(t.Context(), "list", transfer.ListRequest{}, &list)
+	}
+	for _, run := range []string{"", "r1", "r1"} {
+		if err := greet(t, s, run); err == nil || !strings.Contains(err.Error(), "cannot read it") {
+			t.Errorf("run %q: %v", run, err)
+		}
+		if err := looks(); err == nil {
+			t.Errorf("run %q: a list", run)
+		}
+		if err := s.Call(t.Context(), "protect", transfer.Holds{}, new(transfer.Problems)); err == nil {
+			t.Errorf("run %q: protect", run)
+		}
+	}
+	fail = false
+	for i, run := range []string{"r1", "r1"} {
+		if err := greet(t, s, run); err != nil || began != 4 {
+			t.Errorf("greeting %d: %v, begun %d times", i, err, began)
+		}
+	}
+	if err := looks(); err != nil {
+		t.Error(err)
+	}
+	v.greeted, v.run = false, ""
+	for _, run := range []string{"", "", "r2"} {
+		if err := greet(t, s, run); err != nil {
+			t.Error(err)
+		}
+	}
+	if began != 6 {
+		t.Errorf("begun %d times: once to look, and once for the run", began-4)
+	}
+}

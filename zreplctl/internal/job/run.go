@@ -19,7 +19,6 @@ import (
 	"github.com/zrepl-tools/zrepl-tools/lib/plan"
 	"github.com/zrepl-tools/zrepl-tools/lib/progress"
 	"github.com/zrepl-tools/zrepl-tools/lib/replicate"
-	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/choose"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/config"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/hook"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/state"
@@ -232,29 +231,6 @@ func named(j *config.Job) []string {
 	return nil
 }
 
-// leftOut reports whether a dataset is there and select does not choose it.
-func leftOut(j *config.Job, name string) bool {
-	c, there := j.Choices[name]
-	return there && !c.Chosen
-}
-
-// choose looks which datasets the job's select chooses now.
-func (r *Run) choose(ctx context.Context) error {
-	j, err := choose.Look(ctx, r.Programs.ZFS, r.Job)
-	if err == nil {
-		r.Job = j
-	}
-	return err
-}
-
-// chooseSome is choose, and an error if it chooses nothing.
-func (r *Run) chooseSome(ctx context.Context) error {
-	if err := r.choose(ctx); err != nil {
-		return err
-	}
-	return choose.None(r.Job)
-}
-
 func (r *Run) failures() []progress.Dataset { return failedRows(r.Tracker.Snapshot().Datasets) }
 
 func failedRows(all []progress.Dataset) (failed []progress.Dataset) {
@@ -300,6 +276,7 @@ func (r *Run) Plan(ctx context.Context) ([]plan.Result, error) {
 	if err := r.chooseSome(ctx); err != nil {
 		return nil, err
 	}
+	r.tellChosen()
 	sender, receiver, closeAll, err := r.Programs.ends(r.Job, "", r.state())
 	if err != nil {
 		return nil, err
@@ -316,6 +293,7 @@ func (r *Run) PlanSizes(ctx context.Context) ([]plan.Result, [][]uint64, error) 
 	if err := r.chooseSome(ctx); err != nil {
 		return nil, nil, err
 	}
+	r.tellChosen()
 	sender, receiver, closeAll, err := r.Programs.ends(r.Job, "", r.state())
 	if err != nil {
 		return nil, nil, err
