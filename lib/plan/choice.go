@@ -16,14 +16,18 @@ type Choice struct {
 	Rules  *Rules // and what else a person wants; nil: nothing
 }
 
-// Rules choose snapshots by regular expressions.
+// Rules choose snapshots by regular expressions, and the newest of these.
 type Rules struct {
 	Regex   *regexp.Regexp   // instead of the prefix; nil: the prefix
 	Exclude []*regexp.Regexp // a snapshot that matches one of these is left out
+	Newest  bool             // only the newest one goes; the others are passed over, for good
 }
 
 // Has reports whether a snapshot of this name, without dataset and @, is sent.
 func (c Choice) Has(name string) bool { return c.offers(name) && !c.excludes(name) }
+
+// NewestOnly reports whether only the newest snapshot that is chosen is sent.
+func (c Choice) NewestOnly() bool { return c.Rules != nil && c.Rules.Newest }
 
 // offers reports whether a name is chosen unless it is excluded.
 func (c Choice) offers(name string) bool {

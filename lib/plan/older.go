@@ -22,7 +22,7 @@ type Mine struct {
 // snapshot that the job received the base, which stays protected until a
 // person has decided.
 func (o *one) checkOlder(base *Base, at int) *Conflict {
-	if base == nil || o.sentBase(base) {
+	if base == nil || o.p.Choice().NewestOnly() || o.sentBase(base) { // what is passed over is not missing
 		return nil
 	}
 	last := slices.IndexFunc(o.receiver[:at], func(v dataset.Version) bool { return v.GUID == o.in.Mine.Last })

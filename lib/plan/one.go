@@ -153,7 +153,7 @@ func (o *one) startInitial(wanted []dataset.Version) {
 			return
 		}
 		at = len(wanted) - 1
-		if o.p.Initial == Every {
+		if o.p.Initial == Every && !o.p.Choice().NewestOnly() {
 			at = 0
 		}
 		wanted, at = slices.Clone(wanted[at:]), 0 // the steps keep nothing else
@@ -163,7 +163,7 @@ func (o *one) startInitial(wanted []dataset.Version) {
 		o.step(Step{Kind: Resume, To: &wanted[at], Brings: wanted[at : at+1], Force: o.placeholder(),
 			Reason: "continues a cut full stream"})
 	}
-	o.chain(&wanted[at], wanted[at+1:], "follows")
+	o.chain(&wanted[at], o.due(wanted[at+1:]), "follows")
 	o.refuse(o.checkNames())
 }
 
@@ -171,7 +171,7 @@ func (o *one) initialReason() string {
 	switch {
 	case o.placeholder():
 		return "the target is a placeholder"
-	case o.p.Initial == Every:
+	case o.p.Initial == Every && !o.p.Choice().NewestOnly():
 		return "the target does not exist; all snapshots, the oldest first"
 	}
 	return "the target does not exist; the newest snapshot"
@@ -182,7 +182,7 @@ func (o *one) incremental(at int) {
 	newer := o.receiver[at+1:]
 	from := &o.r.Base.Sender
 	wanted := o.wantedAfter(from.CreateTXG)
-	if c := o.checkOrder(wanted); o.refuse(c) {
+	if c := o.checkOrder(o.due(wanted)); o.refuse(c) {
 		return
 	}
 	if len(wanted)+len(newer) > 0 && o.refuse(o.checkChanged(newer)) {
@@ -209,6 +209,10 @@ func (o *one) incremental(at int) {
 	if i := o.resumeAt(wanted, from.GUID); i >= 0 {
 		o.step(Step{Kind: Resume, From: from, To: &wanted[i], Brings: wanted[i : i+1], Reason: "continues a cut stream"})
 		from, wanted = &wanted[i], wanted[i+1:]
+	}
+	if due := o.due(wanted); len(due) < len(wanted) {
+		reason += fmt.Sprintf("; %d between are passed over", len(wanted)-len(due))
+		wanted = due
 	}
 	o.chain(from, wanted, o.why(reason))
 	o.refuse(o.checkNames())
@@ -277,6 +281,15 @@ func (o *one) wantedAfter(txg uint64) []dataset.Version {
 		}
 	}
 	return out
+}
+
+// due are those of wanted that are sent: all of them, or only the newest. What is
+// passed over never comes: the next base is newer.
+func (o *one) due(wanted []dataset.Version) []dataset.Version {
+	if o.p.Choice().NewestOnly() && len(wanted) > 1 {
+		return slices.Clone(wanted[len(wanted)-1:]) // the steps keep nothing else
+	}
+	return wanted
 }
 
 // after returns the sender's versions that are newer than txg.

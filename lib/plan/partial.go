@@ -8,7 +8,9 @@ import (
 
 // resumeAt returns which of wanted the partial receive on the target brings,
 // or -1; then Discard says why where there is one. A full stream goes on
-// wherever the policy of today would start: too much may have come already.
+// wherever the policy of today would start: too much may have come already. So
+// does one of a job that sends only the newest, though its snapshot no longer is:
+// over a slow line every stream would be discarded for the next.
 func (o *one) resumeAt(wanted []dataset.Version, base dataset.GUID) int {
 	if o.in.Receiver == nil || o.in.Receiver.Partial == nil {
 		return -1
@@ -20,7 +22,7 @@ func (o *one) resumeAt(wanted []dataset.Version, base dataset.GUID) int {
 	for i, v := range wanted {
 		switch {
 		case v.GUID != part.To:
-		case i > 0 && base != 0:
+		case i > 0 && base != 0 && !o.p.Choice().NewestOnly():
 			o.r.Discard = fmt.Sprintf("it would leave out %s, which is needed now", named(wanted[:i]))
 			return -1
 		case part.Name != "" && part.Name != v.Name:

@@ -106,7 +106,7 @@ func TestRandomHistories(t *testing.T) {
 	}
 	t.Logf("%d histories, %d plans: %v", histories(), plans, seen)
 	for _, kind := range []string{"full", "incremental", "resume", "compound", "discard", "onto-foreign", "uptodate", "no-snapshots", "none-chosen", "none-wanted",
-		"initial-refused", "unrelated", "diverged", "modified", "name-taken", "placeholder-encrypted", "options"} {
+		"initial-refused", "passed-over", "resumed-older", "unrelated", "diverged", "modified", "name-taken", "placeholder-encrypted", "options"} {
 		if seen[kind] == 0 {
 			t.Errorf("no history led to %s: the test proves less than it should", kind)
 		}
@@ -187,6 +187,12 @@ func count(seen tally, in Input, r Result) {
 		kind, _, _ := strings.Cut(l, " ")
 		seen[kind]++
 	}
+	if n := len(r.Steps); n > 0 && strings.Contains(r.Steps[n-1].Reason, "passed over") {
+		seen["passed-over"]++
+		if n > 1 && r.Steps[0].Kind == Resume {
+			seen["resumed-older"]++
+		}
+	}
 	for _, s := range r.Steps {
 		if s.Compound() {
 			seen["compound"]++
@@ -203,6 +209,13 @@ func checkCopy(t *testing.T, src, dst *model, r Result, p Policy, before int) {
 		if later && refSends(p, s.v.Name) && !src.deferred[s.v.GUID] {
 			want = append(want, s)
 		}
+	}
+	if p.Rules != nil && p.Rules.Newest && len(want) > 0 { // and what a cut stream had begun with
+		resumed := func(s msnap) bool {
+			return len(r.Steps) > 0 && r.Steps[0].Kind == Resume && s.v.GUID == r.Steps[0].To.GUID
+		}
+		newest := want[len(want)-1].v.GUID
+		want = slices.DeleteFunc(want, func(s msnap) bool { return s.v.GUID != newest && !resumed(s) })
 	}
 	got := dst.snaps[before:]
 	same := slices.EqualFunc(got, want, func(a, b msnap) bool {

@@ -109,10 +109,10 @@ func reference(in Input, p Policy) []string {
 		return []string{"modified"}
 	}
 	var lines []string
-	resumed := false
+	resumed, newest := false, p.Rules != nil && p.Rules.Newest
 	if part != nil && part.From == fromGUID {
 		for i, v := range todo {
-			if v.GUID == part.To && (i == 0 || initial) {
+			if v.GUID == part.To && (i == 0 || initial || newest) {
 				lines = append(lines, fmt.Sprintf("resume %s>%s", from, v))
 				from, todo, resumed = v.String(), todo[i:], true
 				break
@@ -121,7 +121,7 @@ func reference(in Input, p Policy) []string {
 	}
 	switch {
 	case resumed:
-	case initial && p.Initial == Every:
+	case initial && p.Initial == Every && !newest:
 		lines, from = append(lines, "full >"+todo[0].String()), todo[0].String()
 	case initial:
 		todo = todo[len(todo)-1:]
@@ -133,12 +133,17 @@ func reference(in Input, p Policy) []string {
 	} else {
 		rest = todo
 	}
+	passed := 0
+	for newest && passed < len(rest)-1 {
+		passed++
+	}
+	rest = rest[passed:]
 	for _, v := range rest {
 		lines, from = append(lines, fmt.Sprintf("incremental %s>%s", from, v)), v.String()
 	}
 	bring := rest
 	if resumed || initial {
-		bring = todo
+		bring = append([]dataset.Version{todo[0]}, rest...)
 	}
 	for _, v := range bring {
 		for _, t := range recv {
@@ -187,6 +192,9 @@ var someRules = []refRules{
 	{rules: rules("^b_"), takes: func(name string) bool { return name[0] == 'b' }},
 	{rules: rules("_1", "^b", "5$"), takes: func(name string) bool { return name[2] == '1' },
 		leavesOut: func(name string) bool { return name[0] == 'b' || name[len(name)-1] == '5' }},
+	{rules: &Rules{Newest: true}},
+	{rules: onlyNewest(rules("", "[02468]$")), leavesOut: even},
+	{rules: onlyNewest(rules("^b_")), takes: func(name string) bool { return name[0] == 'b' }},
 	{rules: rules("", "_"), leavesOut: func(string) bool { return true }},
 }
 
@@ -198,6 +206,11 @@ func rules(regex string, exclude ...string) *Rules {
 	for _, text := range exclude {
 		r.Exclude = append(r.Exclude, regexp.MustCompile(text))
 	}
+	return r
+}
+
+func onlyNewest(r *Rules) *Rules {
+	r.Newest = true
 	return r
 }
 
