@@ -28,10 +28,23 @@ type Partners struct {
 	// nil: they are sent all. Nobody waits until one is replicated that is not,
 	// once a partner has anything of the dataset: before that it may be a slip.
 	Sends func(name string) bool
+	// Newest says that of these they are sent only the newest one: nobody waits
+	// for those that are older.
+	Newest bool
 }
 
-// leavesOut reports whether the Tags' partners never get a snapshot.
-func (p Partners) leavesOut(name string) bool { return p.Sends != nil && !p.Sends(name) }
+// leftOut returns what reports whether the Tags' partners never get a snapshot
+// of a dataset.
+func (p Partners) leftOut(g Group) func(i int) bool {
+	sends := func(i int) bool { return p.Sends == nil || p.Sends(g.Snapshots[i].Name) }
+	newest := uint64(0) // of those that they are sent
+	for i := range g.Snapshots {
+		if p.Newest && sends(i) {
+			newest = max(newest, g.Snapshots[i].CreateTXG)
+		}
+	}
+	return func(i int) bool { return !sends(i) || g.Snapshots[i].CreateTXG < newest }
+}
 
 // unsettled reports whether a hold of this tag may be on what is being sent
 // although there is none on what was sent last.
@@ -70,11 +83,12 @@ func MarkReplicated(ctx context.Context, z *zfs.ZFS, roots []string, recursive b
 		return err
 	}
 	for _, g := range groups {
-		limit, leftOut := replicatedTo(g, versions[g.Dataset], tags, p)
+		limit, unsent := replicatedTo(g, versions[g.Dataset], tags, p)
+		leftOut := p.leftOut(g)
 		for i := range g.Snapshots {
 			to := limit
-			if p.leavesOut(g.Snapshots[i].Name) {
-				to = leftOut
+			if leftOut(i) {
+				to = unsent
 			}
 			g.Snapshots[i].Replicated = g.Snapshots[i].CreateTXG <= to
 		}

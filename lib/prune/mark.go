@@ -107,8 +107,9 @@ func (o Options) fromBase(g Group) bool {
 	if limit == 0 {
 		return false
 	}
+	leftOut := o.Partners.leftOut(g)
 	for i := range g.Snapshots {
-		g.Snapshots[i].Replicated = g.Snapshots[i].CreateTXG <= limit || o.Partners.leavesOut(g.Snapshots[i].Name)
+		g.Snapshots[i].Replicated = g.Snapshots[i].CreateTXG <= limit || leftOut(i)
 	}
 	return true
 }

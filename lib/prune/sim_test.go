@@ -289,6 +289,12 @@ func TestRunReplicated(t *testing.T) {
 			o.Partners = Partners{Tags: []string{tag}, Sends: func(string) bool { return false }}
 			o.Unsent = map[string]bool{"p/a": true}
 		}, "s1 s2 s3 s4 s5 s6", "s1 s2 s3 s4 s5 s6"},
+		"it is sent only the newest": {[][]string{{"hold", tag, "p/a@s1"}}, func(o *Options) {
+			o.Partners = Partners{Tags: []string{tag}, Newest: true, Sends: func(name string) bool { return name < "s5" }}
+		}, "s1 s4 s5 s6", "s1 s2 s3 s4 s5 s6"},
+		"it is sent only the newest, and another one all": {[][]string{{"hold", tag, "p/a@s1"}, {"hold", cursor.Tag("push", "x"), "p/a@s3"}}, func(o *Options) {
+			o.Partners = Partners{Tags: []string{tag}, Others: true, Newest: true, Sends: func(name string) bool { return name < "s5" }}
+		}, "s1 s3 s4 s5 s6", "s1 s2 s3 s4 s5 s6"},
 		"by the plan's bases": {nil, func(o *Options) {
 			o.Partners = Partners{Tags: []string{tag}}
 			o.Bases = map[string][]dataset.GUID{"p/a": {1}}

@@ -20,14 +20,19 @@ const (
 	maxPatternsSize = 1000 // of all patterns of a job, as plan.ParsePattern counts
 )
 
-// snapshots reads {regex: …, exclude: …}. The second may be a list.
+// snapshots reads {regex: …, exclude: …, newest_only: …}. The second may be a
+// list.
 func (d *decoder) snapshots(n *yaml.Node, what string) *plan.Rules {
 	r, size, count := &plan.Rules{}, 0, 0
-	ok := d.dict(n, what, []string{"regex", "exclude"}, func(key string, _, v *yaml.Node) {
+	ok := d.dict(n, what, []string{"regex", "exclude", "newest_only"}, func(key string, _, v *yaml.Node) {
 		count++
 		part := what + ": " + key
-		if key == "regex" {
+		switch key {
+		case "regex":
 			r.Regex = d.pattern(v, part, &size)
+			return
+		case "newest_only":
+			r.Newest = d.boolean(v, part)
 			return
 		}
 		for _, v := range d.oneOrMore(v, part, maxExclude) {
@@ -40,9 +45,12 @@ func (d *decoder) snapshots(n *yaml.Node, what string) *plan.Rules {
 	})
 	switch {
 	case ok && count == 0:
-		d.wrong(n, "%s: neither regex nor exclude: leave the key out", what)
+		d.wrong(n, "%s: neither regex, exclude nor newest_only: leave the key out", what)
 	case size > maxPatternsSize:
 		d.wrong(n, "%s: too large: with their repetitions written out the patterns have more than %d characters and operators", what, maxPatternsSize)
+	}
+	if r.Regex == nil && len(r.Exclude) == 0 && !r.Newest {
+		return nil
 	}
 	return r
 }
@@ -108,6 +116,9 @@ func encodeSnapshots(r *plan.Rules) *dict {
 		}
 		m.put("exclude", list(texts))
 	}
+	if r.Newest {
+		m.put("newest_only", true)
+	}
 	return m
 }
 
@@ -126,6 +137,9 @@ func (j *Job) choosesAs(other *Job) bool {
 		if re := j.SnapshotRules.Regex; re != nil {
 			out = []string{"", re.String()} // the prefix does not count
 		}
+		if j.SnapshotRules.Newest {
+			out = append(out, "", "newest") // no pattern is empty
+		}
 		var not []string
 		for _, re := range j.SnapshotRules.Exclude {
 			not = append(not, re.String())
@@ -142,6 +156,9 @@ func (d *decoder) checkSnapshots(j *Job, what string) {
 	r := j.SnapshotRules
 	if r == nil {
 		return
+	}
+	if r.Newest && j.InitialReplPolicy == "all" {
+		d.wrongAt(j.firstKey("initial_repl_policy", "snapshots"), "%s: initial_repl_policy: all snapshots would be sent, and snapshots: newest_only sends one: leave one of them out", what)
 	}
 	if all := func(re *regexp.Regexp) bool { return matchesAll(re, j.SnapshotPrefix) }; r.Regex == nil && slices.ContainsFunc(r.Exclude, all) {
 		d.warnAt(j.key("snapshots"), "%s: snapshots: exclude matches every name that begins with %q: the job sends nothing", what, j.SnapshotPrefix)

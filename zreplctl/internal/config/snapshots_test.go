@@ -11,6 +11,8 @@ func TestSnapshotRules(t *testing.T) {
 		{`{regex: "_(daily|weekly)$"}`, "a_daily b_weekly", "a_hourly daily a_daily2", "snapshots: regex: _(daily|weekly)$"},
 		{`{exclude: tmp}`, "z_a z_1", "z_tmp a", "snapshots: exclude: tmp"},
 		{`{exclude: [tmp, "5$"]}`, "z_a z_1", "z_tmp z_5 a", "snapshots: exclude: [tmp, 5$]"},
+		{`{newest_only: true}`, "z_a", "a", "snapshots: newest_only: true"},
+		{`{exclude: tmp, newest_only: true}`, "z_a", "z_tmp a", "snapshots: exclude: tmp newest_only: true"},
 		{`{regex: daily, exclude: [tmp]}`, "daily", "tmp_daily z_weekly", "snapshots: regex: daily exclude: tmp"},
 	} {
 		const job = `jobs: [{name: a, type: local, mapping: {"tank<": t/a}, snapshot_prefix: z_, snapshots: %s}]`

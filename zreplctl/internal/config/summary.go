@@ -18,7 +18,11 @@ func (j *Job) Summary() string {
 		parts = append(parts, fmt.Sprintf("only datasets with %q", j.Select))
 	}
 	if j.SnapshotRules != nil {
-		parts = append(parts, "only snapshots whose names "+j.Choice().String())
+		words := "only snapshots whose names " + j.Choice().String()
+		if j.SnapshotRules.Newest {
+			words = strings.Replace(words, "only snapshots", "only the newest of the snapshots", 1)
+		}
+		parts = append(parts, words)
 	}
 	if j.Snapshots() {
 		parts = append(parts, fmt.Sprintf("takes snapshots %s*", j.SnapshotPrefix))

@@ -91,7 +91,8 @@ func (h *history) newest(c plan.Choice, most int) (out []version) {
 	return out
 }
 
-// after counts the chosen snapshots that are newer than a createtxg.
+// after counts the chosen snapshots that are newer than a createtxg, at most 1
+// of those of which only the newest is sent.
 func (h *history) after(txg uint64, c plan.Choice) (n int) {
 	for _, v := range slices.Backward(h.all) {
 		if v.txg <= txg {
@@ -99,6 +100,9 @@ func (h *history) after(txg uint64, c plan.Choice) (n int) {
 		}
 		if v.is(dataset.Snapshot) && h.has(v, c) {
 			n++
+		}
+		if n == 1 && c.NewestOnly() {
+			break
 		}
 	}
 	return n

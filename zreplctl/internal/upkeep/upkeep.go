@@ -102,7 +102,7 @@ func partners(j *config.Job) (p prune.Partners) {
 			p.Tags = append(p.Tags, cursor.Tag(string(j.Type), id))
 		}
 		if j.SnapshotRules != nil {
-			p.Sends = j.Choice().Has
+			p.Sends, p.Newest = j.Choice().Has, j.Choice().NewestOnly()
 		}
 	}
 	return p
