@@ -4,7 +4,7 @@ P=zreplctl:backup
 g() { t zfs get -Hp -o name,property,value,source -t filesystem,volume -r type,$P "$@"; }
 q zfs create -p cona/s/a/b/c
 q zfs create -V 4M cona/s/a/vol
-q zfs create "cona/s/with space"
+q zfs create -o mountpoint=none "cona/s/with space"
 g cona/s
 t zfs set $P=daily cona/s/a
 g cona/s
