@@ -57,7 +57,7 @@ func (r Reason) nothing() bool { return r.Waits() || r == NoneWanted }
 // what the sender offers maps to now. NoCopy says why the copy is gone as well; empty:
 // it is there.
 func Gone(target, noCopy string) Result {
-	c := conflict(NotOffered, "the job received it once, and now the sender does not offer its source, or the job's rules leave it out")
+	c := conflict(NotOffered, "the job received it once, and now the sender does not offer its source, or the job's rules or its select leave it out")
 	if noCopy != "" {
 		c.Text += "; " + noCopy
 	}

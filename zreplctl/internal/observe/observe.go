@@ -124,6 +124,7 @@ func (o *Observer) askZFS(ctx context.Context, h *host, jobs []*looked) (problem
 		if err != nil {
 			return fmt.Sprintf("cannot ask ZFS: job %q: %v", l.job.Name, err)
 		}
+		h.answers.Add(1)
 		l.job = narrow
 		l.noneChosen()
 	}
