@@ -403,7 +403,7 @@ func TestCompletionWords(t *testing.T) {
 		{[]string{"prune", ""}, "pull_prod1 offer_to_backups mirror"},
 		{[]string{"serve", ""}, "backups.example.com"},
 		{[]string{"show", ""}, "pull_prod1 offer_to_backups mirror"},
-		{[]string{"show", "mirror", ""}, "rules policy"},
+		{[]string{"show", "mirror", ""}, "rules policy datasets"},
 		{[]string{"show", "mirror", "rules", ""}, ""},
 		{[]string{"show", "-side", ""}, "lhs rhs"},
 		{[]string{"-config", "/nonexistent", "pull", ""}, ""},

@@ -116,7 +116,7 @@ func (g *globals) arguments(command string, args []string) []candidate {
 	case command == "import": // a file
 		return nil
 	case command == "show" && len(args) == 1:
-		return []candidate{{"rules", "for zmapfilter -f"}, {"policy", "for zprune -policy"}}
+		return []candidate{{"rules", "for zmapfilter -f"}, {"policy", "for zprune -policy"}, {"datasets", "that it takes, and why"}}
 	case len(args) > 0 && command != "activate":
 		return nil
 	}

@@ -31,6 +31,7 @@ type steps struct {
 	initial string
 	send    string
 	decrypt bool
+	newest  bool
 	policy  plan.Policy
 }
 
@@ -42,11 +43,12 @@ func stepsCommand(g *globals) *ffcli.Command {
 	fs.BoolVar(&s.policy.Merge, "merge", false, "join the steps that one zfs send -I can do")
 	fs.StringVar(&s.initial, "initial", string(plan.MostRecent), "`policy` for datasets that the target lacks: most_recent, all, fail")
 	fs.StringVar(&s.policy.Prefix, "prefix", "", "send only snapshots whose name starts with `text`")
+	fs.BoolVar(&s.newest, "newest", false, "send only the newest snapshot of each dataset")
 	fs.StringVar(&s.send, "send", "L", "options of zfs send, as `letters` of wLec; an encrypted source always has w")
 	fs.BoolVar(&s.decrypt, "decrypt", false, "allow encrypted datasets to be sent as plain text")
 	return &ffcli.Command{
 		Name:       "steps",
-		ShortUsage: "zreplctl steps [-r pattern=result ...] [-state file] [-merge] [flags] source-list target-list",
+		ShortUsage: "zreplctl steps [-r pattern=result ...] [-state file] [-merge] [-newest] [flags] source-list target-list",
 		ShortHelp:  "Print the steps that replicate what one zfs list shows to what another shows.",
 		FlagSet:    fs,
 		Exec:       s.run,
@@ -90,6 +92,12 @@ func (s *steps) prepare() (*listing.Sides, error) {
 	var err error
 	if s.policy.Initial, err = plan.ParseInitial(s.initial); err != nil {
 		return nil, cli.Usagef("-initial: %w", err)
+	}
+	if s.newest && s.policy.Initial == plan.Every {
+		return nil, cli.Usagef("-newest is not allowed with -initial all")
+	}
+	if s.newest {
+		s.policy.Rules = &plan.Rules{Newest: true}
 	}
 	sides := &listing.Sides{Decrypt: s.decrypt}
 	if sides.Send, err = dataset.ParseSendOptions(s.send); err != nil {

@@ -113,6 +113,12 @@ func TestSteps(t *testing.T) {
 	merged := append(append([]string{}, want[:1]...), "incremental|tank/a|back/x/a|@s1|@s3")
 	status, out, errs = tool(t, "", append(rule, source, target, "-state", state, "-merge")...)
 	compare(t, status, out, errs, append(merged, want[3:]...))
+	newest := append(append([]string{}, want[:1]...), "incremental|tank/a|back/x/a|@s1|@s3")
+	status, out, errs = tool(t, "", append(rule, source, target, "-state", state, "-newest")...)
+	compare(t, status, out, errs, append(newest, want[3:]...))
+	if status, _, errs = tool(t, "", append(rule, source, target, "-newest", "-initial", "all")...); status != 2 || !strings.Contains(errs, "-newest is not allowed with -initial all") {
+		t.Errorf("%d, %s", status, errs)
+	}
 
 	t.Run("cautious without state", func(t *testing.T) {
 		status, out, errs := tool(t, "", "steps", "-r", "tank/p=back/x/p", source, target)
@@ -199,6 +205,10 @@ func TestStepsPrintsThePlan(t *testing.T) {
 			}
 		}
 		policy := plan.Policy{Merge: rng.IntN(2) == 0, Initial: []plan.Initial{plan.MostRecent, plan.Every}[rng.IntN(2)]}
+		newest := policy.Initial == plan.MostRecent && rng.IntN(3) == 0
+		if newest {
+			policy.Rules = &plan.Rules{Newest: true}
+		}
 		there := func(ds string) (plan.Host, bool) { return plan.Host{KeyLoaded: true}, exists[ds] }
 		var want strings.Builder
 		for _, r := range plan.All(ins, there, policy) {
@@ -207,6 +217,9 @@ func TestStepsPrintsThePlan(t *testing.T) {
 		args := []string{"steps", "-r", "p<=b", "-initial", string(policy.Initial), "-state", file(t, "state", state.String())}
 		if policy.Merge {
 			args = append(args, "-merge")
+		}
+		if newest {
+			args = append(args, "-newest")
 		}
 		args = append(args, file(t, "src", src.String()), file(t, "dst", dst.String()))
 		if status, got, errs := tool(t, "", args...); status != 0 || got != want.String() {
