@@ -40,9 +40,7 @@ func (j *Job) Narrowed(choices map[string]property.Choice) *Job {
 	if j.Select == nil {
 		return j
 	}
-	if j.wide != nil { // it was narrowed before
-		j = j.wide
-	}
+	j = j.AsWritten()
 	narrow := *j
 	narrow.Choices, narrow.wide = choices, j
 	if choices == nil {
@@ -58,13 +56,18 @@ func (j *Job) Narrowed(choices map[string]property.Choice) *Job {
 	return &narrow
 }
 
+// AsWritten returns the job as the file has it.
+func (j *Job) AsWritten() *Job {
+	if j.wide != nil {
+		return j.wide
+	}
+	return j
+}
+
 // Allows reports whether the rules as they are written let a dataset take part,
 // whatever select says of it.
 func (j *Job) Allows(name string) bool {
-	if j.wide != nil {
-		j = j.wide
-	}
-	rules := j.Sources()
+	rules := j.AsWritten().Sources()
 	return rules != nil && rules.Pass(name)
 }
 

@@ -152,7 +152,7 @@ func (l *looked) receives(ds string) bool {
 	case l.job.Root != "":
 		return ds != l.job.Root && dataset.Within(ds, l.job.Root)
 	}
-	return len(l.job.Mapping.Sources(ds, 1)) > 0
+	return len(l.job.AsWritten().Mapping.Sources(ds, 1)) > 0 // also of what select does not choose now
 }
 
 // tags are those of the cursors of whom the job sends to, by client.

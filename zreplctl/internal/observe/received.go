@@ -188,6 +188,9 @@ func (l *looked) findLocal() {
 			seen[ds] = true
 			f := found{dataset: ds, common: at}
 			f.Target, f.Gone = ds, "it was received once, and its source is not there now"
+			if from := l.job.AsWritten().Mapping.Sources(ds, 1); len(from) > 0 && l.host.datasets[from[0]] != nil {
+				f.Source, f.Gone = from[0], "it was received once, and "+l.whyLeftOut(from[0])
+			}
 			if r, ok := rows[ds]; ok {
 				l.apply(&f, r)
 			}

@@ -1,8 +1,10 @@
 package observe
 
 import (
+	"fmt"
 	"slices"
 
+	"github.com/zrepl-tools/zrepl-tools/lib/clean"
 	"github.com/zrepl-tools/zrepl-tools/lib/progress"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/job"
 )
@@ -134,7 +136,7 @@ func (l *looked) findUnoffered(offered map[string]bool, tags map[string]string) 
 			}
 			f := found{dataset: ds}
 			l.sent(&f, ds, client, tags[client])
-			f.Source, f.Client, f.Gone = ds, client, "it was sent once, and the job's rules leave it out now"
+			f.Source, f.Client, f.Gone = ds, client, "it was sent once, and "+l.whyLeftOut(ds)
 			l.found = append(l.found, f)
 			offered[client+"\t"+ds] = true
 		}
@@ -145,7 +147,7 @@ func (l *looked) findUnoffered(offered map[string]bool, tags map[string]string) 
 			switch _, here := l.host.datasets[ds]; {
 			case offered[ds], offered[client+"\t"+ds]:
 			case here:
-				l.found = append(l.found, gone(client, ds, "it was sent once, and the job's rules leave it out now"))
+				l.found = append(l.found, gone(client, ds, "it was sent once, and "+l.whyLeftOut(ds)))
 			case !l.host.hasPool(ds):
 				f := gone(client, ds, "it was sent once, and its pool is not imported: "+importing(ds))
 				f.Behind = nil
@@ -155,6 +157,15 @@ func (l *looked) findUnoffered(offered map[string]bool, tags map[string]string) 
 			}
 		}
 	}
+}
+
+// whyLeftOut says what leaves out a dataset that is here.
+func (l *looked) whyLeftOut(ds string) string {
+	c, there := l.job.Choices[ds]
+	if !there || !l.job.Allows(ds) {
+		return "the job's rules leave it out now"
+	}
+	return clean.Line(fmt.Sprintf("select leaves it out now: property %s: %s", l.job.Select.Name, c.Why()), maxWhy)
 }
 
 func gone(client, ds, why string) (f found) {
