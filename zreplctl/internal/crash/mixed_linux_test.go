@@ -36,12 +36,15 @@ var pairings = []pairing{
 // host are cut, and the rules by which some jobs choose snapshots.
 type fate struct{ out, cursor, other, fetchCut, giveCut, rules string }
 
+const onlyNewest = "newest_only: true"
+
 // chosenBy are rules, and which names they choose.
 var chosenBy = map[string]func(name string) bool{
 	"": func(name string) bool { return strings.HasPrefix(name, "a_") },
 	"exclude: '[13579]$'": func(name string) bool {
 		return strings.HasPrefix(name, "a_") && !strings.ContainsAny(name[len(name)-1:], "13579")
 	},
+	onlyNewest: func(name string) bool { return strings.HasPrefix(name, "a_") },
 	"regex: '^[ab]_.*[05]$', exclude: '_7'": func(name string) bool {
 		return strings.ContainsAny(name[len(name)-1:], "05") && !strings.Contains(name, "_7")
 	},
@@ -69,13 +72,17 @@ func mixedConfig(w *world, host string) string {
 	if f.rules != "" {
 		chosen = "snapshots: {" + f.rules + "}, "
 	}
-	return strings.NewReplacer("CHOSEN, ", chosen, "RUN", w.path(host+"/run"), "KEEP", keepTwo, "CURSOR", f.cursor, "OTHER", f.other, "OK", rules("ok"),
+	first := "initial_repl_policy: all, "
+	if f.rules == onlyNewest {
+		first = ""
+	}
+	return strings.NewReplacer("CHOSEN, ", chosen, "FIRST, ", first, "RUN", w.path(host+"/run"), "KEEP", keepTwo, "CURSOR", f.cursor, "OTHER", f.other, "OK", rules("ok"),
 		"BACK", rules("dst/back/h"), "WEEKLY", rules("dst/weekly/h"), "SOURCE", w.serve("src", "backup", f.fetchCut), "SINK", w.serve("dst", "prod", f.giveCut)).Replace(`
 global: {rundir: RUN}
 jobs:
 - {name: mirror, type: local, mapping: BACK, CHOSEN, snapshot_prefix: a_, shared_prefix: true, interval: 1h, cursor: CURSOR, prune_lhs: {KEEP}, prune_rhs: {KEEP}}
 - {name: offer, type: source, serve: {type: stdinserver, client_identity: backup}, datasets: OK, CHOSEN, snapshot_prefix: a_, shared_prefix: true, interval: 1h, cursor: CURSOR, KEEP}
-- {name: fetch, type: pull, connect: {type: exec, command: SOURCE}, mapping: {"<": dst/pull}, CHOSEN, snapshot_prefix: a_, shared_prefix: true, interval: 1h, initial_repl_policy: all, KEEP}
+- {name: fetch, type: pull, connect: {type: exec, command: SOURCE}, mapping: {"<": dst/pull}, CHOSEN, snapshot_prefix: a_, shared_prefix: true, interval: 1h, FIRST, KEEP}
 - {name: give, type: push, connect: {type: exec, command: SINK}, datasets: OK, CHOSEN, snapshot_prefix: a_, shared_prefix: true, interval: 1h, cursor: OTHER, KEEP}
 - {name: take, type: push-sink, serve: {type: stdinserver, client_identity: prod}, root: dst/sink, snapshot_prefix: a_, shared_prefix: true, interval: 1h, KEEP}
 - {name: second, type: local, mapping: {"dst/back/h<": dst/second/h}, snapshot_prefix: a_, shared_prefix: true, interval: 1h, cursor: OTHER, prune_rhs: {KEEP}}

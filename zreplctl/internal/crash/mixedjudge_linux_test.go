@@ -102,6 +102,9 @@ func (m *mixed) wanted(t *testing.T, from string, j pairing, common []string) (g
 			guids = append(guids, guid)
 		}
 	}
+	if j.chooses() && m.rules == onlyNewest && len(guids) > 1 {
+		guids = guids[len(guids)-1:]
+	}
 	return guids
 }
 
