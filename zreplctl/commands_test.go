@@ -131,7 +131,7 @@ func TestShow(t *testing.T) {
 		{"-side rhs mirror policy", "keep:\n  - type: grid\n    grid: 24x1h | 35x1d\n", 0},
 		{"mirror policy", "zreplctl: a local job has two policies: say -side lhs or -side rhs\nusage: ", 2},
 		{"-side lhs pull_prod1 policy", "zreplctl: -side: a pull job has one policy only\nusage: ", 2},
-		{"mirror", "zreplctl: show requires the name of a job, and rules or policy\nusage: ", 2},
+		{"mirror", "zreplctl: show requires the name of a job, and rules, policy or datasets\nusage: ", 2},
 		{"miror rules", "zreplctl: no job \"miror\" in \"" + threeJobs + "\"\nzreplctl: hint: did you mean \"mirror\"?\n", 2},
 	} {
 		stdout, stderr, status := zreplctl(t, "", append([]string{"show", "-config", threeJobs}, strings.Fields(test.args)...)...)

@@ -158,7 +158,7 @@ func (w *world) decides(name string) (value string, set bool) {
 // TestHistories sets, inherits, receives and clears at random, and compares
 // with the rules in their simplest form.
 func TestHistories(t *testing.T) {
-	rounds := 12
+	rounds := 8
 	if os.Getenv("ZT_HEAVY") != "" {
 		rounds = 200
 	}
