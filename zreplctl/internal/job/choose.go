@@ -2,7 +2,9 @@ package job
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/choose"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/config"
@@ -43,4 +45,17 @@ func (r *Run) chooseSome(ctx context.Context) error {
 		return err
 	}
 	return choose.None(r.Job)
+}
+
+// joinOnce joins errors, without those that say the same: each part of a run
+// finds that select chooses nothing.
+func joinOnce(errs []error) error {
+	var said []string
+	return errors.Join(slices.DeleteFunc(errs, func(err error) bool {
+		if err == nil || slices.Contains(said, err.Error()) {
+			return true
+		}
+		said = append(said, err.Error())
+		return false
+	})...)
 }

@@ -111,7 +111,7 @@ func (r *Run) Do(ctx context.Context) (err error) {
 		if r.After != nil && ctx.Err() == nil && !hook.Aborts(errors.Join(errs...)) {
 			errs = append(errs, r.After(ctx))
 		}
-		return errors.Join(errs...)
+		return joinOnce(errs)
 	})
 }
 
