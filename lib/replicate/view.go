@@ -42,7 +42,7 @@ func (j *Job) look(ctx context.Context, in transfer.ListRequest) (*view, error) 
 		}
 	}
 	if len(from) == 0 { // a pool that is not imported, most likely
-		return nil, errors.New("the sender has none of the datasets that its job names: their names are wrong, or their pool is not imported there")
+		return nil, errors.New("the sender has none of the datasets that its job names: their names are wrong, none has the property that its select requires, or their pool is not imported there")
 	}
 	v := &view{thorough: in.Thorough, sources: map[string]transfer.Dataset{}, targets: map[string]transfer.Dataset{}, outside: map[string]bool{}}
 	v.receivers(to)
