@@ -31,6 +31,8 @@ type Service struct {
 	Doing func(what, dataset string)
 	// Moved is told how many bytes of a stream have moved, when it has ended.
 	Moved func(bytes uint64)
+	// Renamed is told that a copy, with all below it, has another name; nil: nobody is.
+	Renamed func(from, to string)
 
 	greeted bool
 	run     string // empty: the client only looks

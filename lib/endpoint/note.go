@@ -1,7 +1,9 @@
 package endpoint
 
 import (
+	"context"
 	"fmt"
+	"slices"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
 	"github.com/zrepl-tools/zrepl-tools/lib/transfer"
@@ -16,9 +18,12 @@ type Note interface {
 
 // note keeps what the receiver says that it has. What cannot be noted looks
 // older than it is, which is safe; that it has nothing any more must be noted.
-func (s *Sender) note(common []transfer.Snap) error {
+func (s *Sender) note(ctx context.Context, common []transfer.Snap) error {
 	if s.Note == nil || len(common) == 0 {
 		return nil
+	}
+	if s.Renamed != nil {
+		s.noteRenamed(ctx, common)
 	}
 	guids, lost := map[string]dataset.GUID{}, false
 	for _, snap := range common {
@@ -29,6 +34,39 @@ func (s *Sender) note(common []transfer.Snap) error {
 		return fmt.Errorf("cannot note that the receiver has no copy: %w", err)
 	}
 	return nil
+}
+
+// noteRenamed tells which datasets have another name by now: what the receiver
+// has of one is what it had of another, which is not there any more. It asks only
+// if the notes say so.
+func (s *Sender) noteRenamed(ctx context.Context, common []transfer.Snap) {
+	noted, err := s.Note.Read()
+	if err != nil || len(noted) == 0 {
+		return
+	}
+	was := make(map[dataset.GUID]string, len(noted))
+	for ds, g := range noted {
+		if _, twice := was[g]; twice {
+			ds = ""
+		}
+		was[g] = ds
+	}
+	for _, now := range common {
+		if from := was[now.GUID]; now.GUID != 0 && noted[now.Dataset] == 0 && from != "" && s.renamedFrom(ctx, from, now) {
+			s.Renamed(from, now.Dataset)
+		}
+	}
+}
+
+// renamedFrom reports whether a dataset does not exist, though its pool does, and
+// another one has a version that was its own.
+func (s *Sender) renamedFrom(ctx context.Context, from string, now transfer.Snap) bool {
+	names, err := s.ZFS.Names(ctx, []string{dataset.Pool(from)})
+	if err != nil || slices.Contains(names, from) {
+		return false
+	}
+	there, err := s.ZFS.Versions(ctx, []string{now.Dataset}, false)
+	return err == nil && slices.ContainsFunc(there[now.Dataset], func(v dataset.Version) bool { return v.GUID == now.GUID })
 }
 
 // noted returns what is noted of a dataset. A note that cannot be read is as

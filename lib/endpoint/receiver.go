@@ -45,6 +45,9 @@ type Receiver struct {
 	// PlainCopies stores what is sent as plain text without encryption, also
 	// below a dataset that is encrypted.
 	PlainCopies bool
+	// Renames lets a copy be renamed as its source was, with all below it, unless
+	// it returns why that one may not be. Nil: none may be.
+	Renames func(copied string) error
 	// Stall is for how long nothing of a stream may move; 0: for ever.
 	Stall time.Duration
 	// Rates are files of limits that a stream within this host, and the reading

@@ -73,6 +73,11 @@ func (r RemoteReceiver) Placeholder(ctx context.Context, in transfer.Placeholder
 	return r.call(ctx, "placeholder", in, nil)
 }
 
+// Rename is Receiver.Rename over there.
+func (r RemoteReceiver) Rename(ctx context.Context, in transfer.Rename) error {
+	return r.call(ctx, "rename", in, nil)
+}
+
 // Abort is Receiver.Abort over there.
 func (r RemoteReceiver) Abort(ctx context.Context, in transfer.Name) error {
 	return r.call(ctx, "abort", in, nil)

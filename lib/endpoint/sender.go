@@ -45,6 +45,9 @@ type Sender struct {
 	// Note keeps what the receiver has, for those who ask how old its copies are;
 	// nil: nothing is kept.
 	Note Note
+	// Renamed is told that a dataset of which Note keeps something has another
+	// name; nil: nobody is.
+	Renamed func(from, to string)
 	// Memory keeps what List has seen for later; nil: nothing is kept.
 	Memory Memory
 	// Pace says when bases are kept as bookmarks; nil: never.
@@ -305,7 +308,7 @@ func (s *Sender) Protect(ctx context.Context, in transfer.Holds) (transfer.Probl
 			return nil, fmt.Errorf("bookmark %q is no cursor of this client", snap.Name)
 		}
 	}
-	if err := s.note(in.Common); err != nil {
+	if err := s.note(ctx, in.Common); err != nil {
 		return nil, err
 	}
 	if len(in.Keep) > 0 && s.Pace != nil {

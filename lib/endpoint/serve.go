@@ -97,6 +97,13 @@ func ServeReceiver(server *rpc.Server, v *Service, r *Receiver) (done func()) {
 	server.Handle("abort", inRun(v, func(ctx context.Context, in transfer.Name) (struct{}, error) {
 		return struct{}{}, r.Abort(ctx, in)
 	}))
+	server.Handle("rename", inRun(v, func(ctx context.Context, in transfer.Rename) (struct{}, error) {
+		err := r.Rename(ctx, in)
+		if err == nil && v.Renamed != nil {
+			v.Renamed(in.From.Dataset, in.To)
+		}
+		return struct{}{}, err
+	}))
 	server.Handle("receive", func(ctx context.Context, in transfer.ReceiveRequest, o *rpc.Octets) (transfer.Received, error) {
 		if err := v.mayAct(); err != nil {
 			return transfer.Received{}, err

@@ -16,6 +16,7 @@ const (
 	UpToDate             Reason = "uptodate"              // not a conflict: the receiver has all
 	NoSnapshots          Reason = "no-snapshots"          // the sender has nothing to send, and the receiver has nothing of it
 	NotOffered           Reason = "not-offered"           // the job received it once, and the sender does not offer it any more
+	Renamed              Reason = "renamed"               // the source was renamed, and its copy could not be
 	SourceEmpty          Reason = "source-empty"          // the job received it once, and the sender has no snapshot of it any more
 	NoneWanted           Reason = "none-wanted"           // the sender has snapshots, and the job wants none of them
 	NoneChosen           Reason = "none-chosen"           // the job's rules choose none of the sender's snapshots so far, and the receiver has nothing
@@ -128,6 +129,13 @@ func (r *Result) Promoted(base dataset.Version, now string) {
 		reason = SourceEmpty
 	}
 	r.Conflict = conflict(reason, "a clone was promoted on the source, and the base %s is %s now; %s", base, now, r.Conflict.Text)
+}
+
+// NotRenamed makes of a result what it is if the source was renamed and its copy
+// keeps its name.
+func (r *Result) NotRenamed(copied string, why error) {
+	r.Conflict = conflict(Renamed, "the source was renamed, and its copy %q cannot be: %v", copied, why)
+	r.Steps, r.Base, r.Discard = nil, nil, ""
 }
 
 // Conflict is why a dataset cannot go on, with both histories in words.

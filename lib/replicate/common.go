@@ -29,7 +29,7 @@ func (r *round) untold(p plan.Result) []transfer.Snap {
 func (r *round) common(p plan.Result) (v dataset.Version, known bool) {
 	_, there := r.view.targets[p.Target]
 	switch {
-	case p.Source == "":
+	case p.Source == "", p.Conflict != nil && p.Conflict.Reason == plan.Renamed: // its copy has the old name
 		return v, false
 	case !there && !r.view.hasPool(dataset.Pool(p.Target)): // the copies are in it
 		return v, false

@@ -50,6 +50,9 @@ type Receiver interface {
 	Takes(context.Context, struct{}) (transfer.Takes, error)
 	Apply(context.Context, []transfer.Settings) (transfer.Applied, error)
 	Placeholder(context.Context, transfer.Placeholder) error
+	// Rename gives a copy another name, with all below it, where the receiver's
+	// own configuration lets it.
+	Rename(context.Context, transfer.Rename) error
 	Abort(context.Context, transfer.Name) error
 	// Targets says where datasets of the sender go; those that are not to be
 	// replicated are not in the answer.
@@ -149,13 +152,13 @@ func (j *Job) repeat(ctx context.Context) error {
 		j.Delay = time.Second
 	}
 	delay, left, thorough, reached := j.Delay, 0, j.Thorough || j.Unlisted, false
-	looks, spoiled, cramped := 0, map[string]error{}, map[string]bool{}
+	looks, spoiled, cramped, unrenamed := 0, map[string]error{}, map[string]bool{}, map[string]error{}
 	for _, target := range j.Cramped {
 		cramped[target] = true
 	}
 	var others error
 	for again := false; ; again = true {
-		r := &round{Job: j, thorough: thorough, fresh: again, spoiled: spoiled, cramped: cramped, again: map[int]error{}}
+		r := &round{Job: j, thorough: thorough, fresh: again, spoiled: spoiled, cramped: cramped, unrenamed: unrenamed, again: map[int]error{}}
 		err := r.run(ctx)
 		j.left = r.left
 		j.tidy = err == nil && ctx.Err() == nil && r.lost == nil && !r.untidy

@@ -197,6 +197,11 @@ func (h *host) Apply(context.Context, []transfer.Settings) (transfer.Applied, er
 	return transfer.Applied{}, nil
 }
 
+func (h *host) Rename(context.Context, transfer.Rename) error {
+	h.t.Error("asked to rename a copy, and does not say that it does")
+	return nil
+}
+
 func (h *host) Abort(context.Context, transfer.Name) error { return nil }
 
 func (h *host) Placeholder(_ context.Context, in transfer.Placeholder) error {

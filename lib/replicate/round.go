@@ -31,6 +31,9 @@ type round struct {
 	held    *holder
 	settled *settler
 
+	renaming  []rename         // copies that are to follow their sources
+	unrenamed map[string]error // of this run, by the copy
+
 	mu      sync.Mutex
 	wake    *sync.Cond
 	queue   *plan.Queue
@@ -50,7 +53,7 @@ type round struct {
 }
 
 func (r *round) run(ctx context.Context) error {
-	if err := r.survey(ctx); err != nil {
+	if err := r.surveyRenamed(ctx); err != nil {
 		return err
 	}
 	r.noteCovered(r.view, r.results)
@@ -89,6 +92,20 @@ func (r *round) run(ctx context.Context) error {
 	return nil
 }
 
+// surveyRenamed is survey, once copies have the names that they should have.
+func (r *round) surveyRenamed(ctx context.Context) error {
+	for n := 0; ; n++ {
+		if err := r.survey(ctx); err != nil {
+			return err
+		}
+		again, err := r.rename(ctx, n == maxRenaming)
+		if err != nil || !again {
+			return err
+		}
+		r.fresh = true
+	}
+}
+
 // survey looks at both ends and plans. A base that the sender does not hold
 // says that the cursor is elsewhere: then it looks at all that is held.
 func (r *round) survey(ctx context.Context) (err error) {
@@ -97,6 +114,9 @@ func (r *round) survey(ctx context.Context) (err error) {
 			return err
 		}
 		if r.results, err = r.plan(ctx, r.view); err != nil {
+			return err
+		}
+		if err = r.findRenames(ctx); err != nil {
 			return err
 		}
 		r.bases.plan(r.results, r.view)

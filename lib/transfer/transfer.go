@@ -266,6 +266,13 @@ type Placeholder struct {
 	Plain   bool   `json:"plain,omitempty"` // with encryption=off
 }
 
+// Rename asks for a copy to have another name, with all below it. From is its
+// newest snapshot that its source has, which the receiver holds.
+type Rename struct {
+	From Snap   `json:"from"`
+	To   string `json:"to"`
+}
+
 // MaxSizes is how many sizes are asked for at once.
 const MaxSizes = 32
 
@@ -285,6 +292,8 @@ type Takes struct {
 	// what it stores without encryption below an encrypted dataset.
 	PlainCopies       bool `json:"plainCopies,omitempty"`
 	PlainPlaceholders bool `json:"plainPlaceholders,omitempty"`
+	// Renames: a copy may be renamed as its source was.
+	Renames bool `json:"renames,omitempty"`
 }
 
 // Settings asks a receiver to deal with what a sender tells of the source of

@@ -93,4 +93,14 @@ func (z *ZFS) Create(ctx context.Context, name string, props map[string]string) 
 	return err
 }
 
+// Rename gives a dataset another name, with all below it. What the new name stands
+// under has to be there, and the new name has not.
+func (z *ZFS) Rename(ctx context.Context, from, to string) error {
+	if err := checkDatasets(from, to); err != nil {
+		return err
+	}
+	_, err := z.output(ctx, "rename", from, to)
+	return err
+}
+
 func sortedKeys(m map[string]string) []string { return slices.Sorted(maps.Keys(m)) }

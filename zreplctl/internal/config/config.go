@@ -178,6 +178,8 @@ type Recv struct {
 	PlainPlaceholders bool
 	// PlainCopies stores what is sent as plain text without encryption.
 	PlainCopies bool
+	// Renames gives a copy another name if its source was renamed.
+	Renames bool
 }
 
 // PeerLimits bound what the other host can make a job take: what a push-sink's

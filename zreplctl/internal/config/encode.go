@@ -281,5 +281,10 @@ func (r *Recv) encode() *dict {
 	default:
 		m.put("properties", list(r.Properties))
 	}
+	renamed := "report"
+	if r.Renames {
+		renamed = "follow"
+	}
+	m.put("renamed", text(renamed))
 	return m
 }

@@ -164,7 +164,7 @@ func (d *decoder) send(n *yaml.Node, what string, s *Send) {
 }
 
 func (d *decoder) recv(n *yaml.Node, what string, r *Recv) {
-	keys := []string{"override", "exclude", "placeholder_encryption", "plain_encryption", "properties"}
+	keys := []string{"override", "exclude", "placeholder_encryption", "plain_encryption", "properties", "renamed"}
 	d.dict(n, what, keys, func(key string, _, v *yaml.Node) {
 		part := what + ": " + key
 		switch key {
@@ -178,6 +178,8 @@ func (d *decoder) recv(n *yaml.Node, what string, r *Recv) {
 			r.PlainCopies = d.word(v, part, "inherit", "off") == "off"
 		case "properties":
 			r.Properties = d.takes(v, part)
+		case "renamed":
+			r.Renames = d.word(v, part, "report", "follow") == "follow"
 		}
 	})
 }

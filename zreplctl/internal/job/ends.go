@@ -2,6 +2,7 @@ package job
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"time"
@@ -51,6 +52,17 @@ func (p Programs) sender(j *config.Job, id string, dir state.Dir) *endpoint.Send
 	if j.Type != config.Local { // both sides of which are here
 		s.Note = dir.Common(s.Tag)
 	}
+	if j.Type == config.Source {
+		// Who cannot write there serves all the same: health then misses the old name.
+		s.Renamed = func(from, to string) {
+			_ = errors.Join(dir.Common(s.Tag).Forget([]string{from}), moveCovered(dir, id, func(name string) string {
+				if name == from {
+					return to
+				}
+				return name
+			}))
+		}
+	}
 	s.Memory = remember(dir, j.Name, "offered")
 	if !s.Bookmarks {
 		s.Pace = dir.Pace(s.Tag+".kept", keepEvery)
@@ -74,6 +86,9 @@ func (p Programs) receiver(j *config.Job, dir state.Dir, inherit ...*os.File) *e
 		Stall: j.Stall, Set: j.Recv.Override, RecvFrame: append([]string{p.RecvFrame}, p.rateFlags()...), Rates: p.rates, PlainPlaceholders: j.Recv.PlainPlaceholders,
 		PlainCopies: j.Recv.PlainCopies, Take: property.Rules{Take: j.Recv.Properties, Exclude: j.Recv.Exclude}}
 	r.Memory, r.Reads = remember(dir, j.Name, "received"), p.reads.Begin
+	if j.Recv.Renames {
+		r.Renames = func(copied string) error { return noOther(dir, j.Name, copied) }
+	}
 	if j.Type == config.PushSink {
 		r.Limits = endpoint.Limits{Datasets: j.Limits.Datasets, Snapshots: j.Limits.Snapshots, Quota: j.Limits.Quota}
 	}

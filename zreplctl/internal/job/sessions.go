@@ -140,6 +140,17 @@ type visit struct {
 	covered map[string]bool // what was sent or received
 }
 
+// moveCovered gives what was sent or received the names that it has now.
+func moveCovered(dir state.Dir, client string, now func(name string) string) error {
+	return updateSessions(dir, client, func(s *sessions) {
+		for i, name := range s.Covered {
+			s.Covered[i] = now(name)
+		}
+		slices.Sort(s.Covered)
+		s.Covered = slices.Compact(s.Covered)
+	})
+}
+
 func newVisit() *visit { return &visit{started: time.Now(), covered: map[string]bool{}} }
 
 func (v *visit) hello() { v.mu.Lock(); v.run = true; v.mu.Unlock() }
