@@ -131,6 +131,12 @@ func (r *Result) Promoted(base dataset.Version, now string) {
 	r.Conflict = conflict(reason, "a clone was promoted on the source, and the base %s is %s now; %s", base, now, r.Conflict.Text)
 }
 
+// MayBe says of a copy whose source is gone which dataset the source may be now: it
+// has a snapshot of the copy.
+func (r *Result) MayBe(source string, has dataset.Version) {
+	r.Conflict.Text += fmt.Sprintf("; its source may be %q now, which has its snapshot %s", source, has)
+}
+
 // NotRenamed makes of a result what it is if the source was renamed and its copy
 // keeps its name.
 func (r *Result) NotRenamed(copied string, why error) {

@@ -91,6 +91,7 @@ func (j *Job) PlanSizes(ctx context.Context) ([]plan.Result, [][]uint64, error) 
 	if err := r.survey(ctx); err != nil {
 		return nil, nil, err
 	}
+	r.refuseRenames(r.barred())
 	all := make([][]uint64, len(r.results))
 	for i, p := range r.results {
 		all[i] = make([]uint64, len(p.Steps))

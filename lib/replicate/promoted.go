@@ -73,6 +73,26 @@ func (v *view) findPromoted(results []plan.Result) {
 	}
 }
 
+// findSuccessors says of copies whose source is gone what that may be now.
+func (v *view) findSuccessors(results []plan.Result) {
+	var at map[dataset.GUID]transfer.Snap
+	for i := range results {
+		p := &results[i]
+		if p.Source != "" || p.Conflict == nil || p.Conflict.Reason != plan.NotOffered {
+			continue
+		}
+		for _, s := range slices.Backward(v.targets[p.Target].Versions) {
+			if at == nil {
+				at = v.offered()
+			}
+			if now, ok := at[s.GUID]; ok {
+				p.MayBe(now.Dataset, s)
+				break
+			}
+		}
+	}
+}
+
 // offered are all snapshots of the sender, by guid.
 func (v *view) offered() map[dataset.GUID]transfer.Snap {
 	at := map[dataset.GUID]transfer.Snap{}

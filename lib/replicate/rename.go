@@ -23,12 +23,13 @@ type rename struct {
 	from   string
 	base   dataset.Version // its newest that the source has
 	with   string          // the copy above that takes it along; empty: none
+	bar    string          // what stands below it and may not be renamed; empty: nothing
 	result plan.Result     // what comes after it
 }
 
 // renames finds the copies that may follow their sources, parents first. A copy
-// whose source is still offered stays, and so does one that could not go on under
-// its new name.
+// whose source is still offered stays. One in conflict is in conflict under its new
+// name, too.
 func (j *Job) renames(v *view, results []plan.Result) []rename {
 	lost := j.lost(v, results)
 	if len(lost) == 0 {
@@ -43,10 +44,7 @@ func (j *Job) renames(v *view, results []plan.Result) []rename {
 		}
 		policy := j.Policy
 		policy.BookmarkLen = v.mark
-		p := plan.One(v.moved(*in, from), policy)
-		if p.Conflict == nil || !p.Conflict.Reason.Failure() {
-			all = append(all, rename{from: from, base: base, result: p})
-		}
+		all = append(all, rename{from: from, base: base, result: plan.One(v.moved(*in, from), policy)})
 	}
 	return unique(all)
 }
@@ -137,44 +135,31 @@ func unique(all []rename) []rename {
 	return slices.DeleteFunc(all, func(m rename) bool { return n[m.result.Source] > 1 })
 }
 
-// together leaves out a copy that would take along what has to stay where it is,
-// and notes which ones go with one above. What moves out of another one may be
-// renamed before or after that.
-func (v *view) together(all []rename) (out []rename) {
-	to := map[string]string{}
+// together notes which copies go with one above, and which ones would take along
+// what has to stay where it is. What moves out of another one may be renamed before
+// or after that.
+func (v *view) together(all []rename) []rename {
+	moves := map[string]bool{}
 	for _, m := range all {
-		to[m.from] = m.result.Target
+		moves[m.from] = true
 	}
-	for n := -1; n != len(to); {
-		n = len(to)
-		for _, m := range all {
-			if _, moves := to[m.from]; moves && slices.ContainsFunc(v.below(m.from), func(name string) bool { return v.stays(name, to) }) {
-				delete(to, m.from)
+	for i := range all {
+		m := &all[i]
+		if up := slices.IndexFunc(all[:i], func(up rename) bool { return up.with == "" && up.takes(*m) }); up >= 0 {
+			m.with = all[up].from
+		}
+		for _, name := range v.below(m.from) {
+			if t := v.targets[name]; !moves[name] && !(t.Placeholder && len(t.Versions) == 0) {
+				m.bar = name
 			}
 		}
 	}
-	for _, m := range all {
-		if _, moves := to[m.from]; !moves {
-			continue
-		}
-		if i := slices.IndexFunc(out, func(up rename) bool { return up.with == "" && up.takes(m) }); i >= 0 {
-			m.with = out[i].from
-		}
-		out = append(out, m)
-	}
-	return out
+	return all
 }
 
 // takes reports whether a copy below another one gets its new name with that.
 func (m rename) takes(below rename) bool {
 	return dataset.Within(below.from, m.from) && below.result.Target == m.result.Target+strings.TrimPrefix(below.from, m.from)
-}
-
-// stays reports whether a dataset below a copy may not be renamed with it.
-func (v *view) stays(name string, to map[string]string) bool {
-	t := v.targets[name]
-	_, moves := to[name]
-	return !moves && !(t.Placeholder && len(t.Versions) == 0)
 }
 
 // findRenames looks for copies that follow their sources, if the receiver lets
@@ -200,7 +185,7 @@ func (r *round) findRenames(ctx context.Context) error {
 	for _, m := range r.renaming {
 		gone[m.from] = true
 		p := m.result
-		if m.with == "" {
+		if m.with == "" && m.bar == "" {
 			step := plan.Step{Kind: plan.Rename, Reason: fmt.Sprintf("the source was renamed, and %q is its copy", m.from)}
 			p.Steps = append([]plan.Step{step}, p.Steps...)
 		}
@@ -254,6 +239,8 @@ func (r *round) rename(ctx context.Context, last bool) (again bool, err error) {
 		case err != nil:
 			why[m.from] = err
 			continue
+		case m.bar != "":
+			continue
 		case last || r.comes(dataset.Parent(m.result.Target)):
 			why[m.from] = errLater
 			continue
@@ -271,6 +258,17 @@ func (r *round) rename(ctx context.Context, last bool) (again bool, err error) {
 		r.refuseRenames(why)
 	}
 	return again, nil
+}
+
+// barred says of copies why they surely keep their names.
+func (r *round) barred() map[string]error {
+	why := map[string]error{}
+	for _, m := range r.renaming {
+		if m.bar != "" {
+			why[m.from] = fmt.Errorf("%q stands below it, and is not the job's or has another source", m.bar)
+		}
+	}
+	return why
 }
 
 var errLater = errors.New("the dataset above its new name comes first")
@@ -339,12 +337,15 @@ func (r *round) makeAbove(ctx context.Context, target string) error {
 // again.
 func (r *round) refuseRenames(why map[string]error) {
 	for _, m := range r.renaming {
-		if m.with == "" {
+		if m.with == "" && why[m.from] != nil {
 			r.results = plan.Block(r.results, m.result.Target, plan.Renamed)
 		}
 	}
 	for _, m := range r.renaming {
 		err, i := why[cmp.Or(m.with, m.from)], r.resultOf(m.result.Source)
+		if err == nil {
+			continue
+		}
 		r.results[i].NotRenamed(m.from, err)
 		if errors.Is(err, errLater) {
 			r.again[i] = fmt.Errorf("cannot rename its copy %q: %w", m.from, err)

@@ -261,6 +261,7 @@ func (j *Job) plan(ctx context.Context, v *view) ([]plan.Result, error) {
 	}
 	results = j.cover(v, append(results, v.outlaws.all()...))
 	v.findPromoted(results)
+	v.findSuccessors(results)
 	return results, nil
 }
 
@@ -270,5 +271,6 @@ func (j *Job) Plan(ctx context.Context) ([]plan.Result, error) {
 	if err := r.survey(ctx); err != nil {
 		return nil, err
 	}
+	r.refuseRenames(r.barred())
 	return r.results, j.scope(r.view)
 }

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
+	"slices"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/config"
@@ -28,7 +30,7 @@ func noOther(dir state.Dir, job, copied string) error {
 		if err != nil {
 			return fmt.Errorf("cannot read which copies job %q has: %w", other, err)
 		}
-		for target := range targets {
+		for _, target := range slices.Sorted(maps.Keys(targets)) {
 			if dataset.Within(target, copied) {
 				return fmt.Errorf("%q is a copy of job %q, too", target, other)
 			}

@@ -1,6 +1,7 @@
 package job_test
 
 import (
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -72,4 +73,141 @@ func TestRenamed(t *testing.T) {
 			})
 		}
 	}
+}
+
+// renameOne has job mirror copy a tree, and renames a/x to a/y.
+func (w *world) renameOne(renamed string) {
+	w.t.Helper()
+	w.renameJobs("hold", renamed)
+	w.must("zfs", "create", "-p", "a/x/n")
+	w.must("zfs", "snapshot", "-r", "a@s1")
+	w.done("local", "mirror")
+	w.must("zfs", "rename", "a/x", "a/y")
+	w.must("zfs", "snapshot", "-r", "a@s2")
+}
+
+// refused runs mirror, which must fail for a reason and leave the copy as it is.
+func (w *world) refused(why string) {
+	w.t.Helper()
+	for range 2 {
+		code, said := w.ctl("local", "-skip", "snapshot,prune", "mirror")
+		if code != 1 || !strings.Contains(said, why) {
+			w.t.Errorf("exit status %d: %s", code, said)
+		}
+		if w.command("zfs", "list", "b/mirror/y").Run() == nil {
+			w.t.Error("a/y was sent")
+		}
+		w.must("zfs", "list", "b/mirror/x@s1", "b/mirror/x/n@s1")
+	}
+}
+
+// follows runs mirror, which must rename the copy.
+func (w *world) follows() {
+	w.t.Helper()
+	w.done("local", "mirror")
+	w.must("zfs", "list", "b/mirror/y@s1", "b/mirror/y@s2", "b/mirror/y/n@s1", "b/mirror/y/n@s2")
+}
+
+// TestRenamedInUse: a copy that somebody uses, or that has something below it that
+// is not the job's, keeps its name, and nothing is sent. It is renamed once it is
+// as it was.
+func TestRenamedInUse(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.renameOne("follow")
+	w.must("zfs", "set", "mountpoint="+w.path("used"), "b/mirror/x/n")
+	w.must("zfs", "mount", "b/mirror/x/n")
+	w.refused(`renamed: the source was renamed, and its copy "b/mirror/x" cannot be: cannot rename "b/mirror/x" to "b/mirror/y": "b/mirror/x/n" is mounted`)
+	w.must("zfs", "unmount", "b/mirror/x/n")
+	w.follows()
+}
+
+// TestRenamedOthers: what is below a copy and not the job's, or has a source of its
+// own, stays where it is, and so does the copy.
+func TestRenamedOthers(t *testing.T) {
+	for _, name := range []string{"foreign", "child_stays"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.renameOne("follow")
+			if name == "foreign" {
+				w.must("zfs", "create", "b/mirror/x/mine")
+				w.refused(`cannot replicate "a/y" to "b/mirror/y": renamed: the source was renamed, and its copy "b/mirror/x" cannot be: "b/mirror/x/mine" stands below it`)
+				w.must("zfs", "destroy", "b/mirror/x/mine")
+				w.follows()
+				return
+			}
+			w.must("zfs", "rename", "a/y/n", "a/n")
+			w.must("zfs", "create", "a/x")
+			w.must("zfs", "rename", "a/n", "a/x/n")
+			if code, said := w.ctl("local", "-skip", "snapshot,prune", "mirror"); code != 1 || strings.Contains(said, "renamed the copy") {
+				t.Errorf("exit status %d: %s", code, said)
+			}
+			w.must("zfs", "list", "b/mirror/x@s1", "b/mirror/x/n@s2", "b/mirror/y@s2")
+		})
+	}
+}
+
+// TestRenamedReport: as a rule the copy stays, and the source is sent as a new one.
+func TestRenamedReport(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.renameOne("report")
+	if code, said := w.ctl("local", "-skip", "snapshot,prune", "mirror"); code != 1 || !strings.Contains(said, "not-offered") ||
+		!strings.Contains(said, `its source may be "a/y" now, which has its snapshot @s1`) {
+		t.Errorf("exit status %d: %s", code, said)
+	}
+	w.must("zfs", "list", "b/mirror/x@s1", "b/mirror/x/n@s1", "b/mirror/y@s2", "b/mirror/y/n@s2")
+	if w.command("zfs", "list", "b/mirror/y@s1").Run() == nil {
+		t.Error("the copy was renamed")
+	}
+}
+
+// TestRenamedTwin: a second dataset with the same snapshots is not taken for the
+// first under a new name, while that is there, or if there are two.
+func TestRenamedTwin(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.renameOne("follow")
+	w.must("sh", "-c", "zfs send a/y@s1 | zfs receive a/twin")
+	w.must("zfs", "snapshot", "a/twin@s2")
+	if code, said := w.ctl("local", "-skip", "snapshot,prune", "mirror"); code != 1 || strings.Contains(said, `renamed the copy "b/mirror/x"`) {
+		t.Errorf("exit status %d: %s", code, said)
+	}
+	w.must("zfs", "list", "b/mirror/x@s1", "b/mirror/y@s2", "b/mirror/twin@s2")
+}
+
+// TestRenamedClone: a clone that was promoted, in the place of what it is a clone
+// of, is not that one if it lacks what the copy has.
+func TestRenamedClone(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.renameJobs("hold", "follow")
+	w.must("zfs", "create", "a/x")
+	w.must("zfs", "snapshot", "-r", "a@s1")
+	w.done("local", "mirror")
+	w.must("zfs", "snapshot", "-r", "a@s2")
+	w.done("local", "mirror")
+	w.must("zfs", "clone", "a/x@s1", "a/y")
+	w.must("zfs", "promote", "a/y")
+	w.must("zreplctl", "-config", w.path("c.yml"), "holds", "-release", "mirror")
+	w.must("zfs", "destroy", "-r", "a/x")
+	w.must("zfs", "snapshot", "-r", "a@s3")
+	if code, said := w.ctl("local", "-skip", "snapshot,prune", "mirror"); code != 1 || strings.Contains(said, "renamed the copy") {
+		t.Errorf("exit status %d: %s", code, said)
+	}
+	w.must("zfs", "list", "b/mirror/x@s2", "b/mirror/y@s3")
+}
+
+// TestRenamedShared: a copy that is on the list of another job keeps its name.
+func TestRenamedShared(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.renameOne("follow")
+	w.write("state/other.covered", w.read("state/mirror.covered"))
+	w.refused(`cannot rename "b/mirror/x" to "b/mirror/y": "b/mirror/x" is a copy of job "other", too`)
+	if err := os.Remove(w.path("state/other.covered")); err != nil {
+		t.Error(err)
+	}
+	w.follows()
 }
