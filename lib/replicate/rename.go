@@ -230,7 +230,7 @@ const maxRenaming = 10
 // rename has the receiver rename copies, and reports whether both ends are to be
 // looked at again. What it cannot rename is a failure, and nothing is sent.
 func (r *round) rename(ctx context.Context, last bool) (again bool, err error) {
-	why := map[string]error{}                       // by the copy that was to be renamed
+	why := r.barred()
 	for _, m := range slices.Backward(r.renaming) { // what moves out of another before that
 		if m.with != "" {
 			continue
