@@ -18,7 +18,7 @@ var hints = map[plan.Reason]string{
 	plan.Modified:       whatToLose,
 	plan.Diverged:       whatToLose,
 	plan.NotOffered:     "look at the rules and at select on both sides; if you removed its source on purpose, run: zreplctl forget JOB TARGET",
-	plan.Renamed:        "rename the copy by hand (zfs rename), or end what is said of it, and run the job again",
+	plan.Renamed:        "see to what keeps the copy from its new name; or give it up, so that the source is sent anew: zreplctl forget JOB COPY",
 	plan.SourceEmpty:    "if you destroyed its snapshots on purpose, run: zreplctl forget JOB TARGET",
 	plan.OlderMissing:   "roll the target back, as zrepl-recovery(7) says, or leave out the older snapshots: zreplctl forget JOB TARGET",
 	plan.NoneWanted:     "snapshot_prefix says which snapshots a job sends; if a dataset has none, exclude it in the job's rules",

@@ -37,8 +37,8 @@ func (s *Sender) note(ctx context.Context, common []transfer.Snap) error {
 }
 
 // noteRenamed tells which datasets have another name by now: what the receiver
-// has of one is what it had of another, which is not there any more. It asks only
-// if the notes say so.
+// has of one is what it had of another, which is not there any more. It costs two
+// commands, and none unless the notes say so.
 func (s *Sender) noteRenamed(ctx context.Context, common []transfer.Snap) {
 	noted, err := s.Note.Read()
 	if err != nil || len(noted) == 0 {
@@ -51,22 +51,37 @@ func (s *Sender) noteRenamed(ctx context.Context, common []transfer.Snap) {
 		}
 		was[g] = ds
 	}
+	maybe, pools, fresh := map[string]transfer.Snap{}, []string(nil), []string(nil)
 	for _, now := range common {
-		if from := was[now.GUID]; now.GUID != 0 && noted[now.Dataset] == 0 && from != "" && s.renamedFrom(ctx, from, now) {
-			s.Renamed(from, now.Dataset)
+		if from := was[now.GUID]; now.GUID != 0 && noted[now.Dataset] == 0 && from != "" && from != now.Dataset {
+			maybe[from] = now
+			pools, fresh = append(pools, dataset.Pool(from)), append(fresh, now.Dataset)
 		}
 	}
-}
-
-// renamedFrom reports whether a dataset does not exist, though its pool does, and
-// another one has a version that was its own.
-func (s *Sender) renamedFrom(ctx context.Context, from string, now transfer.Snap) bool {
-	names, err := s.ZFS.Names(ctx, []string{dataset.Pool(from)})
-	if err != nil || slices.Contains(names, from) {
-		return false
+	if len(maybe) == 0 {
+		return
 	}
-	there, err := s.ZFS.Versions(ctx, []string{now.Dataset}, false)
-	return err == nil && slices.ContainsFunc(there[now.Dataset], func(v dataset.Version) bool { return v.GUID == now.GUID })
+	slices.Sort(pools)
+	names, err := s.ZFS.Names(ctx, slices.Compact(pools)) // fails if one is not there
+	if err != nil {
+		return
+	}
+	for _, there := range names {
+		delete(maybe, there)
+	}
+	versions, err := s.ZFS.Versions(ctx, fresh, false)
+	if err != nil {
+		return
+	}
+	renamed := map[string]string{}
+	for from, now := range maybe {
+		if slices.ContainsFunc(versions[now.Dataset], func(v dataset.Version) bool { return v.GUID == now.GUID }) {
+			renamed[from] = now.Dataset
+		}
+	}
+	if len(renamed) > 0 {
+		s.Renamed(renamed)
+	}
 }
 
 // noted returns what is noted of a dataset. A note that cannot be read is as

@@ -45,9 +45,9 @@ type Sender struct {
 	// Note keeps what the receiver has, for those who ask how old its copies are;
 	// nil: nothing is kept.
 	Note Note
-	// Renamed is told that a dataset of which Note keeps something has another
-	// name; nil: nobody is.
-	Renamed func(from, to string)
+	// Renamed is told which datasets of which Note keeps something have other names
+	// by now; nil: nobody is.
+	Renamed func(now map[string]string)
 	// Memory keeps what List has seen for later; nil: nothing is kept.
 	Memory Memory
 	// Pace says when bases are kept as bookmarks; nil: never.

@@ -47,6 +47,19 @@ func (b *bases) plan(results []plan.Result, v *view) {
 	}
 }
 
+// still notes the bases of copies that are to be renamed by the names that they
+// have until then.
+func (b *bases) still(renaming []rename) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, m := range renaming {
+		if at, ok := b.at[m.result.Target]; ok {
+			delete(b.at, m.result.Target)
+			b.at[m.from] = at
+		}
+	}
+}
+
 // move notes that both ends protect a newer base by now.
 func (b *bases) move(p plan.Result, to dataset.GUID) {
 	b.mu.Lock()

@@ -3,8 +3,8 @@ package replicate
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -21,37 +21,36 @@ import (
 // rename is a copy that is to have another name, with all below it.
 type rename struct {
 	from   string
+	was    string          // its source's name
 	base   dataset.Version // its newest that the source has
 	with   string          // the copy above that takes it along; empty: none
-	bar    string          // what stands below it and may not be renamed; empty: nothing
+	bar    error           // why what stands below it may not be renamed with it
 	result plan.Result     // what comes after it
 }
 
 // renames finds the copies that may follow their sources, parents first. A copy
 // whose source is still offered stays. One in conflict is in conflict under its new
-// name, too.
-func (j *Job) renames(v *view, results []plan.Result) []rename {
-	lost := j.lost(v, results)
-	if len(lost) == 0 {
-		return nil
-	}
-	var all []rename
-	fresh := v.fresh()
-	for _, from := range lost {
+// name, too. ZFS renames nothing across pools: what another pool has is no source
+// under a new name.
+func (j *Job) renames(v *view, lost map[string]string) (all []rename) {
+	fresh, below := v.fresh(), v.inOrder()
+	for _, from := range slices.Sorted(maps.Keys(lost)) {
 		in, base := v.successor(from, fresh)
-		if in == nil || dataset.Pool(from) != dataset.Pool(in.Target) || dataset.Within(in.Target, from) {
+		if in == nil || dataset.Pool(from) != dataset.Pool(in.Target) || dataset.Within(in.Target, from) ||
+			dataset.Pool(lost[from]) != dataset.Pool(in.Source) {
 			continue
 		}
 		policy := j.Policy
 		policy.BookmarkLen = v.mark
-		all = append(all, rename{from: from, base: base, result: plan.One(v.moved(*in, from), policy)})
+		all = append(all, rename{from: from, was: lost[from], base: base, result: plan.One(v.moved(*in, from, below), policy)})
 	}
-	return unique(all)
+	return all
 }
 
-// lost are the copies whose source is known and is not offered any more, in the
-// order of their names.
-func (j *Job) lost(v *view, results []plan.Result) (names []string) {
+// lost are the copies whose source is known and is not offered any more, each with
+// that. One that a run had renamed, and was killed before it could write that down,
+// is known by the base that was noted.
+func (j *Job) lost(v *view, results []plan.Result) map[string]string {
 	offered, taken := map[string]bool{}, map[string]bool{}
 	for name := range v.sources {
 		offered[name] = true
@@ -67,13 +66,33 @@ func (j *Job) lost(v *view, results []plan.Result) (names []string) {
 			offered[p.Source], taken[p.Target] = true, true
 		}
 	}
+	lost, missing := map[string]string{}, map[dataset.GUID]string{}
 	for name, source := range j.Covered {
-		if t, there := v.targets[name]; there && !t.Above && len(t.Versions) > 0 && source != "" && !offered[source] && !taken[name] {
-			names = append(names, name)
+		t, there := v.targets[name]
+		switch {
+		case source == "" || offered[source] || t.Above:
+		case !there:
+			for _, g := range j.Noted[name] {
+				missing[g] = source
+			}
+		case len(t.Versions) > 0 && !taken[name]:
+			lost[name] = source
 		}
 	}
-	slices.Sort(names)
-	return names
+	if len(missing) == 0 {
+		return lost
+	}
+	for name, t := range v.targets {
+		if _, listed := j.Covered[name]; listed || taken[name] || t.Above {
+			continue
+		}
+		for _, s := range t.Versions {
+			if source := missing[s.GUID]; source != "" {
+				lost[name] = source
+			}
+		}
+	}
+	return lost
 }
 
 // fresh are the inputs that have no copy, by the guids of all that their sources
@@ -107,8 +126,8 @@ func (v *view) successor(copied string, fresh map[dataset.GUID]*plan.Input) (*pl
 }
 
 // moved is the input as it will be once a copy has its target's name.
-func (v *view) moved(in plan.Input, from string) plan.Input {
-	children := slices.ContainsFunc(v.below(from), func(name string) bool { return dataset.Parent(name) == from })
+func (v *view) moved(in plan.Input, from string, all ordered) plan.Input {
+	children := slices.ContainsFunc(all.below(from), func(name string) bool { return dataset.Parent(name) == from })
 	in.Receiver = receiver(v.targets[from], in.Send, children)
 	if root := in.Receiver.KeyRoot; dataset.Within(root, from) {
 		in.Receiver.KeyRoot = in.Target + strings.TrimPrefix(root, from)
@@ -116,41 +135,80 @@ func (v *view) moved(in plan.Input, from string) plan.Input {
 	return in
 }
 
-// below are the targets below a copy.
-func (v *view) below(copied string) (names []string) {
-	for name := range v.targets {
-		if name != copied && dataset.Within(name, copied) {
-			names = append(names, name)
-		}
-	}
-	return names
+// ordered are names of datasets in an order in which what stands below one follows
+// it at once.
+type ordered []string
+
+func byTree(a, b string) int {
+	return strings.Compare(strings.ReplaceAll(a, "/", "\x00"), strings.ReplaceAll(b, "/", "\x00"))
 }
 
-// unique leaves out sources to which several copies would go.
-func unique(all []rename) []rename {
-	n := map[string]int{}
-	for _, m := range all {
-		n[m.result.Source]++
+func (v *view) inOrder() ordered { return slices.SortedFunc(maps.Keys(v.targets), byTree) }
+
+// below are the datasets below one.
+func (o ordered) below(name string) []string {
+	first, _ := slices.BinarySearchFunc(o, name+"/", byTree)
+	n := first
+	for n < len(o) && dataset.Within(o[n], name) {
+		n++
 	}
-	return slices.DeleteFunc(all, func(m rename) bool { return n[m.result.Source] > 1 })
+	return o[first:n]
+}
+
+// unique takes, of several copies that would go to one source, the one that has
+// most of it, or none if two have as much.
+func unique(all []rename) []rename {
+	best, txg := map[string]int{}, func(i int) uint64 {
+		if b := all[i].result.Base; b != nil {
+			return b.Sender.CreateTXG
+		}
+		return 0
+	}
+	for i, m := range all {
+		switch other, two := best[m.result.Source]; {
+		case !two, other >= 0 && txg(i) > txg(other):
+			best[m.result.Source] = i
+		case other >= 0 && txg(i) == txg(other):
+			best[m.result.Source] = -1
+		}
+	}
+	var out []rename
+	for i, m := range all {
+		if best[m.result.Source] == i {
+			out = append(out, m)
+		}
+	}
+	return out
 }
 
 // together notes which copies go with one above, and which ones would take along
 // what has to stay where it is. What moves out of another one may be renamed before
 // or after that.
-func (v *view) together(all []rename) []rename {
-	moves := map[string]bool{}
-	for _, m := range all {
-		moves[m.from] = true
+func (r *round) together(all []rename, lost map[string]string) []rename {
+	at, order := map[string]int{}, r.view.inOrder()
+	for i, m := range all {
+		at[m.from] = i
+	}
+	copyOf := map[string]string{}
+	for _, p := range r.results {
+		copyOf[p.Target] = p.Source
 	}
 	for i := range all {
 		m := &all[i]
-		if up := slices.IndexFunc(all[:i], func(up rename) bool { return up.with == "" && up.takes(*m) }); up >= 0 {
-			m.with = all[up].from
+		for up := dataset.Parent(m.from); up != "" && m.with == ""; up = dataset.Parent(up) {
+			if k, moves := at[up]; moves && all[k].takes(*m) {
+				m.with = cmp.Or(all[k].with, up)
+			}
 		}
-		for _, name := range v.below(m.from) {
-			if t := v.targets[name]; !moves[name] && !(t.Placeholder && len(t.Versions) == 0) {
-				m.bar = name
+		for _, name := range order.below(m.from) {
+			_, moves := at[name]
+			_, alone := lost[name]
+			switch t := r.view.targets[name]; {
+			case moves, alone, len(t.Versions) == 0 && (t.Placeholder || m.cut(name, t.Partial)):
+			case copyOf[name] != "":
+				m.bar = cmp.Or(m.bar, fmt.Errorf("%q below it is the copy of %q", name, copyOf[name]))
+			default:
+				m.bar = cmp.Or(m.bar, fmt.Errorf("%q below it is not on the job's list of copies", name))
 			}
 		}
 	}
@@ -162,11 +220,21 @@ func (m rename) takes(below rename) bool {
 	return dataset.Within(below.from, m.from) && below.result.Target == m.result.Target+strings.TrimPrefix(below.from, m.from)
 }
 
+// cut reports whether a dataset below a copy is what the cut first stream of a
+// dataset below the copy's source left.
+func (m rename) cut(name string, part *transfer.Partial) bool {
+	return part != nil && part.From == 0 && part.Of == m.was+strings.TrimPrefix(name, m.from)
+}
+
 // findRenames looks for copies that follow their sources, if the receiver lets
 // them, and writes into the results what comes of it.
 func (r *round) findRenames(ctx context.Context) error {
 	r.renaming = nil
-	all := r.Job.renames(r.view, r.results)
+	lost := r.Job.lost(r.view, r.results)
+	if len(lost) == 0 {
+		return nil
+	}
+	all := r.Job.renames(r.view, lost)
 	if len(all) == 0 {
 		return nil
 	}
@@ -180,21 +248,32 @@ func (r *round) findRenames(ctx context.Context) error {
 		return err
 	}
 	all = slices.DeleteFunc(all, func(m rename) bool { return !holds(r.view.targets[m.from], m.base) })
-	r.renaming = r.view.together(all)
-	gone := map[string]bool{}
+	r.renaming = r.together(unique(all), lost)
+	gone, at := map[string]bool{}, r.bySource()
 	for _, m := range r.renaming {
 		gone[m.from] = true
 		p := m.result
-		if m.with == "" && m.bar == "" {
+		if m.with == "" && m.bar == nil {
 			step := plan.Step{Kind: plan.Rename, Reason: fmt.Sprintf("the source was renamed, and %q is its copy", m.from)}
 			p.Steps = append([]plan.Step{step}, p.Steps...)
 		}
-		r.results[r.resultOf(p.Source)] = p
+		r.results[at[p.Source]] = p
 	}
 	r.results = slices.DeleteFunc(r.results, func(p plan.Result) bool {
 		return p.Source == "" && p.Conflict != nil && gone[p.Target]
 	})
 	return nil
+}
+
+// bySource are the numbers of the sources' results.
+func (r *round) bySource() map[string]int {
+	at := make(map[string]int, len(r.results))
+	for i, p := range r.results {
+		if p.Source != "" {
+			at[p.Source] = i
+		}
+	}
+	return at
 }
 
 // findHeldOf looks up whether the bases of copies are held.
@@ -216,139 +295,4 @@ func (r *round) findHeldOf(ctx context.Context, all []rename) error {
 	note(r.view.targets, there)
 	note(r.view.sources, here)
 	return nil
-}
-
-// resultOf is the number of a source's result.
-func (r *round) resultOf(source string) int {
-	return slices.IndexFunc(r.results, func(p plan.Result) bool { return p.Source == source })
-}
-
-// maxRenaming is how often in a row a round renames copies: one that is moved out
-// of another lets that be renamed the next time.
-const maxRenaming = 10
-
-// rename has the receiver rename copies, and reports whether both ends are to be
-// looked at again. What it cannot rename is a failure, and nothing is sent.
-func (r *round) rename(ctx context.Context, last bool) (again bool, err error) {
-	why := r.barred()
-	for _, m := range slices.Backward(r.renaming) { // what moves out of another before that
-		if m.with != "" {
-			continue
-		}
-		switch err := r.unrenamed[m.from]; {
-		case err != nil:
-			why[m.from] = err
-			continue
-		case m.bar != "":
-			continue
-		case last || r.comes(dataset.Parent(m.result.Target)):
-			why[m.from] = errLater
-			continue
-		}
-		err := r.renameOne(ctx, m)
-		if errors.As(err, new(*transfer.LinkError)) || ctx.Err() != nil {
-			return false, err
-		}
-		again = true
-		if err != nil {
-			r.unrenamed[m.from] = err
-		}
-	}
-	if !again {
-		r.refuseRenames(why)
-	}
-	return again, nil
-}
-
-// barred says of copies why they surely keep their names.
-func (r *round) barred() map[string]error {
-	why := map[string]error{}
-	for _, m := range r.renaming {
-		if m.bar != "" {
-			why[m.from] = fmt.Errorf("%q stands below it, and is not the job's or has another source", m.bar)
-		}
-	}
-	return why
-}
-
-var errLater = errors.New("the dataset above its new name comes first")
-
-// comes reports whether a target is not there and is to be received.
-func (r *round) comes(target string) bool {
-	_, there := r.view.targets[target]
-	return !there && slices.ContainsFunc(r.results, func(p plan.Result) bool { return p.Target == target && p.Source != "" })
-}
-
-// renameOne renames a copy, and notes the new names of all that went with it.
-func (r *round) renameOne(ctx context.Context, m rename) error {
-	if err := r.makeAbove(ctx, m.result.Target); err != nil {
-		return err
-	}
-	if err := r.Receiver.Rename(ctx, transfer.Rename{From: snap(m.from, m.base), To: m.result.Target}); err != nil {
-		return err
-	}
-	r.say(fmt.Sprintf("renamed the copy %q to %q: its source is %q now", m.from, m.result.Target, m.result.Source))
-	r.coverRenamed(m)
-	return nil
-}
-
-// coverRenamed writes the new names of a copy, and of all below it, into the list
-// of what is covered.
-func (r *round) coverRenamed(m rename) {
-	source := map[string]string{}
-	for _, other := range r.renaming {
-		source[other.from] = other.result.Source
-	}
-	fresh, stale := map[string]string{}, []string(nil)
-	for name, was := range r.Covered {
-		if !dataset.Within(name, m.from) {
-			continue
-		}
-		to := m.result.Target + strings.TrimPrefix(name, m.from)
-		fresh[to] = was // it was renamed once more, and has its turn yet
-		if name == m.from || slices.ContainsFunc(r.renaming, func(o rename) bool { return o.from == name && o.with == m.from }) {
-			fresh[to] = source[name]
-		}
-		stale = append(stale, name)
-	}
-	r.addCovered(fresh, stale)
-}
-
-// makeAbove makes the placeholders that a copy is to stand under.
-func (r *round) makeAbove(ctx context.Context, target string) error {
-	parent := dataset.Parent(target)
-	if _, there := r.view.targets[parent]; there || parent == "" {
-		return nil
-	}
-	if err := r.makeAbove(ctx, parent); err != nil {
-		return err
-	}
-	in := transfer.Placeholder{Dataset: parent}
-	for _, p := range r.results {
-		if p.Target == parent && len(p.Steps) > 0 {
-			in.Plain = p.Steps[0].EncryptionOff
-		}
-	}
-	return r.Receiver.Placeholder(ctx, in)
-}
-
-// refuseRenames makes failures of the results whose copies keep their names, and
-// of what was to come below them. A copy whose turn comes later is looked at
-// again.
-func (r *round) refuseRenames(why map[string]error) {
-	for _, m := range r.renaming {
-		if m.with == "" && why[m.from] != nil {
-			r.results = plan.Block(r.results, m.result.Target, plan.Renamed)
-		}
-	}
-	for _, m := range r.renaming {
-		err, i := why[cmp.Or(m.with, m.from)], r.resultOf(m.result.Source)
-		if err == nil {
-			continue
-		}
-		r.results[i].NotRenamed(m.from, err)
-		if errors.Is(err, errLater) {
-			r.again[i] = fmt.Errorf("cannot rename its copy %q: %w", m.from, err)
-		}
-	}
 }

@@ -85,6 +85,8 @@ type Job struct {
 	// one, and which of its targets are stale: their source goes to another
 	// one by now. Nil: nobody.
 	Cover func(fresh map[string]string, stale []string)
+	// Renamed is told the new names of targets, by the old ones; nil: nobody is.
+	Renamed func(now map[string]string)
 	// Thorough looks for what an earlier run may have left behind, which
 	// takes long where there are many snapshots.
 	Thorough bool

@@ -92,20 +92,6 @@ func (r *round) run(ctx context.Context) error {
 	return nil
 }
 
-// surveyRenamed is survey, once copies have the names that they should have.
-func (r *round) surveyRenamed(ctx context.Context) error {
-	for n := 0; ; n++ {
-		if err := r.survey(ctx); err != nil {
-			return err
-		}
-		again, err := r.rename(ctx, n == maxRenaming)
-		if err != nil || !again {
-			return err
-		}
-		r.fresh = true
-	}
-}
-
 // survey looks at both ends and plans. A base that the sender does not hold
 // says that the cursor is elsewhere: then it looks at all that is held.
 func (r *round) survey(ctx context.Context) (err error) {
@@ -120,6 +106,7 @@ func (r *round) survey(ctx context.Context) (err error) {
 			return err
 		}
 		r.bases.plan(r.results, r.view)
+		r.bases.still(r.renaming)
 		if here, _ := r.missing(); r.thorough || len(here.Hold)+len(here.Bookmark) == 0 {
 			return nil
 		}

@@ -54,6 +54,11 @@ func (r *Run) keepCovered(j *replicate.Job) {
 		fits, err := r.state().Covered(r.Job.Name).Add(fresh, stale, lookedAtAll)
 		r.noteCovered(fits, err)
 	}
+	j.Renamed = func(now map[string]string) {
+		if err := r.state().Verified(r.Job.Name).Move(now); err != nil {
+			r.uncovered = cmp.Or(r.uncovered, fmt.Errorf("cannot note what was compared of copies that were renamed: %w", err))
+		}
+	}
 }
 
 func (r *Run) noteCovered(fits bool, err error) {

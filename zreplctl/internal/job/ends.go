@@ -1,10 +1,13 @@
 package job
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/cursor"
@@ -54,12 +57,9 @@ func (p Programs) sender(j *config.Job, id string, dir state.Dir) *endpoint.Send
 	}
 	if j.Type == config.Source {
 		// Who cannot write there serves all the same: health then misses the old name.
-		s.Renamed = func(from, to string) {
-			_ = errors.Join(dir.Common(s.Tag).Forget([]string{from}), moveCovered(dir, id, func(name string) string {
-				if name == from {
-					return to
-				}
-				return name
+		s.Renamed = func(now map[string]string) {
+			_ = errors.Join(dir.Common(s.Tag).Forget(slices.Collect(maps.Keys(now))), moveCovered(dir, id, func(name string) string {
+				return cmp.Or(now[name], name)
 			}))
 		}
 	}
@@ -87,7 +87,7 @@ func (p Programs) receiver(j *config.Job, dir state.Dir, inherit ...*os.File) *e
 		PlainCopies: j.Recv.PlainCopies, Take: property.Rules{Take: j.Recv.Properties, Exclude: j.Recv.Exclude}}
 	r.Memory, r.Reads = remember(dir, j.Name, "received"), p.reads.Begin
 	if j.Recv.Renames {
-		r.Renames = func(copied string) error { return noOther(dir, j.Name, copied) }
+		r.Renames = others(dir, j.Name)
 	}
 	if j.Type == config.PushSink {
 		r.Limits = endpoint.Limits{Datasets: j.Limits.Datasets, Snapshots: j.Limits.Snapshots, Quota: j.Limits.Quota}

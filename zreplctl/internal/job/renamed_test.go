@@ -132,7 +132,7 @@ func TestRenamedOthers(t *testing.T) {
 			w.renameOne("follow")
 			if name == "foreign" {
 				w.must("zfs", "create", "b/mirror/x/mine")
-				w.refused(`cannot replicate "a/y" to "b/mirror/y": renamed: the source was renamed, and its copy "b/mirror/x" cannot be: "b/mirror/x/mine" stands below it`)
+				w.refused(`cannot replicate "a/y" to "b/mirror/y": renamed: the source was renamed, and its copy "b/mirror/x" cannot be: "b/mirror/x/mine" below it is not on the job's list of copies`)
 				w.must("zfs", "destroy", "b/mirror/x/mine")
 				w.follows()
 				return
@@ -210,4 +210,125 @@ func TestRenamedShared(t *testing.T) {
 		t.Error(err)
 	}
 	w.follows()
+}
+
+// TestRenamedByHand: who renames the copy after a run could not is believed, and so
+// is a run that was killed before it wrote down what it had renamed. What is below it
+// and was renamed once more follows.
+func TestRenamedByHand(t *testing.T) {
+	for _, inUse := range []bool{true, false} {
+		t.Run(map[bool]string{true: "in_use", false: "killed"}[inUse], func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.renameOne("follow")
+			w.must("zfs", "rename", "a/y/n", "a/y/m")
+			if inUse {
+				w.must("zfs", "set", "mountpoint="+w.path("used"), "b/mirror/x/n")
+				w.must("zfs", "mount", "b/mirror/x/n")
+				w.refused(`"b/mirror/x/n" is mounted`)
+				w.must("zfs", "unmount", "b/mirror/x/n")
+			}
+			w.must("zfs", "rename", "b/mirror/x", "b/mirror/y")
+			w.done("local", "mirror")
+			w.equal("copies", w.lines("zfs", "list", "-rHo", "name", "b/mirror/y"), "b/mirror/y", "b/mirror/y/m")
+			w.must("zfs", "list", "b/mirror/y@s1", "b/mirror/y/m@s1", "b/mirror/y/m@s2")
+			if said := w.done("local", "mirror"); said != "" {
+				t.Errorf("%s", said)
+			}
+		})
+	}
+}
+
+// TestRenamedOtherPool: a dataset with the same snapshots in another pool is not
+// the source under a new name, though that is not imported.
+func TestRenamedOtherPool(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.renameJobs("hold", "follow")
+	w.configure(strings.Replace(strings.NewReplacer("CURSOR", "hold", "RENAMED", "follow").Replace(renamedJobs), `mapping: {"a<": b/mirror}`, `mapping: {"a<": b/mirror, "b/here<": b/there}`, 1))
+	w.must("zfs", "create", "b/here")
+	w.must("zfs", "create", "a/x")
+	w.must("zfs", "snapshot", "-r", "a@s1")
+	w.must("zfs", "snapshot", "-r", "b/here@s1")
+	w.done("local", "mirror")
+	w.must("sh", "-c", "zfs send a/x@s1 | zfs receive b/here/standby")
+	w.must("zfs", "snapshot", "-r", "b/here@s2")
+	w.must("zpool", "export", "a")
+	if code, said := w.ctl("local", "-skip", "snapshot,prune", "mirror"); code == 0 || strings.Contains(said, "renamed the copy") {
+		t.Errorf("exit status %d: %s", code, said)
+	}
+	w.must("zfs", "list", "b/mirror/x@s1")
+}
+
+// TestRenamedTakesAlong: what the source has no more, and what the first stream of a
+// new dataset left when it was cut, goes with the copy. Of two copies the one that
+// has more follows.
+func TestRenamedTakesAlong(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.renameJobs("hold", "report")
+	w.must("zfs", "create", "-p", "a/w/old")
+	w.must("zfs", "snapshot", "-r", "a@s1")
+	w.done("local", "mirror")
+	w.must("zfs", "rename", "a/w", "a/x")
+	w.must("zfs", "snapshot", "-r", "a@s2")
+	w.ctl("local", "-skip", "snapshot,prune", "mirror") // sends it anew
+	for _, held := range w.holds() {
+		if name, tag, _ := strings.Cut(held, " "); strings.HasPrefix(name, "a/x/old@") {
+			w.must("zfs", "release", tag, name)
+		}
+	}
+	w.must("zfs", "destroy", "-r", "a/x/old")
+	w.configure(strings.NewReplacer("CURSOR", "hold", "RENAMED", "follow").Replace(renamedJobs))
+	w.ctl("local", "-skip", "snapshot,prune", "mirror")
+	w.must("zfs", "rename", "a/x", "a/y")
+	w.must("zfs", "snapshot", "-r", "a@s3")
+	if code, said := w.ctl("local", "-skip", "snapshot,prune", "mirror"); code != 1 ||
+		!strings.Contains(said, `renamed the copy "b/mirror/x" to "b/mirror/y"`) || !strings.Contains(said, `"b/mirror/y/old": not-offered`) {
+		t.Errorf("exit status %d: %s", code, said)
+	}
+	w.must("zfs", "list", "b/mirror/w@s1", "b/mirror/w/old@s1", "b/mirror/y@s2", "b/mirror/y@s3", "b/mirror/y/old@s2")
+}
+
+// TestRenamedDiffers: what is known of a damaged copy is known under its new name.
+func TestRenamedDiffers(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.renameJobs("hold", "follow")
+	w.must("zfs", "create", "-p", "a/x/n")
+	w.must("zfs", "snapshot", "-r", "a@s1")
+	w.done("local", "mirror")
+	w.ctl("verify", "mirror")
+	before := w.read("state/mirror.verified")
+	w.must("zfs", "rename", "a/x", "a/y")
+	w.must("zfs", "snapshot", "-r", "a@s2")
+	w.follows()
+	if now := w.read("state/mirror.verified"); !strings.Contains(before, "b/mirror/x/n") || now != strings.ReplaceAll(before, "b/mirror/x", "b/mirror/y") {
+		t.Errorf("%s, and before %s", now, before)
+	}
+}
+
+// TestRenamedPlain: what is stored without encryption does not come below a dataset
+// that would encrypt it.
+func TestRenamedPlain(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.renameJobs("hold", "follow")
+	w.configure(strings.Replace(strings.NewReplacer("CURSOR", "hold", "RENAMED", "follow").Replace(renamedJobs), `mapping: {"a<": b/mirror}`, `mapping: {"a<": b/mirror, "a/sec<": b/enc/sec}`, 1))
+	w.write("key", "12345678")
+	w.must("zfs", "create", "-o", "encryption=on", "-o", "keyformat=passphrase", "-o", "keylocation=file://"+w.path("key"), "b/enc")
+	for _, name := range []string{"a/x", "a/sec"} {
+		w.must("zfs", "create", name)
+	}
+	w.must("zfs", "snapshot", "-r", "a@s1")
+	w.done("local", "mirror")
+	w.must("zfs", "rename", "a/x", "a/sec/x")
+	w.must("zfs", "snapshot", "-r", "a@s2")
+	if code, said := w.ctl("local", "-skip", "snapshot,prune", "mirror"); code != 1 || !strings.Contains(said, `"b/mirror/x" is not encrypted, and what is received below "b/enc/sec" is`) {
+		t.Errorf("exit status %d: %s", code, said)
+	}
+	w.must("zfs", "list", "b/mirror/x@s1")
+	w.must("zreplctl", "-config", w.path("c.yml"), "forget", "mirror", "b/mirror/x")
+	w.done("local", "mirror")
+	w.shows("b/enc/sec/x", "encryption", "aes-256-gcm -")
 }

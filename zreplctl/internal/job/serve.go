@@ -5,11 +5,9 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strings"
 	"sync"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/clean"
-	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
 	"github.com/zrepl-tools/zrepl-tools/lib/endpoint"
 	"github.com/zrepl-tools/zrepl-tools/lib/rpc"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/choose"
@@ -86,15 +84,7 @@ func (p Programs) Serve(ctx context.Context, c *config.Config, client string, in
 			seen.moved(bytes)
 			tell(Event{Call: "moved", Bytes: bytes})
 		},
-		Renamed: func(from, to string) {
-			// Who cannot write there has renamed it all the same: health then misses the old name.
-			_ = moveCovered(state.Of(c.Global), client, func(name string) string {
-				if dataset.Within(name, from) {
-					return to + strings.TrimPrefix(name, from)
-				}
-				return name
-			})
-		}}
+		Renamed: func(from, to string) { seen.renames(state.Of(c.Global), client, from, to) }}
 	files, endRates, err := rates(c.Global, j)
 	if err != nil {
 		return err

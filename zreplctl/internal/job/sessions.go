@@ -4,11 +4,13 @@ import (
 	"encoding/json"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/child"
 	"github.com/zrepl-tools/zrepl-tools/lib/clean"
+	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
 	"github.com/zrepl-tools/zrepl-tools/lib/progress"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/state"
 )
@@ -138,17 +140,48 @@ type visit struct {
 	streams int
 	bytes   uint64
 	covered map[string]bool // what was sent or received
+	renamed [][2]string     // copies, from and to, in order
+	wrote   time.Time       // when renamed was written last
+}
+
+// renames notes that a copy has another name, with all below it. Of many, what is
+// written within a second is written at once.
+func (v *visit) renames(dir state.Dir, client, from, to string) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.renamed = append(v.renamed, [2]string{from, to})
+	for name := range v.covered {
+		if dataset.Within(name, from) {
+			delete(v.covered, name)
+			v.covered[to+strings.TrimPrefix(name, from)] = true
+		}
+	}
+	if time.Since(v.wrote) > time.Second && moveCovered(dir, client, v.nameNow) == nil {
+		v.renamed, v.wrote = nil, time.Now()
+	}
+}
+
+// nameNow is the name that a copy has after what is still to be written.
+func (v *visit) nameNow(name string) string {
+	for _, r := range v.renamed {
+		if dataset.Within(name, r[0]) {
+			name = r[1] + strings.TrimPrefix(name, r[0])
+		}
+	}
+	return name
 }
 
 // moveCovered gives what was sent or received the names that it has now.
 func moveCovered(dir state.Dir, client string, now func(name string) string) error {
-	return updateSessions(dir, client, func(s *sessions) {
-		for i, name := range s.Covered {
-			s.Covered[i] = now(name)
-		}
-		slices.Sort(s.Covered)
-		s.Covered = slices.Compact(s.Covered)
-	})
+	return updateSessions(dir, client, func(s *sessions) { s.move(now) })
+}
+
+func (s *sessions) move(now func(name string) string) {
+	for i, name := range s.Covered {
+		s.Covered[i] = now(name)
+	}
+	slices.Sort(s.Covered)
+	s.Covered = slices.Compact(s.Covered)
 }
 
 func newVisit() *visit { return &visit{started: time.Now(), covered: map[string]bool{}} }
@@ -183,6 +216,7 @@ func (v *visit) note(dir state.Dir, client string, err error) error {
 		one.Error = child.Clean(err.Error(), maxErrorBytes)
 	}
 	return updateSessions(dir, client, func(s *sessions) {
+		s.move(v.nameNow)
 		s.Last = one
 		if one.Streams > 0 || one.Error != "" {
 			s.History = append(s.History, one)

@@ -164,6 +164,21 @@ func (v Verified) Update(found map[string]Verification, gone []string) error {
 	return v.dir.Write(v.name, append(text, '\n'))
 }
 
+// Move gives copies the names that they have now.
+func (v Verified) Move(now map[string]string) error {
+	all, err := v.Read()
+	if err != nil {
+		return err
+	}
+	found, gone := map[string]Verification{}, []string(nil)
+	for was, to := range now {
+		if one, noted := all[was]; noted {
+			found[to], gone = one, append(gone, was)
+		}
+	}
+	return v.Update(found, gone)
+}
+
 // forgetOldest keeps no more copies than the file has room for: those that differ,
 // and those looked at last.
 func forgetOldest(all map[string]Verification) {
