@@ -39,9 +39,10 @@ var layers = map[string][]string{
 	"history":         {"dataset"},
 	"rpc":             {"frame", "child"},
 	"transport":       {"fdpass", "identity", "child", "clean"},
+	"seed":            {"frame", "dataset"},
 	"replicate":       {"plan", "dataset", "progress", "transfer", "clean", "fault"},
 	"verify":          {"replicate", "plan", "dataset", "digest", "transfer", "fault"},
-	"endpoint":        {"cursor", "history", "digest", "zfs", "zfs/stream", "dataset", "fault", "identity", "mapfilter", "property", "rate", "rpc", "transfer", "child", "clean"},
+	"endpoint":        {"seed", "frame", "cursor", "history", "digest", "zfs", "zfs/stream", "dataset", "fault", "identity", "mapfilter", "property", "rate", "rpc", "transfer", "child", "clean"},
 	"zfssim":          {"dataset"},
 	"zfssim/simhost":  {}, // for tests
 	"zfssim/forge":    {}, // for tests

@@ -152,6 +152,10 @@ func wordsFor(command string, j *config.Job) []string {
 		fits = j.Replicates()
 	case "forget":
 		fits = j.Replicates() || j.Serve != nil
+	case "export":
+		fits = j.Sends()
+	case "import-seed":
+		fits = j.Receives()
 	case "autosnap":
 		fits = j.Snapshots()
 	case "prune":

@@ -48,6 +48,8 @@ func subcommands() []func(*globals) *ffcli.Command {
 		planCommand,
 		verifyCommand,
 		restoreCommand,
+		exportCommand,
+		importSeedCommand,
 		pullCommand,
 		pushCommand,
 		localCommand,

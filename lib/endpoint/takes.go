@@ -126,3 +126,6 @@ func uses(d zfs.Dataset, o dataset.SendOptions, pool map[string]string, features
 	}
 	return u
 }
+
+// Features are those that streams may need, as far as that can be told.
+func Features() []string { return slices.Clone(streamFeatures) }

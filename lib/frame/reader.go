@@ -31,6 +31,8 @@ type Reader struct {
 	pre    [prefixSize]byte
 	have   int // bytes of pre that were read with the frame before
 	ahead  bool
+	lax    bool
+	damage error // of the data, if lax
 	buf    []byte
 	err    error
 }
@@ -46,6 +48,14 @@ func (r *Reader) Again() { *r = Reader{r: r.r, ahead: r.ahead, buf: r.buf} }
 // one, where there must be one: fewer reads, of which one may return less than
 // it was asked for. Still nothing is read behind the stream, nor waited for.
 func (r *Reader) ReadAhead() { r.ahead = true }
+
+// Lax lets r read on to the end of this stream if its data does not match its
+// checksums: where the next one begins is known all the same.
+func (r *Reader) Lax() { r.lax = true }
+
+// Damage says where the data of a stream that a lax reader has read did not match
+// its checksum first; nil: nowhere.
+func (r *Reader) Damage() error { return r.damage }
 
 // Next reads one frame. Of a stream with checksums, data has been verified.
 // At the end of the input before the first byte the error is io.EOF, and
@@ -175,8 +185,15 @@ func (r *Reader) count(payload, sum []byte) error {
 
 // verify holds the running checksum against a frame's.
 func (r *Reader) verify(sum []byte) error {
-	if r.crc != binary.LittleEndian.Uint32(sum) {
-		return corrupt("the data does not match its checksum, before byte %d", r.bytes)
+	if r.crc == binary.LittleEndian.Uint32(sum) {
+		return nil
+	}
+	err := corrupt("the data does not match its checksum, before byte %d", r.bytes)
+	if !r.lax {
+		return err
+	}
+	if r.damage == nil {
+		r.damage = err
 	}
 	return nil
 }

@@ -42,6 +42,9 @@ func (j *Job) doubtful(v *view, results []plan.Result) (out []transfer.Snap) {
 // offered, which is replicated to another target by now, or what it had is the
 // base of another target, which is the copy under a new name.
 func (j *Job) uncovered(v *view, results []plan.Result) (names []string) {
+	if j.Partial {
+		return nil
+	}
 	taken, emptied, offered := map[string]bool{}, map[string]bool{}, map[string]bool{}
 	for _, p := range results {
 		switch {

@@ -77,6 +77,9 @@ type Job struct {
 	// "": that is not known. The run reports those whose source is not offered
 	// now, also if the copy itself is gone.
 	Covered map[string]string
+	// Partial says that the sender has only some of its datasets at hand: nothing
+	// follows for targets whose source it does not offer.
+	Partial bool
 	// Noted are the guids of the bases that the last run found, by target.
 	Noted map[string][]dataset.GUID
 	// Unlisted reports that Covered may lack some: the run looks at all holds.

@@ -1,0 +1,376 @@
+package job
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"syscall"
+	"time"
+
+	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
+	"github.com/zrepl-tools/zrepl-tools/lib/endpoint"
+	"github.com/zrepl-tools/zrepl-tools/lib/fault"
+	"github.com/zrepl-tools/zrepl-tools/lib/plan"
+	"github.com/zrepl-tools/zrepl-tools/lib/progress"
+	"github.com/zrepl-tools/zrepl-tools/lib/replicate"
+	"github.com/zrepl-tools/zrepl-tools/lib/seed"
+	"github.com/zrepl-tools/zrepl-tools/lib/transfer"
+	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/config"
+)
+
+// Export writes what a job would send first of each of its datasets into a file, of
+// which ImportSeed makes the copies.
+//
+// It protects what it writes as the job protects its bases, so that the first run
+// after the import can continue from there. After an error nothing is protected
+// that was not before.
+type Export struct {
+	Run    *Run
+	Client string   // of a source
+	Out    *os.File // it may be a pipe
+
+	sender *endpoint.Sender
+	parts  []*ExportPart
+	fresh  []transfer.Snap // that this export holds, and nobody held before
+}
+
+// ExportPart is one dataset.
+type ExportPart struct {
+	Source string
+	To     dataset.Version
+	Size   uint64 // of its stream, about; 0: not known
+	Wait   string // why it has nothing to send yet, which is no failure
+	Err    error  // why it is not in the file, or not whole
+
+	data transfer.Dataset
+}
+
+// sends reports whether a stream of it is to be written.
+func (p *ExportPart) sends() bool { return p.Err == nil && p.Wait == "" }
+
+func (p *ExportPart) snap() transfer.Snap {
+	return transfer.Snap{Dataset: p.Source, Name: p.To.Name, GUID: p.To.GUID}
+}
+
+func (p *ExportPart) request() transfer.SendRequest {
+	return transfer.SendRequest{Dataset: p.Source, To: p.To, Volume: p.data.Volume, Send: p.data.Send}
+}
+
+// Plan returns what would be written, and changes nothing.
+func (e *Export) Plan(ctx context.Context) ([]*ExportPart, error) {
+	e.sender = e.Run.Programs.sender(e.Run.Job, e.id(), e.Run.state())
+	if err := e.look(ctx); err != nil {
+		return nil, err
+	}
+	return e.parts, e.measure(ctx)
+}
+
+// id is whose the protection is.
+func (e *Export) id() string {
+	if e.Run.Job.Type == config.Source {
+		return e.Client
+	}
+	return e.Run.Job.Name
+}
+
+// Do writes the file. The error is of the whole file; each part has its own.
+func (e *Export) Do(ctx context.Context) ([]*ExportPart, error) {
+	r := e.Run
+	done, err := e.keepAway(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	files, endRates, err := rates(r.Global, r.Job)
+	if err != nil {
+		return nil, err
+	}
+	defer endRates()
+	programs := r.Programs
+	programs.rates = files
+	e.sender = programs.sender(r.Job, e.id(), r.state())
+	if err := e.look(ctx); err != nil {
+		return nil, err
+	}
+	if err := e.measure(ctx); err != nil {
+		return nil, err
+	}
+	if err := e.hold(ctx); err != nil {
+		return e.parts, errors.Join(err, e.letGo(ctx, nil))
+	}
+	if !slices.ContainsFunc(e.parts, (*ExportPart).sends) {
+		return e.parts, errors.Join(errors.New("no dataset has anything to export"), e.letGo(ctx, nil))
+	}
+	if err := e.write(ctx); err != nil {
+		return e.parts, errors.Join(err, e.letGo(ctx, nil))
+	}
+	return e.parts, e.settle(ctx)
+}
+
+// keepAway keeps the job's runs away, or its client's: they release what they do
+// not know.
+func (e *Export) keepAway(ctx context.Context) (done func(), err error) {
+	if e.Run.Job.Serve != nil {
+		return KeepClientAway(ctx, e.Run.Global.RunDir, e.Client)
+	}
+	return KeepAway(ctx, e.Run.Global.RunDir, e.Run.Job.Name)
+}
+
+// nowhere is a receiver that has nothing, and takes all.
+type nowhere struct{ replicate.Receiver }
+
+const nowherePool = "x"
+
+func (nowhere) List(context.Context, transfer.ListRequest) ([]transfer.Dataset, error) {
+	return []transfer.Dataset{{Name: nowherePool, Above: true}}, nil
+}
+
+func (nowhere) Targets(_ context.Context, sources []string) (map[string]string, error) {
+	targets := map[string]string{}
+	for _, s := range sources {
+		targets[s] = nowherePool + "/" + s
+	}
+	return targets, nil
+}
+
+func (nowhere) Takes(context.Context, struct{}) (transfer.Takes, error) { return transfer.Takes{}, nil }
+
+// look plans what the job would send to a receiver that has nothing.
+func (e *Export) look(ctx context.Context) error {
+	j := &replicate.Job{Sender: e.sender, Receiver: nowhere{}, Policy: policy(e.Run.Job), Say: e.Run.Say}
+	results, err := j.Plan(ctx)
+	if err != nil {
+		return err
+	}
+	list, err := e.sender.List(ctx, transfer.ListRequest{})
+	if err != nil {
+		return err
+	}
+	at := map[string]transfer.Dataset{}
+	for _, d := range list {
+		at[d.Name] = d
+	}
+	for _, res := range results {
+		if res.Source == "" { // a placeholder
+			continue
+		}
+		p := &ExportPart{Source: res.Source, data: at[res.Source]}
+		switch c := res.Conflict; {
+		case c != nil && c.Reason.Failure():
+			p.Err = fmt.Errorf("%s: %s", c.Reason, c.Text)
+		case c != nil:
+			p.Wait = c.Text
+		case len(res.Steps) == 0 || res.Steps[0].Kind != plan.Full || p.data.Name == "":
+			p.Err = errors.New("its datasets have just been changed")
+		default:
+			p.To = *res.Steps[0].To
+		}
+		e.parts = append(e.parts, p)
+	}
+	return nil
+}
+
+// measure finds out how large the streams are, about.
+func (e *Export) measure(ctx context.Context) error {
+	var asked []*ExportPart
+	for _, p := range e.parts {
+		if p.sends() {
+			asked = append(asked, p)
+		}
+	}
+	for some := range slices.Chunk(asked, transfer.MaxSizes) {
+		var in []transfer.SendRequest
+		for _, p := range some {
+			in = append(in, p.request())
+		}
+		sizes, err := e.sender.Sizes(ctx, in)
+		if err != nil {
+			return err
+		}
+		for i, p := range some {
+			p.Size = sizes[i]
+		}
+	}
+	return nil
+}
+
+// hold holds all that is to be written.
+func (e *Export) hold(ctx context.Context) error {
+	var snaps []transfer.Snap
+	for _, p := range e.parts {
+		if p.sends() {
+			snaps = append(snaps, p.snap())
+		}
+	}
+	if len(snaps) == 0 {
+		return nil
+	}
+	held, err := e.sender.Held(ctx, snaps)
+	if err != nil {
+		return err
+	}
+	e.fresh = slices.DeleteFunc(slices.Clone(snaps), func(s transfer.Snap) bool { return slices.Contains(held, s) })
+	bad, err := e.sender.Protect(ctx, transfer.Holds{Hold: snaps, Confirm: true, Together: true})
+	if err != nil {
+		return fmt.Errorf("cannot hold the snapshots: %w", err)
+	}
+	for _, p := range e.parts {
+		if err := bad[p.Source].Err(); err != nil && p.sends() {
+			p.Err = err
+		}
+	}
+	return nil
+}
+
+// releaseTime is how long the release of what a failed export held may take.
+const releaseTime = time.Minute
+
+// letGo releases what this export holds, but for some datasets.
+func (e *Export) letGo(ctx context.Context, except map[string]bool) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), releaseTime)
+	defer cancel()
+	snaps := slices.DeleteFunc(slices.Clone(e.fresh), func(s transfer.Snap) bool { return except[s.Dataset] })
+	if len(snaps) == 0 {
+		return nil
+	}
+	bad, err := e.sender.Protect(ctx, transfer.Holds{Release: snaps, Together: true})
+	if err != nil {
+		return fmt.Errorf("cannot release what the export held: %w", err)
+	}
+	var errs []error
+	for _, s := range snaps {
+		errs = append(errs, bad[s.Dataset].Err())
+	}
+	return errors.Join(errs...)
+}
+
+// write writes the whole file.
+func (e *Export) write(ctx context.Context) error {
+	lines, parts, err := e.lines(ctx)
+	if err != nil {
+		return err
+	}
+	head := seed.Head{ID: runID(), Role: string(e.Run.Job.Type), Job: e.Run.Job.Name, Client: e.Client, Made: time.Now().UTC().Truncate(time.Second)}
+	w, err := seed.NewWriter(e.Out, head, lines)
+	if err != nil {
+		return unwritten(err)
+	}
+	for _, p := range parts {
+		e.shown(p, progress.Waiting, 0)
+	}
+	for _, p := range parts {
+		if err := e.stream(ctx, w, p); err != nil {
+			return err
+		}
+	}
+	if err := w.End(); err != nil {
+		return unwritten(err)
+	}
+	// What cannot be written may turn up only now. A pipe knows nothing of that.
+	if err := e.Out.Sync(); err != nil && !errors.Is(err, syscall.EINVAL) && !errors.Is(err, syscall.ENOTSUP) {
+		return unwritten(err)
+	}
+	return nil
+}
+
+func unwritten(err error) error { return fmt.Errorf("cannot write the file: %w", err) }
+
+// lines are those of the list, and the parts that they are of.
+func (e *Export) lines(ctx context.Context) (lines []any, parts []*ExportPart, err error) {
+	var names []string
+	for _, p := range e.parts {
+		if p.sends() {
+			names, parts = append(names, p.Source), append(parts, p)
+		}
+	}
+	uses, err := e.sender.Uses(ctx, transfer.UsesRequest{Datasets: names, Features: endpoint.Features()})
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, p := range parts {
+		d := p.data
+		d.Versions, d.Held, d.Marks, d.Kept = []dataset.Version{p.To}, nil, nil, nil
+		d.Mark, d.Keep, d.Common = 0, false, ""
+		lines = append(lines, endpoint.SeedDataset{Dataset: d, Size: p.Size, Uses: uses[p.Source]})
+	}
+	return lines, parts, nil
+}
+
+// stream writes one stream. The error is of the whole file; that of the dataset
+// stands in the file, too.
+func (e *Export) stream(ctx context.Context, w *seed.Writer, p *ExportPart) error {
+	if err := w.Entry(seed.Entry{Dataset: p.Source, Snapshot: p.To.Name, GUID: p.To.GUID}); err != nil {
+		return unwritten(err)
+	}
+	made, err := e.sender.Send(ctx, p.request())
+	if err != nil {
+		p.Err = err
+		e.shown(p, progress.Failed, 0)
+		if err := w.Failed(err.Error()); err != nil {
+			return unwritten(err)
+		}
+		return ctx.Err()
+	}
+	var moved uint64
+	whole, err := e.sender.Export(ctx, made, e.Out, func(bytes uint64) {
+		moved = bytes
+		e.shown(p, progress.Sending, bytes)
+	})
+	switch {
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case !whole:
+		return fmt.Errorf("cannot write the stream of %q: %w", p.Source, err)
+	case err != nil:
+		p.Err = err
+		e.shown(p, progress.Failed, moved)
+	default:
+		e.shown(p, progress.Done, moved)
+	}
+	return nil
+}
+
+// shown tells who watches how far a stream is.
+func (e *Export) shown(p *ExportPart, state progress.State, bytes uint64) {
+	if e.Run.Tracker == nil {
+		return
+	}
+	e.Run.Tracker.Update(p.Source, func(d *progress.Dataset) {
+		d.State, d.Size, d.Bytes, d.Steps = state, p.Size, bytes, 1
+		if p.Err != nil {
+			d.Error = p.Err.Error()
+		}
+		if state == progress.Done {
+			d.Done, d.Moved, d.To = 1, 1, p.To.Name
+		}
+	})
+}
+
+// settle leaves what is in the file protected as a base is, and nothing else. All
+// must be there still: somebody may have released a hold meanwhile.
+func (e *Export) settle(ctx context.Context) error {
+	in := transfer.Holds{Confirm: true, Together: true}
+	good := map[string]bool{}
+	for _, p := range e.parts {
+		if p.sends() {
+			good[p.Source] = true
+			in.Hold = append(in.Hold, p.snap())
+		}
+	}
+	bad, err := e.sender.Protect(ctx, in)
+	if err == nil && e.sender.Bookmarks {
+		in.Bookmark, in.Release, in.Hold = in.Hold, in.Hold, nil
+		bad, err = e.sender.Protect(ctx, in)
+	}
+	if err != nil {
+		return fmt.Errorf("cannot keep what the job continues from: %w", err)
+	}
+	for _, p := range e.parts {
+		if err := bad[p.Source].Err(); err != nil && p.sends() && !errors.Is(err, fault.NoMark) { // then the hold stays
+			p.Err = fmt.Errorf("it is in the file, but the job cannot continue from it: %w", err)
+		}
+	}
+	return e.letGo(ctx, good)
+}
