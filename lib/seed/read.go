@@ -144,7 +144,7 @@ func (e *DamageError) Error() string { return "the file is damaged there: " + e.
 func (f *Reader) cut(err error) error {
 	var format *frame.FormatError
 	switch {
-	case errors.Is(err, frame.ErrCut), errors.Is(err, io.EOF):
+	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
 		return fmt.Errorf("the file is cut: it ends with stream %d of %d", f.at, f.head.Datasets)
 	case errors.As(err, &format):
 		return fmt.Errorf("the file is damaged from stream %d of %d on: %s", f.at, f.head.Datasets, format.Reason)

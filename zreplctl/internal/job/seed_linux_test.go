@@ -1,0 +1,182 @@
+package job_test
+
+import (
+	"bytes"
+	"os"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// crashed runs a command under a fault that kills it, and reports whether it came to
+// its end all the same.
+func (w *world) crashed(fault, in, out string, args ...string) (over bool) {
+	w.t.Helper()
+	w.write("sim/faults", fault+"\n")
+	run := w.command(append([]string{"zreplctl", "-config", w.path("c.yml")}, args...)...)
+	run.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // it kills the group
+	if in != "" {
+		run.Stdin = bytes.NewReader(w.bytes(in))
+	}
+	if out != "" {
+		file, err := os.Create(w.path(out))
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		defer file.Close()
+		run.Stdout = file
+	}
+	run.Run()
+	w.waitFor("its programs end", func() bool { return len(w.processes()) == 0 })
+	w.write("sim/faults", "")
+	return run.ProcessState.Success()
+}
+
+// An export that is killed at any step leaves a file that nobody takes for whole,
+// and can be begun again.
+func TestSeedExportKilled(t *testing.T) {
+	t.Parallel()
+	w, file := seeded(t)
+	want := w.holds()
+	for _, fault := range []string{"on=hold kill=before", "on=hold kill=after", "on=send n=1 kill=before", "on=send n=2 kill=10000", "on=send n=3 kill=after"} {
+		w.ctl("holds", "-release", "offer")
+		if w.crashed(fault, "", "cut.zf", "export", "offer") {
+			t.Errorf("%s: it came to its end", fault)
+			continue
+		}
+		w.imported(1, w.bytes("cut.zf"), "fetch")
+		w.undo()
+		w.exported(0, "disk.zf", "offer")
+		w.equal(fault, w.holds(), want...)
+		w.complete(fault, w.bytes("disk.zf"))
+		w.undo()
+	}
+	w.complete("the first file", file)
+}
+
+// An import that is killed at any step is completed by the next one, and by the
+// job's next run.
+func TestSeedImportKilled(t *testing.T) {
+	t.Parallel()
+	w, file := seeded(t)
+	var faults []string
+	for _, kill := range []string{"before", "after", "10000"} {
+		for _, at := range []string{"on=receive n=1", "on=receive n=2", "on=receive n=3", "on=create n=1", "on=hold n=1"} {
+			if kill != "10000" || strings.HasPrefix(at, "on=receive") {
+				faults = append(faults, at+" kill="+kill)
+			}
+		}
+	}
+	for i, fault := range faults {
+		over := w.crashed(fault, "disk.zf", "", "import-seed", "fetch")
+		if over && !strings.HasPrefix(fault, "on=receive") { // it kills zrecv-frame, whose snapshot may be there
+			t.Errorf("%s: it came to its end", fault)
+		}
+		if i%3 == 2 {
+			w.done("pull", "fetch")
+			w.same("a/x", "b/back/a/x")
+		}
+		w.complete(fault, file)
+		w.equal(fault, w.heldOf("b/"), "b/back/a/x/y@s1 zreplctl_last_fetch", "b/back/a/x/z@s1 zreplctl_last_fetch", "b/back/a/x@s1 zreplctl_last_fetch")
+		w.undo()
+	}
+}
+
+// The same, by SIGKILL while a stream flows: what it started ends with it.
+func TestSeedImportKilled9(t *testing.T) {
+	t.Parallel()
+	w, file := seeded(t)
+	for _, at := range []string{"a/x", "a/x/y", "a/x/z"} {
+		w.write("sim/faults", "on=receive match=b/back/"+at+"@s1 wait=10000\n")
+		run := w.command("zreplctl", "-config", w.path("c.yml"), "import-seed", "fetch")
+		run.Stdin = bytes.NewReader(file)
+		if err := run.Start(); err != nil {
+			t.Fatal(err)
+		}
+		w.find("zfs", " receive ", "b/back/"+at+"@s1")
+		if code, said := w.ctl("pull", "fetch"); code != 75 {
+			t.Errorf("a run beside an import: exit status %d: %s", code, said)
+		}
+		run.Process.Signal(syscall.SIGKILL)
+		run.Wait()
+		w.gone()
+		w.write("sim/faults", "")
+	}
+	w.complete("killed", file)
+	w.done("pull", "fetch")
+}
+
+// An export whose file cannot be written fails, and holds nothing.
+func TestSeedExportUnwritten(t *testing.T) {
+	t.Parallel()
+	w, _ := seeded(t)
+	w.ctl("holds", "-release", "offer")
+	for _, where := range []string{"> /dev/full", "| head -c 30000 >DIR/head", "| true"} {
+		line := `{ zreplctl -config DIR/c.yml export offer; echo $? >DIR/code; } ` + where
+		w.must("sh", "-c", strings.ReplaceAll(line, "DIR", w.dir))
+		if code := strings.TrimSpace(string(w.bytes("code"))); code != "1" {
+			t.Errorf("%s: exit status %s", where, code)
+		}
+		w.equal(where, w.holds())
+	}
+	w.imported(1, w.bytes("head"), "fetch")
+	w.write("sim/faults", "on=send n=2 match=a/x/y cut=20000\n")
+	w.speaks(w.exported(1, "part.zf", "offer"), `cannot export "a/x/y"`)
+	w.write("sim/faults", "")
+	if held := w.heldOf("a/x/y@"); len(held) > 0 {
+		t.Errorf("%q", held)
+	}
+	w.speaks(w.imported(1, w.bytes("part.zf"), "fetch"), `cannot replicate "a/x/y" to "b/back/a/x/y"`)
+	w.same("a/x/z", "b/back/a/x/z")
+	tty, err := os.OpenFile("/dev/ptmx", os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tty.Close()
+	c := w.command("zreplctl", "-config", w.path("c.yml"), "export", "offer")
+	c.Stdout = tty
+	if c.Run(); c.ProcessState.ExitCode() != 2 {
+		t.Error("it wrote to a terminal")
+	}
+}
+
+// What has come over the line in part is replaced by the file's stream, and what a
+// file has brought in part goes on over the line.
+func TestSeedPartial(t *testing.T) {
+	t.Parallel()
+	w, _ := seeded(t)
+	w.fill("a/x", 3<<20)
+	w.snapshot("s2")
+	w.exported(0, "disk.zf", "offer")
+	file := w.bytes("disk.zf")
+	w.must("zfs", "release", "-r", "zreplctl_source_me", "a/x@s1")
+	w.must("zfs", "destroy", "-r", "a/x@s1")
+	w.write("sim/faults", "on=send match=a/x@ cut=1500000\n")
+	w.tried("pull", "fetch")
+	w.write("sim/faults", "")
+	if w.token("b/back/a/x") == "-" {
+		t.Fatal("nothing is received in part")
+	}
+	w.speaks(w.imported(1, file[:len(members(t, file)[0])], "fetch"), "cut")
+	if w.token("b/back/a/x") == "-" {
+		t.Error("discarded without the file's stream at hand")
+	}
+	w.speaks(w.imported(0, file, "fetch"), `discarding the partial receive of "b/back/a/x"`)
+	w.complete("partial", file)
+	w.undo()
+	m := members(t, file)
+	half := slices.Concat(m[0], m[1], m[2][:len(m[2])-1000000])
+	w.speaks(w.imported(1, half, "fetch"), "the file is cut", "the next run resumes it")
+	token := w.token("b/back/a/x")
+	if kind, why := w.planned("fetch", "a/x"); kind != "resume" || token == "-" {
+		t.Error(kind, why)
+	}
+	w.done("pull", "fetch")
+	w.complete("resumed", file)
+	w.undo()
+	w.write("sim/faults", "on=receive nospace=1500000\n")
+	w.speaks(w.imported(1, file, "fetch"), "no-space")
+	w.write("sim/faults", "")
+	w.complete("no space", file)
+}
