@@ -9,9 +9,12 @@ import (
 	"time"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/cursor"
+	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
 	"github.com/zrepl-tools/zrepl-tools/lib/endpoint"
 	"github.com/zrepl-tools/zrepl-tools/lib/zfs"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/config"
+	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/job"
+	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/state"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/upkeep"
 )
 
@@ -32,6 +35,9 @@ func onHost(ctx context.Context, c *config.Config) (warnings []*config.Problem) 
 		case config.Source:
 			roots, _ := j.Datasets.Roots()
 			said = holdsOf(ctx, z, c, j, roots, j.Datasets.Pass)
+		}
+		for _, text := range oldExports(ctx, z, c, j, time.Now()) {
+			warnings = append(warnings, c.Problem(j, "type", text))
 		}
 		for _, text := range said {
 			warnings = append(warnings, c.Problem(j, "serve", text))
@@ -139,4 +145,41 @@ func oldRestores(ctx context.Context, z *zfs.ZFS, j *config.Job, now time.Time) 
 		said = append(said, fmt.Sprintf("a restore to %q has held %d snapshots for more than %d days: finish it, or zreplctl restore -abandon %s %s releases them", target, count[target], restoreDays, j.Name, shellWord(target)))
 	}
 	return said
+}
+
+// exportDays is how long an export may wait for its import.
+const exportDays = 30
+
+// oldExports finds what a push or local job holds without having continued from
+// it: exports that nobody has imported. A source has max_hold for that.
+func oldExports(ctx context.Context, z *zfs.ZFS, c *config.Config, j *config.Job, now time.Time) (said []string) {
+	if j.Type != config.Push && j.Type != config.Local {
+		return nil
+	}
+	rules := j.Sources()
+	roots, _ := rules.Roots()
+	held, err := endpoint.Held(ctx, z, roots, rules.Pass)
+	if err != nil || len(held) == 0 {
+		return nil
+	}
+	tags := []string{cursor.Tag(string(j.Type), j.Name)}
+	old, _ := endpoint.OldHolds(ctx, z, held, tags, now.Add(-exportDays*24*time.Hour))
+	var names []string
+	for _, h := range old {
+		names = append(names, h.Snapshot)
+	}
+	guids, err := z.GUIDs(ctx, names)
+	bases, berr := job.ReadBases(state.Of(c.Global), j.Name)
+	if err != nil || berr != nil {
+		return nil
+	}
+	names = slices.DeleteFunc(names, func(name string) bool {
+		ds, _, _ := dataset.Split(name)
+		return slices.Contains(bases.Source[ds], guids[name])
+	})
+	if len(names) == 0 {
+		return nil
+	}
+	slices.Sort(names)
+	return []string{fmt.Sprintf("it has held %d snapshots for more than %d days, such as %q, and no run has continued from them: import what zreplctl export wrote, or run the job, which releases what it does not need", len(names), exportDays, names[0])}
 }

@@ -86,7 +86,7 @@ func judgeSeed(list []transfer.Dataset) []transfer.Dataset {
 	for i := range list {
 		d := &list[i]
 		if d.Illegal == "" && (len(d.Versions) != 1 || d.Versions[0].Kind != dataset.Snapshot) {
-			*d = transfer.Dataset{Name: d.Name, Illegal: fmt.Sprintf("the file lists %d versions of it, and must list one snapshot", len(d.Versions))}
+			*d = transfer.Dataset{Name: d.Name, Illegal: "the file must list one snapshot of it, and nothing else"}
 		}
 		d.Held, d.Marks, d.Kept, d.Mark, d.Keep, d.Common = nil, nil, nil, 0, false, ""
 		for k := range d.Versions {

@@ -15,7 +15,7 @@ import (
 
 // tally is what the forger counts.
 type tally struct {
-	sink, pull, refused, accepted, harmless, calls, received atomic.Int64
+	sink, pull, seed, refused, accepted, harmless, calls, received atomic.Int64
 }
 
 // TestForger sends forged streams to a sink and to a pull job. Whatever they
@@ -30,8 +30,8 @@ func TestForger(t *testing.T) {
 		kinds = append(kinds, m.kind)
 	}
 	t.Cleanup(func() {
-		t.Logf("%d variations to a sink and %d to a pull job: %d refused, %d accepted because honest, %d of which either may become; another client listed %d times and sent %d streams meanwhile",
-			n.sink.Load(), n.pull.Load(), n.refused.Load(), n.accepted.Load(), n.harmless.Load(), n.calls.Load(), n.received.Load())
+		t.Logf("%d variations to a sink, %d to a pull job and %d in files: %d refused, %d accepted because honest, %d of which either may become; another client listed %d times and sent %d streams meanwhile",
+			n.sink.Load(), n.pull.Load(), n.seed.Load(), n.refused.Load(), n.accepted.Load(), n.harmless.Load(), n.calls.Load(), n.received.Load())
 		if all := n.sink.Load() + n.pull.Load(); all < 500 && !t.Failed() {
 			t.Errorf("only %d variations", all)
 		}
@@ -45,6 +45,7 @@ func TestForger(t *testing.T) {
 			f.forge(kind, os.Getenv("ZT_HEAVY") != "")
 			p.toSink(f, &n)
 			p.toPull(f, source, &n)
+			p.toSeed(f, &n)
 		})
 	}
 }

@@ -84,17 +84,17 @@ func (i *ImportSeed) open(ctx context.Context) (err error) {
 	head := i.seed.Head
 	switch {
 	case head.Role != string(from):
-		return fmt.Errorf("the file is of a job of type %q, and a job of type %s needs one of a job of type %s", clean.Name(head.Role), j.Type, from)
+		return fmt.Errorf("the file is of a job of type %s, and a job of type %s needs one of a job of type %s", quote(clean.Name(head.Role)), j.Type, from)
 	case j.Type == config.Local && head.Job != j.Name:
-		return fmt.Errorf("the file is of job %q", clean.Name(head.Job))
+		return fmt.Errorf("the file is of job %s", quote(clean.Name(head.Job)))
 	case len(i.seed.Datasets()) == 0:
 		return errors.New("the file has no dataset")
 	}
 	client := ""
 	if head.Client != "" {
-		client = fmt.Sprintf(" for client %q", clean.Name(head.Client))
+		client = fmt.Sprintf(" for client %s", quote(clean.Name(head.Client)))
 	}
-	i.Run.tell(fmt.Sprintf("the file was made at %s by job %q%s", head.Made.UTC().Format(time.RFC3339), clean.Name(head.Job), client))
+	i.Run.tell(fmt.Sprintf("the file was made at %s by job %s%s", head.Made.UTC().Format(time.RFC3339), quote(clean.Name(head.Job)), client))
 	return nil
 }
 

@@ -105,3 +105,101 @@ func TestSeedRoundTrip(t *testing.T) {
 		})
 	}
 }
+
+// What is there is passed over, also if the job has continued from it meanwhile.
+// Something else in its place is a conflict of that dataset alone.
+func TestSeedExisting(t *testing.T) {
+	t.Parallel()
+	w, file := seeded(t)
+	w.must("zfs", "create", "-p", "b/back/a/x")
+	w.must("zfs", "snapshot", "b/back/a/x@mine")
+	w.must("zfs", "create", "b/back/a/x/z")
+	before := w.everything()
+	plan := w.imported(1, file, "-n", "fetch")
+	w.speaks(plan, "unrelated", "full")
+	if !slices.Equal(before, w.everything()) {
+		t.Error("-n changed something")
+	}
+	w.speaks(w.imported(1, file, "fetch"), `cannot replicate "a/x" to "b/back/a/x": unrelated: the target has snapshots, the newest @mine, and not @s1 with guid`,
+		`cannot replicate "a/x/z" to "b/back/a/x/z": unrelated: the target exists and has no snapshot`)
+	w.has("b/back/a/x", "mine")
+	w.has("b/back/a/x/y", "s1")
+	w.must("zfs", "destroy", "-r", "b/back/a/x/z")
+	w.must("zfs", "rename", "b/back/a/x@mine", "b/back/a/x@s1")
+	w.imported(1, file, "fetch")
+	w.has("b/back/a/x/z", "s1")
+	w.undo()
+
+	w.imported(0, file, "fetch")
+	w.must("zfs", "release", "zreplctl_last_fetch", "b/back/a/x@s1") // as if it had been killed before the hold
+	w.imported(0, file, "fetch")
+	w.equal("holds", w.heldOf("b/back/a/x@"), "b/back/a/x@s1 zreplctl_last_fetch")
+	w.snapshot("s2")
+	w.done("pull", "fetch")
+	before = w.everything()
+	w.speaks(w.imported(0, file, "fetch"), "nothing needs them")
+	if !slices.Equal(before, w.everything()) {
+		t.Error("an import of what is there changed something")
+	}
+	_, log := w.ctl("log", "fetch")
+	w.speaks(log, "import-seed")
+}
+
+// An import does not make a job look as if it had run, and runs of the job and of
+// its client stay away meanwhile.
+func TestSeedHealth(t *testing.T) {
+	t.Parallel()
+	w, file := seeded(t)
+	w.imported(0, file, "fetch")
+	if _, err := os.Stat(w.path("run/fetch.json")); err == nil {
+		t.Error("an import has left the record of a run")
+	}
+	code, said := w.ctl("status", "fetch")
+	t.Log(code, said)
+	w.speaks(said, "never")
+}
+
+// Which client a file is for must be said if there are several, and only a client
+// of the job is one.
+func TestSeedClient(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.configure(strings.Replace(jobs, "client_identity: me}", "client_identities: [me, you]}", 1))
+	w.tree()
+	w.snapshot("s1")
+	w.speaks(w.exported(2, "none", "offer"), "choose one with -client: me, you")
+	w.speaks(w.exported(2, "none", "-client", "other", "offer"), `no client "other"`)
+	w.speaks(w.exported(2, "none", "-client", "me", "mirror"), "jobs of type source")
+	w.speaks(w.exported(2, "none", "fetch"), "on the host that sends")
+	w.speaks(w.imported(2, nil, "offer"), "on the host that receives")
+	w.exported(0, "disk.zf", "-client", "you", "offer")
+	held := w.heldOf("a/")
+	if len(held) == 0 || slices.ContainsFunc(held, func(h string) bool { return !strings.HasSuffix(h, "@s1 zreplctl_source_you") }) {
+		t.Errorf("%q", held)
+	}
+	code, said := w.ctl("holds")
+	w.speaks(said, "a/x@s1\tzreplctl_source_you\toffer")
+	if code, said = w.ctl("holds", "-release", "offer"); code != 0 {
+		t.Error(said)
+	}
+	w.equal("holds", w.holds())
+}
+
+// What was exported and never imported is named by check.
+func TestSeedForgotten(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.tree()
+	w.snapshot("s1")
+	w.env = []string{"ZFS_SIM_NOW=1577836800"}
+	w.exported(0, "source.zf", "offer")
+	w.exported(0, "push.zf", "pushit")
+	w.env = nil
+	_, said := w.ctl("check")
+	w.speaks(said, `client "me" has held "a/x@s1" since 2020-01-01`, `job "pushit": it has held 2 snapshots for more than 30 days, such as "a/x@s1", and no run has continued from them`)
+	w.done("push", "pushit")
+	_, said = w.ctl("check")
+	if strings.Contains(said, "for more than 30 days") {
+		t.Error(said)
+	}
+}
