@@ -55,9 +55,9 @@ func pages(t *testing.T) map[string]string {
 
 var (
 	usageFlag  = regexp.MustCompile(`(?m)^  -(\S+)`)
-	usageSub   = regexp.MustCompile(`(?m)^  ([a-z]+)  `)
+	usageSub   = regexp.MustCompile(`(?m)^  ([a-z-]+)  `)
 	pageFlag   = regexp.MustCompile(`(?m)^\.It Fl (\S+)`)
-	pageSub    = regexp.MustCompile(`(?m)^\.It Cm ([a-z]+)(.*)$`)
+	pageSub    = regexp.MustCompile(`(?m)^\.It Cm ([a-z-]+)(.*)$`)
 	inlineFlag = regexp.MustCompile(`Fl (\S+)`)
 	choices    = regexp.MustCompile(`Fl \S+(?: \| \S+)*`) // Fl map | invert
 )

@@ -45,18 +45,6 @@ func (w *world) take(names ...string) {
 	}
 }
 
-// has holds the snapshots of a dataset against a list.
-func (w *world) has(ds string, want ...string) {
-	w.t.Helper()
-	var got []string
-	for _, name := range w.lines("zfs", "list", "-H", "-d", "1", "-t", "snapshot", "-o", "name", ds) {
-		got = append(got, strings.TrimPrefix(name, ds+"@"))
-	}
-	if !slices.Equal(got, want) {
-		w.t.Errorf("%s has %q, not %q", ds, got, want)
-	}
-}
-
 // judged holds the health of the job, and what monitor says, against what it is.
 func (w *world) judged(what, state string, level int, why string) {
 	w.t.Helper()

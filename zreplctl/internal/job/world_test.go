@@ -309,3 +309,15 @@ func (w *world) configure(text string) {
 	w.t.Helper()
 	w.write("c.yml", strings.ReplaceAll(text, "DIR", w.dir))
 }
+
+// has holds the snapshots of a dataset against a list.
+func (w *world) has(ds string, want ...string) {
+	w.t.Helper()
+	var got []string
+	for _, name := range w.lines("zfs", "list", "-H", "-d", "1", "-t", "snapshot", "-o", "name", ds) {
+		got = append(got, strings.TrimPrefix(name, ds+"@"))
+	}
+	if !slices.Equal(got, want) {
+		w.t.Errorf("%s has %q, not %q", ds, got, want)
+	}
+}
