@@ -104,7 +104,8 @@ e2e-inert      2.4        counted     copies that stay inert,
 e2e-user       2.4        counted     users who are not root,
 e2e-resume     2.1        shown       links cut and resumed
 e2e-restore    2.4        counted     copies that come back as datasets,
-e2e-select     2.4        counted     datasets that a property chooses,
+e2e-seed       2.1        counted     first copies carried by a file,
+e2e-select     heavy      counted     datasets that a property chooses,
 e2e-hostile    2.1        counted     hostile peers
 e2e-verify     heavy      counted     copies that are compared with their sources
 e2e-takes      heavy      counted     what a receiver cannot take,
