@@ -7,14 +7,13 @@ import (
 
 	"github.com/zrepl-tools/zrepl-tools/lib/child"
 	"github.com/zrepl-tools/zrepl-tools/lib/frame"
-	"github.com/zrepl-tools/zrepl-tools/lib/rate"
 	"github.com/zrepl-tools/zrepl-tools/lib/transfer"
 	"github.com/zrepl-tools/zrepl-tools/lib/zfs/stream"
 )
 
 // Export writes a stream that Send made to a file, framed and with checksums. Whole
 // reports that it is there up to its trailer, which may say that zfs send failed:
-// others can follow it.
+// others can follow it. Rates do not apply: they are of a line.
 func (s *Sender) Export(ctx context.Context, made *transfer.Stream, out *os.File, progress func(bytes uint64)) (whole bool, err error) {
 	var expect stream.Expect
 	for _, words := range made.Expect {
@@ -22,11 +21,6 @@ func (s *Sender) Export(ctx context.Context, made *transfer.Stream, out *os.File
 			return false, err
 		}
 	}
-	limits, err := rate.OpenAll(s.Rates)
-	if err != nil {
-		return false, err
-	}
-	defer limits.Close()
 	r, w, err := child.Pipe()
 	if err != nil {
 		return false, err
@@ -40,8 +34,7 @@ func (s *Sender) Export(ctx context.Context, made *transfer.Stream, out *os.File
 	if err != nil {
 		return false, err
 	}
-	_, err = frame.Send(watched, frame.SendOptions{In: r, Out: out, Checksum: frame.CRC32C, Command: p, Inspect: expect.Inspect,
-		Moved: &f.moved, Shared: limits})
+	_, err = frame.Send(watched, frame.SendOptions{In: r, Out: out, Checksum: frame.CRC32C, Command: p, Inspect: expect.Inspect, Moved: &f.moved})
 	if err != nil {
 		p.Kill()
 	}

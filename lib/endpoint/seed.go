@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"time"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/clean"
 	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
@@ -29,6 +30,8 @@ type SeedDataset struct {
 type Seed struct {
 	Head seed.Head
 
+	in    *counted
+	stall time.Duration // for how long nothing may come; 0: for ever
 	file  *seed.Reader
 	list  []transfer.Dataset
 	extra map[string]SeedDataset
@@ -42,9 +45,10 @@ type Seed struct {
 	last   chan error // gets what was wrong with the stream that was sent last
 }
 
-// OpenSeed reads a file's list.
-func OpenSeed(ctx context.Context, in io.Reader, most Limits) (*Seed, error) {
-	s := &Seed{file: seed.NewReader(in), extra: map[string]SeedDataset{}, passed: map[string]bool{}, turn: make(chan struct{}, 1)}
+// OpenSeed reads a file's list. Nothing may come of the file for so long at most.
+func OpenSeed(ctx context.Context, in io.Reader, most Limits, stall time.Duration) (*Seed, error) {
+	counts := &counted{Reader: in}
+	s := &Seed{in: counts, stall: stall, file: seed.NewReader(counts), extra: map[string]SeedDataset{}, passed: map[string]bool{}, turn: make(chan struct{}, 1)}
 	err := s.read(ctx, func() error {
 		lines := func(yield func(entry, error) bool) {
 			head, err := s.file.List(func(line []byte) error {

@@ -5,14 +5,16 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync/atomic"
+	"time"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/child"
 	"github.com/zrepl-tools/zrepl-tools/lib/seed"
 	"github.com/zrepl-tools/zrepl-tools/lib/transfer"
 )
 
-// read has fn read the file. A read cannot be cancelled: if ctx is, the turn is not
-// given back before it ends, which may be never.
+// read has fn read the file. A read cannot be cancelled: if ctx is, or the file
+// stalls, the turn is not given back before it ends, which may be never.
 func (s *Seed) read(ctx context.Context, fn func() error) error {
 	return s.during(ctx, fn, func(error) bool { return false })
 }
@@ -24,6 +26,8 @@ func (s *Seed) during(ctx context.Context, fn func() error, keeps func(error) bo
 	case <-ctx.Done():
 		return ctx.Err()
 	}
+	gone, leave := context.WithCancel(context.Background())
+	defer leave()
 	done := make(chan error)
 	go func() {
 		err := fn()
@@ -32,16 +36,45 @@ func (s *Seed) during(ctx context.Context, fn func() error, keeps func(error) bo
 			if keeps(err) {
 				return
 			}
-		case <-ctx.Done():
+		case <-gone.Done():
 		}
 		<-s.turn
 	}()
-	select {
-	case err := <-done:
-		return err
-	case <-ctx.Done():
-		return ctx.Err()
+	return s.await(ctx, done)
+}
+
+// await waits for what reads the file, but not if that stalls.
+func (s *Seed) await(ctx context.Context, done <-chan error) error {
+	tick := time.NewTicker(flowTick)
+	defer tick.Stop()
+	last, since := s.in.bytes.Load(), time.Now()
+	for {
+		select {
+		case err := <-done:
+			return err
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-tick.C:
+		}
+		switch n := s.in.bytes.Load(); {
+		case n != last:
+			last, since = n, time.Now()
+		case s.stall > 0 && time.Since(since) >= s.stall:
+			return &transfer.LinkError{Err: &transfer.StallError{Limit: s.stall}}
+		}
 	}
+}
+
+// counted counts what is read.
+type counted struct {
+	io.Reader
+	bytes atomic.Uint64
+}
+
+func (c *counted) Read(b []byte) (int, error) {
+	n, err := c.Reader.Read(b)
+	c.bytes.Add(uint64(n))
+	return n, err
 }
 
 // Send looks for the stream of a dataset, and passes over those before it. A file
@@ -155,12 +188,8 @@ func (r SeedReceiver) Receive(ctx context.Context, in transfer.ReceiveRequest, f
 	if err == nil || ctx.Err() != nil || errors.As(err, new(*transfer.StallError)) {
 		return got, err
 	}
-	select {
-	case why := <-r.Seed.last:
-		if why != nil {
-			return got, why
-		}
-	case <-ctx.Done():
+	if why := r.Seed.await(ctx, r.Seed.last); why != nil {
+		return got, why
 	}
 	if link := (*transfer.LinkError)(nil); errors.As(err, &link) {
 		err = link.Err

@@ -77,20 +77,12 @@ func (e *Export) id() string {
 
 // Do writes the file. The error is of the whole file; each part has its own.
 func (e *Export) Do(ctx context.Context) ([]*ExportPart, error) {
-	r := e.Run
 	done, err := e.keepAway(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer done()
-	files, endRates, err := rates(r.Global, r.Job)
-	if err != nil {
-		return nil, err
-	}
-	defer endRates()
-	programs := r.Programs
-	programs.rates = files
-	e.sender = programs.sender(r.Job, e.id(), r.state())
+	e.sender = e.Run.Programs.sender(e.Run.Job, e.id(), e.Run.state())
 	if err := e.look(ctx); err != nil {
 		return nil, err
 	}
@@ -137,9 +129,19 @@ func (nowhere) Targets(_ context.Context, sources []string) (map[string]string, 
 
 func (nowhere) Takes(context.Context, struct{}) (transfer.Takes, error) { return transfer.Takes{}, nil }
 
+// firstPolicy is a job's policy for copies that somebody makes by hand: that none
+// may begin over the line does not forbid them.
+func firstPolicy(j *config.Job) plan.Policy {
+	p := policy(j)
+	if p.Initial == plan.Refuse {
+		p.Initial = plan.MostRecent
+	}
+	return p
+}
+
 // look plans what the job would send to a receiver that has nothing.
 func (e *Export) look(ctx context.Context) error {
-	j := &replicate.Job{Sender: e.sender, Receiver: nowhere{}, Policy: policy(e.Run.Job), Say: e.Run.Say}
+	j := &replicate.Job{Sender: e.sender, Receiver: nowhere{}, Policy: firstPolicy(e.Run.Job), Say: e.Run.Say}
 	results, err := j.Plan(ctx)
 	if err != nil {
 		return err

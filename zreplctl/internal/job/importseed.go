@@ -76,7 +76,7 @@ func (i *ImportSeed) Do(ctx context.Context) error {
 // open reads the file's list, and refuses a file of another kind of job.
 func (i *ImportSeed) open(ctx context.Context) (err error) {
 	j := i.Run.Job
-	i.seed, err = endpoint.OpenSeed(ctx, i.In, endpoint.Limits{Datasets: j.Limits.Datasets, Snapshots: j.Limits.Snapshots})
+	i.seed, err = endpoint.OpenSeed(ctx, i.In, endpoint.Limits{Datasets: j.Limits.Datasets, Snapshots: j.Limits.Snapshots}, j.Stall)
 	if err != nil {
 		return err
 	}
@@ -114,14 +114,7 @@ func (i *ImportSeed) keepAway(ctx context.Context) (inherit []*os.File, done fun
 // do imports what is not there.
 func (i *ImportSeed) do(ctx context.Context, inherit []*os.File) error {
 	r := i.Run
-	files, endRates, err := rates(r.Global, r.Job)
-	if err != nil {
-		return err
-	}
-	defer endRates()
-	programs := r.Programs
-	programs.rates = files
-	i.receiver = programs.receiver(r.Job, r.state(), inherit...)
+	i.receiver = r.Programs.receiver(r.Job, r.state(), inherit...)
 	results, protect, err := i.sortOut(ctx)
 	if err != nil {
 		return err
@@ -157,7 +150,7 @@ func (i *ImportSeed) failed(err error) error {
 // engine replicates from the file, one stream after another as they are there.
 func (i *ImportSeed) engine(receiver replicate.Receiver) *replicate.Job {
 	r := i.Run
-	return &replicate.Job{Sender: i.seed, Receiver: receiver, Policy: policy(r.Job), Parallel: 1, Partial: true,
+	return &replicate.Job{Sender: i.seed, Receiver: receiver, Policy: firstPolicy(r.Job), Parallel: 1, Partial: true,
 		Targets: targetsHere(r.Job), Tracker: r.Tracker, Say: r.tell, Estimate: r.Watched}
 }
 

@@ -180,3 +180,57 @@ func TestSeedPartial(t *testing.T) {
 	w.write("sim/faults", "")
 	w.complete("no space", file)
 }
+
+// A job that must not begin a first copy by itself takes one by hand.
+func TestSeedPolicyFail(t *testing.T) {
+	t.Parallel()
+	w, file := seeded(t)
+	w.replace("mapping: {\"a<\": b/back/a}", "mapping: {\"a<\": b/back/a}\n  initial_repl_policy: fail")
+	w.replace("- name: pushit\n  type: push\n", "- name: pushit\n  type: push\n  initial_repl_policy: fail\n")
+	if w.tried("pull", "fetch") != 1 || w.tried("push", "pushit") != 1 {
+		t.Error("a first copy came by itself")
+	}
+	w.complete("fail", file)
+	w.done("pull", "fetch")
+	w.exported(0, "push.zf", "pushit")
+	w.imported(0, w.bytes("push.zf"), "sink")
+	w.done("push", "pushit")
+}
+
+// If the mapping puts a dataset above one that comes before it in the file, a second
+// import completes the first.
+func TestSeedMapped(t *testing.T) {
+	t.Parallel()
+	w, file := seeded(t)
+	w.replace("mapping: {\"a<\": b/back/a}", "mapping: {\"a/x\": b/back/a/x/y/z, \"a/x/y\": b/back/a/x/y, \"a/x/z\": b/back/a/x}")
+	w.speaks(w.imported(1, file, "fetch"), "import the file once more")
+	w.imported(1, file, "fetch")
+	w.imported(0, file, "fetch")
+	w.has("b/back/a/x/y/z", "s1")
+	w.done("pull", "fetch")
+}
+
+// A file that stops coming does not keep an import for ever.
+func TestSeedStalls(t *testing.T) {
+	t.Parallel()
+	w, file := seeded(t)
+	w.replace("mapping: {\"a<\": b/back/a}", "mapping: {\"a<\": b/back/a}\n  stall: 2s")
+	for _, n := range []int{20, len(file) / 2} {
+		run := w.command("zreplctl", "-config", w.path("c.yml"), "import-seed", "fetch")
+		in, err := run.StdinPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var said bytes.Buffer
+		run.Stdout, run.Stderr = &said, &said
+		if err := run.Start(); err != nil {
+			t.Fatal(err)
+		}
+		in.Write(file[:n])
+		run.Wait()
+		if code := run.ProcessState.ExitCode(); code != 1 || !strings.Contains(said.String(), "nothing of it moved for 2s") {
+			t.Errorf("exit status %d: %s", code, said.String())
+		}
+	}
+	w.complete("stalled", file)
+}
