@@ -146,7 +146,7 @@ func (e *Export) look(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	list, err := e.sender.List(ctx, transfer.ListRequest{})
+	list, err := e.sender.List(ctx, transfer.ListRequest{Thorough: true})
 	if err != nil {
 		return err
 	}
@@ -209,6 +209,7 @@ func (e *Export) hold(ctx context.Context) error {
 	if len(snaps) == 0 {
 		return nil
 	}
+	e.noteNone(ctx)
 	held, err := e.sender.Held(ctx, snaps)
 	if err != nil {
 		return err
@@ -224,6 +225,19 @@ func (e *Export) hold(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// noteNone notes that there is no copy of what was never sent: a hold without a note
+// would look as if something had arrived, and the note were lost. Who cannot write
+// there exports all the same.
+func (e *Export) noteNone(ctx context.Context) {
+	var in transfer.Holds
+	for _, p := range e.parts {
+		if d := p.data; p.sends() && d.Common == transfer.CommonUnknown && len(d.Held)+len(d.Marks)+len(d.Kept) == 0 {
+			in.Common = append(in.Common, transfer.Snap{Dataset: p.Source})
+		}
+	}
+	_, _ = e.sender.Protect(ctx, in)
 }
 
 // releaseTime is how long the release of what a failed export held may take.
