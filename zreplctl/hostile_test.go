@@ -19,6 +19,7 @@ import (
 
 	"github.com/zrepl-tools/zrepl-tools/lib/clean"
 	"github.com/zrepl-tools/zrepl-tools/lib/cli"
+	"github.com/zrepl-tools/zrepl-tools/lib/seed"
 	"github.com/zrepl-tools/zrepl-tools/lib/zfssim/simhost"
 )
 
@@ -253,26 +254,29 @@ func attacks() map[string][]attack {
 	records := func(w *hostileWorld) { w.records() }
 	fakeZFS := func(w *hostileWorld) { w.fakeZFS() }
 	all := map[string][]attack{
-		"check":      {{args: args("check"), prepare: wrongFile}, {args: args("check", "-json"), prepare: wrongFile}, {args: args("check", evil)}, {args: args("check"), env: badConfig}},
-		"list":       {{args: args("list", evil)}, {args: args("list"), prepare: wrongFile}},
-		"config":     {{args: args("config", evil)}, {args: args("config"), prepare: wrongFile}},
-		"show":       {{args: args("show", evil, "rules")}, {args: args("show", "fetch", "rules", "-side", evil), silent: true}},
-		"steps":      stepsAttacks(),
-		"plan":       append(plans, attack{args: args("plan", evil)}),
-		"pull":       append(pulls, attack{args: args("pull", evil)}, attack{args: args("pull", "fetch"), prepare: func(w *hostileWorld) { w.daemon() }}),
-		"push":       append(pushes, attack{args: args("push", evil)}),
-		"local":      {{args: args("local", evil)}, {args: args("local", "mirror", "-skip", evil)}, {args: args("local", "mirror"), prepare: fakeZFS}, {args: args("local", "mirror"), silent: true}},
-		"autosnap":   {{args: args("autosnap", evil)}, {args: args("autosnap", "offer"), prepare: fakeZFS}},
-		"prune":      {{args: args("prune", evil)}, {args: args("prune", "offer"), prepare: fakeZFS, silent: true}},
-		"serve":      {{args: args("serve", evil), binary: true}, {args: args("serve", "me", "-status-fd", "3"), stdin: "GET /" + evil, binary: true, silent: true}, {args: args("serve", "me"), stdin: evil + evil, binary: true, silent: true}},
-		"holds":      {{args: args("holds", evil), silent: true}, {args: args("holds"), prepare: fakeZFS}, {args: args("holds", "-release"), prepare: fakeZFS}},
-		"activate":   {{args: args("activate", evil)}, {args: args("activate", "b/x"), prepare: fakeZFS}, {args: args("activate", "-any", "-n", "b/x"), prepare: func(w *hostileWorld) { w.properties() }, silent: true}},
-		"import":     importAttacks(),
-		"forget":     {{args: args("forget", evil, "b/x")}, {args: args("forget", "fetch", evil), silent: true}, {args: args("forget", "-n", "fetch", "b/x"), prepare: fakeZFS, silent: true}},
-		"abandon":    append(abandons, attack{args: args("abandon", evil)}),
-		"daemon":     {{args: args("daemon", evil)}, {args: args("daemon"), mode: "list", until: ran}, {args: args("daemon"), mode: "banner", until: ran}, {args: args("daemon"), mode: "hello", until: ran}},
-		"verify":     append(verifies, attack{args: args("verify", evil)}, attack{args: args("verify", "-dataset", evil, "fetch"), silent: true}, attack{args: args("verify", "-sample", evil, "fetch"), silent: true}),
-		"restore":    {{args: args("restore", evil, "a/x", "b/y")}, {args: args("restore", "fetch", evil, "b/y")}, {args: args("restore", "fetch", "a/x", evil), silent: true}, {args: args("restore", "mirror", "a/x", "b/y"), prepare: fakeZFS, silent: true}, {args: args("restore", "-n", "mirror", "a/x", "b/y"), prepare: fakeZFS, silent: true}},
+		"check":    {{args: args("check"), prepare: wrongFile}, {args: args("check", "-json"), prepare: wrongFile}, {args: args("check", evil)}, {args: args("check"), env: badConfig}},
+		"list":     {{args: args("list", evil)}, {args: args("list"), prepare: wrongFile}},
+		"config":   {{args: args("config", evil)}, {args: args("config"), prepare: wrongFile}},
+		"show":     {{args: args("show", evil, "rules")}, {args: args("show", "fetch", "rules", "-side", evil), silent: true}},
+		"steps":    stepsAttacks(),
+		"plan":     append(plans, attack{args: args("plan", evil)}),
+		"pull":     append(pulls, attack{args: args("pull", evil)}, attack{args: args("pull", "fetch"), prepare: func(w *hostileWorld) { w.daemon() }}),
+		"push":     append(pushes, attack{args: args("push", evil)}),
+		"local":    {{args: args("local", evil)}, {args: args("local", "mirror", "-skip", evil)}, {args: args("local", "mirror"), prepare: fakeZFS}, {args: args("local", "mirror"), silent: true}},
+		"autosnap": {{args: args("autosnap", evil)}, {args: args("autosnap", "offer"), prepare: fakeZFS}},
+		"prune":    {{args: args("prune", evil)}, {args: args("prune", "offer"), prepare: fakeZFS, silent: true}},
+		"serve":    {{args: args("serve", evil), binary: true}, {args: args("serve", "me", "-status-fd", "3"), stdin: "GET /" + evil, binary: true, silent: true}, {args: args("serve", "me"), stdin: evil + evil, binary: true, silent: true}},
+		"holds":    {{args: args("holds", evil), silent: true}, {args: args("holds"), prepare: fakeZFS}, {args: args("holds", "-release"), prepare: fakeZFS}},
+		"activate": {{args: args("activate", evil)}, {args: args("activate", "b/x"), prepare: fakeZFS}, {args: args("activate", "-any", "-n", "b/x"), prepare: func(w *hostileWorld) { w.properties() }, silent: true}},
+		"import":   importAttacks(),
+		"forget":   {{args: args("forget", evil, "b/x")}, {args: args("forget", "fetch", evil), silent: true}, {args: args("forget", "-n", "fetch", "b/x"), prepare: fakeZFS, silent: true}},
+		"abandon":  append(abandons, attack{args: args("abandon", evil)}),
+		"daemon":   {{args: args("daemon", evil)}, {args: args("daemon"), mode: "list", until: ran}, {args: args("daemon"), mode: "banner", until: ran}, {args: args("daemon"), mode: "hello", until: ran}},
+		"verify":   append(verifies, attack{args: args("verify", evil)}, attack{args: args("verify", "-dataset", evil, "fetch"), silent: true}, attack{args: args("verify", "-sample", evil, "fetch"), silent: true}),
+		"restore":  {{args: args("restore", evil, "a/x", "b/y")}, {args: args("restore", "fetch", evil, "b/y")}, {args: args("restore", "fetch", "a/x", evil), silent: true}, {args: args("restore", "mirror", "a/x", "b/y"), prepare: fakeZFS, silent: true}, {args: args("restore", "-n", "mirror", "a/x", "b/y"), prepare: fakeZFS, silent: true}},
+		"export":   {{args: args("export", evil)}, {args: args("export", "-client", evil, "offer")}, {args: args("export", "mirror"), prepare: fakeZFS, binary: true}, {args: args("export", "-n", "offer"), prepare: fakeZFS, silent: true}},
+		"import-seed": {{args: args("import-seed", evil)}, {args: args("import-seed", "fetch"), stdin: evil, silent: true}, {args: args("import-seed", "fetch"), stdin: evilSeed()},
+			{args: args("import-seed", "-n", "fetch"), stdin: evilSeed()}, {args: args("import-seed", "mirror"), stdin: evilSeed(), silent: true}},
 		"digest":     {{args: args("digest", evil), silent: true}, {args: args("digest"), stdin: evil, silent: true}, {args: args("digest", "-objects"), stdin: strings.Repeat(evil, 100), silent: true}},
 		"metrics":    {{args: args("metrics"), prepare: records, silent: true}, {args: args("metrics", evil)}},
 		"log":        {{args: args("log"), prepare: records}, {args: args("log", "-json"), prepare: records}, {args: args("log", evil)}},
@@ -302,6 +306,23 @@ func yamlText(s string) string {
 		}
 	}
 	return b.String()
+}
+
+// evilSeed is a file of export in which all that can be text is hostile.
+func evilSeed() string {
+	var out bytes.Buffer
+	dataset := map[string]any{"name": "a/" + evil, "keyRoot": evil, "common": evil, "versions": []any{map[string]any{"kind": 64, "name": evil, "guid": 7}}}
+	w, err := seed.NewWriter(&out, seed.Head{ID: evil[:min(len(evil), 60)], Role: "source", Job: evil, Client: evil}, []any{dataset})
+	if err == nil {
+		err = w.Entry(seed.Entry{Dataset: "a/" + evil, Snapshot: evil, GUID: 7})
+	}
+	if err == nil {
+		err = w.Failed(evil)
+	}
+	if err != nil || w.End() != nil {
+		panic(err)
+	}
+	return out.String()
 }
 
 func importAttacks() []attack {
