@@ -107,6 +107,7 @@ e2e-restore    2.4        counted     copies that come back as datasets,
 e2e-seed       2.1        counted     first copies carried by a file,
 e2e-select     heavy      counted     datasets that a property chooses,
 e2e-hostile    2.1        counted     hostile peers
+e2e-systemd    heavy      shown       the deb under systemd,
 e2e-verify     heavy      counted     copies that are compared with their sources
 e2e-takes      heavy      counted     what a receiver cannot take,
 e2e-recovery   heavy      counted     recovery by the manual
@@ -137,6 +138,7 @@ run_part() {
   case $2 in
   conforms | same_as_sim) "$2" "$1" ;;
   e2e-crash) scripts/on-zfs -V "$1" -t 3000 -bin "$bin" e2e-crash -points "${ZT_CRASH_POINTS:-20}" ;;
+  e2e-systemd) ZFSVM_VERSION=$1 scripts/test.d/e2e-systemd ;;
   *) scripts/on-zfs -V "$1" -t 2400 -bin "$bin" MB=$resume_mb BRIEFLY=$briefly "$2" ;;
   esac >"$kept" 2>&1 </dev/null || ended=$?
   echo "$ended $(($(date +%s) - begin))" >"$kept.ended"
