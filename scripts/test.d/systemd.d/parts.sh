@@ -110,6 +110,7 @@ its_mounts() {
   verdict $? "what a person activates is mounted, for both"
   zreplctl activate -inert storage/mirror >$work/said 2>&1 && ! mountpoint -q /storage/mirror && ! where_it_is mountpoint -q /storage/mirror
   verdict $? "what a person makes inert again is unmounted, for both"
+  zfs rollback "$(zfs list -H -o name -t snapshot -d 1 -s createtxg storage/mirror | tail -n 1)" # a mount changes it
   zpool export storage >$work/said 2>&1 && zpool import -d /pool storage >>$work/said 2>&1 && where_it_is mountpoint -q /storage
   verdict $? "a person exports and imports a pool meanwhile"
   explain
@@ -119,7 +120,7 @@ reload_it() {
   pid=$(main_pid)
   sed 's/^/# /; s/^# jobs:/jobs:\n- {name: more, type: autosnap, datasets: {tank: ok}, snapshot_prefix: more_}/; s/^# //' /etc/zreplctl/zreplctl.yml >$work/more.yml
   cp $work/more.yml /etc/zreplctl/zreplctl.yml
-  systemctl reload zreplctl.service 2>$work/said && { zreplctl status >$work/said || :; } && grep -q '^more ' $work/said && [ "$(main_pid)" = "$pid" ]
+  systemctl reload zreplctl.service 2>$work/said && { zreplctl status >$work/said || :; } && grep -q '^more	job' $work/said && [ "$(main_pid)" = "$pid" ]
   verdict $? "systemctl reload: it knows a new job"
   echo 'wrong: yes' >>/etc/zreplctl/zreplctl.yml
   ! systemctl reload zreplctl.service 2>$work/said && active && [ "$(main_pid)" = "$pid" ] && journalctl -u zreplctl.service -n 20 -o cat --no-pager | grep -q 'zreplctl.yml:.*wrong'
@@ -236,7 +237,7 @@ as_a_user() {
   { mkdir -p /etc/sysusers.d /etc/systemd/system/zreplctl.service.d && cp $share/examples/sysusers.conf /etc/sysusers.d/zreplctl.conf && systemd-sysusers && cp $share/examples/user.conf /etc/systemd/system/zreplctl.service.d/ &&
     cp user.yml /etc/zreplctl/zreplctl.yml && chmod 666 /dev/zfs && zfs create storage/user; } >$work/said 2>&1 || { verdict 1 "a user"; return; }
   allowed() { sed -n "s|^zfs allow -u zrepl \([a-z,]*\) $1\$|\1|p" $share/README.md; }
-  zfs allow -u zreplctl "$(allowed tank/data)" tank/data && zfs allow -u zreplctl "$(allowed storage/backups)" storage/user
+  zfs allow -u zreplctl "$(allowed tank/data),snapshot,destroy,mount" tank/data && zfs allow -u zreplctl "$(allowed storage/backups)" storage/user
   systemctl daemon-reload
   keys=/var/lib/zreplctl-user/.ssh
   mkdir -p -m 700 $keys && ssh-keygen -q -t ed25519 -N '' -f $keys/id && cp /root/.ssh/known_hosts $keys/ && chown -R zreplctl: $keys &&
@@ -266,6 +267,7 @@ remove_it() {
   ! pgrep -fl 'zreplctl|zstdinserver|z[a-z]+-frame' >$work/said && [ -z "$(systemctl list-units --all --plain --no-legend 'zreplctl*' | tee -a $work/said)" ] && [ -z "$(find /etc/systemd -type l -name 'zreplctl*' | tee -a $work/said)" ]
   verdict $? "after dpkg -r: no process, no unit, no link"
   rm -r /etc/systemd/system/zreplctl@copy.timer.d /usr/local/bin/hook
+  rm -r /var/lib/zreplctl-user # of a person, who had it run as a user
   dpkg -P zrepl-tools >$work/said 2>&1
   verdict $? "dpkg -P"
   find_files >$work/after
