@@ -34,21 +34,20 @@ type Seed struct {
 	stall time.Duration // for how long nothing may come; 0: for ever
 	file  *seed.Reader
 	list  []transfer.Dataset
-	extra map[string]SeedDataset
+	extra map[string]*seedExtra // of each dataset of the list
 
 	turn   chan struct{} // is full while somebody reads the file
 	entry  *seed.Entry   // whose stream comes next; nil: none was announced
-	passed map[string]bool
-	begun  bool       // something behind the list was read
-	ended  bool       // and all of it
-	broken error      // why nothing more can be read
-	last   chan error // gets what was wrong with the stream that was sent last
+	begun  bool          // something behind the list was read
+	ended  bool          // and all of it
+	broken error         // why nothing more can be read
+	last   chan error    // gets what was wrong with the stream that was sent last
 }
 
 // OpenSeed reads a file's list. Nothing may come of the file for so long at most.
 func OpenSeed(ctx context.Context, in io.Reader, most Limits, stall time.Duration) (*Seed, error) {
 	counts := &counted{Reader: in}
-	s := &Seed{in: counts, stall: stall, file: seed.NewReader(counts), extra: map[string]SeedDataset{}, passed: map[string]bool{}, turn: make(chan struct{}, 1)}
+	s := &Seed{in: counts, stall: stall, file: seed.NewReader(counts), extra: map[string]*seedExtra{}, turn: make(chan struct{}, 1)}
 	err := s.read(ctx, func() error {
 		lines := func(yield func(entry, error) bool) {
 			head, err := s.file.List(func(line []byte) error {
@@ -73,15 +72,52 @@ func OpenSeed(ctx context.Context, in io.Reader, most Limits, stall time.Duratio
 	return s, err
 }
 
-// note keeps what the list says of a dataset's stream.
+// seedExtra is what is kept of a dataset besides what is kept of all lists: a few
+// words, whatever the file says.
+type seedExtra struct {
+	size           uint64
+	surely, likely uint32 // of streamFeatures
+	passed         bool   // its stream, which will not come again
+}
+
+// note keeps what the list says of a dataset's stream. The name is that of the list,
+// whose size is bounded.
 func (s *Seed) note(line []byte, name string) {
 	var d struct {
 		Size uint64
 		Uses transfer.Uses
 	}
+	s.extra[name] = &seedExtra{}
 	if json.Unmarshal(line, &d) == nil {
-		s.extra[name] = SeedDataset{Size: d.Size, Uses: d.Uses}
+		*s.extra[name] = seedExtra{size: d.Size, surely: featureSet(d.Uses.Surely), likely: featureSet(d.Uses.Likely)}
 	}
+}
+
+// featureSet keeps of features those that we know, one bit each.
+func featureSet(names []string) (set uint32) {
+	for i, f := range streamFeatures {
+		if slices.Contains(names, f) {
+			set |= 1 << i
+		}
+	}
+	return set
+}
+
+func featuresOf(set uint32) (names []string) {
+	for i, f := range streamFeatures {
+		if set&(1<<i) != 0 {
+			names = append(names, f)
+		}
+	}
+	return names
+}
+
+// of is what is kept of a dataset.
+func (s *Seed) of(name string) seedExtra {
+	if e := s.extra[name]; e != nil {
+		return *e
+	}
+	return seedExtra{}
 }
 
 // judgeSeed leaves of each dataset what a file can say. The versions are in the
@@ -115,13 +151,13 @@ func (s *Seed) List(context.Context, transfer.ListRequest) ([]transfer.Dataset, 
 
 // Size is what the file's list says.
 func (s *Seed) Size(_ context.Context, in transfer.SendRequest) (uint64, error) {
-	return s.extra[in.Dataset].Size, nil
+	return s.of(in.Dataset).size, nil
 }
 
 // Sizes is Size of several streams.
 func (s *Seed) Sizes(_ context.Context, in []transfer.SendRequest) (sizes []uint64, _ error) {
 	for _, one := range in {
-		sizes = append(sizes, s.extra[one.Dataset].Size)
+		sizes = append(sizes, s.of(one.Dataset).size)
 	}
 	return sizes, nil
 }
@@ -130,7 +166,8 @@ func (s *Seed) Sizes(_ context.Context, in []transfer.SendRequest) (sizes []uint
 func (s *Seed) Uses(_ context.Context, in transfer.UsesRequest) (map[string]transfer.Uses, error) {
 	all := map[string]transfer.Uses{}
 	for _, name := range in.Datasets {
-		all[name] = s.extra[name].Uses
+		e := s.of(name)
+		all[name] = transfer.Uses{Surely: featuresOf(e.surely), Likely: featuresOf(e.likely)}
 	}
 	return judgeUses(all, in.Features), nil
 }

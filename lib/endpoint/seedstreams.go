@@ -105,7 +105,7 @@ func (s *Seed) Send(ctx context.Context, in transfer.SendRequest) (*transfer.Str
 
 // seek reads on to the stream that a request is about.
 func (s *Seed) seek(in transfer.SendRequest) error {
-	if s.passed[in.Dataset] {
+	if s.of(in.Dataset).passed {
 		return errors.New("its stream in the file has passed already: import the file once more")
 	}
 	for {
@@ -133,6 +133,9 @@ func (s *Seed) next() error {
 		return s.broken
 	}
 	entry, err := s.file.Next()
+	if err == nil && entry != nil && s.extra[entry.Dataset] == nil {
+		entry, err = nil, fmt.Errorf("stream %d of the file is of a dataset that its list does not have", entry.Stream)
+	}
 	s.entry, s.broken, s.ended = entry, err, entry == nil && err == nil
 	s.begun = true
 	return err
@@ -141,7 +144,7 @@ func (s *Seed) next() error {
 // pass reads the stream that was announced.
 func (s *Seed) pass(to io.Writer) error {
 	err := s.file.Pass(to)
-	s.passed[s.entry.Dataset], s.entry = true, nil
+	s.extra[s.entry.Dataset].passed, s.entry = true, nil
 	if err != nil && !errors.As(err, new(*seed.DamageError)) {
 		s.broken = err
 	}
