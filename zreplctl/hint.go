@@ -24,6 +24,7 @@ var hints = map[plan.Reason]string{
 	plan.NoneWanted:     "snapshot_prefix says which snapshots a job sends; if a dataset has none, exclude it in the job's rules",
 	plan.NoSpace:        "make room on the receiver, or exclude the dataset; the other datasets went first",
 	plan.ForeignPartial: "finish that receive, or discard it: zfs receive -A TARGET",
+	plan.OtherPartial:   "run the job, which goes on with it or discards it; or, if the file's stream is to take its place, discard it: zfs receive -A TARGET",
 	plan.NameTaken:      "rename the target's snapshot: zfs rename TARGET@NAME TARGET@NAME.old; or destroy it if nobody needs it",
 	plan.Illegal:        "the other host lists what no pool can hold: ask its administrator",
 	plan.Promoted:       "on the source, move the snapshots back: zfs promote SOURCE; or, if the clone replaces it, rename the clone to SOURCE",

@@ -21,6 +21,7 @@ const (
 	NoneWanted           Reason = "none-wanted"           // the sender has snapshots, and the job wants none of them
 	NoneChosen           Reason = "none-chosen"           // the job's rules choose none of the sender's snapshots so far, and the receiver has nothing
 	InitialRefused       Reason = "initial-refused"       // initial policy fail, and the receiver has nothing
+	HasCopy              Reason = "has-copy"              // a sender that has only first copies is not needed: there is one
 	Unrelated            Reason = "unrelated"             // no common guid
 	Promoted             Reason = "promoted"              // zfs promote moved the base to another dataset of the sender
 	Diverged             Reason = "diverged"              // the receiver went its own way since the base
@@ -36,6 +37,7 @@ const (
 	PartialParent        Reason = "partial-parent"        // a useless partial receive that has children
 	NoSpace              Reason = "no-space"              // the target has no room for the stream
 	ForeignPartial       Reason = "foreign-partial"       // a partial receive that is not this job's
+	OtherPartial         Reason = "other-partial"         // a partial receive of what a sender that has each stream once does not bring
 	ParentFailed         Reason = "parent-failed"         // the dataset above is missing or not whole
 	NoPool               Reason = "no-pool"               // the receiver has no such pool, or has not imported it
 	Illegal              Reason = "illegal"               // an end lists what no pool can hold
@@ -44,7 +46,7 @@ const (
 // Failure reports whether the reason means that something is left undone. A
 // dataset that never had a snapshot, or one that is chosen, has nothing that
 // could be done.
-func (r Reason) Failure() bool { return r != UpToDate && !r.Waits() }
+func (r Reason) Failure() bool { return r != UpToDate && r != HasCopy && !r.Waits() }
 
 // Waits reports whether the reason means that the dataset waits for its first
 // snapshot that is sent.

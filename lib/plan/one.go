@@ -134,8 +134,11 @@ func (o *one) nothingWanted() {
 }
 
 // checkDiscard refuses to discard what a cut full stream left if that has other
-// datasets below it.
+// datasets below it, or the sender cannot know of what use it is.
 func (o *one) checkDiscard() *Conflict {
+	if o.p.Once {
+		return conflict(OtherPartial, "the target has a partial receive, which stays for the job's next run: %s", o.r.Discard)
+	}
 	if !o.r.missing || !o.in.Receiver.Children {
 		return nil
 	}

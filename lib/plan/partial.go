@@ -36,6 +36,10 @@ func (o *one) resumeAt(wanted []dataset.Version, base dataset.GUID) int {
 		o.r.Discard = fmt.Sprintf("it is of %s, which the job no longer sends", v)
 		return -1
 	}
+	if o.p.Once {
+		o.r.Discard = fmt.Sprintf("it is of another snapshot, with guid %s", part.To)
+		return -1
+	}
 	o.r.Discard = fmt.Sprintf("the source no longer has the snapshot with guid %s", part.To)
 	return -1
 }

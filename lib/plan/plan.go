@@ -44,6 +44,10 @@ type Policy struct {
 	Rules   *Rules // what else a person wants of their names; nil: nothing
 	Merge   bool   // one -I stream for a run of snapshots where that is possible
 
+	// Once says that the sender has each stream once, and knows nothing of the
+	// source besides: what a partial receive has of another one stays.
+	Once bool
+
 	Decrypt           bool // an encrypted dataset may be sent as plain text
 	PlainPlaceholders bool // placeholders below an encrypted parent without a key get encryption=off
 

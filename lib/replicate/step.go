@@ -81,9 +81,11 @@ func (r *round) afterFailure(ctx context.Context, i int, step plan.Step, err err
 		return err
 	case errors.Is(err, fault.NoSpace): // a receiver's word about itself: no sender's error has this kind
 		return r.noRoom(ctx, i, step, err, there)
+	case r.Policy.Once && part == nil: // the stream has passed
+		return err
 	case step.Kind == plan.Resume && part == nil:
 		return againError{err}
-	case step.Kind == plan.Resume && (errors.Is(err, fault.DeadToken) || errors.Is(err, fault.Refused)):
+	case step.Kind == plan.Resume && !r.Policy.Once && (errors.Is(err, fault.DeadToken) || errors.Is(err, fault.Refused)):
 		// Only the sender can know it. If it lies, what is lost came from it.
 		return r.abort(ctx, i, err)
 	case part != nil:

@@ -53,6 +53,8 @@ func (f *Reader) List(line func([]byte) error) (Head, error) {
 	switch err := in.Err(); {
 	case err != nil && lines == 0 && notOurs(err), err == nil && lines == 0:
 		return f.head, f.fail(errors.New("this is no file of zreplctl export"))
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return f.head, f.fail(errors.New("the file is cut in its list of datasets"))
 	case err != nil:
 		return f.head, f.fail(fmt.Errorf("cannot read the list of datasets: %w", err))
 	case lines != 1+f.head.Datasets:
@@ -130,15 +132,20 @@ func (f *Reader) Pass(to io.Writer) error {
 		}
 	}
 	if damage := f.r.Damage(); damage != nil {
-		return &DamageError{damage}
+		return &DamageError{Stream: f.at, Of: f.head.Datasets, Err: damage}
 	}
 	return nil
 }
 
 // DamageError says that the data of one stream was damaged.
-type DamageError struct{ Err error }
+type DamageError struct {
+	Stream, Of int
+	Err        error
+}
 
-func (e *DamageError) Error() string { return "the file is damaged there: " + e.Err.Error() }
+func (e *DamageError) Error() string {
+	return fmt.Sprintf("the file is damaged in stream %d of %d: %v", e.Stream, e.Of, e.Err)
+}
 
 // cut says in words of a file what is wrong with it.
 func (f *Reader) cut(err error) error {

@@ -47,6 +47,13 @@ func (i *ImportSeed) Plan(ctx context.Context) ([]plan.Result, [][]uint64, error
 		return results, make([][]uint64, len(results)), err
 	}
 	more, sizes, err := i.engine(i.receiver).PlanSizes(ctx)
+	for _, p := range more {
+		for k := range p.Steps {
+			if s := &p.Steps[k]; s.Kind == plan.Resume {
+				s.Kind, s.Reason = plan.Full, "the file has all of the stream; before that, the partial receive is discarded"
+			}
+		}
+	}
 	return append(results, more...), append(make([][]uint64, len(results)), sizes...), err
 }
 
@@ -150,7 +157,9 @@ func (i *ImportSeed) failed(err error) error {
 // engine replicates from the file, one stream after another as they are there.
 func (i *ImportSeed) engine(receiver replicate.Receiver) *replicate.Job {
 	r := i.Run
-	return &replicate.Job{Sender: i.seed, Receiver: receiver, Policy: firstPolicy(r.Job), Parallel: 1, Partial: true,
+	p := firstPolicy(r.Job)
+	p.Once = true
+	return &replicate.Job{Sender: i.seed, Receiver: receiver, Policy: p, Parallel: 1, Partial: true,
 		Targets: targetsHere(r.Job), Tracker: r.Tracker, Say: r.tell, Estimate: r.Watched}
 }
 
@@ -211,8 +220,8 @@ func judgeThere(source, target transfer.Dataset) (result plan.Result, base datas
 	at := slices.IndexFunc(versions, func(v dataset.Version) bool { return v.GUID == brings.GUID })
 	switch {
 	case at < 0:
-		result.Conflict = &plan.Conflict{Reason: plan.Unrelated,
-			Text: fmt.Sprintf("the target has snapshots, the newest %s, and not %s with guid %s, which the file brings", versions[len(versions)-1], brings, brings.GUID)}
+		result.Conflict = &plan.Conflict{Reason: plan.HasCopy,
+			Text: fmt.Sprintf("it has snapshots already, the newest %s, and the file is for first copies: run the job", versions[len(versions)-1])}
 	default:
 		result.Base = &plan.Base{Sender: brings, Receiver: versions[at]}
 		if at == len(versions)-1 {
@@ -222,17 +231,29 @@ func judgeThere(source, target transfer.Dataset) (result plan.Result, base datas
 	return result, base
 }
 
-// show tells what is done with what sortOut has found.
+// show tells what is done with what sortOut has found. A file cannot know whether a
+// copy without its snapshot is related to it: the job's next run will.
 func (i *ImportSeed) show(results []plan.Result) {
+	var other []string
 	for _, p := range results {
 		i.Run.Tracker.Update(p.Target, func(d *progress.Dataset) {
 			d.Source, d.Target, d.State = p.Source, p.Target, progress.UpToDate
 			if p.Conflict != nil {
-				d.State, d.Reason, d.Error = progress.Failed, string(p.Conflict.Reason), p.Conflict.Text
+				d.Reason = string(p.Conflict.Reason)
 			} else {
 				d.To = p.Base.Sender.Name
 			}
 		})
+		if p.Conflict != nil {
+			other = append(other, p.Target)
+		}
+	}
+	if len(other) > 0 {
+		more := ""
+		if n := len(other) - 1; n > 0 {
+			more = fmt.Sprintf(" (and %d more)", n)
+		}
+		i.Run.tell(fmt.Sprintf("the file is for first copies, and %q%s has snapshots already, but not the file's: it stays as it is, and the job continues it if it can", other[0], more))
 	}
 }
 

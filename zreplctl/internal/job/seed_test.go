@@ -116,17 +116,17 @@ func TestSeedExisting(t *testing.T) {
 	w.must("zfs", "create", "b/back/a/x/z")
 	before := w.everything()
 	plan := w.imported(1, file, "-n", "fetch")
-	w.speaks(plan, "unrelated", "full")
+	w.speaks(plan, "has-copy", "unrelated", "full")
 	if !slices.Equal(before, w.everything()) {
 		t.Error("-n changed something")
 	}
-	w.speaks(w.imported(1, file, "fetch"), `cannot replicate "a/x" to "b/back/a/x": unrelated: the target has snapshots, the newest @mine, and not @s1 with guid`,
+	w.speaks(w.imported(1, file, "fetch"), `"b/back/a/x" has snapshots already`,
 		`cannot replicate "a/x/z" to "b/back/a/x/z": unrelated: the target exists and has no snapshot`)
 	w.has("b/back/a/x", "mine")
 	w.has("b/back/a/x/y", "s1")
 	w.must("zfs", "destroy", "-r", "b/back/a/x/z")
 	w.must("zfs", "rename", "b/back/a/x@mine", "b/back/a/x@s1")
-	w.imported(1, file, "fetch")
+	w.imported(0, file, "fetch")
 	w.has("b/back/a/x/z", "s1")
 	w.undo()
 

@@ -110,7 +110,7 @@ func TestSeedFlipped(t *testing.T) {
 				t.Errorf("flipped in member %d at %d: %s", i, place, said)
 			}
 			if inStream := i == 2 && place == len(member)/2; inStream { // the data of a/x, and those below wait for it
-				w.speaks(said, `cannot replicate "a/x" to "b/back/a/x": the file is damaged there`)
+				w.speaks(said, `cannot replicate "a/x" to "b/back/a/x": the file is damaged in stream 1 of 3`)
 			}
 			if i == 4 && place == len(member)/2 {
 				w.same("a/x/z", "b/back/a/x/z")
