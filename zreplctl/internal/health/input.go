@@ -60,6 +60,9 @@ type Facts struct {
 	Broken   string
 	Datasets []Copy
 	Sessions []Session
+	// Seeding is since when an import of a file has not brought all of it; zero:
+	// there is none.
+	Seeding time.Time
 }
 
 // Copy is what is known of a dataset's copy.

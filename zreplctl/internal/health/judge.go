@@ -235,6 +235,9 @@ func ofRuns(f Facts, now time.Time, daemon Daemon, told bool) (all []verdict) {
 	case !f.Attempt.IsZero() && !f.OK && f.Error != "" && !told:
 		add(Failed, Warning, "%s", f.Error)
 	}
+	if v, ok := seeding(f, now); ok {
+		all = append(all, v)
+	}
 	if !f.Copies {
 		all = append(all, runsLate(f, now)...)
 	}
@@ -245,6 +248,25 @@ func ofRuns(f Facts, now time.Time, daemon Daemon, told bool) (all []verdict) {
 		add(Late, Warning, "the last run is dated %s in the future: a clock is wrong", Words(last.Sub(now)))
 	}
 	return all
+}
+
+// seeding says that an import of a file did not bring all, until a run has: what
+// came says nothing of what did not.
+func seeding(f Facts, now time.Time) (verdict, bool) {
+	last := f.Success
+	for _, s := range f.Sessions {
+		if s.Error == "" {
+			last = latest(last, s.Ended)
+		}
+	}
+	why := "the import that began " + Since(f.Seeding, now) + " has not brought all of its file, and no run has succeeded since"
+	switch {
+	case f.Seeding.IsZero() || last.After(f.Seeding):
+		return verdict{}, false
+	case last.IsZero():
+		return verdict{Never, Critical, why}, true
+	}
+	return verdict{Failed, Warning, why}, true
 }
 
 // hooksDue says that a run left hooks. Another trouble of the job must not hide

@@ -73,7 +73,12 @@ func (i *ImportSeed) Do(ctx context.Context) error {
 		r.Tracker = &progress.Tracker{}
 	}
 	started := time.Now()
-	err = i.do(ctx, lock)
+	if err := noteSeeding(r.state(), r.Job.Name, started); err != nil {
+		return err
+	}
+	if err = i.do(ctx, lock); err == nil && ctx.Err() == nil {
+		err = r.state().Remove(seedingName(r.Job.Name))
+	}
 	if i.Run.Job.Serve != nil {
 		err = errors.Join(err, i.noteCovered())
 	}

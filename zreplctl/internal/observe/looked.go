@@ -89,6 +89,9 @@ func (l *looked) read(rundir string) {
 		err = nil
 	}
 	var failed [3]error
+	var serr error
+	f.Seeding, serr = job.Seeding(l.dir, l.job.Name)
+	err = cmp.Or(err, serr)
 	f.Paused, f.Until, failed[2] = pause.Look(l.dir, l.job.Name, l.now)
 	l.bases, failed[0] = job.ReadBases(l.dir, l.job.Name)
 	owes := hook.Owes(l.dir, l.job.Name)
