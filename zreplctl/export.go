@@ -32,6 +32,9 @@ func exportCommand(g *globals) *ffcli.Command {
 			if !*dry && cli.Terminal(g.protocol) {
 				return cli.Usagef("export writes no streams to a terminal: redirect standard output to a file")
 			}
+			if !*dry && cli.WasClosed(g.protocol) {
+				return cli.Usagef("export writes to standard output, which is closed")
+			}
 			return g.export(ctx, args[0], *client, *dry, *show)
 		},
 	}

@@ -67,3 +67,27 @@ func Terminal(w io.Writer) bool {
 	})
 	return is && err == nil
 }
+
+// WasClosed reports whether whoever started the program had closed one of its three
+// descriptors: Go's runtime opens /dev/null in its place, to read and to write, as
+// nobody else does.
+func WasClosed(f *os.File) bool {
+	null, err := os.Stat(os.DevNull)
+	if err != nil {
+		return false
+	}
+	info, err := f.Stat()
+	if err != nil || !os.SameFile(null, info) {
+		return err != nil
+	}
+	raw, err := f.SyscallConn()
+	if err != nil {
+		return true
+	}
+	both := false
+	err = raw.Control(func(fd uintptr) {
+		flags, err := unix.FcntlInt(fd, unix.F_GETFL, 0)
+		both = err == nil && flags&unix.O_ACCMODE == unix.O_RDWR
+	})
+	return both || err != nil
+}

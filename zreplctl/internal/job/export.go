@@ -260,28 +260,48 @@ func (e *Export) letGo(ctx context.Context, except map[string]bool) error {
 }
 
 // settle leaves what is in the file protected as a base is, and nothing else. All
-// must be there still: somebody may have released a hold meanwhile.
+// must be there still: somebody may have released a hold meanwhile. The file is whole
+// by now, and this little is done also if a signal comes.
 func (e *Export) settle(ctx context.Context) error {
-	in := transfer.Holds{Confirm: true, Together: true}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), releaseTime)
+	defer cancel()
 	good := map[string]bool{}
 	for _, p := range e.parts {
 		if p.sends() {
 			good[p.Source] = true
-			in.Hold = append(in.Hold, p.snap())
 		}
 	}
-	bad, err := e.sender.Protect(ctx, in)
+	err := e.protect(ctx, func(snaps []transfer.Snap) transfer.Holds { return transfer.Holds{Hold: snaps} },
+		"it is in the file, but the job cannot continue from it")
 	if err == nil && e.sender.Bookmarks {
-		in.Bookmark, in.Release, in.Hold = in.Hold, in.Hold, nil
-		bad, err = e.sender.Protect(ctx, in)
+		err = e.protect(ctx, func(snaps []transfer.Snap) transfer.Holds { return transfer.Holds{Bookmark: snaps, Release: snaps} },
+			"it is in the file, and the job can continue from it; but its hold stays until then, for want of a bookmark")
 	}
 	if err != nil {
-		return fmt.Errorf("cannot keep what the job continues from: %w", err)
-	}
-	for _, p := range e.parts {
-		if err := bad[p.Source].Err(); err != nil && p.sends() && !errors.Is(err, fault.NoMark) { // then the hold stays
-			p.Err = fmt.Errorf("it is in the file, but the job cannot continue from it: %w", err)
-		}
+		return errors.Join(fmt.Errorf("cannot keep what the job continues from: %w", err), e.letGo(ctx, nil))
 	}
 	return e.letGo(ctx, good)
+}
+
+// protect has all that is written protected somehow. Says is what it means for one
+// dataset if that fails. Without the right to make bookmarks the holds stay for good.
+func (e *Export) protect(ctx context.Context, how func([]transfer.Snap) transfer.Holds, says string) error {
+	var snaps []transfer.Snap
+	for _, p := range e.parts {
+		if p.sends() {
+			snaps = append(snaps, p.snap())
+		}
+	}
+	in := how(snaps)
+	in.Confirm, in.Together = true, true
+	bad, err := e.sender.Protect(ctx, in)
+	if err != nil {
+		return err
+	}
+	for _, p := range e.parts {
+		if err := bad[p.Source].Err(); err != nil && p.sends() && !errors.Is(err, fault.NoMark) {
+			p.Err = fmt.Errorf("%s: %w", says, err)
+		}
+	}
+	return nil
 }

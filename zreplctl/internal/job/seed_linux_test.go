@@ -129,6 +129,13 @@ func TestSeedExportUnwritten(t *testing.T) {
 	}
 	w.speaks(w.imported(1, w.bytes("part.zf"), "fetch"), `cannot replicate "a/x/y" to "b/back/a/x/y"`)
 	w.same("a/x/z", "b/back/a/x/z")
+	w.ctl("holds", "-release", "offer")
+	line := `zreplctl -config DIR/c.yml export offer >&- 2>DIR/said; echo $? >DIR/code`
+	w.must("sh", "-c", strings.ReplaceAll(line, "DIR", w.dir))
+	if code := strings.TrimSpace(string(w.bytes("code"))); code != "2" || !strings.Contains(string(w.bytes("said")), "which is closed") {
+		t.Errorf("standard output is closed: exit status %s: %s", code, w.bytes("said"))
+	}
+	w.equal("closed", w.heldOf("a/"))
 	tty, err := os.OpenFile("/dev/ptmx", os.O_RDWR, 0)
 	if err != nil {
 		t.Fatal(err)
@@ -233,4 +240,42 @@ func TestSeedStalls(t *testing.T) {
 		}
 	}
 	w.complete("stalled", file)
+}
+
+// A signal while the last bookmarks are made leaves the file whole, and nothing
+// behind that a base does not need.
+func TestSeedExportSettled(t *testing.T) {
+	t.Parallel()
+	w, _ := seeded(t)
+	w.ctl("holds", "-release", "offer")
+	w.write("sim/faults", "on=bookmark n=1 wait\n")
+	run := w.command("zreplctl", "-config", w.path("c.yml"), "export", "marks")
+	out, err := os.Create(w.path("marks.zf"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer out.Close()
+	run.Stdout = out
+	if err := run.Start(); err != nil {
+		t.Fatal(err)
+	}
+	w.find("zfs", " bookmark ")
+	run.Process.Signal(syscall.SIGTERM)
+	w.write("sim/faults", "")
+	run.Wait()
+	w.equal("holds", w.holds())
+	w.imported(0, w.bytes("marks.zf"), "marks")
+	w.done("local", "marks")
+}
+
+// A bookmark that cannot be made leaves the hold, from which the job continues.
+func TestSeedExportUnmarked(t *testing.T) {
+	t.Parallel()
+	w, _ := seeded(t)
+	w.ctl("holds", "-release", "offer")
+	w.write("sim/faults", "on=bookmark match=a/x/y fail=1\n")
+	w.speaks(w.exported(1, "marks.zf", "marks"), `cannot export "a/x/y": it is in the file, and the job can continue from it`)
+	w.write("sim/faults", "")
+	w.imported(0, w.bytes("marks.zf"), "marks")
+	w.done("local", "marks")
 }
