@@ -104,6 +104,9 @@ func (c *clientLock) open() (err error) {
 
 func (c *clientLock) enter(ctx context.Context, job, run string) error {
 	err := poll(ctx, turnGrace, func() (bool, error) { return c.lock(unix.F_WRLCK, arriving) })
+	if errors.Is(err, errPatience) { // see KeepClientAway: others who come take their turn
+		return &transfer.LinkError{Err: fmt.Errorf("zreplctl export or import-seed is active for %q, and keeps its runs away until it ends", c.client)}
+	}
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package job_test
 
 import (
+	"io"
 	"slices"
 	"strings"
 	"testing"
@@ -90,4 +91,29 @@ func TestSeedBreaksOverPartial(t *testing.T) {
 		}
 		w.undo()
 	}
+}
+
+// While an export keeps a client's runs away, they fail for now, and say why.
+func TestSeedKeepsClientAway(t *testing.T) {
+	t.Parallel()
+	w, _ := seeded(t)
+	w.fill("a/x", 3<<20)
+	w.snapshot("s2")
+	run := w.command("zreplctl", "-config", w.path("c.yml"), "export", "offer")
+	out, err := run.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := run.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.ReadFull(out, make([]byte, 100)); err != nil { // and no more
+		t.Error(err)
+	}
+	code, said := w.ctl("pull", "-retries", "0", "fetch")
+	if code != 75 || !strings.Contains(said, "zreplctl export or import-seed is active") {
+		t.Errorf("exit status %d: %s", code, said)
+	}
+	run.Process.Kill()
+	run.Wait()
 }
