@@ -24,7 +24,7 @@ func (s *Seed) during(ctx context.Context, fn func() error, keeps func(error) bo
 	select {
 	case s.turn <- struct{}{}:
 	case <-ctx.Done():
-		return ctx.Err()
+		return context.Cause(ctx)
 	}
 	gone, leave := context.WithCancel(context.Background())
 	defer leave()
@@ -53,7 +53,7 @@ func (s *Seed) await(ctx context.Context, done <-chan error) error {
 		case err := <-done:
 			return err
 		case <-ctx.Done():
-			return ctx.Err()
+			return context.Cause(ctx)
 		case <-tick.C:
 		}
 		switch n := s.in.bytes.Load(); {

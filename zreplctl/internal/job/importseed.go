@@ -106,6 +106,9 @@ func (i *ImportSeed) open(ctx context.Context) (err error) {
 	if head.Client != "" {
 		client = fmt.Sprintf(" for client %s", quote(clean.Name(head.Client)))
 	}
+	if j.Type == config.Pull && firstPolicy(j).Initial == plan.Every {
+		i.Run.tell("the file has the newest snapshot of each dataset: initial_repl_policy: all brings no older ones of what is imported")
+	}
 	i.Run.tell(fmt.Sprintf("the file was made at %s by job %s%s", head.Made.UTC().Format(time.RFC3339), quote(clean.Name(head.Job)), client))
 	return nil
 }

@@ -203,3 +203,16 @@ func TestSeedForgotten(t *testing.T) {
 		t.Error(said)
 	}
 }
+
+// A job that wants all snapshots is told that a source's file has only the newest.
+func TestSeedPolicyAll(t *testing.T) {
+	t.Parallel()
+	w, file := seeded(t)
+	const says = "initial_repl_policy: all brings no older ones"
+	if said := w.imported(0, file, "-n", "fetch"); strings.Contains(said, says) {
+		t.Error(said)
+	}
+	w.replace("mapping: {\"a<\": b/back/a}", "mapping: {\"a<\": b/back/a}\n  initial_repl_policy: all")
+	w.speaks(w.imported(0, file, "-n", "fetch"), says)
+	w.speaks(w.imported(0, file, "fetch"), says)
+}

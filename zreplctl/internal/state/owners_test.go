@@ -14,6 +14,7 @@ func TestOwners(t *testing.T) {
 		"pull.covered.lock":               {"pull", false},
 		"pull.verified.damaged":           {"pull", false},
 		"pull.arrivals.target":            {"pull", false},
+		"pull.seeding":                    {"pull", false},
 		"pull.log.new":                    {"pull", false},
 		"offer@me.too.chains":             {"offer", false},
 		"offer@me.chains.old":             {"offer", false},
