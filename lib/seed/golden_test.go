@@ -143,3 +143,29 @@ func FuzzReader(f *testing.F) {
 		t.Error("it does not end")
 	})
 }
+
+// Where a file is cut or damaged is said in words of the file.
+func TestWords(t *testing.T) {
+	list := func(in []byte) error {
+		_, err := NewReader(bytes.NewReader(in)).List(func([]byte) error { return nil })
+		return err
+	}
+	file := example(t)
+	end := bytes.Index(file, []byte(`"surely"`)) // in the second line
+	for n := end; n < end+20; n++ {
+		if err := list(file[:n]); err == nil || err.Error() != "the file is cut in its list of datasets" {
+			t.Errorf("cut at %d: %v", n, err)
+		}
+	}
+	damaged := bytes.Replace(file, []byte("..."), []byte("..!"), 1)
+	f := NewReader(bytes.NewReader(damaged))
+	if _, err := f.List(func([]byte) error { return nil }); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.Next(); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Pass(io.Discard); err == nil || !strings.HasPrefix(err.Error(), "the file is damaged in stream 1 of 1: ") {
+		t.Error(err)
+	}
+}
