@@ -52,8 +52,18 @@ func (z *ZFS) objects(ctx context.Context, types string, roots []string, recursi
 	loose, strict := slices.Clone(properties), slices.Clone(properties)
 	loose = slices.DeleteFunc(loose, func(p string) bool { return !takesAnything(p) })
 	strict = slices.DeleteFunc(strict, takesAnything)
-	// A strict one comes last, so that no value can add to the end of the list.
-	all, err := z.datasets(ctx, types, roots, recursive, slices.Concat(loose, strict))
+	// A strict one comes last: otherwise a value could give itself another source,
+	// and go on with a dataset of its own that takes the true one.
+	last := strict
+	if len(loose) > 0 && len(strict) == 0 {
+		last = []string{closing}
+	}
+	all, err := z.datasets(ctx, types, roots, recursive, slices.Concat(loose, last))
+	if len(strict) == 0 {
+		for _, d := range all {
+			delete(d.Properties, closing)
+		}
+	}
 	if !errors.Is(err, errOutOfPlace) || len(loose) == 0 {
 		return all, err
 	}
@@ -66,6 +76,9 @@ func (z *ZFS) objects(ctx context.Context, types string, roots []string, recursi
 	}
 	return all, err
 }
+
+// closing is a property that each object has, whose value has no line break.
+const closing = "guid"
 
 // takesAnything reports whether somebody can set a property to a value with
 // line breaks.

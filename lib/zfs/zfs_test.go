@@ -191,7 +191,11 @@ func TestPropertyLines(t *testing.T) {
 }
 
 func TestProperties(t *testing.T) {
-	z, args := fake(t, `printf 'p\ttype\tfilesystem\t-\np\torg:a\tx\ty\tlocal\np/v\ttype\tvolume\t-\np/v\torg:a\t-\t-\n'`)
+	z, args := fake(t, `
+case "$*" in
+*,guid*) printf 'p\ttype\tfilesystem\t-\np\torg:a\tx\ty\tlocal\np\tguid\t1\t-\np/v\ttype\tvolume\t-\np/v\torg:a\t-\t-\np/v\tguid\t2\t-\n' ;;
+*) printf 'p\ttype\tfilesystem\t-\np\torg:a\tx\ty\tlocal\np/v\ttype\tvolume\t-\np/v\torg:a\t-\t-\n' ;;
+esac`)
 	got, err := z.Datasets(ctx, []string{"p"}, true, "org:a")
 	want := []Dataset{
 		{Name: "p", Type: "filesystem", Properties: map[string]Property{"org:a": {"x\ty", "local"}}},
@@ -200,7 +204,7 @@ func TestProperties(t *testing.T) {
 	if diff := cmp.Diff(want, got); err != nil || diff != "" {
 		t.Errorf("%v %s", err, diff)
 	}
-	if diff := cmp.Diff(strings.Fields("get -Hp -o name,property,value,source -t filesystem,volume -r type,org:a p"), args()); diff != "" {
+	if diff := cmp.Diff(strings.Fields("get -Hp -o name,property,value,source -t filesystem,volume -r type,org:a,guid p"), args()); diff != "" {
 		t.Error(diff)
 	}
 	all, err := z.Get(ctx, GetOptions{Properties: []string{"type", "org:a"}, Names: []string{"p", "p/v@x"}})

@@ -1,8 +1,9 @@
 // Package choose finds out which datasets of this host a job's select chooses.
 //
 // It promises that it only ever leaves out datasets that the job's rules allow,
-// and that a dataset about which ZFS does not answer is an error: it never
-// counts as one that is not chosen. It changes nothing.
+// and that one of these about which ZFS does not answer is an error: it never
+// counts as one that is not chosen. What the rules leave out has no say, not
+// even by an error. It changes nothing.
 package choose
 
 import (
@@ -16,7 +17,8 @@ import (
 
 // Look returns the job with rules that leave out what select does not choose
 // now. It costs one command, or two if a dataset above the rules' has the
-// property, and none for a job without select.
+// property, and none for a job without select; two more if what the rules leave
+// out cannot be read.
 func Look(ctx context.Context, z *zfs.ZFS, j *config.Job) (*config.Job, error) {
 	if j.Select == nil {
 		return j, nil
@@ -32,7 +34,7 @@ func Look(ctx context.Context, z *zfs.ZFS, j *config.Job) (*config.Job, error) {
 	if all {
 		roots = nil
 	}
-	choices, err := z.Selected(ctx, roots, !exact, *j.Select)
+	choices, err := z.Selected(ctx, roots, !exact, *j.Select, j.Allows)
 	if err != nil {
 		return nil, fmt.Errorf("cannot choose datasets by %q: %w", j.Select, err)
 	}

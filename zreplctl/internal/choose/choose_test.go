@@ -108,6 +108,74 @@ func TestLook(t *testing.T) {
 	}
 }
 
+// TestFailureElsewhere: a dataset that the rules leave out stops nothing if it
+// cannot be read, and the others are judged as before.
+func TestFailureElsewhere(t *testing.T) {
+	z := host(t, "p/a", "p/a/b", "p/a/b/c", "p/a/secret")
+	run(t, nil, "set", property+"=daily", "p/a/b")
+	const fault = "on=get match=-r from=1 fail=1 message=cannot open 'p/a/secret': I/O error"
+	t.Setenv("ZFS_SIM_FAULTS", fault)
+	for rules, want := range map[string]string{
+		`"p/a<": ok, "p/a/secret<": "!"`:                  "p/a/b p/a/b/c",
+		`"p/a<": ok, "p/a/secret<": "!", "p/a/b<": "!"`:   "",
+		`"p/a/b/c<": ok, "p/a/secret<": ok, "p/a/b": "!"`: "error", // all that is listed is allowed
+		`"p/a<": ok`: "error",
+	} {
+		j, err := Look(ctx, z, job(t, `type: autosnap, snapshot_prefix: x_, datasets: {`+rules+`}, select: {property: "zreplctl:backup=daily"}`))
+		switch {
+		case want == "error":
+			if err == nil || !strings.Contains(err.Error(), "I/O error") {
+				t.Errorf("%s: %v, %v", rules, j, err)
+			}
+		case err != nil || chosen(j) != want:
+			t.Errorf("%s: %v, %v", rules, err, j)
+		}
+	}
+	// What is allowed must still be read.
+	t.Setenv("ZFS_SIM_FAULTS", fault+"; on=get match=p/a/b from=1 fail=1 message=cannot open 'p/a/b': I/O error")
+	if _, err := Look(ctx, z, job(t, `type: autosnap, snapshot_prefix: x_, datasets: {"p/a<": ok, "p/a/secret": "!"}, select: {property: "zreplctl:backup=daily"}`)); err == nil || !strings.Contains(err.Error(), "'p/a/b'") {
+		t.Error(err)
+	}
+}
+
+// forged are values that give themselves a source, and go on with a dataset of
+// their own, which takes the true one. Whoever sends a stream can choose them.
+var forged = []string{
+	"daily\tlocal\np/in/nosuch\ttype\tfilesystem\t-\np/in/nosuch\t" + property + "\tq",
+	"daily\tinherited from p\np/in/nosuch\ttype\tfilesystem\t-\np/in/nosuch\t" + property + "\tq",
+	"daily\tlocal\np/in/evil\tguid\t1\t-\np/in/nosuch\ttype\tfilesystem\t-\np/in/nosuch\t" + property + "\tq",
+	"x\tinherited from p/nosuch\np/in/nosuch\ttype\tfilesystem\t-\np/in/nosuch\t" + property + "\tq",
+	"x\tlocal\np/in/good\ttype\tfilesystem\t-\np/in/good\t" + property + "\tx",
+}
+
+// TestForgedSource: a received value cannot say that it was set here, nor does
+// it stop anything, be it on a dataset that the rules allow, on one that they
+// leave out, or on one above them.
+func TestForgedSource(t *testing.T) {
+	z := host(t, "p/q", "p/in", "p/in/good")
+	run(t, nil, "set", property+"=daily", "p/in/good")
+	for i, value := range forged {
+		run(t, nil, "set", property+"="+value, "p/q")
+		run(t, nil, "snapshot", fmt.Sprintf("p/q@%d", i))
+		stream := run(t, nil, "send", "-p", fmt.Sprintf("p/q@%d", i))
+		run(t, stream, "receive", "-u", "p/in/evil")
+		run(t, nil, "create", "p/in/evil/below")
+		for rules, want := range map[string]string{
+			`"p/in<": ok`:                      "p/in/good",
+			`"p/in<": ok, "p/in/evil<": "!"`:   "p/in/good",
+			`"p/in<": ok, "p/in/good<": "!"`:   "",
+			`"p/in/evil/below": ok`:            "",
+			`"p/in/evil": ok, "p/in/good": ok`: "p/in/good",
+		} {
+			j, err := Look(ctx, z, job(t, `type: autosnap, snapshot_prefix: x_, datasets: {`+rules+`}, select: {property: "zreplctl:backup=daily"}`))
+			if err != nil || chosen(j) != want {
+				t.Errorf("%q, %s: %v, %v", value, rules, j, err)
+			}
+		}
+		run(t, nil, "destroy", "-r", "p/in/evil")
+	}
+}
+
 // TestFailure: what cannot be read fails, and is not taken for not chosen.
 func TestFailure(t *testing.T) {
 	z := host(t, "p/a", "p/a/b")
