@@ -96,7 +96,7 @@ func (w *world) says(what, name, state string, level int, why string) {
 	if _, text := w.ctl("status", name); !strings.Contains(text, name+"\tjob\t") || !strings.Contains(text, "\t"+state+"\t") {
 		w.t.Errorf("%s: status %s: %s", what, name, text)
 	}
-	kind := map[string]string{"offer": "source", "fetch": "pull", "mirror": "local", "send": "push", "take": "push-sink"}[name]
+	kind := map[string]string{"offer": "source", "fetch": "pull", "mirror": "local", "plain": "local", "send": "push", "take": "push-sink"}[name]
 	label := fmt.Sprintf(`backup_job=%q,type=%q`, name, kind)
 	for _, line := range []string{fmt.Sprintf("zreplctl_job_state{%s,state=%q} 1\n", label, state), fmt.Sprintf("zreplctl_job_level{%s} %d\n", label, level)} {
 		if code, text := w.ctl("metrics"); code != 0 || !strings.Contains(text, line) {

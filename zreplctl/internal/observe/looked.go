@@ -39,6 +39,9 @@ type looked struct {
 	rows   []progress.Dataset                 // what the last run saw
 	copies map[string]string                  // targets that the job has ever received, with their sources
 	found  []found
+	// unchosen: it is not known what its select chooses, so that nothing was
+	// found of it.
+	unchosen bool
 	// verified is what comparing copies with their sources has found, by target.
 	verified map[string]state.Verification
 	bySource map[string]state.Verification // see verifiedOf

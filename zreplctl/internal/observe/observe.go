@@ -72,7 +72,8 @@ func (o *Observer) Look(ctx context.Context) health.Input {
 		return in
 	}
 	if problem == "" && ctx.Err() == nil {
-		h.noteDates(dir, jobs, len(o.Jobs) > 0)
+		some := len(o.Jobs) > 0 || slices.ContainsFunc(jobs, func(l *looked) bool { return l.unchosen })
+		h.noteDates(dir, jobs, some)
 	}
 	for i, l := range jobs {
 		in.Jobs[i] = l.facts
@@ -118,16 +119,7 @@ func (o *Observer) askZFS(ctx context.Context, h *host, jobs []*looked) (problem
 	if everything {
 		roots = nil
 	}
-	for _, l := range jobs {
-		l.host = h
-		narrow, err := choose.Look(ctx, o.ZFS, l.job)
-		if err != nil {
-			return fmt.Sprintf("cannot ask ZFS: job %q: %v", l.job.Name, err)
-		}
-		h.answers.Add(1)
-		l.job = narrow
-		l.noneChosen()
-	}
+	jobs = o.choose(ctx, h, jobs)
 	h.early = func(ds string, of *history) (ask, date []string) {
 		for _, l := range jobs {
 			date = append(date, l.surely(ds, of)...)
@@ -170,6 +162,25 @@ func (o *Observer) askZFS(ctx context.Context, h *host, jobs []*looked) (problem
 		l.date()
 	}
 	return ""
+}
+
+// choose finds out what each job's select chooses, and returns the jobs of which
+// that is known. It is a problem of the others alone.
+func (o *Observer) choose(ctx context.Context, h *host, jobs []*looked) (known []*looked) {
+	for _, l := range jobs {
+		l.host = h
+		narrow, err := choose.Look(ctx, o.ZFS, l.job)
+		h.answers.Add(1)
+		if err != nil {
+			l.unchosen = true
+			l.facts.Problem = joined(l.facts.Problem, clean.Line("cannot ask ZFS: "+err.Error(), maxWhy))
+			continue
+		}
+		l.job = narrow
+		l.noneChosen()
+		known = append(known, l)
+	}
+	return known
 }
 
 // rootsOf are the datasets below which the jobs have theirs, without those that
