@@ -13,10 +13,16 @@ import (
 // Forget releases the job's hold on targets that it received once, so that a
 // run reports them no more, and returns those that are covered no longer. It
 // refuses those that the sender still has; with dry it only looks. A target may
-// be named by its source. Where a target lacks older snapshots, the job holds
+// be named by its source. It does not matter that the sender has nothing left, as
+// when its select leaves out the last dataset. Where a target lacks older snapshots, the job holds
 // the newest common one instead, and goes on from there.
 func (j *Job) Forget(ctx context.Context, names []string, dry bool) (left []Left, targets []string, err error) {
-	v, err := j.look(ctx, transfer.ListRequest{Thorough: true})
+	in := transfer.ListRequest{Thorough: true}
+	from, to, err := j.lists(ctx, in)
+	if err != nil {
+		return nil, nil, err
+	}
+	v, err := j.viewOf(ctx, in, from, to)
 	if err != nil {
 		return nil, nil, err
 	}

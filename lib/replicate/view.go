@@ -28,9 +28,20 @@ type view struct {
 	pools    map[string]bool       // of the targets; see hasPool
 }
 
-// look lists both ends at the same time.
+// look lists both ends at the same time, and fails if the sender has nothing: its
+// pool is not imported, most likely.
 func (j *Job) look(ctx context.Context, in transfer.ListRequest) (*view, error) {
-	var from, to []transfer.Dataset
+	from, to, err := j.lists(ctx, in)
+	if err != nil {
+		return nil, err
+	}
+	if len(from) == 0 {
+		return nil, errors.New("the sender has none of the datasets that its job names: their names are wrong, none has the property that its select requires, or their pool is not imported there")
+	}
+	return j.viewOf(ctx, in, from, to)
+}
+
+func (j *Job) lists(ctx context.Context, in transfer.ListRequest) (from, to []transfer.Dataset, err error) {
 	var errs [2]error
 	var wg sync.WaitGroup
 	wg.Go(func() { from, errs[0] = j.Sender.List(ctx, in) })
@@ -38,12 +49,14 @@ func (j *Job) look(ctx context.Context, in transfer.ListRequest) (*view, error) 
 	wg.Wait()
 	for i, end := range []string{"sender", "receiver"} {
 		if errs[i] != nil {
-			return nil, fmt.Errorf("cannot list the %s's datasets: %w", end, errs[i])
+			return nil, nil, fmt.Errorf("cannot list the %s's datasets: %w", end, errs[i])
 		}
 	}
-	if len(from) == 0 { // a pool that is not imported, most likely
-		return nil, errors.New("the sender has none of the datasets that its job names: their names are wrong, none has the property that its select requires, or their pool is not imported there")
-	}
+	return from, to, nil
+}
+
+// viewOf is the view of what the ends list.
+func (j *Job) viewOf(ctx context.Context, in transfer.ListRequest, from, to []transfer.Dataset) (*view, error) {
 	v := &view{thorough: in.Thorough, sources: map[string]transfer.Dataset{}, targets: map[string]transfer.Dataset{}, outside: map[string]bool{}}
 	v.receivers(to)
 	from = v.lawful(from)

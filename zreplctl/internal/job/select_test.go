@@ -168,3 +168,49 @@ func TestSelectHistories(t *testing.T) {
 		})
 	}
 }
+
+// TestSelectForgetLast: forget ends the report of copies also if select has left
+// out the last dataset that the sender had, and destroys nothing.
+func TestSelectForgetLast(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.configure(selectJobs)
+	w.must("zfs", "create", "a/x")
+	w.must("zfs", "set", "zreplctl:backup=daily", "a/x")
+	w.snapshot("s1")
+	jobs := [][3]string{{"pull", "fetch", "b/pull/x"}, {"local", "mirror", "b/local/x"}, {"push", "push", "b/push/a/x"}}
+	for _, j := range jobs {
+		if code, out := w.ctl(j[0], j[1]); code != 0 {
+			t.Fatal(out)
+		}
+	}
+	for _, j := range jobs {
+		if code, out := w.ctl("forget", j[1], "a/x"); code != 1 || !strings.Contains(out, "still offers") {
+			t.Errorf("%s: %d, %s", j[1], code, out)
+		}
+	}
+	w.must("zfs", "inherit", "zreplctl:backup", "a/x")
+	before := w.lines("zfs", "list", "-H", "-t", "snapshot", "-o", "name")
+	for _, j := range jobs {
+		if code, out := w.ctl("forget", j[1], "b/other"); code != 1 || !strings.Contains(out, "never received") {
+			t.Errorf("%s, what is not there: %d, %s", j[1], code, out)
+		}
+		for _, name := range []string{"a/x", j[2]} { // by its source, and by its own name
+			if code, out := w.ctl("forget", "-n", j[1], name); code != 0 || !strings.Contains(out, j[2]+"@") {
+				t.Errorf("%s -n: %d, %s", j[1], code, out)
+			}
+		}
+		if code, out := w.ctl("forget", j[1], j[2]); code != 0 || !strings.Contains(out, j[2]+"@") {
+			t.Errorf("%s: %d, %s", j[1], code, out)
+		}
+		if code, out := w.ctl("forget", j[1], j[2]); code != 1 || !strings.Contains(out, "nothing to forget") {
+			t.Errorf("%s, again: %d, %s", j[1], code, out)
+		}
+	}
+	if after := w.lines("zfs", "list", "-H", "-t", "snapshot", "-o", "name"); !slices.Equal(before, after) {
+		t.Errorf("%q became %q", before, after)
+	}
+	if code, out := w.ctl("verify", "mirror"); code != 1 || !strings.Contains(out, `none of the 2 datasets that the rules allow has the property "zreplctl:backup=daily"`) {
+		t.Errorf("verify: %d, %s", code, out)
+	}
+}

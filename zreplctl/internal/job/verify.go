@@ -88,7 +88,7 @@ func (v *Verify) Do(ctx context.Context) (err error) {
 // pairs lists the copies of a job. It has connections of its own: a list may not
 // take as long as a digest.
 func (r *Run) pairs(ctx context.Context, say func(string)) (replicate.Copies, error) {
-	if err := r.choose(ctx); err != nil {
+	if err := r.chooseSome(ctx); err != nil {
 		return replicate.Copies{}, err
 	}
 	sender, receiver, closeAll, err := r.Programs.ends(r.Job, "", r.state())
