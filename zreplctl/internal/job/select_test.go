@@ -78,9 +78,20 @@ func TestSelectFails(t *testing.T) {
 	before := w.everything()
 	w.write("sim/faults", "on=get match=zreplctl:backup from=1 fail message=cannot open 'a/x': I/O error\n")
 	for _, run := range [][]string{{"pull", "fetch"}, {"local", "mirror"}, {"push", "push"}, {"autosnap", "offer"}, {"prune", "mirror"}, {"plan", "mirror"}, {"show", "offer", "datasets"}} {
-		if code, out := w.ctl(run...); code != 1 || !strings.Contains(out, "I/O error") {
+		code, out := w.ctl(run...)
+		want := "I/O error"
+		if run[0] == "pull" { // a client must not learn names that are not offered to it
+			want = "the source cannot find out which datasets its select chooses: zreplctl log over there says why"
+			if strings.Contains(out, "a/x") || strings.Contains(out, "I/O error") {
+				t.Errorf("the client hears %s", out)
+			}
+		}
+		if code != 1 || !strings.Contains(out, want) {
 			t.Errorf("%v: %d, %s", run, code, out)
 		}
+	}
+	if _, out := w.ctl("log", "offer"); !strings.Contains(out, "'a/x': I/O error") {
+		t.Errorf("the source's log: %s", out)
 	}
 	if after := w.everything(); !slices.Equal(before, after) {
 		t.Errorf("%q\nbecame %q", before, after)

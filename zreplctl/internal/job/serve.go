@@ -2,6 +2,7 @@ package job
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -32,6 +33,10 @@ const patience = 2
 // maxBody is how long a request's body may be, and what its values may take
 // besides, in bytes: what a client asks at once fits several times.
 const maxBody = 8 << 20
+
+// errUnchosen is all that a client hears if it cannot be said which datasets it
+// may have: the reason may name others.
+var errUnchosen = errors.New("the source cannot find out which datasets its select chooses: zreplctl log over there says why")
 
 // Serve serves one connection of a client on in and out, until the client
 // hangs up. Events go to status, where it is not nil.
@@ -93,16 +98,21 @@ func (p Programs) Serve(ctx context.Context, c *config.Config, client string, in
 	p.rates, p.reads = files, reading.In(c.Global.RunDir)
 	server := &rpc.Server{Limits: rpc.Limits{Idle: limits.Idle, Silence: limits.Silence, JSON: maxBody, Decoded: maxBody}}
 	var done func()
+	var unchosen error // why the last look failed
 	switch j.Type {
 	case config.Source:
 		s := p.sender(j, client, state.Of(c.Global))
 		s.Stall *= patience
 		service.Begin = func(ctx context.Context) error {
 			narrow, err := choose.Look(ctx, p.ZFS, j)
-			if err == nil {
-				s.Datasets = sources(narrow)
+			mu.Lock()
+			unchosen = err
+			mu.Unlock()
+			if err != nil {
+				return errUnchosen
 			}
-			return err
+			s.Datasets = sources(narrow)
+			return nil
 		}
 		done = endpoint.ServeSender(server, service, s, p.sendFrame(j))
 	case config.PushSink:
@@ -114,8 +124,15 @@ func (p Programs) Serve(ctx context.Context, c *config.Config, client string, in
 	}
 	err = server.Serve(ctx, in, out)
 	done()
+	if mu.Lock(); err == nil {
+		err = unchosen
+	}
+	mu.Unlock()
 	// Who cannot write there serves all the same: health then shows less.
 	_ = seen.note(state.Of(c.Global), client, err)
 	before.end(ctx)
+	if status == nil && err != nil && err == unchosen { // a forced command: the client reads what we say
+		return nil
+	}
 	return err
 }
