@@ -4,13 +4,15 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/zrepl-tools/zrepl-tools/lib/clean"
+	"github.com/zrepl-tools/zrepl-tools/lib/property"
 	"github.com/zrepl-tools/zrepl-tools/lib/zfs"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/choose"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/config"
 )
 
-// selections warns of jobs whose select chooses nothing, and of datasets that
-// it would choose if their value had not come with a stream.
+// selections warns of jobs whose select chooses nothing, and of datasets that it
+// does not choose though somebody means it to, most likely.
 func selections(ctx context.Context, c *config.Config) (warnings []*config.Problem) {
 	z, err := zfs.Find()
 	if err != nil {
@@ -18,27 +20,59 @@ func selections(ctx context.Context, c *config.Config) (warnings []*config.Probl
 	}
 	ctx, cancel := context.WithTimeout(ctx, datasetsPatience)
 	defer cancel()
+	used := map[property.Selector]bool{}
+	for _, j := range c.Jobs {
+		if j.Select != nil {
+			used[*j.Select] = true
+		}
+	}
 	for _, j := range c.Jobs {
 		if j.Select == nil {
 			continue
 		}
-		narrow, err := choose.Look(ctx, z, j)
-		if err == nil {
-			err = choose.None(narrow)
-		}
-		if err != nil {
-			warnings = append(warnings, c.Problem(j, "select", fmt.Sprintf("select: %v", err)))
-			continue
-		}
-		var received []string
-		for _, name := range choose.Listed(narrow) {
-			if got := narrow.Choices[name]; got.Received && got.Setting.Value == j.Select.Value {
-				received = append(received, name)
-			}
-		}
-		if len(received) > 0 {
-			warnings = append(warnings, c.Problem(j, "select", fmt.Sprintf("select: %d datasets, such as %q, have %q only because a sender set it, and are not chosen: zfs set it here if they should be", len(received), received[0], j.Select)))
+		for _, text := range selection(ctx, z, j, used) {
+			warnings = append(warnings, c.Problem(j, "select", "select: "+text))
 		}
 	}
 	return warnings
+}
+
+// selection are the warnings about one job. Used are the selectors of all jobs.
+func selection(ctx context.Context, z *zfs.ZFS, j *config.Job, used map[property.Selector]bool) (texts []string) {
+	narrow, err := choose.Look(ctx, z, j)
+	if err != nil {
+		return []string{err.Error()}
+	}
+	if err := choose.None(narrow); err != nil {
+		texts = append(texts, err.Error())
+	} else if names := choose.Received(narrow); len(names) > 0 { // None says that, too
+		texts = append(texts, fmt.Sprintf("%d datasets, such as %q, have %q only because a sender set it, and are not chosen: zfs set it here if they should be", len(names), names[0], j.Select))
+	}
+	if text := misspelt(narrow, used); text != "" {
+		texts = append(texts, text)
+	}
+	switch names, err := choose.Hidden(ctx, z, narrow); {
+	case err != nil:
+		texts = append(texts, err.Error())
+	case len(names) > 0:
+		texts = append(texts, fmt.Sprintf("%d datasets, such as %q, are not chosen because a sender set another value of %q, which hides the one set here above them: zfs set or zfs inherit it there if they should be", len(names), names[0], j.Select.Name))
+	}
+	return texts
+}
+
+// misspelt warns of values that look like that of select. One that another job
+// chooses by is meant as it is.
+func misspelt(j *config.Job, used map[property.Selector]bool) string {
+	n, first := 0, ""
+	for _, name := range choose.Misspelt(j) {
+		if !used[property.Selector{Name: j.Select.Name, Value: j.Choices[name].Setting.Value}] {
+			if n++; first == "" {
+				first = name
+			}
+		}
+	}
+	if n == 0 {
+		return ""
+	}
+	return clean.Line(fmt.Sprintf("%d datasets, such as %q, have %s=%q, which is not %q by its case or spaces, and are not chosen", n, first, j.Select.Name, j.Choices[first].Setting.Value, j.Select.Value), 1000)
 }
