@@ -35,3 +35,34 @@ jobs:
 	w.write("sim/faults", "")
 	w.says("after", "mirror", "ok", 0, "")
 }
+
+// TestSelectReason: status says which value leaves a dataset out, before a run
+// has failed for that and after it.
+func TestSelectReason(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.configure(selectJobs)
+	w.must("zfs", "create", "a/x")
+	w.must("zfs", "create", "a/y")
+	w.must("zfs", "set", "zreplctl:backup=daily", "a")
+	for _, j := range [][2]string{{"local", "mirror"}, {"push", "push"}} {
+		if code, out := w.ctl(j[0], j[1]); code != 0 {
+			t.Fatal(out)
+		}
+	}
+	w.must("zfs", "set", "zreplctl:backup=never", "a/x")
+	const why = `select leaves it out now: property zreplctl:backup: "never", set here`
+	for _, j := range [][3]string{{"local", "mirror", "b/local/x"}, {"push", "push", "a/x"}} {
+		for _, when := range []string{"before", "after"} {
+			if _, out := w.ctl("status", j[1]); !strings.Contains(out, why) {
+				t.Errorf("%s, %s a run: %s", j[1], when, out)
+			}
+			if code, out := w.ctl(j[0], j[1]); code != 1 || !strings.Contains(out, "not-offered") {
+				t.Errorf("%s: %d, %s", j[1], code, out)
+			}
+		}
+		if _, out := w.ctl("status", j[1]); !strings.Contains(out, why) || !strings.Contains(out, j[2]) {
+			t.Errorf("%s, at last: %s", j[1], out)
+		}
+	}
+}

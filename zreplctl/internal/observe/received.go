@@ -192,7 +192,7 @@ func (l *looked) findLocal() {
 				f.Source, f.Gone = from[0], "it was received once, and "+l.whyLeftOut(from[0])
 			}
 			if r, ok := rows[ds]; ok {
-				l.apply(&f, r)
+				l.apply(&f, l.unselected(r, f.Source))
 			}
 			l.found = append(l.found, f)
 		}

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/clean"
+	"github.com/zrepl-tools/zrepl-tools/lib/plan"
 	"github.com/zrepl-tools/zrepl-tools/lib/progress"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/job"
 )
@@ -34,7 +35,7 @@ func (l *looked) findSent() {
 	for _, r := range l.rows { // the receiver has it, and the last run found no source of it
 		if r.Source == "" && !placeholder(r) {
 			f := found{}
-			l.apply(&f, r)
+			l.apply(&f, l.unselected(r, l.copies[r.Target]))
 			l.found = append(l.found, f)
 		}
 	}
@@ -48,7 +49,7 @@ func (l *looked) findUncovered(offered map[string]bool) {
 	}
 	for _, target := range keys(l.copies) {
 		if source := l.copies[target]; !offered[source] {
-			f := gone("", source, "it was covered once, and is not now")
+			f := gone("", source, l.whyUncovered(source))
 			f.Target = target
 			l.found = append(l.found, f)
 		}
@@ -168,6 +169,29 @@ func (l *looked) whyLeftOut(ds string) string {
 	return clean.Line(fmt.Sprintf("select leaves it out now: property %s: %s", l.job.Select.Name, c.Why()), maxWhy)
 }
 
+// unselected is what the last run saw of a copy. It says that select leaves out
+// its source if it does: a run only knows that something has.
+func (l *looked) unselected(r progress.Dataset, source string) progress.Dataset {
+	if plan.Reason(r.Reason) == plan.NotOffered && l.deselects(source) {
+		r.Error = "the job received it once, and " + l.whyLeftOut(source)
+	}
+	return r
+}
+
+// whyUncovered says of a dataset that the job sent once why it does not now.
+func (l *looked) whyUncovered(ds string) string {
+	if l.deselects(ds) {
+		return "it was covered once, and " + l.whyLeftOut(ds)
+	}
+	return "it was covered once, and is not now"
+}
+
+// deselects reports whether select alone leaves out a dataset that is here.
+func (l *looked) deselects(ds string) bool {
+	c, there := l.job.Choices[ds]
+	return there && !c.Chosen && l.job.Allows(ds)
+}
+
 func gone(client, ds, why string) (f found) {
 	f.Client, f.Source, f.Gone, f.Behind = client, ds, why, new(0)
 	return f
@@ -192,7 +216,7 @@ func (l *looked) findMissing(offered map[string]bool, rows map[string]progress.D
 	}
 	for _, ds := range keys(rows) {
 		if r := rows[ds]; !offered[ds] {
-			f := gone("", ds, "it was covered once, and is not now")
+			f := gone("", ds, l.whyUncovered(ds))
 			l.apply(&f, r)
 			l.found = append(l.found, f)
 		}
