@@ -74,5 +74,5 @@ func misspelt(j *config.Job, used map[property.Selector]bool) string {
 	if n == 0 {
 		return ""
 	}
-	return clean.Line(fmt.Sprintf("%d datasets, such as %q, have %s=%q, which is not %q by its case or spaces, and are not chosen", n, first, j.Select.Name, j.Choices[first].Setting.Value, j.Select.Value), 1000)
+	return clean.Line(fmt.Sprintf("the values of %d datasets, such as %.100q of %q, differ from %q only in case or spaces: they are not chosen", n, j.Choices[first].Setting.Value, first, j.Select), 1000)
 }
