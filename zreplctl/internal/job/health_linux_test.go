@@ -209,7 +209,7 @@ func TestHealthExcluded(t *testing.T) {
 		w.configure(strings.NewReplacer(`{"a/x<": b/back/x}`, `{"a/x<": b/back/x, "a/x/y<": "!", "a/x/z<": "!"}`,
 			`{"a/m<": b/mirror/m}`, `{"a/m<": b/mirror/m, "a/m/y<": "!", "a/m/z<": "!"}`).Replace(twoEnds))
 		w.tried(kind, name)
-		w.says("excluded here", name, "not-offered", 1, "the job's rules leave it out")
+		w.says("excluded here", name, "not-offered", 1, "the job's rules or its select leave it out")
 		record := w.path("state/" + name + ".json")
 		text, err := os.ReadFile(record)
 		if err != nil {
