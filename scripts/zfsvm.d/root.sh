@@ -8,15 +8,16 @@ not_started="serial-getty@ttyS0.service getty@tty1.service systemd-logind.servic
   sys-fs-fuse-connections.mount proc-sys-fs-binfmt_misc.automount apt-daily.timer apt-daily-upgrade.timer
   dpkg-db-backup.timer fstrim.timer e2scrub_all.timer e2scrub_reap.service zfs-share.service zfs-volume-wait.service"
 
-# root makes the disk if it is missing or made by another version of this file, and prints where it is.
+# root makes the disk if it is missing or made by another version of this file, and prints where it is. One with more
+# packages is beside the one without.
 root() {
   local recipe image tree
   build "$version"
-  image=$folder/root.img
+  image=$folder/root${packages:+-$packages}.img
   recipe=$(cat "${BASH_SOURCE[0]}" "$folder/base/kernel" | sha256sum)
   exec 9>"$folder/lock"
   flock 9
-  if [[ ! -s $image || $(cat "$folder/root.recipe" 2>/dev/null) != "$recipe" ]]; then
+  if [[ ! -s $image || $(cat "$image.recipe" 2>/dev/null) != "$recipe" ]]; then
     : "${libraries_of:=bookworm}"
     prepare_apt
     say "OpenZFS $version: a disk with Debian $libraries_of (about 2 minutes)"
@@ -28,7 +29,7 @@ root() {
     truncate -s 3G "$image.new"
     quietly mke2fs -q -F -t ext4 -m 0 -d "$tree" "$image.new"
     mv "$image.new" "$image"
-    echo "$recipe" >"$folder/root.recipe"
+    echo "$recipe" >"$image.recipe"
   fi
   exec 9>&-
   echo "$image"
@@ -41,7 +42,7 @@ debian() {
   done
   apt_get install -y --no-install-recommends mmdebstrap e2fsprogs
   quietly mmdebstrap --mode=root --variant=essential "${options[@]}" --aptopt='APT::Install-Recommends "false"' \
-    --include=systemd,systemd-sysv,dbus,procps,openssh-server,openssh-client,libtirpc3 \
+    --include="systemd,systemd-sysv,dbus,procps,openssh-server,openssh-client,libtirpc3${packages:+,$packages}" \
     "$libraries_of" "$1" "$work/$libraries_of.list"
 }
 
