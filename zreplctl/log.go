@@ -93,6 +93,10 @@ func printPast(out *cli.Out, p job.Past, asJSON bool) error {
 	case !p.OK:
 		result = "failed"
 	}
+	bytes := size(p.Bytes)
+	if p.Killed && p.Bytes == 0 {
+		bytes = "-" // nobody counted them
+	}
 	return printLine(out, p.Job, p.Started.UTC().Format(time.RFC3339), took, result, what,
-		size(p.Bytes), strconv.Itoa(p.Moved)+" moved", strconv.Itoa(p.Failed)+" failed", clean.Line(p.Text(), maxText))
+		bytes, strconv.Itoa(p.Moved)+" moved", strconv.Itoa(p.Failed)+" failed", clean.Line(p.Text(), maxText))
 }

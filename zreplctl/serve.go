@@ -52,6 +52,7 @@ func (g *globals) serve(ctx context.Context, id string, status io.Writer) error 
 	if err != nil {
 		return cli.WithStatus(cli.Usage, err)
 	}
+	_ = pause.Settle(state.Of(c.Global), j.Name, time.Now()) // without it the pause is only longer
 	if paused, _, err := pause.Look(state.Of(c.Global), j.Name, time.Now()); paused || err != nil {
 		return cli.WithStatus(cli.TryLater, cli.Cannot("serve client", id, cmp.Or(err, errors.New("its job is paused"))))
 	}

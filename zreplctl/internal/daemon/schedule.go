@@ -140,6 +140,7 @@ func (j *job) schedule(ctx context.Context) {
 // before looking again.
 func (j *job) look() (due bool, since time.Time, wait time.Duration) {
 	now := wall()
+	j.troubles.tell(j.log, "cannot correct a pause that was made while the clock was ahead", pause.Settle(state.Of(j.d.Config.Global), j.name, now))
 	paused, until := pause.On(state.Of(j.d.Config.Global), j.name, now)
 	j.mu.Lock()
 	defer j.mu.Unlock()

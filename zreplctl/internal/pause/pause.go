@@ -34,6 +34,30 @@ func Set(dir state.Dir, job string, now time.Time, length time.Duration) error {
 	return dir.Write(name(job), append(text, '\n'))
 }
 
+// Settle lets a pause begin now that was made while the clock was ahead: each
+// look at it would move its end on, until the clock is there again. A clock that
+// is not set yet, as a host without a battery starts with, settles nothing.
+func Settle(dir state.Dir, job string, now time.Time) error {
+	n, ok := read(dir, job)
+	if !ok || n.Until.IsZero() || now.Year() < unset || !now.Before(n.Since.Add(-tolerance)) {
+		return nil
+	}
+	return Set(dir, job, now, n.Until.Sub(n.Since))
+}
+
+const (
+	unset     = 2020 // years before are no time of this program
+	tolerance = time.Minute
+)
+
+func read(dir state.Dir, job string) (n note, ok bool) {
+	if dir.IsNone() {
+		return note{}, false
+	}
+	text, err := dir.Read(name(job), maxNote)
+	return n, err == nil && json.Unmarshal(text, &n) == nil
+}
+
 // Clear resumes a job, and reports whether it was paused.
 func Clear(dir state.Dir, job string, now time.Time) (was bool, err error) {
 	was, _ = On(dir, job, now)

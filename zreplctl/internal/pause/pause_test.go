@@ -49,6 +49,48 @@ func TestPause(t *testing.T) {
 	}
 }
 
+// TestSettle: a pause that was made while the clock was ahead ends after the
+// time that was asked for, however often it is looked at.
+func TestSettle(t *testing.T) {
+	dir := state.In(t.TempDir())
+	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	pause := func(made time.Time, length time.Duration) {
+		t.Helper()
+		if err := Set(dir, "a", made, length); err != nil {
+			t.Fatal(err)
+		}
+	}
+	looks := func(begin time.Time, step time.Duration, n int) (on bool) {
+		t.Helper()
+		for i := range n {
+			when := begin.Add(time.Duration(i) * step)
+			if err := Settle(dir, "a", when); err != nil {
+				t.Fatal(err)
+			}
+			on, _ = On(dir, "a", when)
+		}
+		return on
+	}
+	pause(now.Add(1000*time.Hour), 2*time.Hour)
+	if !looks(now, 10*time.Minute, 12) {
+		t.Error("it ended early")
+	}
+	if looks(now, 10*time.Minute, 13) {
+		t.Error("it lasts longer than it should")
+	}
+	pause(now.Add(1000*time.Hour), 0)
+	if !looks(now, 24*time.Hour, 100) {
+		t.Error("one without an end ended")
+	}
+	pause(now, 2*time.Hour)
+	if !looks(time.Date(1970, 1, 1, 0, 0, 0, 0, time.UTC), time.Hour, 5) || !looks(now.Add(time.Hour), 0, 1) {
+		t.Error("a clock that was not set ended it")
+	}
+	if looks(now.Add(2*time.Hour), 0, 1) {
+		t.Error("a clock that was not set made it longer")
+	}
+}
+
 // TestPauseUnread: what cannot be read is no person's pause, and no run starts.
 func TestPauseUnread(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "file")
