@@ -23,8 +23,6 @@ func refArrival(rules []refRule, snaps []Snapshot, i int, o Options) bool {
 	var all []Snapshot
 	newer := 0
 	lastToCome, lastSane, youngest := true, true, true
-	anchor := o.Now
-	found := false
 	for _, other := range snaps {
 		if !strings.HasPrefix(other.Name, o.Prefix) {
 			continue
@@ -36,6 +34,43 @@ func refArrival(rules []refRule, snaps []Snapshot, i int, o Options) bool {
 			lastSane = lastSane && future(other)
 		}
 		youngest = youngest && (future(other) || !refOlder(s, other))
+	}
+	if lastToCome || o.Now != 0 && !future(s) && (lastSane || youngest) {
+		return false
+	}
+	counted, counts := false, false
+	for _, r := range rules {
+		if !r.isCounting() {
+			if r.keeps(s, nil, newer, 0) {
+				return false
+			}
+			continue
+		}
+		counts = true
+		if !strings.Contains(s.Name, r.among) {
+			continue
+		}
+		counted = true
+		if r.arrivalKeeps(s, all, o, came, future) {
+			return false
+		}
+	}
+	return counted || !counts
+}
+
+// arrivalKeeps is what a rule that counts says, as if there were only the
+// snapshots that it counts.
+func (r refRule) arrivalKeeps(s Snapshot, matching []Snapshot, o Options, came func(a, b Snapshot) bool, future func(Snapshot) bool) bool {
+	var all []Snapshot
+	anchor, found, newer := o.Now, false, 0
+	for _, other := range matching {
+		if !strings.Contains(other.Name, r.among) {
+			continue
+		}
+		all = append(all, other)
+		if came(s, other) {
+			newer++
+		}
 		if !future(other) && (!found || other.Creation > anchor) {
 			anchor, found = other.Creation, true
 		}
@@ -43,45 +78,33 @@ func refArrival(rules []refRule, snaps []Snapshot, i int, o Options) bool {
 	if o.Anchor != nil {
 		anchor = *o.Anchor
 	}
-	if lastToCome || o.Now != 0 && !future(s) && (lastSane || youngest) {
-		return false
+	switch {
+	case r.kind == "calendar":
+		return r.calendarKeeps(s, all, anchor, o)
+	case r.kind == "last_n":
+		return r.keeps(s, nil, newer, 0)
+	case future(s) || s.Creation >= anchor:
+		return true
 	}
-	for _, r := range rules {
-		if r.kind == "calendar" {
-			if r.calendarKeeps(s, all, anchor, o) {
-				return false
-			}
+	for _, b := range r.buckets {
+		holds := func(o Snapshot) bool {
+			return anchor-o.Creation > b.young && anchor-o.Creation <= b.old && !future(o)
+		}
+		if !holds(s) {
 			continue
 		}
-		if r.kind != "grid" {
-			if r.keeps(s, nil, newer, 0) {
-				return false
+		better := int64(0)
+		for _, other := range all {
+			trusted := !slices.ContainsFunc(all, func(late Snapshot) bool { return came(other, late) && late.Creation < other.Creation })
+			if holds(other) && refOlder(other, s) && other.CreateTXG <= s.CreateTXG && trusted {
+				better++
 			}
-			continue
 		}
-		if future(s) || s.Creation >= anchor {
-			return false
-		}
-		for _, b := range r.buckets {
-			holds := func(o Snapshot) bool {
-				return anchor-o.Creation > b.young && anchor-o.Creation <= b.old && !future(o)
-			}
-			if !holds(s) {
-				continue
-			}
-			better := int64(0)
-			for _, other := range all {
-				trusted := !slices.ContainsFunc(all, func(late Snapshot) bool { return came(other, late) && late.Creation < other.Creation })
-				if holds(other) && refOlder(other, s) && other.CreateTXG <= s.CreateTXG && trusted {
-					better++
-				}
-			}
-			if better < b.keep {
-				return false
-			}
+		if better < b.keep {
+			return true
 		}
 	}
-	return true
+	return false
 }
 
 // arrivalTrial is a random set of which some are from the future.

@@ -3,7 +3,8 @@
 // A policy is a list of rules. A snapshot is destroyed only if no rule keeps
 // it; an empty list keeps everything. Whatever the rules say, these are kept:
 // snapshots without the prefix, the newest with the prefix, those that are
-// held or have clones, and those that the caller protects.
+// held or have clones, those that the caller protects, and, where each rule that
+// counts is about some names only (see Among), those that none is about.
 //
 // The package is pure: it knows no ZFS and no clock, and destroys nothing.
 package retention
@@ -79,7 +80,7 @@ func (p *Policy) Apply(snaps []Snapshot, o Options) []Verdict {
 		return verdicts
 	}
 	p.judge(v, verdicts)
-	newest := v.newest()
+	newest, counted := v.newest(), p.counted()
 	for _, i := range v.order {
 		verdict, s := &verdicts[i], &snaps[i]
 		stays := ""
@@ -96,6 +97,8 @@ func (p *Policy) Apply(snaps []Snapshot, o Options) []Verdict {
 			stays = "protected"
 		case !p.decides():
 			stays = "no rules"
+		case !counted(s.Name):
+			stays = "no rule counts it"
 		default:
 			continue
 		}
@@ -144,7 +147,9 @@ func (p *Policy) judge(v view, verdicts []Verdict) {
 			case !old.Destroy: // an earlier rule keeps it
 			case keep:
 				*old = Verdict{Rule: why}
-			case len(rules) > 1:
+			case old.Rule == "": // the earlier ones are not about it
+				old.Rule = why
+			case why != "":
 				old.Rule += ", " + why
 			}
 		}

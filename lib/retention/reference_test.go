@@ -17,6 +17,7 @@ type refRule struct {
 	negate   bool
 	counts   map[string]int // of a calendar, by kind
 	zone     *time.Location
+	among    string // for a rule that counts: the plain word of a regex, or empty
 	asParsed Rule
 }
 
@@ -61,12 +62,51 @@ func refDestroys(rules []refRule, snaps []Snapshot, i int, prefix string, anchor
 	if anchor != nil {
 		zero = *anchor
 	}
+	counted, counts := false, false
 	for _, r := range rules {
-		if r.keeps(s, matching, newer, zero) {
+		if !r.isCounting() {
+			if r.keeps(s, matching, newer, zero) {
+				return false
+			}
+			continue
+		}
+		counts = true
+		if !strings.Contains(s.Name, r.among) {
+			continue
+		}
+		counted = true
+		if r.keepsAmong(s, matching, anchor) {
 			return false
 		}
 	}
-	return true
+	return counted || !counts
+}
+
+func (r refRule) isCounting() bool {
+	return r.kind == "grid" || r.kind == "calendar" || r.kind == "last_n"
+}
+
+// keepsAmong is keeps as if there were only the snapshots that the rule counts.
+func (r refRule) keepsAmong(s Snapshot, matching []Snapshot, anchor *int64) bool {
+	var mine []Snapshot
+	newer, zero := 0, int64(0)
+	var newest Snapshot
+	for _, o := range matching {
+		if !strings.Contains(o.Name, r.among) {
+			continue
+		}
+		if len(mine) == 0 || refOlder(newest, o) {
+			newest = o
+		}
+		mine = append(mine, o)
+		if refOlder(s, o) {
+			newer++
+		}
+	}
+	if zero = newest.Creation; anchor != nil {
+		zero = *anchor
+	}
+	return r.keeps(s, mine, newer, zero)
 }
 
 func (r refRule) keeps(s Snapshot, matching []Snapshot, newer int, zero int64) bool {

@@ -32,7 +32,7 @@ func (p *Policy) Timeline(title string, snaps []Snapshot, verdicts []Verdict, o 
 
 func (p *Policy) grid() *Grid {
 	for _, r := range p.rules {
-		switch r := r.(type) {
+		switch r := unfold(r).(type) {
 		case *Grid:
 			return r
 		case *calendar:

@@ -12,7 +12,8 @@ type view struct {
 	order  []int32 // the matching ones, the newest last
 	byDate []int32 // the same by creation
 	anchor int64
-	now    int64 // 0: not known
+	given  *int64 // the caller's anchor
+	now    int64  // 0: not known
 	// arrival says that order is that of createtxg, which may contradict
 	// creations.
 	arrival bool
@@ -22,7 +23,7 @@ type view struct {
 }
 
 func (o Options) view(snaps []Snapshot, verdicts []Verdict) view {
-	v := view{snaps: snaps, now: o.Now, arrival: o.Arrival, arrived: o.Arrived, space: o.Space}
+	v := view{snaps: snaps, given: o.Anchor, now: o.Now, arrival: o.Arrival, arrived: o.Arrived, space: o.Space}
 	v.byDate = matching(snaps, o.Prefix, verdicts, Compare)
 	v.order = v.byDate
 	if o.Arrival && !slices.IsSortedFunc(v.byDate, v.byArrival) {
@@ -30,7 +31,7 @@ func (o Options) view(snaps []Snapshot, verdicts []Verdict) view {
 		slices.SortFunc(v.order, v.byArrival)
 	}
 	if len(v.order) > 0 {
-		v.anchor = v.begin(o.Anchor)
+		v.anchor = v.begin(v.given)
 	}
 	return v
 }

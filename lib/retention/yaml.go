@@ -21,6 +21,8 @@ import (
 //	{type: arrived, age: 14d}
 //	{type: free, below: 10%}
 //
+// and a grid, a calendar or last_n can have regex, for Among.
+//
 // Errors are joined, one for each problem, and begin with file (unless it is
 // empty), line and column. The zones of calendars are looked up in zones.
 func FromYAML(node *yaml.Node, file string, zones Zones) (*Policy, error) {
@@ -100,9 +102,9 @@ var types = []struct {
 	name string
 	keys []string
 }{
-	{"grid", []string{"grid"}},
-	{"calendar", []string{"hourly", "daily", "weekly", "monthly", "yearly", "zone"}},
-	{"last_n", []string{"count"}},
+	{"grid", []string{"grid", "regex"}},
+	{"calendar", []string{"hourly", "daily", "weekly", "monthly", "yearly", "zone", "regex"}},
+	{"last_n", []string{"count", "regex"}},
 	{"regex", []string{"regex", "negate"}},
 	{"not_replicated", nil},
 	{"arrived", []string{"age"}},
@@ -121,7 +123,11 @@ func Types() (names []string) {
 func Keys() []string {
 	keys := []string{"type"}
 	for _, t := range types {
-		keys = append(keys, t.keys...)
+		for _, key := range t.keys {
+			if !slices.Contains(keys, key) {
+				keys = append(keys, key)
+			}
+		}
 	}
 	return keys
 }
@@ -158,9 +164,9 @@ func (r *reader) rule(n *yaml.Node) Rule {
 func (r *reader) make(kind string, n *yaml.Node, m map[string]*yaml.Node) Rule {
 	switch kind {
 	case "grid":
-		return r.grid(n, m)
+		return r.among(r.grid(n, m), m)
 	case "calendar":
-		return r.calendar(n, m)
+		return r.among(r.calendar(n, m), m)
 	case "not_replicated":
 		return NotReplicated()
 	}
@@ -172,7 +178,7 @@ func (r *reader) make(kind string, n *yaml.Node, m map[string]*yaml.Node) Rule {
 	}
 	if kind == "last_n" {
 		if n, ok := r.count(value, "count"); ok {
-			return r.made(value, func() (Rule, error) { return LastN(n) })
+			return r.among(r.made(value, func() (Rule, error) { return LastN(n) }), m)
 		}
 		return nil
 	}
@@ -194,6 +200,23 @@ func (r *reader) make(kind string, n *yaml.Node, m map[string]*yaml.Node) Rule {
 		return nil
 	}
 	return r.made(value, func() (Rule, error) { return Regex(expr, negate) })
+}
+
+// among lets a rule that counts be about the names that its key regex says.
+func (r *reader) among(rule Rule, m map[string]*yaml.Node) Rule {
+	value := m["regex"]
+	if value == nil || rule == nil {
+		return rule
+	}
+	expr, ok := r.text(value, "regex")
+	switch {
+	case !ok:
+		return nil
+	case expr == "":
+		r.failf(value, "regex is empty: leave it out to count all snapshots")
+		return nil
+	}
+	return r.made(value, func() (Rule, error) { return Among(rule, expr) })
 }
 
 func arrivedText(text string) (Rule, error) {
@@ -352,7 +375,7 @@ type printed struct {
 func (p *Policy) MarshalYAML() (any, error) {
 	list := make([]printed, len(p.rules))
 	for i, rule := range p.rules {
-		switch rule := rule.(type) {
+		switch rule := unfold(rule).(type) {
 		case *Grid:
 			list[i] = printed{Type: "grid", Grid: rule.text}
 		case *calendar:
@@ -369,6 +392,10 @@ func (p *Policy) MarshalYAML() (any, error) {
 			list[i] = printed{Type: "not_replicated"}
 		case arrived:
 			list[i] = printed{Type: "arrived", Age: FormatDuration(int64(rule))}
+		}
+		if a, ok := rule.(among); ok {
+			expr := a.re.String()
+			list[i].Regex = &expr
 		}
 	}
 	return map[string]any{"keep": list}, nil

@@ -20,11 +20,12 @@ func TestFromYAML(t *testing.T) {
 		`{policy: grid, grid: "1x1h | 2x1d"}`: "grid 1x1h | 2x1d",
 		`{keep: []}`:                          "keep all",
 		`[{type: last_n, count: 3}]`:          "last_n 3",
-		`{keep: [{type: regex, regex: "^a", negate: true}, {type: not_replicated}, {type: grid, grid: 1x1h}]}`:      "regex not ^a; not_replicated; grid 1x1h",
-		`{keep: [{type: arrived, age: 14d}, {type: arrived, age: 90min}]}`:                                          "arrived 2w; arrived 90m",
-		`{keep: [{type: calendar, hourly: 24, daily: 35, weekly: 8, monthly: 12, yearly: 3, zone: Europe/Berlin}]}`: "calendar hourly=24 daily=35 weekly=8 monthly=12 yearly=3 zone=Europe/Berlin",
-		`{keep: [{type: calendar, daily: 1000000}, {type: free, below: 10%}, {type: free, below: 500G}]}`:           "calendar daily=1000000; free below=10%; free below=500G",
-		"keep:\n- &r {type: last_n, count: 3}\n- *r\n":                                                              "last_n 3; last_n 3",
+		`{keep: [{type: regex, regex: "^a", negate: true}, {type: not_replicated}, {type: grid, grid: 1x1h}]}`:                                                 "regex not ^a; not_replicated; grid 1x1h",
+		`{keep: [{type: arrived, age: 14d}, {type: arrived, age: 90min}]}`:                                                                                     "arrived 2w; arrived 90m",
+		`{keep: [{type: calendar, hourly: 24, daily: 35, weekly: 8, monthly: 12, yearly: 3, zone: Europe/Berlin}]}`:                                            "calendar hourly=24 daily=35 weekly=8 monthly=12 yearly=3 zone=Europe/Berlin",
+		`{keep: [{type: calendar, daily: 1000000}, {type: free, below: 10%}, {type: free, below: 500G}]}`:                                                      "calendar daily=1000000; free below=10%; free below=500G",
+		`{keep: [{type: grid, grid: 1x1h, regex: "^h_"}, {type: last_n, count: 3, regex: "^d_"}, {type: calendar, daily: 7, zone: Europe/Berlin, regex: _x}]}`: "grid 1x1h of ^h_; last_n 3 of ^d_; calendar daily=7 zone=Europe/Berlin of _x",
+		"keep:\n- &r {type: last_n, count: 3}\n- *r\n":                                                                                                         "last_n 3; last_n 3",
 	} {
 		p, err := fromText(t, text)
 		if err != nil {
@@ -46,6 +47,11 @@ func TestFromYAML(t *testing.T) {
 
 func TestFromYAMLErrors(t *testing.T) {
 	for text, want := range map[string]string{
+		`keep: [{type: last_n, count: 3, regex: ""}]`:    "f:1:40: regex is empty: leave it out to count all snapshots",
+		`keep: [{type: grid, grid: 1x1h, regex: "("}]`:   "f:1:40: regex: error parsing regexp: missing closing ): `(`",
+		`keep: [{type: grid, grid: 1x1h, regex: 5}]`:     "f:1:40: regex is a string",
+		`keep: [{type: grid, grid: 1x1h, negate: true}]`: `f:1:33: a rule of type grid has no key "negate"`,
+		`keep: [{type: not_replicated, regex: "a"}]`:     `f:1:31: a rule of type not_replicated has no key "regex"`,
 		"just text":                                             "f:1:1: a retention policy is a dictionary",
 		"{}":                                                    "f:1:1: a retention policy needs policy (policy: grid) or keep (a list of rules)",
 		"{keep: 5}":                                             "f:1:8: keep is a list of rules",

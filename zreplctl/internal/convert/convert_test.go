@@ -170,8 +170,8 @@ func inject(n *yaml.Node, where string, left *int) (string, bool) {
 	return "", false
 }
 
-// TestNothingMoreIsDestroyed: a policy that counts other snapshots than ours
-// would is not taken over.
+// TestNothingMoreIsDestroyed: a policy that cannot be read is not taken over, and
+// a rule that counts some snapshots of the job keeps its regex.
 func TestNothingMoreIsDestroyed(t *testing.T) {
 	const job = `jobs:
 - name: s
@@ -180,21 +180,21 @@ func TestNothingMoreIsDestroyed(t *testing.T) {
   snapshotting: {type: periodic, prefix: zrepl_, interval: 10m}
   pruning: {keep: [%s]}
 `
-	for rules, keeps := range map[string]bool{
+	for rules, keeps := range map[string]any{
 		`{type: grid, grid: 24x1h, regex: "^zrepl_"}`:                                   true,
 		`{type: grid, grid: 24x1h, regex: "^zrepl_.*"}`:                                 true,
 		`{type: grid, grid: 24x1h, regex: "^zrepl_.*$"}`:                                true,
 		`{type: grid, grid: 24x1h, regex: ".*"}`:                                        true,
 		`{type: grid, grid: 24x1h, regex: "^zre"}`:                                      true,
 		`{type: last_n, count: 5}`:                                                      true,
-		`{type: grid, grid: 24x1h, regex: "^zrepl_daily_"}`:                             false,
-		`{type: grid, grid: 24x1h, regex: "^manual_"}`:                                  false,
-		`{type: grid, grid: 24x1h, regex: "^zrepl_$"}`:                                  false,
-		`{type: grid, grid: 24x1h, regex: "_(hourly|daily)$"}`:                          false,
+		`{type: grid, grid: 24x1h, regex: "^zrepl_daily_"}`:                             "grid 24x1h of ^zrepl_daily_",
+		`{type: grid, grid: 24x1h, regex: "^manual_"}`:                                  "grid 24x1h of ^manual_",
+		`{type: grid, grid: 24x1h, regex: "^zrepl_$"}`:                                  "grid 24x1h of ^zrepl_$",
+		`{type: grid, grid: 24x1h, regex: "_(hourly|daily)$"}`:                          "grid 24x1h of _(hourly|daily)$",
 		`{type: grid, grid: 24x1h, regex: "("}`:                                         false,
 		`{type: grid, grid: 24 hours, regex: "^zrepl_"}`:                                false,
 		`{type: last_n, count: 0}`:                                                      false,
-		`{type: last_n, count: 5, regex: "^a"}, {type: grid, grid: 24x1h, regex: ".*"}`: false,
+		`{type: last_n, count: 5, regex: "^a"}, {type: grid, grid: 24x1h, regex: ".*"}`: "last_n 5 of ^a; grid 24x1h",
 		`{type: regex, regex: "("}`:                                                     false,
 		`{type: step_holds}`:                                                            false,
 		`{type: last_n, count: 5}, {type: regex, regex: ".*"}`:                          false,
@@ -203,8 +203,12 @@ func TestNothingMoreIsDestroyed(t *testing.T) {
 	} {
 		res, err := convert.Zrepl([]byte(fmt.Sprintf(job, rules)))
 		c := checked(t, rules, res, err)
-		if got := c.Jobs[0].Prune != nil; got != keeps {
-			t.Errorf("%s: a policy: %t\n%s", rules, got, res.YAML)
+		p := c.Jobs[0].Prune
+		switch want, text := keeps.(string); {
+		case text && (p == nil || p.String() != want):
+			t.Errorf("%s: %v\n%s", rules, p, res.YAML)
+		case !text && (p != nil) != keeps || !text && p != nil && strings.Contains(p.String(), " of "):
+			t.Errorf("%s: a policy: %v\n%s", rules, p, res.YAML)
 		}
 	}
 }

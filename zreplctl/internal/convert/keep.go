@@ -14,12 +14,28 @@ import (
 // policy is a list of zrepl's rules.
 type policy struct {
 	line     int
-	rules    []string // as we write them
+	rules    []keepRule
 	old      []string // as they were, for a comment
 	all      bool     // it keeps everything
 	why      string   // it cannot be written
 	prefixes []string // what the regexes of its rules begin with; "" matches all
 	others   bool     // it keeps snapshots of other names
+}
+
+// keepRule is a rule as we write it, without its end. One that counts can have a
+// regex, which says what it is about.
+type keepRule struct {
+	text, regex string
+	prefix      string // what the regex asks names to begin with
+	pure        bool   // and nothing more
+}
+
+// under writes the rule for a job with this prefix, which counts nothing else.
+func (r keepRule) under(prefix string) string {
+	if r.regex == "" || r.pure && strings.HasPrefix(prefix, r.prefix) {
+		return r.text + "}"
+	}
+	return r.text + ", regex: " + strconv.Quote(r.regex) + "}"
 }
 
 // policy reads a list of rules.
@@ -52,7 +68,7 @@ func (p *policy) rule(s *section) {
 	kind, _ := s.text("type")
 	switch kind {
 	case "not_replicated":
-		p.rules = append(p.rules, "{type: not_replicated}")
+		p.rules = append(p.rules, keepRule{text: "{type: not_replicated"})
 		if text, line := s.text("keep_snapshot_at_cursor"); text == "false" {
 			s.b.note(line, "%s: keep_snapshot_at_cursor: false has no equal: the base of the next stream is always kept", s.what)
 		}
@@ -61,16 +77,14 @@ func (p *policy) rule(s *section) {
 		if _, err := retention.ParseGrid(text); err != nil {
 			p.cannot("%v", err)
 		}
-		p.counts(s)
-		p.rules = append(p.rules, "{type: grid, grid: "+strconv.Quote(text)+"}")
+		p.counts(s, "{type: grid, grid: "+strconv.Quote(text))
 	case "last_n":
 		text, _ := s.text("count")
 		n, err := strconv.ParseUint(text, 10, 31)
 		if err != nil || n == 0 {
 			p.cannot("last_n needs a count of at least 1, not %q", text)
 		}
-		p.counts(s)
-		p.rules = append(p.rules, fmt.Sprintf("{type: last_n, count: %d}", n))
+		p.counts(s, fmt.Sprintf("{type: last_n, count: %d", n))
 	case "regex":
 		p.regex(s)
 	default:
@@ -84,15 +98,15 @@ func (p *policy) cannot(format string, args ...any) {
 	}
 }
 
-// counts reads the regex of a rule that counts: ours count all snapshots of
-// the job's prefix.
-func (p *policy) counts(s *section) {
+// counts reads the regex of a rule that counts.
+func (p *policy) counts(s *section, rule string) {
 	text, _ := s.text("regex")
-	prefix, ok := prefixOf(text)
-	if !ok {
-		p.cannot("a rule here counts all snapshots with the job's prefix, and the regex %q is about others", text)
+	if _, err := regexp.Compile(text); err != nil {
+		p.cannot("%v", err)
 	}
+	prefix, pure := prefixOf(text)
 	p.prefixes = append(p.prefixes, prefix)
+	p.rules = append(p.rules, keepRule{rule, text, prefix, pure})
 }
 
 func (p *policy) regex(s *section) {
@@ -115,7 +129,7 @@ func (p *policy) regex(s *section) {
 	if negate {
 		rule += ", negate: true"
 	}
-	p.rules = append(p.rules, rule+"}")
+	p.rules = append(p.rules, keepRule{text: rule})
 }
 
 // prefixOf returns what a name must begin with to match a regex, if that is
@@ -136,7 +150,8 @@ func prefixOf(expr string) (prefix string, ok bool) {
 	return re.LiteralPrefix()
 }
 
-// prefix is the one that all rules of the policies agree on, or empty.
+// prefix is the one that all rules of the policies agree on, or a part of it that ends
+// like one, or empty.
 func prefix(all ...*policy) string {
 	found := ""
 	for _, p := range all {
@@ -147,13 +162,27 @@ func prefix(all ...*policy) string {
 			if one == "" {
 				continue
 			}
-			if found != "" && one != found {
+			if found == "" {
+				found = one
+			}
+			if found = common(found, one); found == "" {
 				return ""
 			}
-			found = one
 		}
 	}
 	return found
+}
+
+// common is what two prefixes begin with, up to a character that divides words.
+func common(a, b string) string {
+	if a == b {
+		return a
+	}
+	n := 0
+	for n < min(len(a), len(b)) && a[n] == b[n] {
+		n++
+	}
+	return a[:strings.LastIndexAny(a[:n], "_-.:")+1]
 }
 
 // fits says why a job whose snapshots have this prefix cannot have the policy.
@@ -163,11 +192,6 @@ func (p *policy) fits(prefix string) (why string) {
 	}
 	if prefix == "" {
 		return "a job without snapshot_prefix has none"
-	}
-	for _, one := range p.prefixes {
-		if !strings.HasPrefix(prefix, one) {
-			return fmt.Sprintf("a rule here counts all snapshots that begin with %q, and its regex is about %q", prefix, one)
-		}
 	}
 	return ""
 }
@@ -196,7 +220,7 @@ func (j *job) keep(key, old string, p *policy, prefix string) {
 	}
 	j.put("%skeep:", indent)
 	for _, r := range p.rules {
-		j.put("%s- %s", indent, r)
+		j.put("%s- %s", indent, r.under(prefix))
 	}
 }
 
@@ -213,7 +237,7 @@ func (j *job) elsewhere(old, where string, p *policy) {
 		j.note(p.line, "job %s: %s: only %s destroys there; give it these rules", j.name, old, where)
 		j.quote([]string{"keep:"})
 		for _, r := range p.rules {
-			j.quote([]string{"- " + r})
+			j.quote([]string{"- " + r.under(prefix(p))})
 		}
 	}
 }
