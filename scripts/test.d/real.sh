@@ -113,6 +113,7 @@ e2e-takes      heavy      counted     what a receiver cannot take,
 e2e-recovery   heavy      counted     recovery by the manual
 e2e-readme     heavy      counted     the crontab of README
 e2e-hooks      heavy      counted     hooks
+e2e-databases  heavy      counted     databases that are written to,
 e2e-digest     2.4        counted     one number for a snapshot and its copies
 e2e-timeleft   heavy      shown       the time left that a run shows
 e2e-bytes      heavy      shown       who touches the bytes of a stream
@@ -138,6 +139,7 @@ run_part() {
   case $2 in
   conforms | same_as_sim) "$2" "$1" ;;
   e2e-crash) scripts/on-zfs -V "$1" -t 3000 -bin "$bin" e2e-crash -points "${ZT_CRASH_POINTS:-20}" ;;
+  e2e-databases) scripts/on-zfs -V "$1" -t 2400 -p postgresql,mariadb-server -bin "$bin" e2e-databases ;;
   e2e-systemd) ZFSVM_VERSION=$1 scripts/test.d/e2e-systemd ;;
   *) scripts/on-zfs -V "$1" -t 2400 -bin "$bin" MB=$resume_mb BRIEFLY=$briefly "$2" ;;
   esac >"$kept" 2>&1 </dev/null || ended=$?
