@@ -20,6 +20,7 @@ var layers = map[string][]string{
 	"clean":           {},
 	"fault":           {},
 	"child":           {"clean"},
+	"peek":            {},
 	"rate":            {},
 	"frame":           {"clean", "rate"},
 	"retention":       {},
