@@ -59,7 +59,7 @@ func Run(c Command) int {
 // named reports whether the program was called by the name of a real one.
 func named(program string) bool {
 	name := filepath.Base(program)
-	return name == "zfs" || name == "zpool"
+	return name == "zfs" || name == "zpool" || name == "mount" || name == "umount"
 }
 
 const help = `usage: zfs-sim zfs|zpool argument ...
@@ -72,6 +72,9 @@ the names zfs and zpool, in a folder that stands first in $PATH:
   export PATH=$PWD/sim:$PATH ZFS_SIM_ROOT=$(mktemp -d)
   truncate -s 1G "$ZFS_SIM_ROOT/a.img"
   zpool create -R "$ZFS_SIM_ROOT/mnt" tank "$ZFS_SIM_ROOT/a.img"
+
+Linked to the names mount and umount, too, it puts a copy of what a snapshot holds
+into an empty folder, and removes that: mount -t zfs -o ro tank/a@b FOLDER.
 
 fill makes so many datasets below PARENT, each with so many snapshots, at once.
 
@@ -94,6 +97,10 @@ func (z *cmd) dispatch(args []string) int {
 		return z.withFaults(args, func() int { return z.zpool(args[1:]) })
 	case "fill":
 		return z.fill(args[1:])
+	case "mount":
+		return z.mountProgram(args[1:])
+	case "umount":
+		return z.umountProgram(args[1:])
 	}
 	return z.fail(2, "zfs-sim: unknown command %q", args[0])
 }
