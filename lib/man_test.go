@@ -126,7 +126,7 @@ func manualFlags(t *testing.T, bin string, texts map[string]string) {
 		}
 		described := map[string]string{}
 		for _, m := range pageSub.FindAllStringSubmatch(text, -1) {
-			described[m[1]] = m[2]
+			described[m[1]] += m[2] + "\n" // of all its forms
 		}
 		for _, sub := range subcommands {
 			own, _ := flagsOf(t, filepath.Join(bin, name), sub)

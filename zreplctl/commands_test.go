@@ -408,6 +408,8 @@ func TestCompletionWords(t *testing.T) {
 		{[]string{"show", "-side", ""}, "lhs rhs"},
 		{[]string{"-config", "/nonexistent", "pull", ""}, ""},
 		{[]string{"-config", ""}, ""},
+		{[]string{"find", ""}, "pull_prod1 offer_to_backups mirror"},
+		{[]string{"restore", "-file", "x", ""}, "pull_prod1 mirror"},
 		{[]string{"completion", ""}, "bash zsh fish"},
 		{[]string{"activate", ""}, "storage/backups/prod1 storage/local/db"},
 		{[]string{"activate", "-inert", "storage/local/db", "storage/l"}, "storage/local/db"},

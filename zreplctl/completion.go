@@ -154,7 +154,9 @@ func wordsFor(command string, j *config.Job) []string {
 		fits = j.Replicates() || j.Serve != nil
 	case "export":
 		fits = j.Sends()
-	case "import-seed":
+	case "find":
+		fits = j.Receives() || j.Sources() != nil
+	case "import-seed", "restore":
 		fits = j.Receives()
 	case "autosnap":
 		fits = j.Snapshots()

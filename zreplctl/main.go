@@ -47,6 +47,7 @@ func subcommands() []func(*globals) *ffcli.Command {
 		digestCommand,
 		planCommand,
 		verifyCommand,
+		findCommand,
 		restoreCommand,
 		exportCommand,
 		importSeedCommand,
@@ -97,7 +98,7 @@ func newRoot(g *globals) (root *ffcli.Command, notEnv []string) {
 	for _, command := range subcommands() {
 		root.Subcommands = append(root.Subcommands, command(g))
 	}
-	return root, []string{"skip", "inert", "any", "abandon"}
+	return root, []string{"skip", "inert", "any", "abandon", "file", "setuid"}
 }
 
 func unknownCommand(_ context.Context, args []string) error {

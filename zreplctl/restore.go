@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 
 	"github.com/peterbourgon/ff/v3/ffcli"
@@ -15,19 +16,31 @@ import (
 )
 
 func restoreCommand(g *globals) *ffcli.Command {
-	r := &job.Restore{}
+	r, one := &job.Restore{}, &job.RestoreFile{}
 	fs := g.flags("restore")
 	dry := fs.Bool("n", false, "print what would be done, with sizes, and do nothing")
 	abandon := fs.Bool("abandon", false, "release what an unfinished restore to the target holds, and leave the target as it is")
 	show := fs.Bool("progress", false, "show progress on standard error, even if that is no terminal")
-	fs.BoolVar(&r.Recursive, "r", false, "restore the copies below, too")
+	fs.BoolVar(&r.Recursive, "r", false, "restore the copies below, too; with -file, all that a folder holds")
+	fs.StringVar(&one.Path, "file", "", "restore one file or folder, by its `path` on the source or in the dataset")
+	fs.BoolVar(&one.Setuid, "setuid", false, "with -file, keep setuid and setgid bits, and capabilities")
 	return &ffcli.Command{
 		Name:       "restore",
-		ShortUsage: "zreplctl restore [-n] [-r] [-progress] [flags] job dataset[@snapshot] target\n  zreplctl restore -abandon [-n] [flags] job target",
-		ShortHelp:  "Make a new, inert dataset of this host from a copy, and overwrite nothing.",
+		ShortUsage: "zreplctl restore [-n] [-r] [-progress] [flags] job dataset[@snapshot] target\n  zreplctl restore -file PATH [-n] [-r] [-setuid] [-progress] [flags] job [[dataset]@snapshot | dataset] target\n  zreplctl restore -abandon [-n] [flags] job target",
+		ShortHelp:  "Make a new dataset or file of this host from a copy, and overwrite nothing.",
 		FlagSet:    fs,
 		Exec: func(ctx context.Context, args []string) error {
+			given := map[string]bool{}
+			fs.Visit(func(f *flag.Flag) { given[f.Name] = true })
 			switch {
+			case given["file"] && *abandon || given["setuid"] && !given["file"]:
+				return cli.Usagef("restore takes -setuid only with -file, and -abandon only without")
+			case given["file"]:
+				if err := parseFile(one, args); err != nil {
+					return err
+				}
+				one.Recursive = r.Recursive
+				return g.restoreFile(ctx, args[0], one, *dry, *show)
 			case *abandon && (len(args) != 2 || r.Recursive):
 				return cli.Usagef("restore -abandon requires a job and a target, and no -r")
 			case *abandon:

@@ -44,7 +44,7 @@ conforms() {
   [ "$1" != 2.1 ] || sections=$(echo "$sections" | grep -v forged)
   sections=$(echo $sections)
   mkdir -p "$work/sim" || return 1
-  for name in zfs zpool; do ln -sf "$bin/zfs-sim" "$work/sim/$name"; done
+  for name in zfs zpool mount umount; do ln -sf "$bin/zfs-sim" "$work/sim/$name"; done
   PATH=$work/sim:$bin:$PATH ZFS_SIM_ROOT="$work/sim-$1" ZFS_SIM_VERSION=$1 scripts/conformance $sections >"$work/transcript-sim-$1" || return 1
   known "$1" || return 1
   [ -n "${ZT_HEAVY-}" ] || [ ! -s "$answer" ] || {
@@ -104,6 +104,7 @@ e2e-inert      2.4        counted     copies that stay inert,
 e2e-user       2.4        counted     users who are not root,
 e2e-resume     2.1        shown       links cut and resumed
 e2e-restore    2.4        counted     copies that come back as datasets,
+e2e-find       heavy      counted     files that come back,
 e2e-seed       2.1        counted     first copies carried by a file,
 e2e-select     heavy      counted     datasets that a property chooses,
 e2e-hostile    2.1        counted     hostile peers
