@@ -23,6 +23,7 @@ var layers = map[string][]string{
 	"peek":            {},
 	"rate":            {},
 	"frame":           {"clean", "rate"},
+	"pack":            {"child", "clean", "frame"},
 	"retention":       {},
 	"zone":            {},
 	"progress":        {},

@@ -16,7 +16,7 @@ func (o *options) all(ctx context.Context) error {
 	defer inputs.Close()
 	return frame.Each(ctx, o.each.File, func(j frame.Job) error {
 		said := &child.Tail{}
-		one := &options{stall: o.stall, shared: o.shared, progressFD: o.progressFD, statusFD: o.statusFD,
+		one := &options{stall: o.stall, packing: o.packing, shared: o.shared, progressFD: o.progressFD, statusFD: o.statusFD,
 			in: o.in, out: o.out, stderr: said, inputs: inputs, said: said}
 		for _, words := range j.Expect {
 			if err := one.expect.Set(words); err != nil {

@@ -15,6 +15,7 @@ import (
 	"github.com/zrepl-tools/zrepl-tools/lib/child"
 	"github.com/zrepl-tools/zrepl-tools/lib/cli"
 	"github.com/zrepl-tools/zrepl-tools/lib/frame"
+	"github.com/zrepl-tools/zrepl-tools/lib/pack"
 	"github.com/zrepl-tools/zrepl-tools/lib/rate"
 	"github.com/zrepl-tools/zrepl-tools/lib/zfs/stream"
 )
@@ -26,6 +27,7 @@ func main() {
 }
 
 type options struct {
+	packing    string
 	stall      time.Duration
 	verify     bool
 	expect     stream.Expect
@@ -39,6 +41,7 @@ type options struct {
 	in, out    *os.File
 	stderr     io.Writer
 	moved      atomic.Uint64
+	linked     atomic.Uint64 // the same, compressed
 	ending     atomic.Bool
 
 	inputs *child.Inputs // of the commands of -each
@@ -48,6 +51,7 @@ type options struct {
 func run(ctx context.Context, args []string, stdin, stdout *os.File, stderr io.Writer) int {
 	o := options{in: stdin, out: stdout, stderr: stderr}
 	fs := flag.NewFlagSet("zrecv-frame", flag.ContinueOnError)
+	fs.StringVar(&o.packing, "decompress", "off", "decompress a stream that is compressed by `method`: zstd, or off to refuse it")
 	fs.DurationVar(&o.stall, "stall", time.Minute, "stop if nothing arrives for `silence`, not even a heartbeat; 0: never")
 	fs.BoolVar(&o.verify, "verify", false, "check the stream, and write nothing")
 	fs.Var(&o.expect, "expect-zfs", "accept only the zfs stream that these `words` name: to=GUID[@NAME], from=GUID, raw, …")
@@ -83,6 +87,8 @@ func (o *options) exec(ctx context.Context, args []string) (err error) {
 	switch {
 	case o.verify && len(args) > 0:
 		return cli.Usagef("-verify runs no command")
+	case o.packing != "off" && o.packing != pack.Zstd:
+		return cli.Usagef("-decompress: %q is not off or zstd", o.packing)
 	case o.stall < 0:
 		return cli.Usagef("-stall must not be negative")
 	case o.each.File == nil:
@@ -96,8 +102,26 @@ func (o *options) exec(ctx context.Context, args []string) (err error) {
 // one receives one stream.
 func (o *options) one(ctx context.Context, args []string) error {
 	receive := frame.ReceiveOptions{In: o.in, Out: o.out, Stall: o.stall, Shared: o.shared, Moved: &o.moved, Ending: &o.ending}
+	var unpacker *pack.Decompressor
 	if o.verify {
 		receive.Out = nil
+	}
+	meter := frame.Meter{Moved: &o.moved, Ending: &o.ending, Program: o.progressFD.Writer()}
+	if o.packing == pack.Zstd {
+		receive.Linked, meter.Linked = &o.linked, &o.linked
+		receive.Unpack = func() (frame.Unpacker, error) {
+			d, err := pack.Decompress(ctx, !o.tty)
+			if err != nil {
+				return frame.Unpacker{}, err
+			}
+			unpacker = d
+			return d.Unpacker(), nil
+		}
+		defer func() {
+			if unpacker != nil {
+				unpacker.Close()
+			}
+		}()
 	}
 	if o.expect.Given() {
 		if err := o.checkExpected(args); err != nil {
@@ -114,7 +138,6 @@ func (o *options) one(ctx context.Context, args []string) error {
 		}
 		receive.Next = commands.next
 	}
-	meter := frame.Meter{Moved: &o.moved, Ending: &o.ending, Program: o.progressFD.Writer()}
 	if o.progress {
 		meter.Person = o.stderr
 	}

@@ -12,6 +12,7 @@ import (
 // report tells the outcome, and returns the error that ends the program.
 func (o *options) report(t frame.Trailer, err error) error {
 	out := frame.NewOutcome(t, o.moved.Load(), err)
+	out.Link = o.linked.Load()
 	if o.said != nil {
 		out.Stderr = clean.Lines(o.said.String())
 	}

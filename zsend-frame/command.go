@@ -8,11 +8,16 @@ import (
 	"github.com/zrepl-tools/zrepl-tools/lib/child"
 	"github.com/zrepl-tools/zrepl-tools/lib/cli"
 	"github.com/zrepl-tools/zrepl-tools/lib/frame"
+	"github.com/zrepl-tools/zrepl-tools/lib/pack"
 )
 
 // start starts the command, whose stdout is then what is sent.
 func (o *options) start(ctx context.Context, args []string, send *frame.SendOptions) (*child.Process, error) {
-	r, w, err := child.Pipe()
+	pipe := child.Pipe
+	if o.method != "" { // who compresses reads it by Go's runtime
+		pipe = child.PollablePipe
+	}
+	r, w, err := pipe()
 	if err != nil {
 		return nil, err
 	}
@@ -36,6 +41,16 @@ func (o *options) start(ctx context.Context, args []string, send *frame.SendOpti
 	}
 	send.In, send.Command = r, command{p, ctx}
 	return p, nil
+}
+
+// compress has zstd(1) compress what is sent.
+func (o *options) compress(ctx context.Context, send *frame.SendOptions) (*pack.Compressor, error) {
+	c, err := pack.Compress(ctx, o.method, pack.Plain{In: send.In, Command: send.Command, Inspect: send.Inspect, Moved: &o.moved, Group: !o.tty})
+	if err != nil {
+		return nil, err
+	}
+	c.Into(send, &o.linked)
+	return c, nil
 }
 
 // command passes a signal that stopped us on, before it kills.

@@ -1,12 +1,14 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/child"
 	"github.com/zrepl-tools/zrepl-tools/lib/frame"
+	"github.com/zrepl-tools/zrepl-tools/lib/pack"
 )
 
 // all sends a stream for each command that it is given, until one fails. The
@@ -18,6 +20,10 @@ func (o *options) all(ctx context.Context, sum frame.Checksum) error {
 		said := &child.Tail{}
 		one := &options{heartbeat: o.heartbeat, rate: o.rate, shared: o.shared, progressFD: o.progressFD, statusFD: o.statusFD,
 			in: o.in, out: o.out, stderr: said, inputs: inputs, said: said}
+		var err error
+		if one.method, err = pack.Parse(cmp.Or(j.Compress, "off")); err != nil {
+			return fmt.Errorf("cannot read how to compress: %w", err)
+		}
 		for _, words := range j.Expect {
 			if err := one.expect.Set(words); err != nil {
 				return fmt.Errorf("cannot read what is expected: %w", err)

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"flag"
+	"fmt"
 	"io"
 	"os"
 	"sync/atomic"
@@ -16,6 +17,7 @@ import (
 	"github.com/zrepl-tools/zrepl-tools/lib/child"
 	"github.com/zrepl-tools/zrepl-tools/lib/cli"
 	"github.com/zrepl-tools/zrepl-tools/lib/frame"
+	"github.com/zrepl-tools/zrepl-tools/lib/pack"
 	"github.com/zrepl-tools/zrepl-tools/lib/rate"
 	"github.com/zrepl-tools/zrepl-tools/lib/zfs/stream"
 )
@@ -27,6 +29,8 @@ func main() {
 }
 
 type options struct {
+	packing    string
+	method     pack.Method
 	checksum   string
 	heartbeat  time.Duration
 	rate       cli.Size
@@ -41,6 +45,7 @@ type options struct {
 	in, out    *os.File
 	stderr     io.Writer
 	moved      atomic.Uint64
+	linked     atomic.Uint64 // the same, compressed
 
 	inputs *child.Inputs // of the commands of -each
 	said   *child.Tail   // what they write to stderr
@@ -50,6 +55,7 @@ func run(ctx context.Context, args []string, stdin, stdout *os.File, stderr io.W
 	o := options{in: stdin, out: stdout, stderr: stderr}
 	fs := flag.NewFlagSet("zsend-frame", flag.ContinueOnError)
 	fs.StringVar(&o.checksum, "checksum", "crc32c", "protect the data with `sum`: crc32c, or none if the transport protects it")
+	fs.StringVar(&o.packing, "compress", "off", "compress the data by `method`: zstd, zstd-1 to zstd-19, or off")
 	fs.DurationVar(&o.heartbeat, "heartbeat", 10*time.Second, "send a heartbeat after `silence`; 0: never")
 	fs.Var(&o.rate, "rate", "send at most `bytes` a second, such as 50M")
 	fs.Var(&o.expect, "expect-zfs", "send only the zfs stream that these `words` name: to=GUID, from=GUID, raw, …")
@@ -83,6 +89,11 @@ func (o *options) exec(ctx context.Context, args []string) error {
 		}
 		defer o.shared.Close()
 	}
+	if err == nil {
+		if o.method, err = pack.Parse(o.packing); err != nil {
+			err = fmt.Errorf("-compress: %w", err)
+		}
+	}
 	switch {
 	case err != nil:
 		return cli.Usagef("%w", err)
@@ -90,8 +101,8 @@ func (o *options) exec(ctx context.Context, args []string) error {
 		return cli.Usagef("-heartbeat must not be negative")
 	case o.each.File == nil:
 		return o.one(ctx, sum, args)
-	case len(args) > 0 || o.expect.Given() || o.tty || o.progress || o.statusFD.File == nil:
-		return cli.Usagef("-each needs -status-fd, and takes no command, no -expect-zfs, no -progress and no -tty")
+	case len(args) > 0 || o.expect.Given() || o.method != "" || o.tty || o.progress || o.statusFD.File == nil:
+		return cli.Usagef("-each needs -status-fd, and takes no command, no -compress, no -expect-zfs, no -progress and no -tty")
 	}
 	return o.all(ctx, sum)
 }
@@ -112,9 +123,21 @@ func (o *options) one(ctx context.Context, sum frame.Checksum, args []string) er
 			return o.report(args, frame.Trailer{}, err)
 		}
 		defer command.Wait()
-		defer send.In.Close()
+		defer send.In.Close() // of the command's output, also if that is compressed
 	}
 	meter := frame.Meter{Moved: &o.moved, Program: o.progressFD.Writer()}
+	if o.method != "" {
+		packer, err := o.compress(ctx, &send)
+		if err != nil {
+			if send.Command != nil {
+				send.Command.Kill()
+			}
+			o.sayFailed(sum, err)
+			return o.report(args, frame.Trailer{}, err)
+		}
+		defer packer.Close()
+		meter.Linked = &o.linked
+	}
 	if o.progress {
 		meter.Person = o.stderr
 	}

@@ -10,8 +10,9 @@ import (
 
 // Job is one stream that a framer with -each moves.
 type Job struct {
-	Command []string `json:"command"`          // that makes the stream, or takes it
-	Expect  []string `json:"expect,omitempty"` // words of -expect-zfs
+	Command  []string `json:"command"`            // that makes the stream, or takes it
+	Expect   []string `json:"expect,omitempty"`   // words of -expect-zfs
+	Compress string   `json:"compress,omitempty"` // how zsend-frame compresses it
 }
 
 // Each reads jobs from in, one JSON object a line, and calls do for one after

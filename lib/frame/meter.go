@@ -11,18 +11,20 @@ import (
 // Meter tells how much data has moved, once a second and at the end.
 type Meter struct {
 	Moved   *atomic.Uint64
-	Ending  *atomic.Bool // see [ReceiveOptions]; may be nil
-	Person  io.Writer    // one line that is written over; may be nil
-	Program io.Writer    // one JSON object a line; may be nil
+	Linked  *atomic.Uint64 // the same data, compressed; may be nil
+	Ending  *atomic.Bool   // see [ReceiveOptions]; may be nil
+	Person  io.Writer      // one line that is written over; may be nil
+	Program io.Writer      // one JSON object a line; may be nil
 }
 
 // Progress is a line for programs.
 type Progress struct {
-	Bytes   uint64  `json:"bytes"`   // moved so far
-	Rate    float64 `json:"rate"`    // bytes a second, since the line before
-	Seconds float64 `json:"seconds"` // since the beginning
-	Ending  bool    `json:"ending"`  // a command has all of its input, and has not ended
-	Done    bool    `json:"done"`    // the last line
+	Bytes   uint64  `json:"bytes"`          // moved so far
+	Link    uint64  `json:"link,omitempty"` // what those are, compressed, if they are
+	Rate    float64 `json:"rate"`           // bytes a second, since the line before
+	Seconds float64 `json:"seconds"`        // since the beginning
+	Ending  bool    `json:"ending"`         // a command has all of its input, and has not ended
+	Done    bool    `json:"done"`           // the last line
 }
 
 // Run tells until the function it returns is called.
@@ -45,6 +47,9 @@ func (m Meter) Run() (stop func()) {
 			}
 			now, bytes := time.Now(), m.Moved.Load()
 			p := Progress{Bytes: bytes, Seconds: now.Sub(begun).Seconds(), Done: done, Ending: !done && m.Ending != nil && m.Ending.Load()}
+			if m.Linked != nil {
+				p.Link = m.Linked.Load()
+			}
 			p.Rate = float64(bytes-lastBytes) / max(now.Sub(last).Seconds(), 1e-3)
 			if done { // of the whole
 				p.Rate = float64(bytes) / max(p.Seconds, 1e-3)
@@ -64,8 +69,11 @@ func (m Meter) tell(p Progress) {
 	}
 	if m.Person != nil {
 		end := ""
+		if p.Link > 0 {
+			end = fmt.Sprintf("%4.1fx ", float64(p.Bytes)/float64(p.Link))
+		}
 		if p.Done {
-			end = "\n"
+			end += "\n"
 		}
 		fmt.Fprintf(m.Person, "\r%10s %12s/s %6.0fs %s", inUnits(float64(p.Bytes)), inUnits(p.Rate), p.Seconds, end)
 	}

@@ -29,6 +29,7 @@ type Outcome struct {
 	Exit    int      `json:"exit"`              // our exit status
 	Error   string   `json:"error,omitempty"`   // what a person is told
 	Bytes   uint64   `json:"bytes"`             // data that was moved
+	Link    uint64   `json:"link,omitempty"`    // what that was, compressed, if it was
 	Trailer *Trailer `json:"trailer,omitempty"` // where one was sent or received
 	Command *End     `json:"command,omitempty"` // how zrecv-frame's command ended
 	Stderr  string   `json:"stderr,omitempty"`  // the last lines of the command's, with -each

@@ -32,7 +32,9 @@ type Reader struct {
 	have   int // bytes of pre that were read with the frame before
 	ahead  bool
 	lax    bool
-	damage error // of the data, if lax
+	packs  bool   // the data may be compressed
+	pack   string // how it is
+	damage error  // of the data, if lax
 	buf    []byte
 	err    error
 }
@@ -166,7 +168,10 @@ func (r *Reader) finish(p prefix, body []byte) (Frame, error) {
 	switch p.typ {
 	case TypeHeader:
 		r.state = inData
-		r.sum, err = ParseHeader(payload)
+		r.sum, r.pack, err = parseHeader(payload)
+		if err == nil && r.pack != "" && !r.packs {
+			err = errPacked
+		}
 	case TypeTrailer:
 		f.Trailer, err = r.trailer(payload)
 	}

@@ -27,6 +27,8 @@ type ReceiveOptions struct {
 	Ending  *atomic.Bool   // set while a command has all of its input, and has not ended; may be nil
 	Shared  rate.All       // limits of what is passed on a second; none: no limit
 	Plain   bool           // copy through a buffer, whatever could be faster
+	Unpack  Unpack         // decompresses a stream that is compressed; nil: such a stream is refused
+	Linked  *atomic.Uint64 // counts the data of such a stream as it comes; may be nil
 }
 
 // Splitter looks at the data before it is passed on, leaves out what no output
@@ -96,6 +98,7 @@ func newReceiver(ctx context.Context, o ReceiveOptions) (*receiver, error) {
 		r.Moved = new(atomic.Uint64)
 	}
 	r.r = NewReader(receiveIn{r})
+	r.r.packs = r.Unpack != nil
 	var err error
 	if r.in, err = newPort(o.In); err != nil {
 		return nil, fmt.Errorf("cannot read: %w", err)
@@ -146,6 +149,9 @@ func (r *receiver) stream() (*Trailer, error) {
 		}
 		before := r.Moved.Load()
 		t, err := r.frame()
+		if err == nil && r.r.pack != "" && r.Unpack != nil {
+			return r.unpack()
+		}
 		if shared := r.Shared.Spend(int(r.Moved.Load() - before)); err == nil {
 			err = shared
 		}

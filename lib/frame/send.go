@@ -27,6 +27,8 @@ type SendOptions struct {
 	Inspect   Inspect        // looks at the beginning of the data; may be nil
 	Moved     *atomic.Uint64 // counts the data as it moves; may be nil
 	Plain     bool           // copy through a buffer, whatever could be faster
+	Pack      string         // how the data is compressed, which In already is; empty: not at all
+	Fault     func() error   // what else failed, once the command has ended; may be nil
 }
 
 // Inspect looks at the beginning of the data before any of it is sent. It is
@@ -110,7 +112,7 @@ func (s *sender) close() {
 // run sends the whole stream. A fault of the input becomes a trailer; a fault
 // of the output cannot.
 func (s *sender) run() (Trailer, error) {
-	err := s.w.Header(MakeHeader(s.Checksum))
+	err := s.w.Header(MakePackedHeader(s.Checksum, s.Pack))
 	if s.unseen = s.Inspect != nil; err == nil && s.unseen {
 		err = s.inspect()
 	}
@@ -137,6 +139,11 @@ func (s *sender) run() (Trailer, error) {
 		t.Exit, t.Signal, t.Stderr = s.Command.Result()
 		if t.Exit != 0 {
 			t.Status = StatusFailed
+		}
+		if s.Fault != nil {
+			if err := s.Fault(); err != nil {
+				t = Trailer{Status: StatusFailed, Exit: 1, Reason: err.Error()}
+			}
 		}
 	}
 	if s.unseen && t.Status == StatusOK {

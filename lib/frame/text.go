@@ -30,36 +30,76 @@ func MakeHeader(sum Checksum) []byte {
 	return fmt.Appendf(nil, `{"zframe":1,"checksum":"%v"}`, sum)
 }
 
+// MakePackedHeader is the JSON of the header of a stream whose data is
+// compressed: of version 2, so that who knows no compression refuses it.
+func MakePackedHeader(sum Checksum, pack string) []byte {
+	if pack == "" {
+		return MakeHeader(sum)
+	}
+	return fmt.Appendf(nil, `{"zframe":2,"checksum":"%v","compress":%q}`, sum, pack)
+}
+
 // ParseHeader checks a header: a strict JSON object that begins with
 // "zframe":1 and may name the checksum of the data (none if it does not).
 // Everything else in it is the application's.
 func ParseHeader(b []byte) (Checksum, error) {
+	sum, pack, err := parseHeader(b)
+	if err == nil && pack != "" {
+		return None, errPacked
+	}
+	return sum, err
+}
+
+// errPacked is the end of a stream that nobody here decompresses.
+var errPacked = corrupt("its data is compressed, which is not accepted here")
+
+// parseHeader is ParseHeader, also for streams whose data is compressed. Those
+// say how.
+func parseHeader(b []byte) (sum Checksum, pack string, err error) {
+	members, err := headerMembers(b)
+	if err != nil {
+		return None, "", err
+	}
+	packed := string(members[0].Value) == "2"
+	for _, m := range members {
+		switch key := string(m.Key); {
+		case key == "checksum":
+			name, err := m.Text()
+			if err != nil {
+				return None, "", corrupt("the header's checksum is not a string")
+			}
+			if sum, err = ParseChecksum(name); err != nil {
+				return None, "", corrupt("%v", err)
+			}
+		case key == "compress" && packed: // in version 1 it is the application's
+			if pack, err = m.Text(); err != nil {
+				return None, "", corrupt("the header's compress is not a string")
+			}
+		}
+	}
+	switch {
+	case packed && pack == "":
+		return None, "", corrupt("format version 2, and the header does not say how the data is compressed")
+	case packed && pack != "zstd":
+		return None, "", corrupt("the data is compressed in the unknown way %.20q (zstd is known)", pack)
+	}
+	return sum, pack, nil
+}
+
+// headerMembers reads a header, and checks its version.
+func headerMembers(b []byte) ([]Member, error) {
 	var room [8]Member
 	members, err := Members(b, room[:0])
 	if err != nil {
-		return None, corrupt("the header is not usable: %v", err)
+		return nil, corrupt("the header is not usable: %v", err)
 	}
 	if len(members) == 0 || string(members[0].Key) != "zframe" {
-		return None, corrupt(`the header does not begin with "zframe"`)
+		return nil, corrupt(`the header does not begin with "zframe"`)
 	}
-	if v := string(members[0].Value); v != "1" {
-		return None, corrupt("format version %.20q is not known (1 is)", v)
+	if v := string(members[0].Value); v != "1" && v != "2" {
+		return nil, corrupt("format version %.20q is not known (1 and 2 are)", v)
 	}
-	for _, m := range members {
-		if string(m.Key) != "checksum" {
-			continue
-		}
-		name, err := m.Text()
-		if err != nil {
-			return None, corrupt("the header's checksum is not a string")
-		}
-		sum, err := ParseChecksum(name)
-		if err != nil {
-			return None, corrupt("%v", err)
-		}
-		return sum, nil
-	}
-	return None, nil
+	return members, nil
 }
 
 // parseTrailer reads a trailer, leaving out what it does not know.

@@ -39,7 +39,7 @@ func NewWriter(w io.Writer, sum Checksum) *Writer { return &Writer{w: w, sum: su
 // memory that w has.
 func (w *Writer) Again() { *w = Writer{w: w.w, sum: w.sum, buf: w.buf[:0]} }
 
-// Header writes the header: see [ParseHeader]. It must name the checksum that
+// Header writes the header: see [MakeHeader] and [MakePackedHeader]. It must name the checksum that
 // the writer was made with.
 func (w *Writer) Header(json []byte) error {
 	if w.state != atStart {
@@ -48,7 +48,7 @@ func (w *Writer) Header(json []byte) error {
 	if len(json) > MaxHeader {
 		return fmt.Errorf("a header of %d bytes is too long (%d are allowed)", len(json), MaxHeader)
 	}
-	if sum, err := ParseHeader(json); err != nil {
+	if sum, _, err := parseHeader(json); err != nil {
 		return err
 	} else if sum != w.sum {
 		return fmt.Errorf("the header says checksum %v, not %v", sum, w.sum)
