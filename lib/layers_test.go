@@ -44,7 +44,7 @@ var layers = map[string][]string{
 	"seed":            {"frame", "dataset"},
 	"replicate":       {"plan", "dataset", "progress", "transfer", "clean", "fault"},
 	"verify":          {"replicate", "plan", "dataset", "digest", "transfer", "fault"},
-	"endpoint":        {"seed", "frame", "cursor", "history", "digest", "zfs", "zfs/stream", "dataset", "fault", "identity", "mapfilter", "property", "rate", "rpc", "transfer", "child", "clean"},
+	"endpoint":        {"seed", "frame", "pack", "cursor", "history", "digest", "zfs", "zfs/stream", "dataset", "fault", "identity", "mapfilter", "property", "rate", "rpc", "transfer", "child", "clean"},
 	"zfssim":          {"dataset"},
 	"zfssim/simhost":  {}, // for tests
 	"zfssim/forge":    {}, // for tests

@@ -15,6 +15,7 @@ import (
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/config"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/control"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/health"
+	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/live"
 )
 
 const (
@@ -137,7 +138,7 @@ func (p *statusPrinter) showDaemonJob(out *cli.Out, j control.Job) error {
 			if d.State != progress.Sending {
 				continue
 			}
-			if err := printLine(out, j.Name, "sending", cmp.Or(d.Source, d.Target), fmt.Sprintf("%d/%d steps", d.Done, d.Steps), size(d.Bytes)); err != nil {
+			if err := printLine(out, j.Name, "sending", cmp.Or(d.Source, d.Target), fmt.Sprintf("%d/%d steps", d.Done, d.Steps), strings.TrimSpace(size(d.Bytes)+" "+live.Gain(d.Bytes, d.Saved))); err != nil {
 				return err
 			}
 		}

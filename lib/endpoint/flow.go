@@ -16,8 +16,10 @@ import (
 // be it that nobody writes or that nobody reads.
 type flow struct {
 	moved    atomic.Uint64
-	ending   atomic.Bool   // all has moved, or all of one snapshot: zfs receive has to end
-	limit    time.Duration // 0: none
+	link     atomic.Uint64    // what that is, compressed, if it is
+	stream   *transfer.Stream // told what compression saves; may be nil
+	ending   atomic.Bool      // all has moved, or all of one snapshot: zfs receive has to end
+	limit    time.Duration    // 0: none
 	progress func(bytes uint64)
 }
 
@@ -45,7 +47,7 @@ func (f *flow) watch(parent context.Context) (ctx context.Context, stop func()) 
 		defer close(over)
 		tick := time.NewTicker(flowTick)
 		defer tick.Stop()
-		last, since, ending := uint64(0), time.Now(), false
+		last, any, since, ending := uint64(0), uint64(0), time.Now(), false
 		window := drip{begun: since}
 		for done := false; !done; {
 			select {
@@ -61,22 +63,31 @@ func (f *flow) watch(parent context.Context) (ctx context.Context, stop func()) 
 				since, ending = time.Now(), !was
 				window = drip{since, f.moved.Load()}
 			}
-			n := f.moved.Load()
+			n, link := f.moved.Load(), f.link.Load()
+			f.tellSaved(n, link)
 			if !done && !ending && window.slow(n, longWindow*limit) {
 				cancel(&transfer.StallError{Limit: longWindow * limit, Least: leastMoved})
 			}
+			if n != last && f.progress != nil {
+				f.progress(n)
+			}
+			last = n
 			switch {
-			case n != last:
-				last, since = n, time.Now()
-				if f.progress != nil {
-					f.progress(n)
-				}
+			case n+link != any: // zstd keeps some back, at either end
+				any, since = n+link, time.Now()
 			case !done && limit > 0 && time.Since(since) >= limit:
 				cancel(&transfer.StallError{Limit: f.limit})
 			}
 		}
 	}()
 	return ctx, func() { close(quit); <-over; cancel(nil) }
+}
+
+// tellSaved tells the stream what compression has kept off the connection.
+func (f *flow) tellSaved(moved, link uint64) {
+	if f.stream != nil && link > 0 {
+		f.stream.Saved.Store(int64(moved) - int64(link))
+	}
 }
 
 // drip is a stretch of time, and what had moved at its beginning.
@@ -134,7 +145,7 @@ func (f *flow) sendFramed(ctx context.Context, slot *transfer.Slot, sendFrame []
 
 // send has zsend-frame send the output of the stream's command to out.
 func (f *flow) send(ctx context.Context, slot *transfer.Slot, sendFrame []string, stream *transfer.Stream, out *os.File) error {
-	_, s, err := f.move(ctx, slot, sendFrame, frameFiles{stdout: out}, frameJob{stream.Args, stream.Expect})
+	_, s, err := f.move(ctx, slot, sendFrame, frameFiles{stdout: out}, frameJob{stream.Args, stream.Expect, stream.Compress})
 	if err != nil {
 		return err
 	}

@@ -32,8 +32,9 @@ type framer struct {
 
 // frameJob is a line of -each.
 type frameJob struct {
-	Command []string `json:"command"`
-	Expect  []string `json:"expect"`
+	Command  []string `json:"command"`
+	Expect   []string `json:"expect"`
+	Compress string   `json:"compress,omitempty"`
 }
 
 // frameFiles are the descriptors of a framer: the connection is one of the first
@@ -107,7 +108,7 @@ func (fr *framer) count(progress *os.File) {
 	lines := json.NewDecoder(progress)
 	for {
 		var line struct {
-			Bytes        uint64
+			Bytes, Link  uint64
 			Ending, Done bool
 		}
 		if lines.Decode(&line) != nil {
@@ -115,6 +116,7 @@ func (fr *framer) count(progress *os.File) {
 		}
 		if f := fr.flow.Load(); f != nil {
 			f.moved.Store(line.Bytes)
+			f.link.Store(line.Link)
 			f.ending.Store(line.Ending)
 		}
 		if line.Done {

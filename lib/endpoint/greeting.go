@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/identity"
+	"github.com/zrepl-tools/zrepl-tools/lib/pack"
 	"github.com/zrepl-tools/zrepl-tools/lib/rpc"
 	"github.com/zrepl-tools/zrepl-tools/lib/transfer"
 )
@@ -38,7 +39,7 @@ type Service struct {
 	run     string // empty: the client only looks
 }
 
-func (v *Service) register(s *rpc.Server, role string) {
+func (v *Service) register(s *rpc.Server, role string, packs bool) {
 	s.Greeting.Call = "hello"
 	s.Handle("hello", func(ctx context.Context, in transfer.Hello) (transfer.Welcome, error) {
 		if in.Protocol != transfer.Protocol {
@@ -53,7 +54,11 @@ func (v *Service) register(s *rpc.Server, role string) {
 		if err := v.enter(ctx, in.Job, in.Run); err != nil {
 			return transfer.Welcome{}, later(err)
 		}
-		return transfer.Welcome{Protocol: transfer.Protocol, Client: v.Client, Role: role}, nil
+		w := transfer.Welcome{Protocol: transfer.Protocol, Client: v.Client, Role: role}
+		if packs && pack.Found() {
+			w.Compress = []string{pack.Zstd}
+		}
+		return w, nil
 	})
 }
 

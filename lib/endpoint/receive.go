@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
@@ -78,7 +77,7 @@ func (r *Receiver) Receive(ctx context.Context, in transfer.ReceiveRequest, from
 		return transfer.Received{}, err
 	}
 	if from.Framed != nil {
-		got, err := r.receiveFramed(ctx, in, from.Slot, from.Framed, progress)
+		got, err := r.receiveFramed(ctx, in, from, progress)
 		if from.Done == nil {
 			return got, err
 		}
@@ -118,15 +117,15 @@ func checkShort(ds, short string) error {
 	return nil
 }
 
-func (r *Receiver) receiveFramed(ctx context.Context, in transfer.ReceiveRequest, slot *transfer.Slot, from *os.File, progress func(uint64)) (got transfer.Received, err error) {
+func (r *Receiver) receiveFramed(ctx context.Context, in transfer.ReceiveRequest, from *transfer.Stream, progress func(uint64)) (got transfer.Received, err error) {
 	receive, err := r.receiveArgs(in, false)
 	if err != nil {
 		return got, err
 	}
-	f := flow{limit: r.Stall, progress: progress}
+	f := flow{limit: r.Stall, progress: progress, stream: from}
 	watched, stop := f.watch(ctx)
 	defer stop()
-	answer, said, err := f.move(watched, slot, r.RecvFrame, frameFiles{stdin: from, inherit: r.Inherit}, frameJob{receive, expected(in).Words()})
+	answer, said, err := f.move(watched, from.Slot, r.RecvFrame, frameFiles{stdin: from.Framed, inherit: r.Inherit}, frameJob{Command: receive, Expect: expected(in).Words()})
 	if err != nil {
 		return transfer.Received{Bytes: f.moved.Load()}, err
 	}

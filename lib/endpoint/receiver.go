@@ -56,6 +56,9 @@ type Receiver struct {
 	// Reads is told a snapshot that is read for its digest, until end is called;
 	// nil: nobody is.
 	Reads func(snapshot string) (end func())
+	// Decompress says that clients may compress streams with zstd(1), if this
+	// host has it. RecvFrame must accept them.
+	Decompress bool
 	// RecvFrame is the zrecv-frame program with options, for framed streams.
 	RecvFrame []string
 	// Inherit are descriptors that programs which move a stream keep open,

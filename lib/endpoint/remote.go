@@ -13,6 +13,7 @@ import (
 
 	"github.com/zrepl-tools/zrepl-tools/lib/clean"
 	"github.com/zrepl-tools/zrepl-tools/lib/fault"
+	"github.com/zrepl-tools/zrepl-tools/lib/pack"
 	"github.com/zrepl-tools/zrepl-tools/lib/rpc"
 	"github.com/zrepl-tools/zrepl-tools/lib/transfer"
 )
@@ -26,9 +27,10 @@ type Link struct {
 	// with nil.
 	Explain func(err error) error
 
-	slot *transfer.Slot
-	end  context.CancelFunc // ends the connection at once
-	free func() bool        // ends use
+	packs bool // the server knows zstd, and allows it
+	slot  *transfer.Slot
+	end   context.CancelFunc // ends the connection at once
+	free  func() bool        // ends use
 }
 
 // init has the link end what moves its streams before itself.
@@ -64,8 +66,13 @@ type Pool struct {
 	// Lists bounds what the server may list: datasets and snapshots. 0: the
 	// bounds of this program.
 	Lists Limits
+	// Compress is how streams are compressed, if the server allows it; empty:
+	// they are not. Say is told once if it does not; it may be nil.
+	Compress pack.Method
+	Say      func(string)
 
 	mu   sync.Mutex
+	told sync.Once
 	idle []*Link
 }
 
@@ -100,6 +107,7 @@ func (p *Pool) get(ctx context.Context) (*Link, error) {
 	if err := l.Call(ctx, "hello", transfer.Hello{Protocol: transfer.Protocol, Job: p.Job, Run: p.Run}, &w); err != nil {
 		return nil, p.unreachable(ctx, l, err)
 	}
+	l.packs = slices.Contains(w.Compress, pack.Zstd)
 	if w.Role != p.Role {
 		l.Explain(nil)
 		return nil, fmt.Errorf("the server's job is a %q, and this job needs a %q", clean.Name(w.Role), p.Role)
@@ -356,6 +364,9 @@ func (s RemoteSender) Send(ctx context.Context, in transfer.SendRequest) (*trans
 	l, err := s.get(ctx)
 	if err != nil {
 		return nil, err
+	}
+	if s.packs(l, in.Send) {
+		in.Compress = pack.Zstd
 	}
 	stream := &transfer.Stream{}
 	file, done, err := l.CallReceive(ctx, "send", in, &stream.SendReply)

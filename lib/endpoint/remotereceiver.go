@@ -93,7 +93,10 @@ func (r RemoteReceiver) Receive(ctx context.Context, in transfer.ReceiveRequest,
 	if err != nil {
 		return got, err
 	}
-	f := flow{limit: r.Stall, progress: progress}
+	if r.packs(l, in.Send) {
+		stream.Compress = string(r.Compress)
+	}
+	f := flow{limit: r.Stall, progress: progress, stream: stream}
 	watched, stop := f.watch(ctx) // also while the reply is waited for
 	defer stop()
 	var sent error

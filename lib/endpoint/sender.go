@@ -10,6 +10,7 @@ import (
 
 	"github.com/zrepl-tools/zrepl-tools/lib/cursor"
 	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
+	"github.com/zrepl-tools/zrepl-tools/lib/pack"
 	"github.com/zrepl-tools/zrepl-tools/lib/transfer"
 	"github.com/zrepl-tools/zrepl-tools/lib/zfs"
 	"github.com/zrepl-tools/zrepl-tools/lib/zfs/stream"
@@ -52,6 +53,10 @@ type Sender struct {
 	Memory Memory
 	// Pace says when bases are kept as bookmarks; nil: never.
 	Pace Pace
+
+	// Compress is how streams to clients that ask for it are compressed; empty:
+	// they are not.
+	Compress pack.Method
 
 	masked bool // it serves a client, which sees other clients' cursors by other names
 }
@@ -213,7 +218,13 @@ func (s *Sender) stream(ctx context.Context, in transfer.SendRequest) (*transfer
 	if err != nil {
 		return nil, err
 	}
-	return &transfer.Stream{SendReply: reply, Args: args, Expect: expect.Words()}, nil
+	made := &transfer.Stream{SendReply: reply, Args: args, Expect: expect.Words()}
+	if in.Compress != "" {
+		if made.Compress, err = s.compression(in); err != nil {
+			return nil, err
+		}
+	}
+	return made, nil
 }
 
 // tokenFor reads a resume token, and refuses one that is not for ds.

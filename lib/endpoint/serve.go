@@ -38,7 +38,7 @@ func (v *Service) moved(bytes uint64) {
 func ServeSender(server *rpc.Server, v *Service, s *Sender, sendFrame []string) (done func()) {
 	slot := &transfer.Slot{}
 	s.masked = true
-	v.register(server, SourceRole)
+	v.register(server, SourceRole, s.Compress != "")
 	server.Handle("list", after(v, func(ctx context.Context, in transfer.ListRequest) (iter.Seq2[transfer.Dataset, error], error) {
 		defer v.doing("list", "")()
 		list, err := s.List(ctx, in)
@@ -78,7 +78,7 @@ func ServeSender(server *rpc.Server, v *Service, s *Sender, sendFrame []string) 
 func ServeReceiver(server *rpc.Server, v *Service, r *Receiver) (done func()) {
 	slot := &transfer.Slot{}
 	r.served = true
-	v.register(server, SinkRole)
+	v.register(server, SinkRole, r.Decompress)
 	server.Handle("list", after(v, func(ctx context.Context, in transfer.ListRequest) (iter.Seq2[transfer.Dataset, error], error) {
 		defer v.doing("list", "")()
 		list, err := r.List(ctx, in)
@@ -112,7 +112,7 @@ func ServeReceiver(server *rpc.Server, v *Service, r *Receiver) (done func()) {
 		if err := r.checkReceive(ctx, in); err != nil {
 			return transfer.Received{}, err
 		}
-		got, err := r.receiveFramed(ctx, in, slot, o.File(), nil)
+		got, err := r.receiveFramed(ctx, in, &transfer.Stream{Slot: slot, Framed: o.File()}, nil)
 		v.moved(got.Bytes)
 		return got, err
 	})

@@ -32,6 +32,7 @@ type Dataset struct {
 	Steps  int    `json:"steps"`            // in all
 	Done   int    `json:"done"`             // of them
 	Bytes  uint64 `json:"bytes"`            // received in this run
+	Saved  int64  `json:"saved,omitempty"`  // of Bytes, what compression kept off the connection
 	Size   uint64 `json:"size,omitempty"`   // what Bytes will be at the end, about; 0: not known
 	Moved  int    `json:"moved,omitempty"`  // snapshots received in this run
 	To     string `json:"to,omitempty"`     // the newest snapshot both sides have
@@ -54,7 +55,18 @@ type Dataset struct {
 type Snapshot struct {
 	Started  Time      `json:"started,omitzero"`
 	Bytes    uint64    `json:"bytes"`
+	Saved    int64     `json:"saved,omitempty"`
 	Datasets []Dataset `json:"datasets"`
+}
+
+// Gain is how many times as many bytes a run has moved as have passed the
+// connection; 0: nothing was compressed.
+func Gain(bytes uint64, saved int64) float64 {
+	link := int64(bytes) - saved
+	if saved == 0 || bytes == 0 || link <= 0 {
+		return 0
+	}
+	return float64(bytes) / float64(link)
 }
 
 // Ended returns datasets as a run leaves them that is no more: none of them
@@ -103,6 +115,7 @@ func (t *Tracker) Snapshot() Snapshot {
 	s := Snapshot{Started: At(t.started), Datasets: append([]Dataset{}, t.all...)}
 	for _, d := range t.all {
 		s.Bytes += d.Bytes
+		s.Saved += d.Saved
 	}
 	return s
 }

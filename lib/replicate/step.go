@@ -165,8 +165,14 @@ func (r *round) stream(ctx context.Context, i int, step plan.Step) error {
 		out.Told = source.Told
 	}
 	var before uint64
+	var saved int64
+	save := func(d *progress.Dataset) {
+		now := stream.Saved.Load()
+		d.Saved += now - saved
+		saved = now
+	}
 	got, err := r.Receiver.Receive(ctx, out, stream, func(bytes uint64) {
-		r.update(p.Target, func(d *progress.Dataset) { d.Bytes += bytes - before })
+		r.update(p.Target, func(d *progress.Dataset) { d.Bytes += bytes - before; save(d) })
 		before = bytes
 	})
 	if got.Bytes >= worthwhile {
@@ -177,9 +183,10 @@ func (r *round) stream(ctx context.Context, i int, step plan.Step) error {
 	if got.Unset != "" {
 		r.spoil(i, fmt.Errorf("received, but not all its properties could be set: %s", got.Unset))
 	}
-	if got.Bytes > before {
-		r.update(p.Target, func(d *progress.Dataset) { d.Bytes += got.Bytes - before })
-	}
+	r.update(p.Target, func(d *progress.Dataset) {
+		d.Bytes += max(got.Bytes, before) - before
+		save(d)
+	})
 	return err
 }
 

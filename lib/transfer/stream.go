@@ -1,6 +1,9 @@
 package transfer
 
-import "os"
+import (
+	"os"
+	"sync/atomic"
+)
 
 // Stream is a stream on its way from a sender to a receiver. It is one of
 // two: a descriptor that stands at the start of a framed stream, where the
@@ -19,8 +22,13 @@ type Stream struct {
 
 	// Args is the command, its program first. Expect is what the stream must be,
 	// in words for zsend-frame -expect-zfs.
-	Args   []string
-	Expect []string
+	// Compress is how zsend-frame is to compress it; empty: not at all.
+	Args     []string
+	Expect   []string
+	Compress string
+
+	// Saved is how many bytes compression has kept off the connection so far.
+	Saved atomic.Int64
 }
 
 // Close gives a stream back that nobody read.

@@ -32,6 +32,9 @@ type Welcome struct {
 	Client   string `json:"client"` // what the server takes the client for
 	Role     string `json:"role"`   // the serving job's: source or sink
 	ZFS      string `json:"zfs,omitempty"`
+	// Compress names the ways in which streams on the connection may be
+	// compressed: a source does it, a sink undoes it.
+	Compress []string `json:"compress,omitempty"`
 }
 
 // ListRequest asks an end for the datasets of its job.
@@ -148,6 +151,8 @@ type SendRequest struct {
 	Token   string              `json:"token,omitempty"`  // resume this receive instead
 	Volume  bool                `json:"volume,omitempty"` // as listed; refused when the stream is of another type
 	Send    dataset.SendOptions `json:"send,omitzero"`    // as listed; refused when the sender's job says otherwise
+	// Compress asks for the stream to be compressed in a way that Welcome names.
+	Compress string `json:"compress,omitempty"`
 }
 
 // Brought is a snapshot that a stream brings.

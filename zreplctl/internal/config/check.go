@@ -99,6 +99,7 @@ func (d *decoder) checkJob(j *Job) {
 	if j.Type == PushSink {
 		d.checkSink(j, what)
 	}
+	d.checkCompress(j)
 	for _, key := range []string{"mapping", "datasets"} {
 		rules := j.Mapping
 		if key == "datasets" {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
 	"github.com/zrepl-tools/zrepl-tools/lib/mapfilter"
+	"github.com/zrepl-tools/zrepl-tools/lib/pack"
 	"github.com/zrepl-tools/zrepl-tools/lib/plan"
 	"github.com/zrepl-tools/zrepl-tools/lib/property"
 	"github.com/zrepl-tools/zrepl-tools/lib/retention"
@@ -131,6 +132,7 @@ type Job struct {
 	SnapshotRules     *plan.Rules   // what else decides which snapshots are replicated; nil: nothing
 	Parallel          int           // connections, at least 1
 	Checksum          string        // of the streams on connections: none or crc32c
+	Compress          pack.Method   // of a source or a push: of its streams on connections; of others: whether they may be
 	Rate              *Rate         // of all its streams together; nil: no limit
 	Stall             time.Duration // for how long nothing of a stream may move
 	Cursor            Cursor        // of a sender: source, push and local

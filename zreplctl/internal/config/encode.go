@@ -197,6 +197,8 @@ func (j *Job) setting(key string) any {
 		return text(FormatDuration(j.Stall))
 	case "checksum":
 		return text(j.Checksum)
+	case "compress":
+		return text(j.Compress.String())
 	case "cursor":
 		return text(string(j.Cursor))
 	case "send":

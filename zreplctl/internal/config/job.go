@@ -11,6 +11,7 @@ import (
 
 	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
 	"github.com/zrepl-tools/zrepl-tools/lib/identity"
+	"github.com/zrepl-tools/zrepl-tools/lib/pack"
 )
 
 // maxJobs bounds the pairs of jobs that are compared.
@@ -196,6 +197,8 @@ func (d *decoder) field(j *Job, key, what string, v *yaml.Node) {
 		j.Stall = d.stall(v, what)
 	case "checksum":
 		j.Checksum = d.word(v, what, "none", "crc32c")
+	case "compress":
+		j.Compress = d.compress(v, what, j.Type)
 	case "rate":
 		j.Rate = d.rate(v, what)
 	case "sessions":
@@ -291,6 +294,11 @@ func (d *decoder) fill(j *Job) {
 	set("initial_repl_policy", func() { j.InitialReplPolicy = defaultInitial })
 	set("parallel", func() { j.Parallel = defaultParallel })
 	set("checksum", func() { j.Checksum = defaultChecksum })
+	set("compress", func() {
+		if j.Type == Source { // whose client asks for it or not
+			j.Compress = pack.Zstd
+		}
+	})
 	set("stall", func() { j.Stall = defaultStall })
 	set("cursor", func() { j.Cursor = defaultCursor })
 	set("max_hold", func() { j.MaxHold = defaultMaxHold })

@@ -14,6 +14,7 @@ import (
 	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
 	"github.com/zrepl-tools/zrepl-tools/lib/endpoint"
 	"github.com/zrepl-tools/zrepl-tools/lib/mapfilter"
+	"github.com/zrepl-tools/zrepl-tools/lib/pack"
 	"github.com/zrepl-tools/zrepl-tools/lib/plan"
 	"github.com/zrepl-tools/zrepl-tools/lib/property"
 	"github.com/zrepl-tools/zrepl-tools/lib/replicate"
@@ -33,6 +34,8 @@ type Programs struct {
 	reads reading.Dir
 	// reply is the longest time for a reply; 0: as for a run.
 	reply time.Duration
+	// say is told what a person may want to know; nil: nobody is.
+	say func(string)
 	// Daemon says that ssh gets nothing of our environment.
 	Daemon bool
 }
@@ -47,6 +50,9 @@ func (p Programs) sender(j *config.Job, id string, dir state.Dir) *endpoint.Send
 	s := &endpoint.Sender{Stall: j.Stall, ZFS: p.ZFS, Datasets: sources(j), Plain: j.Send.Decrypt,
 		Options: j.Send.SendOptions, Tell: j.Send.Properties}
 	s.Bookmarks = j.Cursor == config.CursorBookmark
+	if j.Type == config.Source {
+		s.Compress = j.Compress
+	}
 	s.Rates, s.Reads = p.rates, p.reads.Begin
 	s.Tag = cursor.Tag(string(j.Type), id)
 	s.Begun = func(ds string, from, to dataset.GUID) error {
@@ -83,8 +89,9 @@ func sources(j *config.Job) *mapfilter.Rules {
 // it lists in dir.
 func (p Programs) receiver(j *config.Job, dir state.Dir, inherit ...*os.File) *endpoint.Receiver {
 	r := &endpoint.Receiver{ZFS: p.ZFS, Tag: cursor.LastTag(j.Name), Inherit: inherit,
-		Stall: j.Stall, Set: j.Recv.Override, RecvFrame: append([]string{p.RecvFrame}, p.rateFlags()...), Rates: p.rates, PlainPlaceholders: j.Recv.PlainPlaceholders,
+		Stall: j.Stall, Set: j.Recv.Override, RecvFrame: p.recvFrame(j), Rates: p.rates, PlainPlaceholders: j.Recv.PlainPlaceholders,
 		PlainCopies: j.Recv.PlainCopies, Take: property.Rules{Take: j.Recv.Properties, Exclude: j.Recv.Exclude}}
+	r.Decompress = j.Compress != ""
 	r.Memory, r.Reads = remember(dir, j.Name, "received"), p.reads.Begin
 	if j.Recv.Renames {
 		r.Renames = others(dir, j.Name)
@@ -112,9 +119,30 @@ func (p Programs) sendFrame(j *config.Job) []string {
 	return append([]string{p.SendFrame, "-checksum", j.Checksum}, p.rateFlags()...)
 }
 
+// recvFrame decompresses only for a job that says so.
+func (p Programs) recvFrame(j *config.Job) []string {
+	args := append([]string{p.RecvFrame}, p.rateFlags()...)
+	if j.Compress != "" {
+		args = append(args, "-decompress", pack.Zstd)
+	}
+	return args
+}
+
+// compress is how an active job has its streams compressed.
+func (p Programs) compress(j *config.Job) pack.Method {
+	if j.Compress == "" || pack.Found() {
+		return j.Compress
+	}
+	if p.say != nil {
+		p.say("warning: streams are not compressed: this host has no zstd, which compress: needs")
+	}
+	return ""
+}
+
 // ends makes both ends of an active job. Close ends its connections.
 func (p Programs) ends(j *config.Job, run string, dir state.Dir, inherit ...*os.File) (s replicate.Sender, r replicate.Receiver, closeAll func(), err error) {
 	pool := &endpoint.Pool{Job: j.Name, Run: run, Lists: endpoint.Limits{Datasets: j.Limits.Datasets, Snapshots: j.Limits.Snapshots}, Dial: func(ctx context.Context) (*endpoint.Link, error) { return dial(ctx, j, p.Daemon, p.reply) }}
+	pool.Compress, pool.Say = p.compress(j), p.say
 	switch j.Type {
 	case config.Pull:
 		pool.Role = endpoint.SourceRole

@@ -159,7 +159,7 @@ func (r *Run) replicate(ctx context.Context, lock *os.File) error {
 		return err
 	}
 	programs := r.Programs
-	programs.rates = files
+	programs.rates, programs.say = files, r.Say
 	sender, receiver, closeAll, err := programs.ends(r.Job, runID(), r.state(), lock)
 	if err != nil {
 		return err

@@ -145,7 +145,7 @@ func (v *View) row(d progress.Dataset, name, width int) Line {
 	label := pad(shorten(nameOf(d), name), name)
 	switch d.State {
 	case progress.Sending:
-		return Line{fit(label+"  "+v.bar(d.Bytes, d.Size, v.streams[d.Target], width-name-2), width), Plain}
+		return Line{fit(label+"  "+v.bar(d.Bytes, d.Size, d.Saved, v.streams[d.Target], width-name-2), width), Plain}
 	case progress.Waiting:
 		text := "waiting"
 		if d.Size > 0 {
@@ -166,7 +166,7 @@ func (v *View) total(width int) string {
 	}
 	of := fmt.Sprintf("%d of %d datasets", done, steps)
 	size, _ := Whole(v.now)
-	return of + "  " + v.bar(v.now.Bytes, size, &v.whole, width-len(of)-2)
+	return of + "  " + v.bar(v.now.Bytes, size, v.now.Saved, &v.whole, width-len(of)-2)
 }
 
 // Whole is how many bytes a run moves in all, if the sizes of all its streams
@@ -188,8 +188,9 @@ func Whole(s progress.Snapshot) (size uint64, known bool) {
 
 const maxBar = 20
 
-// bar is a bar, percent, bytes, rate and time left, as far as they are known.
-func (v *View) bar(bytes, size uint64, r *rate, width int) string {
+// bar is a bar, percent, bytes, rate, time left and what compression gains, as
+// far as they are known.
+func (v *View) bar(bytes, size uint64, saved int64, r *rate, width int) string {
 	var parts []string
 	perSecond := 0.0
 	if r != nil {
@@ -210,12 +211,24 @@ func (v *View) bar(bytes, size uint64, r *rate, width int) string {
 			}
 		}
 	}
+	if gain := Gain(bytes, saved); gain != "" {
+		parts = append(parts, gain)
+	}
 	text := strings.Join(parts, "  ")
 	if room := min(maxBar, width-len(text)-4); size > 0 && room >= 5 {
 		full := int(float64(room) * min(float64(bytes)/float64(size), 1))
 		text = "[" + strings.Repeat("#", full) + strings.Repeat(".", room-full) + "] " + text
 	}
 	return text
+}
+
+// Gain says what compression gains, such as "2.4x"; "" if nothing is compressed.
+func Gain(bytes uint64, saved int64) string {
+	gain := progress.Gain(bytes, saved)
+	if gain == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%.1fx", gain)
 }
 
 // Summary says in one line what a run has moved.
@@ -233,7 +246,11 @@ func Summary(s progress.Snapshot, took time.Duration) string {
 			datasets++
 		}
 	}
-	text := fmt.Sprintf("moved %s, %s, of %s in %s", number(snapshots, "snapshot"), Bytes(s.Bytes), number(datasets, "dataset"), Left(took))
+	moved := Bytes(s.Bytes)
+	if gain := Gain(s.Bytes, s.Saved); gain != "" {
+		moved += " (compressed " + gain + ")"
+	}
+	text := fmt.Sprintf("moved %s, %s, of %s in %s", number(snapshots, "snapshot"), moved, number(datasets, "dataset"), Left(took))
 	if fresh > 0 {
 		text += fmt.Sprintf("; %d up to date", fresh)
 	}

@@ -1,0 +1,33 @@
+package config
+
+import (
+	"fmt"
+
+	"gopkg.in/yaml.v3"
+
+	"github.com/zrepl-tools/zrepl-tools/lib/pack"
+)
+
+// compress reads how streams are compressed. Who compresses chooses the level.
+func (d *decoder) compress(v *yaml.Node, what string, t Type) pack.Method {
+	s, ok := d.str(v, what)
+	if !ok {
+		return ""
+	}
+	m, err := pack.Parse(s)
+	switch {
+	case err != nil:
+		d.wrong(v, "%s: %v", what, err)
+	case !t.ends().sends && m != "" && m != pack.Zstd:
+		d.wrong(v, "%s: %q: the host that sends chooses the level: write zstd here", what, s)
+	}
+	return m
+}
+
+// checkCompress finds streams that are not compressed although it says so.
+func (d *decoder) checkCompress(j *Job) {
+	if _, said := j.at["compress"]; !said || j.Compress == "" || !j.Send.Compressed {
+		return
+	}
+	d.warnAt(j.key("compress"), "%s: compress: it does nothing: send: {compressed: true} sends blocks as they are compressed on the disk, and such streams are not compressed again", fmt.Sprintf("job %q", j.Name))
+}
