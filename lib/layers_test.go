@@ -53,6 +53,7 @@ var layers = map[string][]string{
 	"cmd/bench-rpc":   {"rpc", "child"},
 	"cmd/zfs-forge":   {"zfssim/forge"},
 	"cmd/zfs-sim":     {"zfssim"},
+	"cmd/zstd-sim":    {},
 }
 
 const module = "github.com/zrepl-tools/zrepl-tools/lib/"

@@ -33,7 +33,7 @@ func testMain(m *testing.M) int {
 	}
 	defer os.RemoveAll(dir)
 	bin = dir
-	build := exec.Command("go", "build", "-o", dir+"/", "../zsend-frame", "../zrecv-frame")
+	build := exec.Command("go", "build", "-o", dir+"/", "../zsend-frame", "../zrecv-frame", "../lib/cmd/zstd-sim")
 	if out, err := build.CombinedOutput(); err != nil {
 		fmt.Fprintf(os.Stderr, "%v\n%s", err, out)
 		return 1
@@ -81,7 +81,7 @@ func (p *place) exists(name string) bool {
 func (p *place) command(name string, args ...string) *exec.Cmd {
 	c := exec.Command(name, args...)
 	c.Dir = p.dir
-	c.Env = append(os.Environ(), "PATH="+bin+":"+os.Getenv("PATH"), p.mark)
+	c.Env = append(os.Environ(), "PATH="+filepath.Join(p.dir, "tools")+":"+bin+":"+os.Getenv("PATH"), p.mark)
 	return c
 }
 

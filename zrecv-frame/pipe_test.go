@@ -30,6 +30,11 @@ func TestGoodPipeline(t *testing.T) {
 // Whatever goes wrong, both ends fail, nothing hangs or is left running, and a
 // consumer never takes a part for the whole: it does not get as far as "done".
 func TestFaults(t *testing.T) {
+	testFaultsAt(t, newPlace, func(script string) string { return script })
+}
+
+// testFaultsAt changes what is run by with.
+func testFaultsAt(t *testing.T, at func(*testing.T) *place, with func(script string) string) {
 	const consumer = `zrecv-frame sh -c 'cat >out; echo finished >done'`
 	for _, c := range []struct {
 		name, sender, receiver string
@@ -59,11 +64,11 @@ func TestFaults(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			p := newPlace(t)
+			p := at(t)
 			if strings.Contains(c.name, "stderr") { // which may go on: it keeps nobody waiting
 				defer p.signal(syscall.SIGKILL, "sleep 100")
 			}
-			sent, received, said := p.pipeline(c.sender, c.receiver)
+			sent, received, said := p.pipeline(with(c.sender), with(c.receiver))
 			if c.sent != "*" && sent != c.sent || received != c.received && c.received != "" || !strings.Contains(said, c.said) {
 				t.Errorf("exit statuses %s and %s, not %s and %s: %s", sent, received, c.sent, c.received, said)
 			}
