@@ -159,7 +159,7 @@ func (p *statusPrinter) fromRecord(j *control.Job) {
 		j.Success = record.Success
 	}
 	if j.Progress == nil || len(j.Progress.Datasets) == 0 && j.State != control.Running {
-		j.Progress = &progress.Snapshot{Started: record.Started, Bytes: record.Bytes, Datasets: record.Datasets}
+		j.Progress = &progress.Snapshot{Started: record.Started, Bytes: record.Bytes, Saved: progress.Saved(record.Datasets), Datasets: record.Datasets}
 	}
 }
 

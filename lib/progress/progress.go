@@ -69,6 +69,14 @@ func Gain(bytes uint64, saved int64) float64 {
 	return float64(bytes) / float64(link)
 }
 
+// Saved is what compression kept off the connection, of all datasets.
+func Saved(datasets []Dataset) (saved int64) {
+	for _, d := range datasets {
+		saved += d.Saved
+	}
+	return saved
+}
+
 // Ended returns datasets as a run leaves them that is no more: none of them
 // waits or is being sent.
 func Ended(datasets []Dataset) []Dataset {
@@ -115,7 +123,7 @@ func (t *Tracker) Snapshot() Snapshot {
 	s := Snapshot{Started: At(t.started), Datasets: append([]Dataset{}, t.all...)}
 	for _, d := range t.all {
 		s.Bytes += d.Bytes
-		s.Saved += d.Saved
 	}
+	s.Saved = Saved(t.all)
 	return s
 }

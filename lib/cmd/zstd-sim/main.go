@@ -1,6 +1,6 @@
 // Command zstd-sim is a zstd(1) for tests on machines without one: a filter with
 // the flags that package pack uses. It writes the format of RFC 8878, and makes
-// blocks smaller only where all their bytes are the same. It reads nothing but
+// bytes fewer only where many in a row are the same. It reads nothing but
 // such blocks.
 package main
 
@@ -50,16 +50,48 @@ func compress(out io.Writer, in io.Reader) error {
 	}
 }
 
-// encode makes one block.
-func encode(b []byte, last bool) []byte {
-	header, body := uint32(len(b))<<3|raw<<1, b
-	if len(b) > 1 && bytes.Equal(b[1:], b[:len(b)-1]) {
-		header, body = uint32(len(b))<<3|repeated<<1, b[:1]
+// encode makes blocks: of bytes that are all the same, and of what is between.
+func encode(b []byte, last bool) (out []byte) {
+	for {
+		n, kind := run(b), uint32(repeated)
+		if n < leastRun {
+			n, kind = apart(b), raw
+		}
+		header, body := uint32(n)<<3|kind<<1, b[:n]
+		if kind == repeated {
+			body = b[:1]
+		}
+		if b = b[n:]; last && len(b) == 0 {
+			header |= 1
+		}
+		out = append(append(out, byte(header), byte(header>>8), byte(header>>16)), body...)
+		if len(b) == 0 {
+			return out
+		}
 	}
-	if last {
-		header |= 1
+}
+
+// leastRun is how many equal bytes are worth a block.
+const leastRun = 64
+
+// run is with how many equal bytes b begins.
+func run(b []byte) int {
+	for i := range b {
+		if b[i] != b[0] {
+			return i
+		}
 	}
-	return append([]byte{byte(header), byte(header >> 8), byte(header >> 16)}, body...)
+	return len(b)
+}
+
+// apart is how many bytes come before the next run.
+func apart(b []byte) int {
+	for i := 0; i < len(b); i += run(b[i:]) {
+		if i > 0 && run(b[i:]) >= leastRun {
+			return i
+		}
+	}
+	return len(b)
 }
 
 func decompress(out io.Writer, from io.Reader) error {
