@@ -184,7 +184,7 @@ func manualReferences(t *testing.T, texts map[string]string) {
 	reference := regexp.MustCompile(`(?m)^\.(?:Xr|It Xr) (z[a-z.-]+) (\d)`)
 	for name, text := range texts {
 		for _, m := range reference.FindAllStringSubmatch(text, -1) {
-			if _, ok := texts[m[1]+"."+m[2]]; !ok && m[1] != "zfs" && m[1] != "zfsprops" && !strings.HasPrefix(m[1], "zfs-") && m[1] != "zpool" && !strings.HasPrefix(m[1], "zstream") {
+			if _, ok := texts[m[1]+"."+m[2]]; !ok && m[1] != "zfs" && m[1] != "zfsprops" && !strings.HasPrefix(m[1], "zfs-") && m[1] != "zpool" && m[1] != "zstd" && !strings.HasPrefix(m[1], "zstream") {
 				t.Errorf("%s refers to %s(%s), which is not there", name, m[1], m[2])
 			}
 		}
@@ -368,8 +368,8 @@ func newSandbox(t *testing.T, bin string) *sandbox {
 	if err := os.Mkdir(tools, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	for _, tool := range []string{"zfs", "zpool"} {
-		if err := os.Symlink(filepath.Join(bin, "zfs-sim"), filepath.Join(tools, tool)); err != nil {
+	for tool, program := range map[string]string{"zfs": "zfs-sim", "zpool": "zfs-sim", "zstd": "zstd-sim"} {
+		if err := os.Symlink(filepath.Join(bin, program), filepath.Join(tools, tool)); err != nil {
 			t.Fatal(err)
 		}
 	}

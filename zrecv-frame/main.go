@@ -70,7 +70,7 @@ func run(ctx context.Context, args []string, stdin, stdout *os.File, stderr io.W
 			Exec:       o.exec,
 		},
 		RunsCmd: true,
-		NotEnv:  []string{"status-fd", "progress-fd", "rate-file", "expect-zfs", "verify", "each"},
+		NotEnv:  []string{"status-fd", "progress-fd", "rate-file", "expect-zfs", "verify", "each", "decompress"},
 		Stdout:  stdout,
 		Stderr:  stderr,
 	}

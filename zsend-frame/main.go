@@ -74,7 +74,7 @@ func run(ctx context.Context, args []string, stdin, stdout *os.File, stderr io.W
 			Exec:       o.exec,
 		},
 		RunsCmd: true,
-		NotEnv:  []string{"status-fd", "progress-fd", "rate-file", "expect-zfs", "each"},
+		NotEnv:  []string{"status-fd", "progress-fd", "rate-file", "expect-zfs", "each", "compress"},
 		Stdout:  stdout,
 		Stderr:  stderr,
 	}

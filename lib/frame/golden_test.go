@@ -25,6 +25,23 @@ func golden(t testing.TB, name string) []byte {
 	return b
 }
 
+// TestGoldenPacked: a stream of version 2 whose data is "abc" in a frame of
+// RFC 8878, uncompressed.
+func TestGoldenPacked(t *testing.T) {
+	want := golden(t, "abc.zstd.crc32c")
+	data, _ := hex.DecodeString("28b52ffd0038190000616263")
+	var b bytes.Buffer
+	w := NewWriter(&b, CRC32C)
+	if err := errors.Join(w.Header(MakePackedHeader(CRC32C, "zstd")), w.Data(data), w.Trailer(Trailer{Status: StatusOK})); err != nil || !bytes.Equal(b.Bytes(), want) {
+		t.Errorf("error %v\n got %x\nwant %x", err, b.Bytes(), want)
+	}
+	for _, ro := range routes { // who does not decompress refuses it
+		if got, _, err := ro.receive(t, want, 0); len(got) != 0 || !errors.Is(err, errPacked) {
+			t.Errorf("%s: got %q, error %v", ro.name, got, err)
+		}
+	}
+}
+
 var vectors = []struct {
 	name    string
 	sum     Checksum

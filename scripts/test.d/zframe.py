@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """zframe.py: framed streams, written from the manual page zframe(5) alone.
 
-usage: zframe.py write crc32c|none SIZE <data >stream    SIZE: bytes in a frame
-       zframe.py read <stream >data                      exit status 1: not whole, or failed
+usage: zframe.py write crc32c|none SIZE [zstd] <data >stream    SIZE: bytes in a frame; zstd: data is compressed
+       zframe.py read [zstd] <stream >data                      zstd: only such a stream; data stays compressed
+Exit status 1: not whole, or failed
 """
 import json, struct, sys
 TABLE = []
@@ -21,7 +22,7 @@ def write(out, kind, seq, body, crc=None):
     prefix = struct.pack("<BBHI", kind, crc is not None, seq & 0xFFFF, len(body))
     out.write(prefix + struct.pack("<I", crc32c(prefix)) + body)
 def write_stream(data, out, checksum, size, **keys):
-    head = json.dumps({"zframe": 1, "checksum": checksum, **keys}).encode()
+    head = json.dumps({"zframe": 2 if "compress" in keys else 1, "checksum": checksum, **keys}).encode()
     write(out, 1, 0, head, crc32c(head))
     crc, frames = 0, [data[i:i + size] for i in range(0, len(data), size)]
     for seq, piece in enumerate(frames, 1):
@@ -33,7 +34,7 @@ def read(source, n):
     data = source.read(n)
     assert len(data) == n, "cut"
     return data
-def read_stream(source, out, keys={}):
+def read_stream(source, out, keys={}, compress=None):
     seq = crc = count = frames = 0
     while True:
         prefix = read(source, 12)
@@ -52,12 +53,13 @@ def read_stream(source, out, keys={}):
             text = json.loads(body)
             if kind == 3:
                 return text["status"] == "ok" and (text["bytes"], text["frames"]) == (count, frames)
-            assert text["zframe"] == 1
+            assert text["zframe"] == (2 if compress else 1) and (not compress or text["compress"] == compress)
             keys.update(text)
             checksum = text.get("checksum", "none")
 if __name__ != "__main__":
     pass
 elif sys.argv[1] == "write":
-    write_stream(sys.stdin.buffer.read(), sys.stdout.buffer, sys.argv[2], int(sys.argv[3]))
+    write_stream(sys.stdin.buffer.read(), sys.stdout.buffer, sys.argv[2], int(sys.argv[3]),
+                 **dict([("compress", method) for method in sys.argv[4:]]))
 else:
-    sys.exit(not read_stream(sys.stdin.buffer, sys.stdout.buffer))
+    sys.exit(not read_stream(sys.stdin.buffer, sys.stdout.buffer, compress=(sys.argv[2:] or [None])[0]))

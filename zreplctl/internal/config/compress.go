@@ -24,9 +24,16 @@ func (d *decoder) compress(v *yaml.Node, what string, t Type) pack.Method {
 	return m
 }
 
+// AsksToCompress reports whether the file says that streams are compressed, or
+// may be.
+func (j *Job) AsksToCompress() bool {
+	_, said := j.at["compress"]
+	return said && j.Compress != ""
+}
+
 // checkCompress finds streams that are not compressed although it says so.
 func (d *decoder) checkCompress(j *Job) {
-	if _, said := j.at["compress"]; !said || j.Compress == "" || !j.Send.Compressed {
+	if !j.AsksToCompress() || !j.Send.Compressed {
 		return
 	}
 	d.warnAt(j.key("compress"), "%s: compress: it does nothing: send: {compressed: true} sends blocks as they are compressed on the disk, and such streams are not compressed again", fmt.Sprintf("job %q", j.Name))

@@ -224,4 +224,14 @@ func TestCompressCheck(t *testing.T) {
 			t.Errorf("check does not say %q: %s", c.says, said)
 		}
 	}
+	const lacks = `compress: streams are not compressed: this host has no zstd`
+	w.pack, w.send = "zstd", "{}"
+	w.set()
+	if _, said := w.ctl("check"); strings.Contains(said, lacks) {
+		t.Errorf("check: %s", said)
+	}
+	w.env = []string{"PATH=" + bin}
+	if _, said := w.ctl("check"); strings.Count(said, lacks) != 3 { // of near, away and out; far does not say it
+		t.Errorf("check without zstd: %s", said)
+	}
 }

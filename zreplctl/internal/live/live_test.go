@@ -96,6 +96,32 @@ func TestTimeLeft(t *testing.T) {
 	}
 }
 
+// What compression gains is shown, in rows and in the whole.
+func TestGain(t *testing.T) {
+	s := many(5, 60<<20)
+	s.Datasets[4].Saved, s.Saved = 40<<20, 40<<20
+	var v View
+	v.Add(start, s)
+	lines := v.Lines(100, 6, false)
+	if row := lines[1].Text; !strings.HasSuffix(row, "60.0 MiB of 100.0 MiB  3.0x") {
+		t.Errorf("%q", row)
+	}
+	if whole := lines[0].Text; !strings.HasSuffix(whole, "  3.0x") {
+		t.Errorf("%q", whole)
+	}
+	if got, want := Summary(s, time.Minute), "moved 0 snapshots, 60.0 MiB (compressed 3.0x), of 1 dataset in 1m00s"; !strings.HasPrefix(got, want) {
+		t.Errorf("%q, not %q", got, want)
+	}
+	for _, saved := range []int64{0, 60 << 20, 61 << 20} { // nothing is known, or nonsense
+		if got := Gain(60<<20, saved); got != "" {
+			t.Errorf("%d saved: %q", saved, got)
+		}
+	}
+	if got := Gain(60<<20, -1000); got != "1.0x" {
+		t.Error(got)
+	}
+}
+
 func TestSummary(t *testing.T) {
 	s := progress.Snapshot{Bytes: 3 << 30, Datasets: []progress.Dataset{{State: progress.Done, Bytes: 3 << 30, Moved: 12}, {Source: "a/x", State: progress.UpToDate}, {State: progress.Failed}}}
 	if got, want := Summary(s, 83*time.Second), "moved 12 snapshots, 3.0 GiB, of 1 dataset in 1m23s; 1 up to date; 1 not replicated"; got != want {
