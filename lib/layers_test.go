@@ -51,6 +51,7 @@ var layers = map[string][]string{
 	"cmd/bench-frame": {},
 	"cmd/bench-many":  {},
 	"cmd/bench-rpc":   {"rpc", "child"},
+	"cmd/bench-zstd":  {},
 	"cmd/zfs-forge":   {"zfssim/forge"},
 	"cmd/zfs-sim":     {"zfssim"},
 	"cmd/zstd-sim":    {},
