@@ -40,7 +40,7 @@ func surroundings(ctx context.Context, c *config.Config) []*config.Problem {
 		}
 		all = append(all, hookPrograms(c, j)...)
 		if j.AsksToCompress() && !pack.Found() {
-			all = append(all, c.Problem(j, "compress", "streams are not compressed: this host has no zstd: install it"))
+			all = append(all, c.Problem(j, "compress", "compress: streams are not compressed: this host has no zstd: install it"))
 		}
 		if pools != nil {
 			all = append(all, missingPools(c, j, pools)...)

@@ -55,6 +55,7 @@ func TestSenderRefuses(t *testing.T) {
 		"embedded":            func(in *transfer.SendRequest) { in.Send.Embedded = true },
 		"raw":                 func(in *transfer.SendRequest) { in.Send.Raw = true },
 		"garbage for a token": func(in *transfer.SendRequest) { in.Token = "1-0-0-00" },
+		"a way to compress":   func(in *transfer.SendRequest) { in.Compress = "zstd" }, // which is not offered
 		"one guid twice":      func(in *transfer.SendRequest) { in.Via = []transfer.Brought{{Name: "s3", GUID: in.To.GUID}} },
 	} {
 		in := good

@@ -91,15 +91,25 @@ func (c *Compressor) Close() {
 // feed gives zstd the plain stream.
 func (c *Compressor) feed() {
 	defer close(c.fedAll)
-	if err := c.copy(); err != nil && c.refusal == nil {
+	err := c.copy()
+	if err == errEnded {
+		if c.Command != nil { // nobody takes what it writes
+			c.Command.Kill()
+		}
+		c.into.Close()
+		return
+	}
+	if c.refusal == nil {
 		c.failure = err
 	}
 	c.fed.Store(true)
 	c.into.Close()
 }
 
-// copy copies the stream. An error is that of reading: that zstd has ended is
-// seen elsewhere.
+// errEnded says that zstd has ended, and did not read all.
+var errEnded = errors.New("zstd ended before the stream did")
+
+// copy copies the stream.
 func (c *Compressor) copy() error {
 	buf := make([]byte, 256<<10)
 	begin, err := c.inspect()
@@ -110,7 +120,7 @@ func (c *Compressor) copy() error {
 	for {
 		if len(begin) > 0 {
 			if _, err := c.into.Write(begin); err != nil {
-				return nil
+				return errEnded
 			}
 			c.Moved.Add(uint64(len(begin)))
 		}
@@ -196,7 +206,7 @@ func (c *Compressor) await() {
 			c.In.SetReadDeadline(time.Now().Add(heldGrace)) // if nothing comes, not even the end
 		case <-zstd:
 			zstd = nil
-			if !c.fed.Load() { // nobody takes what the command writes
+			if !c.fed.Load() {
 				c.Command.Kill()
 			}
 		}
@@ -223,7 +233,7 @@ func (c *Compressor) fault() error {
 	case code != 0:
 		return fmt.Errorf("zstd failed with exit status %d: %s", code, clean.Line(said, 500))
 	case !c.fed.Load():
-		return errors.New("zstd ended before the stream did")
+		return errEnded
 	}
 	<-c.fedAll
 	return c.failure

@@ -205,6 +205,55 @@ func TestCompressKilled(t *testing.T) {
 	}
 }
 
+// TestCompressHostile: whatever the sending host calls compressed, the stream
+// fails, nothing is left running or received, and the next run is well.
+func TestCompressHostile(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ script, says string }{
+		"garbage":        {"exec cat", "bad stream: the data is not compressed by zstd"},
+		"another stream": {"cat >/dev/null; echo hello | zstd-sim", "the stream is refused"},
+		"a half":         {"head -c 1000000 | zstd-sim", "zstd ended before the stream did"},
+		"a header":       {`cat >/dev/null; printf '\050\265\057\375'`, "ends too early"},
+		"nothing":        {"cat >/dev/null", "it ends before all was seen"},
+		"a bomb":         {`cat >/dev/null; head -c 100000000 /dev/zero | zstd-sim`, "it is not a stream of zfs send"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newCompressing(t)
+			if err := os.Mkdir(w.path("evil"), 0o700); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(w.path("evil/zstd"), []byte("#!/bin/sh\n"+c.script+"\n"), 0o700); err != nil {
+				t.Fatal(err)
+			}
+			w.set()
+			good := w.read("c.yml")
+			near := `[env, "PATH=` + w.path("tools") + ":" + bin
+			w.write("c.yml", strings.Replace(good, near, `[env, "PATH=`+w.path("evil")+":"+bin+":/usr/bin:/bin", 1))
+			code, said := w.ctl("pull", "-retries", "0", "-skip", "prune", "near")
+			if code == 0 || !strings.Contains(said, c.says) {
+				t.Errorf("pull: exit status %d, not %q: %s", code, c.says, said)
+			}
+			w.write("c.yml", good)
+			honest := w.env
+			w.env = []string{"PATH=" + w.path("evil") + ":" + bin + ":/usr/bin:/bin"}
+			code, said = w.ctl("push", "-retries", "0", "-skip", "prune,snapshot", "out")
+			if code == 0 {
+				t.Errorf("push: exit status %d, not %q: %s", code, c.says, said)
+			}
+			w.env = honest
+			w.gone()
+			for _, way := range ways {
+				if out, err := w.command("zfs", "list", "-H", "-t", "snapshot", way[2]+"@s1").CombinedOutput(); err == nil {
+					t.Errorf("%s", out)
+				}
+				w.done(way[0], way[1])
+				w.same("a/x", way[2])
+			}
+		})
+	}
+}
+
 // TestCompressCheck: what check says of a configuration.
 func TestCompressCheck(t *testing.T) {
 	t.Parallel()
