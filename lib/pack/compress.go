@@ -77,9 +77,9 @@ func (c *Compressor) Into(o *frame.SendOptions, linked *atomic.Uint64) {
 }
 
 // Close ends zstd, and waits for its end. The command must have ended or be
-// killed.
+// killed: it is not killed here, because others may share its process group.
 func (c *Compressor) Close() {
-	c.Kill()
+	c.zstd.Kill()
 	<-c.zstd.Done()
 	if c.Command != nil { // otherwise who reads our stdin may be stuck
 		<-c.fedAll

@@ -16,10 +16,10 @@ import (
 // compressJobs are a pull and a push with compress: PACK, whose servers have
 // compress: ALLOW. Their servers run with the programs of SERVERS alone.
 const compressJobs = `
-- {name: far, type: source, serve: {type: stdinserver, client_identity: far}, datasets: {"a/x": ok}, snapshot_prefix: s, shared_prefix: true, send: SEND, OFFER}
-- {name: near, type: pull, connect: {type: exec, command: [env, "PATH=SERVERS", BIN/zreplctl, -config, DIR/c.yml, serve, far]}, mapping: {"a/x": b/near}, compress: PACK}
+- {name: far, type: source, serve: {type: stdinserver, client_identity: far}, datasets: {"a/x<": ok}, snapshot_prefix: s, shared_prefix: true, send: SEND, OFFER}
+- {name: near, type: pull, connect: {type: exec, command: [env, "PATH=SERVERS", BIN/zreplctl, -config, DIR/c.yml, serve, far]}, mapping: {"a/x<": b/near}, compress: PACK}
 - {name: away, type: push-sink, serve: {type: stdinserver, client_identity: away}, root: b/away, ALLOW}
-- {name: out, type: push, connect: {type: exec, command: [env, "PATH=SERVERS", BIN/zreplctl, -config, DIR/c.yml, serve, away]}, datasets: {"a/x": ok}, snapshot_prefix: s, shared_prefix: true, send: SEND, compress: PACK}
+- {name: out, type: push, connect: {type: exec, command: [env, "PATH=SERVERS", BIN/zreplctl, -config, DIR/c.yml, serve, away]}, datasets: {"a/x<": ok}, snapshot_prefix: s, shared_prefix: true, send: SEND, compress: PACK}
 `
 
 // compressing is a world with these jobs. Its zstd is zstd-sim.
@@ -41,6 +41,8 @@ func newCompressing(t *testing.T) *compressing {
 	c.env = []string{"PATH=" + c.path("tools") + ":" + bin + ":/usr/bin:/bin"}
 	c.must("zfs", "create", "a/x")
 	c.zeros(4 << 20)
+	c.must("zfs", "create", "a/x/kid") // so that one framer moves several streams
+	c.must("zfs", "create", "a/x/kid2")
 	c.snapshot("s1")
 	return c
 }
@@ -131,6 +133,9 @@ func TestCompress(t *testing.T) {
 				if n := strings.Count(said, cmp.Or(c.says, refused)); n != want {
 					t.Errorf("%s says %d times, not %d, %q: %s", way[1], n, want, c.says, said)
 				}
+				if strings.Contains(said, "again") {
+					t.Errorf("%s: a stream was tried twice: %s", way[1], said)
+				}
 				moved, saved := w.gain(way[1])
 				if packed != (saved > 3<<20) || moved < 4<<20 || !packed && saved != 0 {
 					t.Errorf("%s: moved %d, saved %d, and compressed is to be %v", way[1], moved, saved, packed)
@@ -177,7 +182,7 @@ func TestCompressKilled(t *testing.T) {
 				if err := run.Start(); err != nil {
 					t.Fatal(err)
 				}
-				w.find("zfs", " send ", "@s2")
+				w.find("zfs", " send ", "a/x@s2")
 				pid := w.find("zstd", victim)
 				w.find("zfs", " receive ", way[2])
 				time.Sleep(3 * time.Second) // some of the stream is on its way
