@@ -3,7 +3,7 @@
 
 install_programs() {
   missing=
-  for pair in mandoc:mandoc zsh:zsh fish:fish strace:strace python3:python3 qemu-system-x86_64:qemu-system-x86 promtool:prometheus chromium-headless-shell:chromium-headless-shell /usr/sbin/sshd:openssh-server ssh:openssh-client; do
+  for pair in mandoc:mandoc zsh:zsh fish:fish strace:strace python3:python3 qemu-system-x86_64:qemu-system-x86 promtool:prometheus chromium-headless-shell:chromium-headless-shell zstd:zstd /usr/sbin/sshd:openssh-server ssh:openssh-client; do
     command -v "${pair%%:*}" >/dev/null || missing="$missing ${pair#*:}"
   done
   ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing="$missing postgresql"
@@ -110,6 +110,7 @@ e2e-select     heavy      counted     datasets that a property chooses,
 e2e-hostile    2.1        counted     hostile peers
 e2e-systemd    heavy      shown       the deb under systemd,
 e2e-verify     heavy      counted     copies that are compared with their sources
+e2e-compress   heavy      counted     streams that zstd compresses
 e2e-takes      heavy      counted     what a receiver cannot take,
 e2e-recovery   heavy      counted     recovery by the manual
 e2e-readme     heavy      counted     the crontab of README
