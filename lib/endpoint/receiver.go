@@ -48,6 +48,10 @@ type Receiver struct {
 	// Renames lets a copy be renamed as its source was, with all below it, unless
 	// it returns why that one may not be. Nil: none may be.
 	Renames func(copied string) error
+	// Asides are the conflicts for which a copy may be set aside. Shared returns
+	// why one may not have another name; nil: nothing is known against that.
+	Asides []string
+	Shared func(copied string) error
 	// Stall is for how long nothing of a stream may move; 0: for ever.
 	Stall time.Duration
 	// Rates are files of limits that a stream within this host, and the reading
@@ -111,7 +115,7 @@ func (r *Receiver) Targets(_ context.Context, sources []string) (map[string]stri
 }
 
 var receiverProperties = []string{"canmount", "mountpoint", "encryption", "encryptionroot", "keystatus", "receive_resume_token", "written", "available",
-	PlaceholderProperty, SendProperty, SettingsProperty, ZreplPlaceholder}
+	PlaceholderProperty, SendProperty, SettingsProperty, ZreplPlaceholder, AsideProperty}
 
 // List returns the datasets below the job's roots, and what stands above a
 // root that does not exist. It costs two commands, one more for such a root,
@@ -137,16 +141,27 @@ func (r *Receiver) List(ctx context.Context, in transfer.ListRequest) ([]transfe
 	if err := l.run(ctx); err != nil {
 		return nil, err
 	}
-	there := map[string]bool{}
+	there, asides := map[string]bool{}, asidesIn(l.datasets)
 	var out []transfer.Dataset
 	for _, d := range l.datasets {
 		there[d.Name] = true
+		if top := asides.above(d.Name); top != "" {
+			if top == d.Name {
+				out = append(out, transfer.Dataset{Name: top, Aside: asides[top]})
+			}
+			continue
+		}
 		t := received(d)
 		t.Versions, t.Held = l.versions[d.Name], transfer.Names(l.held[d.Name]...)
 		t.Settled = r.settled(d.Properties[SettingsProperty])
 		out = append(out, t)
 	}
 	above, err := r.above(ctx, roots, there)
+	if err == nil && len(r.Asides) > 0 && recursive {
+		var beside []transfer.Dataset
+		beside, err = r.besideRoots(ctx)
+		out = append(out, beside...)
+	}
 	return append(above, out...), err
 }
 

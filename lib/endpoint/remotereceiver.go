@@ -78,6 +78,12 @@ func (r RemoteReceiver) Rename(ctx context.Context, in transfer.Rename) error {
 	return r.call(ctx, "rename", in, nil)
 }
 
+// SetAside is Receiver.SetAside over there.
+func (r RemoteReceiver) SetAside(ctx context.Context, in transfer.Aside) (out transfer.Name, err error) {
+	err = r.call(ctx, "aside", in, &out)
+	return out, err
+}
+
 // Abort is Receiver.Abort over there.
 func (r RemoteReceiver) Abort(ctx context.Context, in transfer.Name) error {
 	return r.call(ctx, "abort", in, nil)

@@ -16,7 +16,7 @@ import (
 // and nothing that stands at the new name is touched: zfs rename refuses that.
 func (r *Receiver) Rename(ctx context.Context, in transfer.Rename) error {
 	from, to := in.From.Dataset, in.To
-	if err := r.mayRename(from, to); err != nil {
+	if err := r.mayRename(ctx, from, to); err != nil {
 		return fmt.Errorf("cannot rename %q to %q: %w", from, to, err)
 	}
 	if err := r.stillCopy(ctx, in.From, to); err != nil {
@@ -29,7 +29,7 @@ func (r *Receiver) Rename(ctx context.Context, in transfer.Rename) error {
 }
 
 // mayRename judges the names.
-func (r *Receiver) mayRename(from, to string) error {
+func (r *Receiver) mayRename(ctx context.Context, from, to string) error {
 	if r.Renames == nil {
 		return errors.New("the receiver's configuration does not allow it")
 	}
@@ -43,6 +43,15 @@ func (r *Receiver) mayRename(from, to string) error {
 		return errors.New("they are in different pools")
 	case dataset.Within(from, to), dataset.Within(to, from):
 		return errors.New("one is below the other")
+	}
+	if len(dataset.AsideAbove(from)) > 0 {
+		all, err := Asides(ctx, r.ZFS, []string{from})
+		if err != nil {
+			return err
+		}
+		if top := asides(all).above(from); top != "" {
+			return fmt.Errorf("%q was set aside", top)
+		}
 	}
 	return r.Renames(from)
 }

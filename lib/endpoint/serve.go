@@ -104,6 +104,7 @@ func ServeReceiver(server *rpc.Server, v *Service, r *Receiver) (done func()) {
 		}
 		return struct{}{}, err
 	}))
+	server.Handle("aside", inRun(v, r.SetAside))
 	server.Handle("receive", func(ctx context.Context, in transfer.ReceiveRequest, o *rpc.Octets) (transfer.Received, error) {
 		if err := v.mayAct(); err != nil {
 			return transfer.Received{}, err

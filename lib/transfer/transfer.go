@@ -91,6 +91,9 @@ type Dataset struct {
 	// Settled is the sum of the Properties that were last dealt with; empty:
 	// what the sender tells is to be looked at.
 	Settled string `json:"settled,omitempty"`
+	// Aside is the name that it had before it was set aside: it is no copy now,
+	// and nothing else is said of it and of what is below it.
+	Aside string `json:"aside,omitempty"`
 }
 
 // What a sender has noted of a dataset's newest common version, if that is no
@@ -278,6 +281,13 @@ type Rename struct {
 	To   string `json:"to"`
 }
 
+// Aside asks for a copy to be set aside for a conflict, with all below it. Copy is
+// its newest snapshot.
+type Aside struct {
+	Copy   Snap   `json:"copy"`
+	Reason string `json:"reason"` // one of dataset.AsideReasons
+}
+
 // MaxSizes is how many sizes are asked for at once.
 const MaxSizes = 32
 
@@ -299,6 +309,8 @@ type Takes struct {
 	PlainPlaceholders bool `json:"plainPlaceholders,omitempty"`
 	// Renames: a copy may be renamed as its source was.
 	Renames bool `json:"renames,omitempty"`
+	// Asides are the conflicts for which a copy may be set aside.
+	Asides []string `json:"asides,omitempty"`
 }
 
 // Settings asks a receiver to deal with what a sender tells of the source of
