@@ -146,6 +146,11 @@ func (r *Result) NotRenamed(copied string, why error) {
 	r.Steps, r.Base, r.Discard = nil, nil, ""
 }
 
+// NotAside says of a conflict why the copy is not set aside.
+func (r *Result) NotAside(why error) {
+	r.Conflict.Text += fmt.Sprintf("; the copy is not set aside: %v", why)
+}
+
 // Conflict is why a dataset cannot go on, with both histories in words.
 type Conflict struct {
 	Reason Reason `json:"reason"`

@@ -132,13 +132,16 @@ const (
 	// Rename gives the copy of a source that was renamed the target's name. It
 	// is never a step that One or All plans.
 	Rename StepKind = "rename"
+	// Aside gives a copy in conflict a dated name, with all below it. It is never
+	// a step that One or All plans, either.
+	Aside StepKind = "aside"
 )
 
 // Step is one stream, or one placeholder to create.
 type Step struct {
 	Kind StepKind         `json:"kind"`
-	From *dataset.Version `json:"from,omitempty"` // sender's version; nil for full, placeholder, rename and the resume of a full
-	To   *dataset.Version `json:"to,omitempty"`   // nil for placeholder and rename
+	From *dataset.Version `json:"from,omitempty"` // sender's version; nil for full, placeholder, rename, aside and the resume of a full
+	To   *dataset.Version `json:"to,omitempty"`   // nil for placeholder, rename and aside
 	// Brings holds the snapshots that the receiver has after this step and had
 	// not before, oldest first; To is the last. More than one means send -I.
 	Brings []dataset.Version `json:"brings,omitempty"`

@@ -21,7 +21,11 @@ func (r *round) sayAnew() {
 			r.anew = map[string]bool{}
 		}
 		r.anew[p.Target] = true
-		r.say(fmt.Sprintf("warning: the copy %q is gone; sending it anew", p.Target))
+		if before := r.view.asideOf(p.Target); before != "" {
+			r.say(fmt.Sprintf("warning: the copy %q was set aside as %q; sending it anew", p.Target, before))
+		} else {
+			r.say(fmt.Sprintf("warning: the copy %q is gone; sending it anew", p.Target))
+		}
 		now := progress.At(time.Now())
 		r.update(p.Target, func(d *progress.Dataset) { d.Anew = &now })
 	}

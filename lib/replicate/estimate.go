@@ -3,6 +3,7 @@ package replicate
 import (
 	"context"
 	"sync"
+	"time"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/plan"
 	"github.com/zrepl-tools/zrepl-tools/lib/progress"
@@ -92,6 +93,9 @@ func (j *Job) PlanSizes(ctx context.Context) ([]plan.Result, [][]uint64, error) 
 		return nil, nil, err
 	}
 	r.refuseRenames(r.barred())
+	if err := r.showAsides(ctx, time.Now()); err != nil {
+		return nil, nil, err
+	}
 	all := make([][]uint64, len(r.results))
 	for i, p := range r.results {
 		all[i] = make([]uint64, len(p.Steps))

@@ -58,6 +58,10 @@ func (v *view) receivers(to []transfer.Dataset) {
 			v.outlaws.add("", d.Name, "the receiver lists it: %v", err)
 			continue
 		}
+		if d.Aside != "" {
+			v.asides[d.Aside] = d.Name
+			continue
+		}
 		v.targets[d.Name] = d
 	}
 }

@@ -17,13 +17,18 @@ import (
 // of another lets that be renamed the next time.
 const maxRenaming = 10
 
-// surveyRenamed is survey, once copies have the names that they should have.
+// surveyRenamed is survey, once copies have the names that they should have, and
+// those are set aside that cannot go on.
 func (r *round) surveyRenamed(ctx context.Context) error {
 	for n := 0; ; n++ {
 		if err := r.survey(ctx); err != nil {
 			return err
 		}
 		again, err := r.rename(ctx, n == maxRenaming)
+		if err == nil && !again {
+			again, err = r.setAside(ctx)
+			r.thorough = r.thorough || again // the sender holds the base of what was set aside
+		}
 		if err != nil || !again {
 			return err
 		}

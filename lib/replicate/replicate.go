@@ -53,6 +53,9 @@ type Receiver interface {
 	// Rename gives a copy another name, with all below it, where the receiver's
 	// own configuration lets it.
 	Rename(context.Context, transfer.Rename) error
+	// SetAside gives a copy in conflict a dated name, with all below it, where the
+	// receiver's own configuration lets it, and returns that.
+	SetAside(context.Context, transfer.Aside) (transfer.Name, error)
 	Abort(context.Context, transfer.Name) error
 	// Targets says where datasets of the sender go; those that are not to be
 	// replicated are not in the answer.
@@ -157,13 +160,13 @@ func (j *Job) repeat(ctx context.Context) error {
 		j.Delay = time.Second
 	}
 	delay, left, thorough, reached := j.Delay, 0, j.Thorough || j.Unlisted, false
-	looks, spoiled, cramped, unrenamed := 0, map[string]error{}, map[string]bool{}, map[string]error{}
+	looks, spoiled, cramped, unrenamed, asided := 0, map[string]error{}, map[string]bool{}, map[string]error{}, map[string]error{}
 	for _, target := range j.Cramped {
 		cramped[target] = true
 	}
 	var others error
 	for again := false; ; again = true {
-		r := &round{Job: j, thorough: thorough, fresh: again, spoiled: spoiled, cramped: cramped, unrenamed: unrenamed, again: map[int]error{}}
+		r := &round{Job: j, thorough: thorough, fresh: again, spoiled: spoiled, cramped: cramped, unrenamed: unrenamed, asided: asided, again: map[int]error{}}
 		err := r.run(ctx)
 		j.left = r.left
 		j.tidy = err == nil && ctx.Err() == nil && r.lost == nil && !r.untidy

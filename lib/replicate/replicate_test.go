@@ -197,6 +197,10 @@ func (h *host) Apply(context.Context, []transfer.Settings) (transfer.Applied, er
 	return transfer.Applied{}, nil
 }
 
+func (h *host) SetAside(context.Context, transfer.Aside) (transfer.Name, error) {
+	return transfer.Name{}, errors.New("no copy of a host without names is set aside")
+}
+
 func (h *host) Rename(context.Context, transfer.Rename) error {
 	h.t.Error("asked to rename a copy, and does not say that it does")
 	return nil

@@ -33,6 +33,7 @@ type round struct {
 
 	renaming  []rename         // copies that are to follow their sources
 	unrenamed map[string]error // of this run, by the copy
+	asided    map[string]error // what this run has set aside, or could not
 
 	mu      sync.Mutex
 	wake    *sync.Cond

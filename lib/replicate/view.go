@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
 	"github.com/zrepl-tools/zrepl-tools/lib/plan"
@@ -26,6 +27,7 @@ type view struct {
 	outside  map[string]bool       // sources that are mapped to where nothing can be
 	guids    map[dataset.GUID]bool // of all that the sender lists; see listed
 	pools    map[string]bool       // of the targets; see hasPool
+	asides   map[string]string     // what was set aside, by the name that it had
 }
 
 // look lists both ends at the same time, and fails if the sender has nothing: its
@@ -57,7 +59,7 @@ func (j *Job) lists(ctx context.Context, in transfer.ListRequest) (from, to []tr
 
 // viewOf is the view of what the ends list.
 func (j *Job) viewOf(ctx context.Context, in transfer.ListRequest, from, to []transfer.Dataset) (*view, error) {
-	v := &view{thorough: in.Thorough, sources: map[string]transfer.Dataset{}, targets: map[string]transfer.Dataset{}, outside: map[string]bool{}}
+	v := &view{thorough: in.Thorough, sources: map[string]transfer.Dataset{}, targets: map[string]transfer.Dataset{}, outside: map[string]bool{}, asides: map[string]string{}}
 	v.receivers(to)
 	from = v.lawful(from)
 	var names []string
@@ -285,5 +287,8 @@ func (j *Job) Plan(ctx context.Context) ([]plan.Result, error) {
 		return nil, err
 	}
 	r.refuseRenames(r.barred())
+	if err := r.showAsides(ctx, time.Now()); err != nil {
+		return nil, err
+	}
 	return r.results, j.scope(r.view)
 }
