@@ -45,8 +45,24 @@ func onHost(ctx context.Context, c *config.Config) (warnings []*config.Problem) 
 		for _, text := range oldRestores(ctx, z, j, time.Now()) {
 			warnings = append(warnings, c.Problem(j, "type", text))
 		}
+		for _, text := range setAside(ctx, z, j) {
+			warnings = append(warnings, c.Problem(j, "recv", text))
+		}
 	}
 	return warnings
+}
+
+// setAside names what runs have set aside of a job's copies: it takes space until
+// somebody destroys it.
+func setAside(ctx context.Context, z *zfs.ZFS, j *config.Job) (said []string) {
+	if !j.Receives() {
+		return nil
+	}
+	all, _ := endpoint.AsidesOf(ctx, z, j.Targets())
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		said = append(said, fmt.Sprintf("%q was set aside, which was the copy %q: if nobody needs it, destroy it: zfs destroy -r %s", name, all[name], name))
+	}
+	return said
 }
 
 // unbounded finds the targets of a sink above which no quota stands.

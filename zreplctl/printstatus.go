@@ -70,6 +70,11 @@ func (p *statusPrinter) showJob(out *cli.Out, j health.Job, s control.Status) er
 				streams(c.Streams), clean.Line(c.Error, maxText))
 		}
 	}
+	for _, a := range j.Asides {
+		if err == nil {
+			err = printLine(out, j.Name, "aside", a.Name, "was "+a.Of, size(a.Used), "zfs destroy -r destroys it, if nobody needs it")
+		}
+	}
 	at := slices.IndexFunc(s.Jobs, func(one control.Job) bool { return one.Name == j.Name })
 	if at < 0 || err != nil {
 		return err

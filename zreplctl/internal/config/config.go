@@ -182,6 +182,9 @@ type Recv struct {
 	PlainCopies bool
 	// Renames gives a copy another name if its source was renamed.
 	Renames bool
+	// Asides are the conflicts for which a copy is set aside; see
+	// dataset.AsideReasons.
+	Asides []string
 }
 
 // PeerLimits bound what the other host can make a job take: what a push-sink's

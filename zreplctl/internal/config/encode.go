@@ -6,6 +6,8 @@ import (
 	"strconv"
 
 	"gopkg.in/yaml.v3"
+
+	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
 )
 
 // Encode writes the configuration with every default filled in, so that
@@ -288,5 +290,14 @@ func (r *Recv) encode() *dict {
 		renamed = "follow"
 	}
 	m.put("renamed", text(renamed))
+	conflicts := dictionary()
+	for _, reason := range dataset.AsideReasons {
+		what := "report"
+		if slices.Contains(r.Asides, reason) {
+			what = "rename"
+		}
+		conflicts.put(reason, text(what))
+	}
+	m.put("conflict", conflicts)
 	return m
 }

@@ -2,6 +2,7 @@ package config
 
 import (
 	"path/filepath"
+	"slices"
 	"time"
 
 	"gopkg.in/yaml.v3"
@@ -164,7 +165,7 @@ func (d *decoder) send(n *yaml.Node, what string, s *Send) {
 }
 
 func (d *decoder) recv(n *yaml.Node, what string, r *Recv) {
-	keys := []string{"override", "exclude", "placeholder_encryption", "plain_encryption", "properties", "renamed"}
+	keys := []string{"override", "exclude", "placeholder_encryption", "plain_encryption", "properties", "renamed", "conflict"}
 	d.dict(n, what, keys, func(key string, _, v *yaml.Node) {
 		part := what + ": " + key
 		switch key {
@@ -180,6 +181,19 @@ func (d *decoder) recv(n *yaml.Node, what string, r *Recv) {
 			r.Properties = d.takes(v, part)
 		case "renamed":
 			r.Renames = d.word(v, part, "report", "follow") == "follow"
+		case "conflict":
+			r.Asides = d.conflict(v, part)
 		}
 	})
+}
+
+// conflict reads what becomes of copies in conflict.
+func (d *decoder) conflict(n *yaml.Node, what string) (asides []string) {
+	d.dict(n, what, dataset.AsideReasons, func(key string, _, v *yaml.Node) {
+		if d.word(v, what+": "+key, "report", "rename") == "rename" {
+			asides = append(asides, key)
+		}
+	})
+	slices.Sort(asides)
+	return asides
 }

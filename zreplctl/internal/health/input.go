@@ -59,6 +59,7 @@ type Facts struct {
 	// Broken says why clients cannot reach the job.
 	Broken   string
 	Datasets []Copy
+	Asides   []Aside
 	Sessions []Session
 	// Seeding is since when an import of a file has not brought all of it; zero:
 	// there is none.

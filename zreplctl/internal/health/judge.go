@@ -86,7 +86,7 @@ func (general verdict) with(v verdict) verdict {
 }
 
 func judgeJob(f Facts, now time.Time, daemon Daemon) Job {
-	j := Job{Name: f.Name, Type: f.Type, Warn: seconds(f.Warn), Crit: seconds(f.Crit), Error: f.Error, Broken: f.Broken,
+	j := Job{Name: f.Name, Type: f.Type, Warn: seconds(f.Warn), Crit: seconds(f.Crit), Error: f.Error, Broken: f.Broken, Asides: f.Asides,
 		Attempt: moment(f.Attempt), Success: moment(f.Success), Next: moment(f.Next), Datasets: []Dataset{}}
 	trouble, copies := verdict{state: OK}, verdict{state: OK}
 	bad, behind, bytes, told := 0, sum{}, sum{}, false

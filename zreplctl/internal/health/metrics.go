@@ -74,6 +74,7 @@ func ofJobs(r Report) []*metric {
 	verified := &metric{name: "job_verified_copies", help: "Copies that were compared with their sources at least once."}
 	oldest := &metric{name: "job_verified_timestamp_seconds", help: "When that copy was compared with its source whose last comparison is longest ago, of those whose sources are there. Absent if no copy ever was."}
 	differ := &metric{name: "job_differing_copies", help: "Copies that differed from their sources when they were last compared."}
+	asides := &metric{name: "job_set_aside_copies", help: "Copies that were set aside and take space until somebody destroys them."}
 	broken := &metric{name: "job_unreachable", help: "Whether clients cannot reach the job: its socket is broken."}
 	attempt := &metric{name: "job_last_attempt_timestamp_seconds", help: "When the last run ended."}
 	success := &metric{name: "job_last_success_timestamp_seconds", help: "When the last run ended that did all of it."}
@@ -104,11 +105,12 @@ func ofJobs(r Report) []*metric {
 		if j.BehindBytes != nil {
 			bytes.add(strconv.FormatUint(*j.BehindBytes, 10), l...)
 		}
+		asides.add(strconv.Itoa(len(j.Asides)), l...)
 		broken.add(flag(j.Broken != ""), l...)
 		at(attempt, j.Attempt, l...)
 		at(success, j.Success, l...)
 	}
-	return []*metric{level, state, copies, age, warn, crit, behind, bytes, verified, oldest, differ, broken, attempt, success}
+	return []*metric{level, state, copies, age, warn, crit, behind, bytes, verified, oldest, differ, asides, broken, attempt, success}
 }
 
 // compared sums up the comparisons of a job's copies with their sources.

@@ -56,7 +56,7 @@ func full() Report {
 // label.
 func TestMetrics(t *testing.T) {
 	r := full()
-	if names := metrics(t, r); len(names) != 22 {
+	if names := metrics(t, r); len(names) != 23 {
 		t.Errorf("%d metrics: %q", len(names), names)
 	}
 	r.Jobs[0].Name, r.Jobs[0].Clients[0].Name = "a\"b\\c\nd", "\"\n"

@@ -82,6 +82,9 @@ type Job struct {
 	Broken      string         `json:"broken,omitempty"` // why clients cannot reach it
 	Datasets    []Dataset      `json:"datasets"`
 	Clients     []Client       `json:"clients,omitempty"`
+	// Asides are the copies that were set aside: they take space until a person
+	// destroys them.
+	Asides []Aside `json:"asides,omitempty"`
 
 	own verdict // without what is wrong with the daemon
 }
@@ -117,6 +120,13 @@ type Dataset struct {
 	Anew *progress.Time `json:"anew,omitempty"`
 
 	gone bool // its source is, so that it cannot be compared
+}
+
+// Aside is a copy that was set aside, which had the name Of.
+type Aside struct {
+	Name string `json:"name"`
+	Of   string `json:"of"`
+	Used uint64 `json:"used"` // bytes, with all below it
 }
 
 // Client is what a client of a serving job did.

@@ -96,6 +96,9 @@ func (p Programs) receiver(j *config.Job, dir state.Dir, inherit ...*os.File) *e
 	if j.Recv.Renames {
 		r.Renames = others(dir, j.Name)
 	}
+	if r.Asides = j.Recv.Asides; len(r.Asides) > 0 {
+		r.Shared = others(dir, j.Name)
+	}
 	if j.Type == config.PushSink {
 		r.Limits = endpoint.Limits{Datasets: j.Limits.Datasets, Snapshots: j.Limits.Snapshots, Quota: j.Limits.Quota}
 	}

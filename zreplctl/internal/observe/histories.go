@@ -183,6 +183,8 @@ type host struct {
 	since    map[string]time.Time // of the first hold, of snapshots from the future
 	noted    map[string]date      // creations that an earlier look has noted, by full name
 
+	asides map[string]aside // what was set aside, by name
+
 	lacking int // snapshots that are measured
 
 	// early are the snapshots of a dataset that are asked about while the list

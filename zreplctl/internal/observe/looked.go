@@ -143,7 +143,7 @@ func (l *looked) offered() (names []string) {
 // targets are the datasets here that the job receives into, in order.
 func (l *looked) targets() (names []string) {
 	for ds := range l.host.datasets {
-		if l.receives(ds) {
+		if l.receives(ds) && l.host.asideAbove(ds) == "" {
 			names = append(names, ds)
 		}
 	}

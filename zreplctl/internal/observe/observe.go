@@ -136,6 +136,9 @@ func (o *Observer) askZFS(ctx context.Context, h *host, jobs []*looked) (problem
 	if err := h.look(ctx, roots); err != nil {
 		return fmt.Sprintf("cannot ask ZFS: %v", err)
 	}
+	if err := h.findAsides(ctx, jobs); err != nil {
+		return fmt.Sprintf("cannot ask ZFS what was set aside: %v", err)
+	}
 	var wants []wanted
 	for _, l := range jobs {
 		wants = append(wants, l.wants()...)
@@ -160,6 +163,7 @@ func (o *Observer) askZFS(ctx context.Context, h *host, jobs []*looked) (problem
 	}
 	for _, l := range jobs {
 		l.date()
+		l.findAsides()
 	}
 	return ""
 }

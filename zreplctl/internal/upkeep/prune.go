@@ -48,7 +48,7 @@ func (u *Upkeep) prune(ctx context.Context, s side) error {
 	var broken error // who is told has gone: that is no reason to stop
 	var held []string
 	o := prune.Options{
-		Roots: s.listed(), Recursive: true, Passes: s.Region.Has,
+		Roots: s.listed(), Recursive: true, Passes: u.notAside(ctx, s.Region.Has),
 		Policy: s.Policy, Prefix: u.Job.SnapshotPrefix, Partners: s.partners, DryRun: u.DryRun, Now: time.Now(),
 		Judged: func(name string, v retention.Verdict) {
 			if v.Spared && v.Rule == "held" {
@@ -95,6 +95,18 @@ var keptBecause = map[string]string{
 	"clone": "it has been cloned meanwhile",
 
 	prune.KeptVerify: "zreplctl verify reads it; the next run after that destroys it",
+}
+
+// notAside leaves out what was set aside: a person decides on that. So it does if
+// that cannot be found out.
+func (u *Upkeep) notAside(ctx context.Context, has func(string) bool) func(string) bool {
+	return func(name string) bool {
+		if !has(name) || len(dataset.AsideAbove(name)) == 0 {
+			return has(name)
+		}
+		all, err := endpoint.Asides(ctx, u.ZFS, []string{name})
+		return err == nil && len(all) == 0
+	}
 }
 
 // protect keeps what replication needs.
