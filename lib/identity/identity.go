@@ -9,6 +9,7 @@ package identity
 import (
 	"errors"
 	"fmt"
+	"unicode/utf8"
 )
 
 // MaxLen is the longest identity, in bytes.
@@ -27,7 +28,8 @@ func Check(id string) error {
 	}
 	for i := range len(id) {
 		if !legal(id[i]) {
-			return fmt.Errorf("character %q at byte %d: a name has only A-Z a-z 0-9 . _ -", id[i], i+1)
+			r, _ := utf8.DecodeRuneInString(id[i:])
+			return fmt.Errorf("character %q at byte %d: a name has only A-Z a-z 0-9 . _ -", r, i+1)
 		}
 	}
 	return nil

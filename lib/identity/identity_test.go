@@ -22,7 +22,7 @@ func TestCheck(t *testing.T) {
 		{"a b", "character ' ' at byte 2: a name has only A-Z a-z 0-9 . _ -"},
 		{"a\n", "character '\\n' at byte 2: a name has only A-Z a-z 0-9 . _ -"},
 		{"a\x00", "character '\\x00' at byte 2: a name has only A-Z a-z 0-9 . _ -"},
-		{"é", "character 'Ã' at byte 1: a name has only A-Z a-z 0-9 . _ -"},
+		{"é", "character 'é' at byte 1: a name has only A-Z a-z 0-9 . _ -"},
 		{strings.Repeat("a", MaxLen+1), "name of 65 characters: at most 64"},
 	} {
 		if err := Check(test.id); err == nil || err.Error() != test.want {
