@@ -130,7 +130,9 @@ func (c *clientLock) enter(ctx context.Context, job, run string) error {
 			return err
 		}
 		runs = append(runs, clientRun{run, time.Now(), job})
-		_ = c.own(runs[len(runs)-1])
+		if job != "" {
+			_ = c.own(runs[len(runs)-1])
+		}
 		if err := c.write(runs[max(0, len(runs)-rememberedRuns):]); err != nil {
 			return err
 		}
@@ -153,10 +155,14 @@ func (c *clientLock) second(runs []clientRun, job string) error {
 	return &secondJobError{client: c.client, job: job, last: last}
 }
 
-// owner is the last run that is known.
+// owner is the last run that is known and named its job. One that named none
+// makes nobody forget whose the identity is.
 func (c *clientLock) owner(runs []clientRun) (last clientRun) {
-	if len(runs) > 0 {
-		last = runs[len(runs)-1]
+	for _, r := range slices.Backward(runs) {
+		if r.Job != "" {
+			last = r
+			break
+		}
 	}
 	var noted clientRun
 	if err := readNote(c.state, c.ownerName(), maxOwner, &noted); err == nil && noted.Since.After(last.Since) {
