@@ -32,6 +32,9 @@ func wrongTexts(d *transfer.Dataset) string {
 	if d.KeyRoot != "" && dataset.CheckName(d.KeyRoot) != nil {
 		return "its encryption root has an illegal name"
 	}
+	if d.Aside != "" && dataset.CheckName(d.Aside) != nil {
+		return "it was set aside from an illegal name"
+	}
 	if text := wrongPartial(d.Partial); text != "" {
 		return text
 	}
