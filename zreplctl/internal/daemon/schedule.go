@@ -140,8 +140,11 @@ func (j *job) schedule(ctx context.Context) {
 // before looking again.
 func (j *job) look() (due bool, since time.Time, wait time.Duration) {
 	now := wall()
-	j.troubles.tell(j.log, "cannot correct a pause that was made while the clock was ahead", pause.Settle(state.Of(j.d.Config.Global), j.name, now))
-	paused, until := pause.On(state.Of(j.d.Config.Global), j.name, now)
+	dir := state.Of(j.d.Config.Global)
+	paused, until := pause.On(dir, j.name, now)
+	if paused {
+		j.troubles.tell(j.log, "cannot correct a pause that was made while the clock was ahead", pause.Settle(dir, j.name, now))
+	}
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	start, due := j.due.Look(now)
