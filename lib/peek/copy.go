@@ -2,14 +2,12 @@ package peek
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 )
 
 // A Copier copies what a snapshot has at a path to a new name of this host.
@@ -23,8 +21,15 @@ type Copier struct {
 	Wrote func(n int)
 	// Note is called with what could not be kept, or was left out.
 	Note func(text string)
+	// Missing is called with what below a folder could not be copied.
+	Missing func(text string)
 
-	tree bool
+	tree    bool
+	items   int // files, folders and links that were tried
+	missing int // of these
+	// last gives the copied folder its mode when it has its name: without the right to
+	// write into it, it cannot be moved.
+	last func(published bool) error
 }
 
 // Unfinished begins the names of copies that are not whole.
@@ -83,18 +88,27 @@ func (c *Copier) Copy(ctx context.Context, s *Snapshot, inside, dir, base string
 	if _, err := to.Lstat(base); err == nil {
 		return fmt.Errorf("%q: %w", filepath.Join(dir, base), ErrThere)
 	}
-	unfinished := Unfinished + rand.Text()
-	err = c.item(ctx, place{from, name, inside}, to, unfinished, 0)
+	stage, err := newStage(to)
+	if err != nil {
+		return fmt.Errorf("%q: %w", dir, err)
+	}
+	err = c.item(ctx, place{from, name, inside}, stage.at, inStage, 0)
 	if err == nil && c.tree {
-		err = syncTree(to)
+		err = syncTree(stage.at)
 	}
 	if err == nil {
-		err = publish(to, unfinished, base)
+		err = stage.publish(base)
 	}
-	if err != nil {
-		return errors.Join(err, ignoreGone(to.RemoveAll(unfinished)))
+	if c.last != nil {
+		err = errors.Join(err, c.last(err == nil))
 	}
-	return syncFolder(to)
+	if err = errors.Join(err, stage.close()); err != nil {
+		return err
+	}
+	if err := syncFolder(to); err != nil || c.missing == 0 {
+		return err
+	}
+	return &PartError{c.missing, c.items}
 }
 
 // A place is a name in a folder of a snapshot, and the path to it for messages.
@@ -106,6 +120,7 @@ type place struct {
 
 // item copies one file, folder or symbolic link to a new name.
 func (c *Copier) item(ctx context.Context, from place, to *os.Root, name string, depth int) error {
+	c.items++
 	info, err := from.at.Lstat(from.name)
 	if err != nil {
 		return err
@@ -141,22 +156,22 @@ func (c *Copier) file(ctx context.Context, from place, to *os.Root, name string,
 	defer in.Close()
 	out, err := to.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
-		return err
+		return onTarget(err)
 	}
-	defer func() { err = errors.Join(err, out.Close()) }()
+	defer func() { err = errors.Join(err, onTarget(out.Close())) }()
 	if err := c.contents(ctx, out, in, info.Size()); err != nil {
 		return err
 	}
-	if err := c.dress(out, in, from.path, info); err != nil {
-		return err
+	if err := out.Chmod(c.dress(out, in, from.path, info)); err != nil {
+		return onTarget(err)
 	}
 	if err := setTime(to, name, info); err != nil {
-		return err
+		return onTarget(err)
 	}
 	if c.tree && syncsTrees {
 		return nil
 	}
-	return out.Sync()
+	return onTarget(out.Sync())
 }
 
 func (c *Copier) folder(ctx context.Context, from place, to *os.Root, name string, info fs.FileInfo, depth int) error {
@@ -168,34 +183,44 @@ func (c *Copier) folder(ctx context.Context, from place, to *os.Root, name strin
 		return err
 	}
 	defer in.Close()
-	if err := to.Mkdir(name, 0o700); err != nil {
-		return err
-	}
-	out, err := to.OpenRoot(name)
-	if err != nil {
-		return err
-	}
-	defer out.Close()
 	src, err := in.Open(".")
 	if err != nil {
 		return err
 	}
 	defer src.Close()
+	if err := to.Mkdir(name, 0o700); err != nil {
+		return onTarget(err)
+	}
+	out, err := to.OpenRoot(name)
+	if err != nil {
+		return onTarget(err)
+	}
+	defer out.Close()
 	if err := c.children(ctx, src, place{in, "", from.path}, out, depth+1); err != nil {
 		return err
 	}
 	dst, err := out.Open(".")
 	if err != nil {
-		return err
+		return onTarget(err)
 	}
-	defer dst.Close()
-	if err := c.dress(dst, src, from.path, info); err != nil {
-		return err
+	mode := c.dress(dst, src, from.path, info)
+	if depth == 0 {
+		c.last = func(published bool) error { return finish(dst, mode, published) }
+	} else if err := errors.Join(dst.Chmod(mode), dst.Close()); err != nil {
+		return onTarget(err)
 	}
-	return setTime(to, name, info)
+	return onTarget(setTime(to, name, info))
 }
 
-// children copies all that a folder holds, which is open as list and as from.
+func finish(dst *os.File, mode fs.FileMode, published bool) (err error) {
+	if published {
+		err = errors.Join(dst.Chmod(mode), dst.Sync())
+	}
+	return errors.Join(err, dst.Close())
+}
+
+// children copies all that a folder holds, which is open as list and as from. What
+// cannot be copied does not keep from the rest.
 func (c *Copier) children(ctx context.Context, list *os.File, from place, to *os.Root, depth int) error {
 	for {
 		names, err := list.Readdirnames(1000)
@@ -204,30 +229,26 @@ func (c *Copier) children(ctx context.Context, list *os.File, from place, to *os
 				continue
 			}
 			path := filepath.Join(from.path, name)
-			if err := c.item(ctx, place{from.at, name, path}, to, name, depth); err != nil {
+			err := c.item(ctx, place{from.at, name, path}, to, name, depth)
+			if err == nil {
+				continue
+			}
+			if ctx.Err() != nil || ends(err) {
 				return about(path, err)
 			}
+			if err := to.RemoveAll(name); err != nil {
+				return about(path, err)
+			}
+			c.lack("cannot copy %q: %v", path, err)
 		}
-		if len(names) == 0 {
-			return ended(err)
+		if len(names) > 0 {
+			continue
 		}
+		if err := ended(err); err != nil {
+			c.lack("cannot read all of the folder %q: %v", from.path, err)
+		}
+		return nil
 	}
-}
-
-// A pathError says once, at the innermost, what could not be copied.
-type pathError struct {
-	path string
-	err  error
-}
-
-func (e *pathError) Error() string { return fmt.Sprintf("%q: %v", e.path, e.err) }
-func (e *pathError) Unwrap() error { return e.err }
-
-func about(path string, err error) error {
-	if inner := (*pathError)(nil); errors.As(err, &inner) {
-		return err
-	}
-	return &pathError{path, err}
 }
 
 func (c *Copier) link(from place, to *os.Root, name string, info fs.FileInfo) error {
@@ -236,35 +257,12 @@ func (c *Copier) link(from place, to *os.Root, name string, info fs.FileInfo) er
 		return err
 	}
 	if err := to.Symlink(target, name); err != nil {
-		return err
+		return onTarget(err)
 	}
 	if uid, gid, ok := owner(info); ok && to.Lchown(name, uid, gid) != nil {
 		c.note("cannot keep the owner of %q", from.path)
 	}
 	return setTime(to, name, info)
-}
-
-// dress gives a new file the owner, the attributes and the mode of the old one, in
-// this order: nobody else can open it before.
-func (c *Copier) dress(out, in *os.File, path string, info fs.FileInfo) error {
-	if uid, gid, ok := owner(info); ok && out.Chown(uid, gid) != nil {
-		c.note("cannot keep the owner of %q", path)
-	}
-	c.attributes(out, in, path)
-	mode := info.Mode()
-	if !c.Setuid && mode&(os.ModeSetuid|os.ModeSetgid) != 0 {
-		c.note("dropped the setuid and setgid bits of %q", path)
-		mode &^= os.ModeSetuid | os.ModeSetgid
-	}
-	return out.Chmod(mode)
-}
-
-func owner(info fs.FileInfo) (uid, gid int, ok bool) {
-	stat, ok := info.Sys().(*syscall.Stat_t)
-	if !ok {
-		return 0, 0, false
-	}
-	return int(stat.Uid), int(stat.Gid), true
 }
 
 func (c *Copier) note(format string, args ...any) {

@@ -20,30 +20,24 @@ func syncTree(at *os.Root) error {
 	return unix.Syncfs(int(dir.Fd()))
 }
 
-// publish gives a whole copy its name. Not each filesystem can do that in one step.
-func publish(at *os.Root, unfinished, name string) error {
-	dir, err := at.Open(".")
-	if err != nil {
-		return err
-	}
-	defer dir.Close()
-	fd := int(dir.Fd())
-	err = unix.Renameat2(fd, unfinished, fd, name, unix.RENAME_NOREPLACE)
+// rename gives a whole copy its name. Not each filesystem can do that in one step.
+func (s *stage) rename(from, to int, base string) error {
+	err := unix.Renameat2(from, inStage, to, base, unix.RENAME_NOREPLACE)
 	if errors.Is(err, unix.EINVAL) || errors.Is(err, unix.ENOSYS) {
-		return publishByLink(at, unfinished, name)
+		return s.renameByLink(from, to, base)
 	}
 	return taken(err)
 }
 
 // attributes copies extended attributes, and with them ACLs. Those of security
 // modules are for the modules of this host to give.
-func (c *Copier) attributes(out, in *os.File, path string) {
+func (c *Copier) attributes(out, in *os.File, path string, capable bool) {
 	names, err := readAttribute(func(b []byte) (int, error) { return unix.Flistxattr(int(in.Fd()), b) })
 	if err != nil && !errors.Is(err, unix.ENOTSUP) {
 		c.note("cannot keep the extended attributes of %q: %v", path, err)
 	}
 	for name := range strings.SplitSeq(string(names), "\x00") {
-		if name == "" || strings.HasPrefix(name, "security.") && (name != capability || !c.Setuid) {
+		if name == "" || strings.HasPrefix(name, "security.") && (name != capability || !capable) {
 			if name == capability {
 				c.note("dropped the capabilities of %q", path)
 			}

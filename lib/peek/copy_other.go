@@ -9,7 +9,7 @@ const syncsTrees = false
 
 func syncTree(*os.Root) error { return nil }
 
-func publish(at *os.Root, unfinished, name string) error { return publishByLink(at, unfinished, name) }
+func (s *stage) rename(from, to int, base string) error { return s.renameByLink(from, to, base) }
 
 // attributes are copied on Linux alone.
-func (c *Copier) attributes(_, _ *os.File, _ string) {}
+func (c *Copier) attributes(_, _ *os.File, _ string, _ bool) {}

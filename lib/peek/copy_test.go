@@ -30,6 +30,7 @@ func copied(t *testing.T, c *Copier, s *Snapshot, path string) (to, notes string
 	t.Helper()
 	to = filepath.Join(t.TempDir(), "new")
 	c.Note = func(text string) { notes += text + "\n" }
+	c.Missing = c.Note
 	err = c.Copy(t.Context(), s, path, filepath.Dir(to), "new")
 	return to, notes, err
 }
@@ -140,7 +141,14 @@ func TestCopyOddThings(t *testing.T) {
 	if link, err := os.Readlink(to); link != "/etc/passwd" || err != nil {
 		t.Error(link, err)
 	}
-	for path, want := range map[string]string{"pipe": "neither a file", "deep": "in one another", "none": "no such file", "link/x": "symbolic link"} {
+	to, missing, err := copied(t, &Copier{Recursive: true}, s, "deep")
+	if part := (*PartError)(nil); !errors.As(err, &part) || part.Missing != 1 || !strings.Contains(missing, "in one another") {
+		t.Error(err, missing)
+	}
+	if _, err := os.Lstat(to + strings.Repeat("/d", maxDepth)); err != nil {
+		t.Error(err)
+	}
+	for path, want := range map[string]string{"pipe": "neither a file", "none": "no such file", "link/x": "symbolic link"} {
 		to, _, err := copied(t, &Copier{Recursive: true}, s, path)
 		if err == nil || !strings.Contains(err.Error(), want) || names(t, filepath.Dir(to)) != "" {
 			t.Errorf("%q: %v, %q", path, err, names(t, filepath.Dir(to)))
@@ -177,23 +185,38 @@ func TestCopyOverwritesNothing(t *testing.T) {
 	}
 }
 
-func TestPublishByLink(t *testing.T) {
+func TestRenameByLink(t *testing.T) {
 	dir := t.TempDir()
 	at, err := os.OpenRoot(dir)
 	must(t, err)
 	defer at.Close()
-	write(t, dir+"/u", "new")
 	write(t, dir+"/there", "old")
-	write(t, dir+"/uf/file", "new")
 	must(t, os.Mkdir(dir+"/empty", 0o700))
-	for _, pair := range [][2]string{{"u", "there"}, {"u", "empty"}, {"uf", "there"}, {"uf", "empty"}} {
-		if err := publishByLink(at, pair[0], pair[1]); !errors.Is(err, ErrThere) {
-			t.Error(pair, err)
+	for what, make := range map[string]func(path string) error{
+		"file":   func(path string) error { return os.WriteFile(path, []byte("new"), 0o600) },
+		"link":   func(path string) error { return os.Symlink("/nowhere", path) },
+		"folder": func(path string) error { return os.MkdirAll(path+"/x", 0o700) },
+	} {
+		s, err := newStage(at)
+		must(t, err)
+		must(t, make(filepath.Join(dir, s.name, inStage)))
+		from, err := s.at.Open(".")
+		must(t, err)
+		to, err := at.Open(".")
+		must(t, err)
+		rename := func(base string) error { return s.renameByLink(int(from.Fd()), int(to.Fd()), base) }
+		for _, taken := range []string{"there", "empty"} {
+			if err := rename(taken); !errors.Is(err, ErrThere) {
+				t.Error(what, taken, err)
+			}
 		}
+		must(t, rename(what))
+		if err := rename("again"); err == nil {
+			t.Error(what, "is still in the stage")
+		}
+		must(t, errors.Join(from.Close(), to.Close(), s.close()))
 	}
-	must(t, publishByLink(at, "u", "file"))
-	must(t, publishByLink(at, "uf", "folder"))
-	if got := names(t, dir); got != "empty file folder there" {
+	if got := names(t, dir); got != "empty file folder link there" {
 		t.Error(got)
 	}
 }

@@ -19,7 +19,7 @@ const (
 // contents copies what is not a hole, and sets the size.
 func (c *Copier) contents(ctx context.Context, out, in *os.File, size int64) error {
 	if err := out.Truncate(size); err != nil {
-		return err
+		return onTarget(err)
 	}
 	buffer := make([]byte, min(1<<20, max(size, 1)))
 	for at := int64(0); at < size; {
@@ -33,7 +33,7 @@ func (c *Copier) contents(ctx context.Context, out, in *os.File, size int64) err
 				return errors.Join(errChanges, ended(err))
 			}
 			if _, err := out.WriteAt(buffer[:n], at); err != nil {
-				return err
+				return onTarget(err)
 			}
 			at += int64(n)
 			if c.Wrote != nil {
@@ -92,31 +92,6 @@ func syncFolder(at *os.Root) error {
 		return err
 	}
 	return nil
-}
-
-// publishByLink gives a whole copy its name, by means that each system has and that
-// replace nothing: a link, or, of a folder, an empty folder that it takes the place of.
-func publishByLink(at *os.Root, unfinished, name string) error {
-	info, err := at.Lstat(unfinished)
-	switch {
-	case err != nil:
-		return err
-	case !info.IsDir():
-		if err := at.Link(unfinished, name); err != nil {
-			return taken(err)
-		}
-		return at.Remove(unfinished)
-	}
-	if err := at.Mkdir(name, 0o700); err != nil {
-		return taken(err)
-	}
-	dir, err := at.Open(".")
-	if err != nil {
-		return err
-	}
-	defer dir.Close()
-	// os.Root refuses to rename onto any folder; the system only onto one that is not empty.
-	return taken(unix.Renameat(int(dir.Fd()), unfinished, int(dir.Fd()), name))
 }
 
 func taken(err error) error {
