@@ -298,8 +298,9 @@ func TestCopyKilled(t *testing.T) {
 }
 
 func killedCopy(dir string) {
-	s, err := Visible(dir, "s")
+	root, err := os.OpenRoot(dir + "/.zfs/snapshot/s")
 	if err == nil {
+		s := &Snapshot{root: root}
 		c := &Copier{Wrote: func(int) { syscall.Kill(os.Getpid(), syscall.SIGKILL) }}
 		c.Copy(context.Background(), s, "file", dir+"/to", "x")
 	}

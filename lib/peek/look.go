@@ -1,11 +1,8 @@
 package peek
 
 import (
-	"bytes"
 	"context"
 	"errors"
-	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"syscall"
@@ -104,7 +101,8 @@ var errSpecial = errors.New("it is neither a file nor a folder nor a symbolic li
 
 // Same reports whether two snapshots have the same at a path. The contents are read
 // only if all else is the same, and yet somebody has touched the file between.
-func Same(ctx context.Context, a, b *Snapshot, inside string, ia, ib *Info) (bool, error) {
+// Then read is called, if it is not nil, with how far that is.
+func Same(ctx context.Context, a, b *Snapshot, inside string, ia, ib *Info, read func(at int64)) (bool, error) {
 	switch {
 	case ia == nil || ib == nil:
 		return ia == ib, nil
@@ -125,7 +123,7 @@ func Same(ctx context.Context, a, b *Snapshot, inside string, ia, ib *Info) (boo
 		return false, err
 	}
 	defer fb.Close()
-	return sameContents(ctx, fa, fb)
+	return sameContents(ctx, fa, fb, ia.Size, read)
 }
 
 func (s *Snapshot) open(inside string) (*os.File, error) {
@@ -135,28 +133,4 @@ func (s *Snapshot) open(inside string) (*os.File, error) {
 	}
 	defer at.Close()
 	return open(at, name)
-}
-
-func sameContents(ctx context.Context, a, b io.Reader) (bool, error) {
-	pa, pb := make([]byte, 128<<10), make([]byte, 128<<10)
-	for {
-		na, errA := io.ReadFull(a, pa)
-		nb, errB := io.ReadFull(b, pb)
-		if !bytes.Equal(pa[:na], pb[:nb]) {
-			return false, nil
-		}
-		if ctx.Err() != nil {
-			return false, ctx.Err()
-		}
-		if atEnd(errA) && atEnd(errB) {
-			return true, nil
-		}
-		if err := errors.Join(errA, errB); err != nil {
-			return false, fmt.Errorf("cannot read: %w", err)
-		}
-	}
-}
-
-func atEnd(err error) bool {
-	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
 }

@@ -9,7 +9,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"time"
 )
 
@@ -18,119 +17,45 @@ import (
 // process, whatever ends it. Elsewhere the next Mounter with the same folder
 // unmounts what a killed one has left.
 type Mounter struct {
-	own  string   // a folder of this Mounter alone
-	lock *os.File // of it
+	dir  string   // the folder of all
+	own  string   // a folder in it, of this Mounter alone
+	lock *os.File // of own
 }
-
-const prefix = "look-"
 
 // NewMounter makes a Mounter whose mountpoints are in a folder, which must be of
 // this user alone. It returns what killed ones have left, and is gone now.
 func NewMounter(dir string) (m *Mounter, left []string, err error) {
+	all, err := lockAll(dir)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer all.Close()
 	if left, err = tidy(dir); err != nil {
 		return nil, left, err
 	}
-	for range 10 { // another one may have taken it for a killed one's
-		own, err := os.MkdirTemp(dir, prefix)
-		if err != nil {
-			return nil, left, err
-		}
-		lock, err := locked(own, os.O_CREATE|os.O_EXCL)
-		if err != nil {
-			return nil, left, err
-		}
-		if lock != nil {
-			return &Mounter{own, lock}, left, nil
-		}
+	own, err := os.MkdirTemp(dir, prefix)
+	if err != nil {
+		return nil, left, err
 	}
-	return nil, left, fmt.Errorf("cannot make a folder in %q", dir)
+	lock, err := locked(filepath.Join(own, ownLock))
+	if err == nil && lock == nil {
+		err = fmt.Errorf("%q is locked", own)
+	}
+	if err != nil {
+		return nil, left, err
+	}
+	return &Mounter{dir, own, lock}, left, nil
 }
 
 // Close removes the folder, after all snapshots were closed.
 func (m *Mounter) Close() error {
-	err := errors.Join(os.Remove(m.lock.Name()), ignoreGone(os.Remove(m.own)))
+	all, err := lockAll(m.dir)
+	if err != nil {
+		return errors.Join(err, m.lock.Close()) // the next one removes it
+	}
+	defer all.Close()
+	err = errors.Join(os.Remove(m.lock.Name()), os.Remove(m.own))
 	return errors.Join(err, m.lock.Close())
-}
-
-// locked opens and locks the file that says whose a folder is; nil: another process
-// has it, or it is gone.
-func locked(folder string, flags int) (*os.File, error) {
-	f, err := os.OpenFile(filepath.Join(folder, "lock"), os.O_RDWR|syscall.O_NOFOLLOW|flags, 0o600)
-	if errors.Is(err, os.ErrExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, ignoreGone(err)
-	}
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		f.Close()
-		if errors.Is(err, syscall.EWOULDBLOCK) {
-			return nil, nil
-		}
-		return nil, err
-	}
-	was, err := f.Stat()
-	now, errNow := os.Lstat(f.Name())
-	if err != nil || errNow != nil || !os.SameFile(was, now) {
-		f.Close()
-		return nil, errors.Join(err, ignoreGone(errNow))
-	}
-	return f, nil
-}
-
-func ignoreGone(err error) error {
-	if errors.Is(err, os.ErrNotExist) {
-		return nil
-	}
-	return err
-}
-
-// tidy unmounts and removes what killed processes have left.
-func tidy(dir string) (left []string, err error) {
-	folders, err := filepath.Glob(filepath.Join(dir, prefix+"*"))
-	if err != nil {
-		return nil, err
-	}
-	for _, folder := range folders {
-		lock, err := locked(folder, os.O_CREATE) // without one, it was killed, or comes too late
-		if err != nil {
-			return left, err
-		}
-		if lock == nil {
-			continue
-		}
-		err = empty(folder)
-		lock.Close()
-		if err != nil {
-			return left, fmt.Errorf("cannot tidy up what a killed run has left: %w", err)
-		}
-		left = append(left, folder)
-	}
-	return left, nil
-}
-
-func empty(folder string) error {
-	list, err := os.ReadDir(folder)
-	if err != nil {
-		return err
-	}
-	for _, at := range list {
-		if err := leave(filepath.Join(folder, at.Name())); err != nil {
-			return err
-		}
-	}
-	return os.Remove(folder)
-}
-
-// leave removes a mountpoint, and unmounts before if something is there.
-func leave(at string) error {
-	if os.Remove(at) == nil {
-		return nil
-	}
-	if err := command(context.Background(), filepath.Dir(at), "umount", at); err != nil {
-		return err
-	}
-	return os.Remove(at)
 }
 
 // Open mounts a snapshot. What it returns keeps the snapshot mounted until Close.

@@ -12,7 +12,6 @@ import (
 	"fmt"
 	"os"
 	"path"
-	"path/filepath"
 	"strings"
 )
 
@@ -21,15 +20,6 @@ import (
 type Snapshot struct {
 	root *os.Root
 	at   string // our own mountpoint that is still there; empty: none
-}
-
-// Visible opens a snapshot of a filesystem that is mounted, by .zfs/snapshot.
-func Visible(mountpoint, short string) (*Snapshot, error) {
-	root, err := os.OpenRoot(filepath.Join(mountpoint, ".zfs", "snapshot", short))
-	if err != nil {
-		return nil, err
-	}
-	return &Snapshot{root: root}, nil
 }
 
 // Close must be called. The error says that something is still mounted.

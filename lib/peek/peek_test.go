@@ -3,6 +3,7 @@ package peek
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -18,8 +19,9 @@ func snapshot(t *testing.T) (s *Snapshot, dir string) {
 	mountpoint := t.TempDir()
 	dir = filepath.Join(mountpoint, ".zfs", "snapshot", "s")
 	must(t, os.MkdirAll(dir, 0o755))
-	s, err := Visible(mountpoint, "s")
+	root, err := os.OpenRoot(dir)
 	must(t, err)
+	s = &Snapshot{root: root}
 	t.Cleanup(func() { s.Close() })
 	return s, dir
 }
@@ -160,8 +162,38 @@ func TestSame(t *testing.T) {
 		must(t, err)
 		ib, err := b.Look(name)
 		must(t, err)
-		if got, err := Same(context.Background(), a, b, name, ia, ib); got != want || err != nil {
+		if got, err := Same(context.Background(), a, b, name, ia, ib, nil); got != want || err != nil {
 			t.Errorf("%q: %v, %v", name, got, err)
+		}
+	}
+}
+
+// A hole takes no time, whatever its size, and what is after it counts.
+func TestSameHoles(t *testing.T) {
+	a, dirA := snapshot(t)
+	b, dirB := snapshot(t)
+	at := time.Unix(1700000000, 0)
+	const huge = 4 << 40
+	for name, texts := range map[string][2]string{"same": {"x", "x"}, "other": {"x", "y"}, "zero": {"\x00", ""}, "data": {"", "x"}} {
+		for i, dir := range []string{dirA, dirB} {
+			f, err := os.Create(dir + "/" + name)
+			must(t, err)
+			must(t, f.Truncate(huge))
+			if texts[i] != "" {
+				_, err = f.WriteAt([]byte(texts[i]), huge/2)
+				must(t, err)
+			}
+			must(t, f.Close())
+			must(t, os.Chtimes(dir+"/"+name, at, at))
+		}
+		ia, err := a.Look(name)
+		must(t, err)
+		ib, err := b.Look(name)
+		must(t, err)
+		read := 0
+		got, err := Same(t.Context(), a, b, name, ia, ib, func(int64) { read++ })
+		if want := name == "same" || name == "zero"; got != want || err != nil || read > 1000 {
+			t.Errorf("%q: %v, %v, %d reads", name, got, err, read)
 		}
 	}
 }
@@ -202,8 +234,40 @@ func TestMounter(t *testing.T) {
 		t.Errorf("left: %q", left)
 	}
 	must(t, m.Close())
-	if list, err := os.ReadDir(dir); len(list) != 0 || err != nil {
-		t.Error(list, err)
+	if got := names(t, dir); got != allLock {
+		t.Error(got)
+	}
+}
+
+// Who comes while another goes neither fails nor takes that one's folder for a killed one's.
+func TestMountersBeside(t *testing.T) {
+	dir := t.TempDir()
+	done := make(chan error)
+	for range 4 {
+		go func() {
+			for range 200 {
+				m, left, err := NewMounter(dir)
+				if err == nil && len(left) > 0 {
+					err = fmt.Errorf("left: %q", left)
+				}
+				if err == nil {
+					err = m.Close()
+				}
+				if err != nil {
+					done <- err
+					return
+				}
+			}
+			done <- nil
+		}()
+	}
+	for range 4 {
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	}
+	if got := names(t, dir); got != allLock {
+		t.Error(got)
 	}
 }
 
@@ -239,8 +303,8 @@ func TestMountCancelled(t *testing.T) {
 		t.Error(err)
 	}
 	must(t, m.Close())
-	if list, err := os.ReadDir(dir); len(list) > 0 || err != nil {
-		t.Error(list, err)
+	if got := names(t, dir); got != allLock {
+		t.Error(got)
 	}
 }
 
