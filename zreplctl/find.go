@@ -62,6 +62,7 @@ func (g *globals) prepareFiles(name string, f *job.Files) error {
 	if err != nil {
 		return err
 	}
+	f.Jobs = c.Jobs
 	f.Run = &job.Run{Global: c.Global, Job: j, Say: g.sayOf(j)}
 	f.Run.Programs, err = findPrograms()
 	return err

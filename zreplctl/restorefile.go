@@ -2,12 +2,14 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/cli"
 	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
+	"github.com/zrepl-tools/zrepl-tools/lib/peek"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/job"
 )
 
@@ -33,11 +35,19 @@ func parseFile(r *job.RestoreFile, args []string) error {
 // maxNotes is how many notes are printed: a tree can make as many as it has files.
 const maxNotes = 20
 
+// maxMissing is how many are named that could not be copied.
+const maxMissing = 1000
+
 func (g *globals) restoreFile(ctx context.Context, name string, r *job.RestoreFile, dry, show bool) error {
 	if err := g.prepareFiles(name, &r.Files); err != nil {
 		return err
 	}
-	notes := 0
+	notes, missing := 0, 0
+	r.Missing = func(text string) {
+		if missing++; missing <= maxMissing {
+			r.Run.Say(text)
+		}
+	}
 	r.Note = func(text string) {
 		if notes++; notes <= maxNotes {
 			r.Run.Say(text)
@@ -51,14 +61,21 @@ func (g *globals) restoreFile(ctx context.Context, name string, r *job.RestoreFi
 	if notes > maxNotes {
 		r.Run.Say(fmt.Sprintf("and %d more notes of this kind", notes-maxNotes))
 	}
-	if err != nil {
+	if missing > maxMissing {
+		r.Run.Say(fmt.Sprintf("and %d more that could not be copied", missing-maxMissing))
+	}
+	part := (*peek.PartError)(nil)
+	if err != nil && !errors.As(err, &part) {
 		return fileError("restore", r.Path, err)
 	}
 	size := "-"
 	if done.Kind == "file" {
 		size = fmt.Sprint(done.Size)
 	}
-	return cli.Quiet(g.stdout.Record(string(done.Kind), done.Snapshot, done.Target, size))
+	if printed := g.stdout.Record(string(done.Kind), done.Snapshot, done.Target, size); printed != nil {
+		return cli.Quiet(printed)
+	}
+	return fileError("restore", r.Path, err)
 }
 
 // watchFile says every 5 seconds how far a copy is.

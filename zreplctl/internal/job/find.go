@@ -13,6 +13,7 @@ import (
 	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
 	"github.com/zrepl-tools/zrepl-tools/lib/peek"
 	"github.com/zrepl-tools/zrepl-tools/lib/zfs"
+	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/config"
 )
 
 // Files looks into the snapshots of one dataset of a job for one file.
@@ -20,7 +21,8 @@ import (
 // It promises to leave the dataset as it is: not mounted if it is not, and with no
 // clone, hold or property. Copies are looked at where the job has any here.
 type Files struct {
-	Run *Run
+	Run  *Run
+	Jobs []*config.Job // of the whole configuration
 	// Dataset is the source, as the job's rules know it, or the copy itself; empty:
 	// Path says it.
 	Dataset string
@@ -33,6 +35,7 @@ type Files struct {
 	inside string // the path below the root of fs
 	shots  []shot // newest first
 	mounts *peek.Mounter
+	gone   int // snapshots that were destroyed since they were listed
 }
 
 // shot is one snapshot.
@@ -40,6 +43,7 @@ type shot struct {
 	name  string // without the dataset
 	taken time.Time
 	txg   uint64
+	guid  string
 }
 
 // Open finds the dataset and its snapshots. Close must be called if it succeeds.
@@ -53,7 +57,7 @@ func (f *Files) Open(ctx context.Context) error {
 	return f.list(ctx)
 }
 
-// mounter is made when it is first needed: who only reads .zfs need not be root.
+// mounter is made when it is first needed.
 func (f *Files) mounter() (*peek.Mounter, error) {
 	if f.mounts != nil {
 		return f.mounts, nil
@@ -84,7 +88,7 @@ func (f *Files) Close() error {
 func (f *Files) Where() (ds, inside string) { return f.fs.name, f.inside }
 
 func (f *Files) list(ctx context.Context) error {
-	o := zfs.ListOptions{Types: []string{"snapshot"}, Columns: []string{"name", "creation", "createtxg"}, Roots: []string{f.fs.name}, Depth: 1}
+	o := zfs.ListOptions{Types: []string{"snapshot"}, Columns: []string{"name", "creation", "createtxg", "guid"}, Roots: []string{f.fs.name}, Depth: 1}
 	err := f.Run.Programs.ZFS.List(ctx, o, func(fields []string) error {
 		ds, _, short := dataset.Split(strings.Clone(fields[0]))
 		taken, err := zfs.Creation(fields[1])
@@ -93,7 +97,7 @@ func (f *Files) list(ctx context.Context) error {
 		}
 		txg, err := strconv.ParseUint(fields[2], 10, 64)
 		if ds == f.fs.name && (f.Snapshot == "" || f.Snapshot == short) {
-			f.shots = append(f.shots, shot{short, time.Unix(taken, 0).UTC(), txg})
+			f.shots = append(f.shots, shot{short, time.Unix(taken, 0).UTC(), txg, strings.Clone(fields[3])})
 		}
 		return err
 	})
@@ -121,26 +125,36 @@ func (f *Files) list(ctx context.Context) error {
 // errGone: a snapshot was destroyed since they were listed.
 var errGone = errors.New("the snapshot is gone")
 
-// look opens one snapshot.
+// look opens one snapshot. It is mounted, since .zfs is where the mountpoint's path
+// leads; who may not mount is shown that if it is surely the snapshot.
 func (f *Files) look(ctx context.Context, s shot) (*peek.Snapshot, error) {
 	full := f.fs.name + "@" + s.name
+	opened, err := f.mount(ctx, full)
+	if err == nil || ctx.Err() != nil {
+		return opened, err
+	}
 	if f.fs.at != "" {
-		if opened, err := peek.Visible(f.fs.at, s.name); err == nil {
+		opened, bad := peek.Visible(f.fs.at, full)
+		if bad == nil {
 			return opened, nil
 		}
+		err = fmt.Errorf("%w; and %w", err, bad)
 	}
+	if there, bad := f.there(ctx, s); bad != nil {
+		return nil, bad
+	} else if !there {
+		f.gone++
+		return nil, errGone
+	}
+	return nil, fmt.Errorf("cannot look into %q: %w", full, err)
+}
+
+func (f *Files) mount(ctx context.Context, full string) (*peek.Snapshot, error) {
 	mounts, err := f.mounter()
 	if err != nil {
 		return nil, err
 	}
-	opened, err := mounts.Open(ctx, full)
-	if err == nil || ctx.Err() != nil {
-		return opened, err
-	}
-	if guids, bad := f.Run.Programs.ZFS.GUIDs(ctx, []string{full}); bad == nil && guids[full] == 0 {
-		return nil, errGone
-	}
-	return nil, fmt.Errorf("cannot look into %q: %w", full, err)
+	return mounts.Open(ctx, full)
 }
 
 // newest opens the newest snapshot that has the file. Close must be called.
@@ -152,10 +166,13 @@ func (f *Files) newest(ctx context.Context) (shot, *peek.Snapshot, *peek.Info, e
 			continue
 		}
 		if err != nil {
-			return s, nil, nil, err
+			return s, nil, nil, f.tryAnother(err)
 		}
 		info, err := opened.Look(f.inside)
 		if info != nil && err == nil {
+			if err := f.unchanged(ctx); err != nil {
+				return s, nil, nil, errors.Join(err, opened.Close())
+			}
 			return s, opened, info, nil
 		}
 		err = errors.Join(err, opened.Close())
@@ -166,10 +183,21 @@ func (f *Files) newest(ctx context.Context) (shot, *peek.Snapshot, *peek.Info, e
 			}
 		}
 		if err != nil {
-			return s, nil, nil, fmt.Errorf("cannot look into %q: %w", f.fs.name+"@"+s.name, err)
+			return s, nil, nil, f.tryAnother(fmt.Errorf("cannot look into %q: %w", f.fs.name+"@"+s.name, err))
 		}
 	}
+	if err := f.unchanged(ctx); err != nil {
+		return shot{}, nil, nil, err
+	}
 	return shot{}, nil, nil, f.nowhere(way)
+}
+
+// tryAnother: an older version is not silently taken for the newest.
+func (f *Files) tryAnother(err error) error {
+	if f.Snapshot != "" || errors.Is(err, errMoved) {
+		return err
+	}
+	return advised("zreplctl find prints which snapshots have it; name another one: @SNAPSHOT", "%w", err)
 }
 
 // nowhere says that no snapshot has the file.

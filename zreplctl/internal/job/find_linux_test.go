@@ -87,10 +87,81 @@ func TestFindInPart(t *testing.T) {
 		t.Errorf("%d: %s", code, said)
 	}
 	w.must("zfs", "destroy", "a/x@s4") // then the newest is one that cannot be mounted
-	if code, said = w.ctl("find", "offer", "a/x/file"); code != 1 || !strings.Contains(said, "it is broken") || strings.Contains(said, "s1\t") {
+	if code, said = w.ctl("find", "offer", "a/x/file"); code != 1 || !strings.Contains(said, "it is broken") || !strings.Contains(said, "a/x@s1\t") {
+		t.Errorf("%d: %s", code, said)
+	}
+	code, said = w.ctl("restore", "-file", "a/x/file", "offer", w.path("got")) // an older one is not taken for it
+	if code != 1 || !strings.Contains(said, "it is broken") || !strings.Contains(said, "name another one") {
 		t.Errorf("%d: %s", code, said)
 	}
 	if left, _ := os.ReadDir(w.path("run/find")); len(left) > 0 {
 		t.Error("left:", left)
+	}
+}
+
+// A dataset that is renamed while its snapshots are looked into is no history that ends.
+func TestFindRenamedMeanwhile(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.mounts("case $snapshot in a/x@s2) zfs rename a/x a/y; exit 1; esac")
+	w.must("zfs", "create", "a/x")
+	dir := strings.TrimSpace(w.must("zfs", "get", "-H", "-o", "value", "mountpoint", "a/x"))
+	if err := os.WriteFile(filepath.Join(dir, "file"), []byte("text"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, short := range []string{"s1", "s2", "s3"} {
+		w.must("zfs", "snapshot", "a/x@"+short)
+	}
+	w.must("zfs", "unmount", "a/x")
+	for _, args := range [][]string{{"find", "offer", "a/x/file"}, {"restore", "-file", "a/x/file", "offer", "@s2", w.path("got")}} {
+		code, said := w.ctl(args...)
+		if code != 1 || !strings.Contains(said, "was renamed or destroyed meanwhile") || strings.Contains(said, "first") {
+			t.Errorf("%q: %d: %s", args, code, said)
+		}
+		w.must("zfs", "rename", "a/y", "a/x")
+	}
+}
+
+// Of two filesystems that say they are mounted at one place, and of one that only hands
+// its mountpoint down, none is taken for the one that was meant.
+func TestFindTakesTheRightOne(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.mounts("")
+	at := func(ds string) string {
+		return strings.TrimSpace(w.must("zfs", "get", "-H", "-o", "value", "mountpoint", ds))
+	}
+	for _, ds := range []string{"a/root", "a/one", "a/two"} {
+		w.must("zfs", "create", ds)
+		if err := os.WriteFile(filepath.Join(at(ds), "file"), []byte(ds), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.MkdirAll(filepath.Join(at("a/root"), "usr/bin"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	w.must("zfs", "create", "-o", "canmount=off", "-o", "mountpoint=/a/root/usr", "a/usr")
+	w.must("zfs", "create", "-o", "canmount=noauto", "-o", "mountpoint=/a/root", "a/old")
+	w.must("zfs", "snapshot", "-r", "a@s1")
+	if code, said := w.ctl("find", "offer", at("a/root")+"/usr/bin"); code != 0 || !strings.Contains(said, "a/root@s1\t") || !strings.Contains(said, "looks in a/root for ") {
+		t.Errorf("%d: %s", code, said)
+	}
+	if code, said := w.ctl("find", "offer", at("a/one")+"/../two//file"); code != 0 || !strings.Contains(said, "a/two@s1\t") {
+		t.Errorf("%d: %s", code, said)
+	}
+	if code, said := w.ctl("find", "offer", "a/one/../two/file"); code != 1 || !strings.Contains(said, "does not begin with /") {
+		t.Errorf("%d: %s", code, said)
+	}
+	place := at("a/one")
+	w.must("zfs", "set", "mountpoint=/a/one", "a/two")
+	got := w.path("got")
+	if code, said := w.ctl("restore", "-file", "file", "offer", "a/one@s1", got); code != 0 {
+		t.Errorf("%d: %s", code, said)
+	}
+	if text, err := os.ReadFile(got); err != nil || string(text) != "a/one" {
+		t.Errorf("%q, %v", text, err)
+	}
+	if code, said := w.ctl("find", "offer", place+"/file"); code != 1 || !strings.Contains(said, " can be in ") {
+		t.Errorf("%d: %s", code, said)
 	}
 }

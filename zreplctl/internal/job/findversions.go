@@ -30,6 +30,10 @@ const (
 	FileGone    FileState = "gone"    // that has one, and these have none
 )
 
+// maxFirstFailed is how many of the newest snapshots may be unreadable until all are
+// taken to be.
+const maxFirstFailed = 10
+
 // finding is where a search is: the newest snapshots of a version that is not
 // complete, and the oldest of them, which is open.
 type finding struct {
@@ -54,6 +58,9 @@ func (f *Files) Versions(ctx context.Context, each func(FileVersion) error) (err
 		if err := s.step(ctx, next); err != nil {
 			return err
 		}
+	}
+	if err := f.unchanged(ctx); err != nil {
+		return err
 	}
 	if s.opened != nil && s.info != nil {
 		if err := s.tell(FileFirst); err != nil {
@@ -82,7 +89,7 @@ func (s *finding) step(ctx context.Context, next shot) error {
 	switch {
 	case errors.Is(err, errGone):
 		return nil
-	case err != nil && (ctx.Err() != nil || s.opened == nil):
+	case err != nil && (ctx.Err() != nil || errors.Is(err, errMoved) || s.opened == nil && len(s.failed) >= maxFirstFailed):
 		return err // as it will be of all others
 	case err != nil:
 		s.failed = append(s.failed, err)
@@ -94,7 +101,7 @@ func (s *finding) step(ctx context.Context, next shot) error {
 	}
 	same := false
 	if err == nil && s.opened != nil {
-		same, err = peek.Same(ctx, s.opened, opened, s.f.inside, s.info, info)
+		same, err = peek.Same(ctx, s.opened, opened, s.f.inside, s.info, info, s.f.comparing(next))
 	}
 	if ctx.Err() != nil {
 		return errors.Join(ctx.Err(), opened.Close())
@@ -112,6 +119,18 @@ func (s *finding) step(ctx context.Context, next shot) error {
 	err = s.close()
 	s.oldest, s.info, s.opened, s.found = next, info, opened, s.found || info != nil
 	return err
+}
+
+// comparing says every 5 seconds how far a comparison of contents is.
+func (f *Files) comparing(s shot) func(at int64) {
+	next := time.Now().Add(5 * time.Second)
+	return func(at int64) {
+		if time.Now().Before(next) {
+			return
+		}
+		next = time.Now().Add(5 * time.Second)
+		f.Run.tell(fmt.Sprintf("compares the contents in %s with those in the next one: %d MiB", f.fs.name+"@"+s.name, at>>20))
+	}
 }
 
 // ended tells of a version before which there was another, or none.

@@ -3,6 +3,7 @@ package job
 import (
 	"context"
 	"fmt"
+	"path"
 	"slices"
 	"strings"
 
@@ -11,14 +12,17 @@ import (
 	"github.com/zrepl-tools/zrepl-tools/lib/mapfilter"
 	"github.com/zrepl-tools/zrepl-tools/lib/peek"
 	"github.com/zrepl-tools/zrepl-tools/lib/zfs"
+	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/config"
 )
 
 // filesystem is a dataset of this host in which a file can be.
 type filesystem struct {
 	name   string
 	source string // its name on the source, which is the same if it is that
-	place  string // its mountpoint, mounted or not; empty: none
+	guid   string
+	place  string // its mountpoint, mounted or not; empty: none, or canmount=off says that nothing is
 	at     string // where it is mounted; empty: it is not
+	stray  bool   // the job's rules do not make it: it is meant only by its full name
 	keyAt  string // the encryption root whose key is not loaded; empty: none is missing
 	volume bool
 }
@@ -43,6 +47,9 @@ func (f *Files) resolve(ctx context.Context) error {
 	if len(all) == 0 {
 		return fmt.Errorf("the job has no dataset on this host")
 	}
+	if f.Path, err = cleanPath(f.Path); err != nil {
+		return err
+	}
 	inside := ""
 	if f.Dataset != "" {
 		inside, err = f.named(all)
@@ -56,6 +63,15 @@ func (f *Files) resolve(ctx context.Context) error {
 	return err
 }
 
+// cleanPath: as for the system, home/alice/../bob is home/bob, which can be another
+// dataset. Of a path that begins with a name, nobody knows what is above.
+func cleanPath(name string) (string, error) {
+	if !strings.HasPrefix(name, "/") && slices.Contains(strings.Split(name, "/"), "..") {
+		return "", fmt.Errorf("%q has \"..\" and does not begin with /", name)
+	}
+	return path.Clean(name), nil
+}
+
 // filesystems are the job's datasets of this host: its copies, if it has any here.
 func (f *Files) filesystems(ctx context.Context) (all []filesystem, err error) {
 	j := f.Run.Job
@@ -66,18 +82,20 @@ func (f *Files) filesystems(ctx context.Context) (all []filesystem, err error) {
 			roots = nil
 		}
 	}
-	list, err := f.Run.Programs.ZFS.Datasets(ctx, roots, true, "mountpoint", "mounted", "encryption", "encryptionroot", "keystatus", endpoint.PlaceholderProperty, endpoint.ZreplPlaceholder)
+	list, err := f.Run.Programs.ZFS.Datasets(ctx, roots, true, "guid", "mountpoint", "canmount", "mounted", "encryption", "encryptionroot", "keystatus", endpoint.PlaceholderProperty, endpoint.ZreplPlaceholder)
 	if err := zfs.Present(err); err != nil {
 		return nil, err
 	}
 	for _, d := range list {
-		source, ok := f.sourceOf(d.Name)
-		if !ok || endpoint.Marked(d) {
+		source, stray, ok := f.sourceOf(d.Name)
+		if !ok || endpoint.Marked(d) || f.ofAnother(d.Name) {
 			continue
 		}
-		one := filesystem{name: d.Name, source: source, volume: d.Type == "volume"}
+		one := filesystem{name: d.Name, source: source, guid: d.Properties["guid"].Value, volume: d.Type == "volume", stray: stray}
 		if at := d.Properties["mountpoint"].Value; strings.HasPrefix(at, "/") {
-			one.place = at
+			if !f.neverMounted(d) {
+				one.place = at
+			}
 			if d.Properties["mounted"].Value == "yes" {
 				one.at = at
 			}
@@ -90,20 +108,50 @@ func (f *Files) filesystems(ctx context.Context) (all []filesystem, err error) {
 	return all, nil
 }
 
-// sourceOf is the source's name of a dataset of this host that is the job's.
-func (f *Files) sourceOf(name string) (source string, ok bool) {
+// neverMounted: a dataset with canmount=off only hands its mountpoint down, and the
+// files there are another's. A copy can have been given it by this host's own rules,
+// and then its source was mounted all the same.
+func (f *Files) neverMounted(d zfs.Dataset) bool {
+	canmount := d.Properties["canmount"]
+	return canmount.Value == "off" && (!f.Run.Job.Receives() || canmount.Source == "received")
+}
+
+// ofAnother: where jobs share a target, what is below another's own is of another
+// peer, who can give its datasets any name.
+func (f *Files) ofAnother(name string) bool {
+	j := f.Run.Job
+	if !j.Receives() {
+		return false
+	}
+	deepest := func(j *config.Job) (n int) {
+		for _, target := range j.Targets() {
+			if dataset.Within(name, target) {
+				n = max(n, len(target))
+			}
+		}
+		return n
+	}
+	own := deepest(j)
+	return slices.ContainsFunc(f.Jobs, func(other *config.Job) bool {
+		return other.Name != j.Name && other.Receives() && deepest(other) > own
+	})
+}
+
+// sourceOf is the source's name of a dataset of this host that is the job's; stray: a
+// copy that the rules do not make, or not any more.
+func (f *Files) sourceOf(name string) (source string, stray, ok bool) {
 	j := f.Run.Job
 	switch {
 	case !j.Receives():
-		return name, j.Sources().Pass(name)
+		return name, false, j.Sources().Pass(name)
 	case j.Root != "":
 		source, ok = strings.CutPrefix(name, j.Root+"/")
-		return source, ok
+		return source, false, ok
 	}
 	if sources := j.Mapping.Sources(name, 1); len(sources) > 0 {
-		return sources[0], true
+		return sources[0], false, true
 	}
-	return name, true // a copy that the rules do not make any more
+	return name, true, true
 }
 
 // named takes the dataset that was named, and the path below its mountpoint or root.
@@ -124,80 +172,4 @@ func (f *Files) named(all []filesystem) (inside string, err error) {
 		return rest, nil
 	}
 	return f.Path, nil
-}
-
-// guess finds the dataset by the path alone: the longest mountpoint above it, or the
-// longest name of a dataset, or of its end if the mountpoints of the sources are not
-// known.
-func (f *Files) guess(all []filesystem) (inside string, err error) {
-	ways := []func(filesystem) string{
-		func(s filesystem) string { return s.place },
-		func(s filesystem) string { return s.source },
-		func(s filesystem) string { return s.name },
-	}
-	if !strings.HasPrefix(f.Path, "/") {
-		ways = ways[1:] // a name of a dataset with a path, as in tank/home/alice/letters
-	}
-	for _, way := range ways {
-		if found, inside := longest(all, f.Path, func(s filesystem) []string { return []string{way(s)} }); len(found) == 1 {
-			f.fs = found[0]
-			return inside, nil
-		}
-	}
-	found, inside := longest(all, f.Path, ends)
-	switch hint := "name it: -dataset DATASET"; {
-	case !strings.HasPrefix(f.Path, "/"):
-		return "", advised("begin the path with a dataset, or with /; or "+hint, "no dataset of the job has %q", f.Path)
-	case len(found) == 0:
-		return "", advised(hint, "the mountpoints of the sources are not known here, and no dataset is named like %q", f.Path)
-	case len(found) > 1:
-		return "", advised(hint, "%q can be in %q and in %q", f.Path, found[0].source, found[1].source)
-	}
-	f.fs = found[0]
-	f.Run.tell(fmt.Sprintf("looks in %s, whose name is like the path; -dataset names another", f.fs.name))
-	return inside, nil
-}
-
-// ends are the ends of a source's name: home/alice and alice of tank/home/alice.
-func ends(s filesystem) (all []string) {
-	for name, more := s.source, true; more; {
-		if _, name, more = strings.Cut(name, "/"); more {
-			all = append(all, name)
-		}
-	}
-	return all
-}
-
-// longest finds the filesystems one of whose names is the longest above a path, and
-// the rest of the path.
-func longest(all []filesystem, path string, names func(filesystem) []string) (found []filesystem, inside string) {
-	most := 0
-	for _, s := range all {
-		for _, name := range names(s) {
-			rest, ok := below(path, name)
-			if !ok || len(name) < most {
-				continue
-			}
-			if len(name) > most {
-				found = nil
-			}
-			found, inside, most = append(found, s), rest, len(name)
-		}
-	}
-	return found, inside
-}
-
-// below is the rest of a path below a mountpoint or a name; a path is its own.
-func below(path, top string) (rest string, ok bool) {
-	if top == "" {
-		return "", false
-	}
-	top, path = "/"+strings.Trim(top, "/"), "/"+strings.TrimLeft(path, "/")
-	switch {
-	case top == "/":
-		return path, true
-	case !dataset.Within(path, top):
-		return "", false
-	}
-	return strings.TrimPrefix(strings.TrimPrefix(path, top), "/"), true
 }

@@ -16,6 +16,8 @@ func TestFindWhere(t *testing.T) {
 		{name: "b/p/z/srv", source: "z/srv", place: "/data/srv"},
 		{name: "b/p/z/srv2", source: "z/srv2", place: "/data/srv/two"},
 		{name: "b/p/z/www/alice", source: "z/www/alice"},
+		{name: "b/p/evil/home/alice/docs", source: "evil/home/alice/docs"},
+		{name: "b/p/stray/srv", source: "b/p/stray/srv", place: "/stray", stray: true},
 	}
 	for _, c := range []struct{ dataset, path, want, inside string }{
 		{"", "/data/srv/x", "b/p/z/srv", "x"},
@@ -32,6 +34,9 @@ func TestFindWhere(t *testing.T) {
 		{"", "/alice/x", "", ""}, // two are named so
 		{"", "/nothing/x", "", ""},
 		{"", "alice/x", "", ""},
+		{"", "/home/alice/docs/f", "", ""}, // a longer end is not enough if another fits
+		{"", "/stray/x", "", ""},
+		{"", "b/p/stray/srv/x", "b/p/stray/srv", "x"},
 		{"", "zz/x", "", ""},
 		{"b/p/z/srv", "x", "b/p/z/srv", "x"},
 		{"b/p/z/srv", "/data/srv/x", "b/p/z/srv", "x"},
@@ -47,6 +52,20 @@ func TestFindWhere(t *testing.T) {
 		inside, err := find(copies)
 		if f.fs.name != c.want || inside != c.inside || (err == nil) != (c.want != "") {
 			t.Errorf("%q %q: %q %q, %v", c.dataset, c.path, f.fs.name, inside, err)
+		}
+	}
+}
+
+// What is below another job's own target is of another peer.
+func TestFindOfAnother(t *testing.T) {
+	all := &config.Job{Name: "all", Type: config.PushSink, Root: "b/all"}
+	evil := &config.Job{Name: "evil", Type: config.PushSink, Root: "b/all/evil"}
+	for name, want := range map[string][2]bool{"b/all/x": {false, true}, "b/all/evil/x": {true, false}, "b/all/evil": {true, false}, "b/all/evils": {false, true}} {
+		for i, j := range []*config.Job{all, evil} {
+			f := &Files{Run: &Run{Job: j}, Jobs: []*config.Job{all, evil}}
+			if got := f.ofAnother(name); got != want[i] {
+				t.Errorf("%s of %s: %v", name, j.Name, got)
+			}
 		}
 	}
 }
