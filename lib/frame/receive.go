@@ -89,6 +89,7 @@ type receiver struct {
 	watch   *watch
 	buf     []byte
 	fast    *fastReceiver // nil: by copying
+	unpacks bool          // the command is a decompressor, which keeps what it holds back
 	current atomic.Pointer[Command]
 }
 
@@ -134,7 +135,9 @@ func (r *receiver) run() (*Trailer, error) {
 	}
 	if err != nil {
 		err = r.blame(err)
-		r.Command.Kill() // first; only then may its input end
+		if !r.unpacks || !leavesGood(err) || r.ctx.Err() != nil {
+			r.Command.Kill() // first; only then may its input end
+		}
 		r.Out.Close()
 		return t, err
 	}

@@ -33,39 +33,68 @@ func (r *receiver) unpack() (*Trailer, error) {
 	}
 	ctx, cancel := context.WithCancelCause(r.ctx)
 	defer cancel(nil)
-	type end struct {
-		t   *Trailer
-		err error
-	}
-	over := make(chan end, 1)
 	link, err := r.linkTo(ctx, u)
 	if err != nil {
 		u.In.Close()
 		u.Command.Kill()
 		return nil, err
 	}
+	l := &linkEnd{over: make(chan struct{})}
 	go func() {
+		defer close(l.over)
 		defer link.watch.close()
-		t, err := link.run()
-		over <- end{t, unpackError(err)}
+		l.t, l.err = link.run()
+		l.err = unpackError(l.err)
 	}()
-	if err := r.drain(u.Out); err != nil {
+	if err := r.drain(u, l); err != nil {
+		if l.failed() && r.ctx.Err() == nil { // that came first
+			u.Command.Kill()
+			return l.t, l.err
+		}
 		cancel(err)
 		u.Command.Kill()
 		select {
-		case <-over:
+		case <-l.over:
 		case <-time.After(abandonAfter): // it reads from who does not write
 		}
 		return nil, err
 	}
-	e := <-over
-	return e.t, e.err
+	<-l.over
+	return l.t, l.err
+}
+
+// linkEnd is how the frames of a compressed stream ended.
+type linkEnd struct {
+	over chan struct{} // closed when the rest is valid
+	t    *Trailer
+	err  error
+}
+
+// failed reports, without waiting, whether they ended in an error.
+func (l *linkEnd) failed() bool {
+	select {
+	case <-l.over:
+		return l.err != nil
+	default:
+		return false
+	}
+}
+
+// lingerFor is how long what came of a compressed stream that failed is still
+// passed on. Decompressors read ahead, and whoever takes a part of a stream to
+// resume it later wants what has come.
+const lingerFor = 15 * time.Second
+
+// leavesGood reports whether what came before an error is good.
+func leavesGood(err error) bool {
+	var failed *FailedError
+	return errors.As(err, &failed) || errors.Is(err, ErrCut) || errors.Is(err, ErrReset) || errors.Is(err, ErrStall)
 }
 
 // linkTo makes what passes the frames on to the decompressor. From here on it
 // reads the input.
 func (r *receiver) linkTo(ctx context.Context, u Unpacker) (*receiver, error) {
-	link := &receiver{ctx: ctx, r: r.r, in: r.in, ReceiveOptions: ReceiveOptions{
+	link := &receiver{ctx: ctx, unpacks: true, r: r.r, in: r.in, ReceiveOptions: ReceiveOptions{
 		In: r.In, Stall: r.Stall, Split: u.Check, Moved: r.Linked, Shared: r.Shared}}
 	if link.Moved == nil {
 		link.Moved = new(atomic.Uint64)
@@ -74,22 +103,34 @@ func (r *receiver) linkTo(ctx context.Context, u Unpacker) (*receiver, error) {
 	return link, link.attach(u.In, u.Command)
 }
 
-// drain passes on what the decompressor writes, to its end.
-func (r *receiver) drain(out *os.File) error {
-	from, err := newPort(out)
+// drain passes on what the decompressor writes, to its end: some time at most
+// once the frames have failed.
+func (r *receiver) drain(u Unpacker, l *linkEnd) error {
+	from, err := newPort(u.Out)
 	if err != nil {
 		return fmt.Errorf("cannot read: %w", err)
 	}
 	buf := make([]byte, copyFrame)
+	var until time.Time
 	for {
 		if err := r.interrupted(); err != nil {
 			return err
 		}
-		ready, _, err := r.watch.poll([]unix.PollFd{{Fd: int32(from.fd), Events: unix.POLLIN}}, -1)
-		if err != nil {
-			return err
+		switch {
+		case !l.failed():
+		case until.IsZero():
+			until = time.Now().Add(lingerFor)
+		case time.Now().After(until):
+			return errLingered
 		}
-		if !ready {
+		_, ended := u.Command.Exited()
+		ready, late, err := r.watch.poll([]unix.PollFd{{Fd: int32(from.fd), Events: unix.POLLIN}}, heldGrace)
+		switch {
+		case err != nil:
+			return err
+		case late && ended:
+			return errUnpackerHeld
+		case !ready:
 			continue
 		}
 		n, err := from.read(buf)
@@ -104,6 +145,11 @@ func (r *receiver) drain(out *os.File) error {
 		}
 	}
 }
+
+var (
+	errLingered     = errors.New("the decompressor does not end")
+	errUnpackerHeld = errors.New("the decompressor ended, but something it started keeps its output open")
+)
 
 // unpackError says of an error of the decompressor what is wrong with the
 // stream. One that was killed says nothing of the stream.
