@@ -119,3 +119,12 @@ func (p *pipe) sum(crc uint32, n int, piece []byte) (uint32, error) {
 	}
 	return crc, nil
 }
+
+// unread is how many bytes of a pipe were not read yet, at its other end.
+func (p *port) unread() int {
+	n, err := unix.IoctlGetInt(p.fd, unix.TIOCINQ)
+	if p.kind != pipeKind || err != nil {
+		return 0
+	}
+	return n
+}

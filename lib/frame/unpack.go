@@ -60,6 +60,9 @@ func (r *receiver) unpack() (*Trailer, error) {
 		return nil, err
 	}
 	<-l.over
+	if l.err != nil {
+		r.settle()
+	}
 	return l.t, l.err
 }
 
@@ -142,6 +145,22 @@ func (r *receiver) drain(u Unpacker, l *linkEnd) error {
 		}
 		if err := r.pass(buf[:n]); err != nil {
 			return err
+		}
+	}
+}
+
+// settleFor is how long a command may take to read what is in its pipe.
+const settleFor = 5 * time.Second
+
+// settle waits until the command has read what was passed on last, before it
+// is killed. What the decompressor held back came all at once.
+func (r *receiver) settle() {
+	if r.out == nil || r.Command == nil {
+		return
+	}
+	for end := time.Now().Add(settleFor); r.out.unread() > 0 && r.consumerGone() == nil && time.Now().Before(end); {
+		if _, _, err := r.watch.poll(nil, 5*time.Millisecond); err != nil {
+			return
 		}
 	}
 }
