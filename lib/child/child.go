@@ -45,6 +45,7 @@ type Cmd struct {
 	Stderr        *Tail      // nil: inherit ours
 	StderrCopy    io.Writer  // optional: stderr is copied there, too
 	Group         bool       // a process group other than ours
+	Alone         bool       // it gets nothing that we inherited and our programs else do
 	Lifeline      bool       // it learns by Watch that we are gone
 	Guard         bool       // with Group: it is killed even if we are killed by SIGKILL
 	// Grace is how long it has between SIGTERM and SIGKILL once its context is
@@ -135,6 +136,9 @@ func (p *Process) start(path string, c Cmd) (err error) {
 			return err
 		}
 		attr.Files = append(attr.Files, uintptr(fd))
+	}
+	if c.Alone {
+		attr.Files = closeInherited(attr.Files)
 	}
 	err = p.ward.start(func() (err error) {
 		p.pid, _, err = syscall.StartProcess(path, c.Args, attr)

@@ -34,6 +34,7 @@ type Compressor struct {
 	refusal error
 	failure error       // of reading
 	fed     atomic.Bool // zstd has all that it gets
+	early   atomic.Bool // zstd has ended before that
 	fedAll  chan struct{}
 	done    chan struct{}
 }
@@ -55,7 +56,7 @@ func Compress(ctx context.Context, m Method, p Plain) (*Compressor, error) {
 		return nil, err
 	}
 	defer write.Close()
-	zstd, err := child.Start(context.WithoutCancel(ctx), child.Cmd{Args: m.compress(), Stdin: read, Stdout: write, Stderr: &child.Tail{}, Group: p.Group})
+	zstd, err := child.Start(context.WithoutCancel(ctx), child.Cmd{Args: m.compress(), Stdin: read, Stdout: write, Stderr: &child.Tail{}, Group: p.Group, Alone: true})
 	if err != nil {
 		into.Close()
 		out.Close()
@@ -101,6 +102,9 @@ func (c *Compressor) feed() {
 	}
 	if c.refusal == nil {
 		c.failure = err
+	}
+	if err != nil && c.Command != nil { // what it left running is not waited for
+		c.Command.Kill()
 	}
 	c.fed.Store(true)
 	c.into.Close()
@@ -207,6 +211,7 @@ func (c *Compressor) await() {
 		case <-zstd:
 			zstd = nil
 			if !c.fed.Load() {
+				c.early.Store(true) // first: the end of what is killed is no end of the data
 				c.Command.Kill()
 			}
 		}
@@ -232,7 +237,7 @@ func (c *Compressor) fault() error {
 		return fmt.Errorf("zstd was killed by %s", signal)
 	case code != 0:
 		return fmt.Errorf("zstd failed with exit status %d: %s", code, clean.Line(said, 500))
-	case !c.fed.Load():
+	case c.early.Load(), !c.fed.Load():
 		return errEnded
 	}
 	<-c.fedAll

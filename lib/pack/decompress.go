@@ -28,7 +28,7 @@ func Decompress(ctx context.Context, group bool) (*Decompressor, error) {
 		return nil, err
 	}
 	defer write.Close()
-	p, err := child.Start(context.WithoutCancel(ctx), child.Cmd{Args: decompress(), Stdin: read, Stdout: write, Stderr: &child.Tail{}, Group: group})
+	p, err := child.Start(context.WithoutCancel(ctx), child.Cmd{Args: decompress(), Stdin: read, Stdout: write, Stderr: &child.Tail{}, Group: group, Alone: true})
 	if err != nil {
 		in.Close()
 		out.Close()
