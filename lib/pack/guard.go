@@ -15,6 +15,11 @@ const (
 	maxBlock = 128 << 10
 )
 
+// maxEmpty is how many blocks in a row may hold nothing. What compresses as data
+// comes may make one where it is flushed; endless ones would only keep the
+// reader waiting.
+const maxEmpty = 16
+
 // Guard follows the structure of compressed data before the decompressor sees
 // it, and refuses all but one frame of RFC 8878. It is a frame.Splitter of one
 // part.
@@ -22,6 +27,7 @@ type Guard struct {
 	held   []byte // the beginning of what is read next
 	skip   int    // bytes of a block, which the decompressor judges
 	at     place
+	empty  int  // blocks of no bytes in a row
 	last   bool // no block comes after this one
 	summed bool // a checksum comes after the last block
 }
@@ -115,6 +121,12 @@ func (g *Guard) block(header uint32) error {
 		return fmt.Errorf("a block of %d bytes in the compressed data: at most %d are allowed", size, maxBlock)
 	}
 	g.last, g.skip = header&1 != 0, size
+	if g.empty++; size > 0 || g.last {
+		g.empty = 0
+	}
+	if g.empty > maxEmpty {
+		return errors.New("the compressed data has too many blocks of no bytes")
+	}
 	switch header >> 1 & 3 {
 	case 1: // one byte, repeated
 		g.skip = 1
