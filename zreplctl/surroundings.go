@@ -17,7 +17,6 @@ import (
 
 	"github.com/zrepl-tools/zrepl-tools/lib/clean"
 	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
-	"github.com/zrepl-tools/zrepl-tools/lib/pack"
 	"github.com/zrepl-tools/zrepl-tools/lib/transport"
 	"github.com/zrepl-tools/zrepl-tools/lib/zfs"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/config"
@@ -39,8 +38,10 @@ func surroundings(ctx context.Context, c *config.Config) []*config.Problem {
 			all = append(all, connection(c, j)...)
 		}
 		all = append(all, hookPrograms(c, j)...)
-		if j.AsksToCompress() && !pack.Found() {
-			all = append(all, c.Problem(j, "compress", "compress: streams are not compressed: this host has no zstd: install it"))
+		if j.AsksToCompress() {
+			if err := j.Compress.Works(); err != nil {
+				all = append(all, c.Problem(j, "compress", fmt.Sprintf("compress: streams are not compressed: %v", err)))
+			}
 		}
 		if pools != nil {
 			all = append(all, missingPools(c, j, pools)...)

@@ -39,7 +39,7 @@ type Service struct {
 	run     string // empty: the client only looks
 }
 
-func (v *Service) register(s *rpc.Server, role string, packs bool) {
+func (v *Service) register(s *rpc.Server, role string, packs pack.Method) {
 	s.Greeting.Call = "hello"
 	s.Handle("hello", func(ctx context.Context, in transfer.Hello) (transfer.Welcome, error) {
 		if in.Protocol != transfer.Protocol {
@@ -55,7 +55,7 @@ func (v *Service) register(s *rpc.Server, role string, packs bool) {
 			return transfer.Welcome{}, later(err)
 		}
 		w := transfer.Welcome{Protocol: transfer.Protocol, Client: v.Client, Role: role}
-		if packs && pack.Found() {
+		if packs != "" && packs.Works() == nil {
 			w.Compress = []string{pack.Zstd}
 		}
 		return w, nil

@@ -16,7 +16,7 @@ import (
 func serving(t *testing.T, server *rpc.Server) *Pool { return servingAs(t, server, SourceRole) }
 
 func servingAs(t *testing.T, server *rpc.Server, role string) *Pool {
-	(&Service{}).register(server, role, false)
+	(&Service{}).register(server, role, "")
 	dial := func(context.Context) (*Link, error) {
 		theirs, request, err := child.Pipe()
 		if err != nil {

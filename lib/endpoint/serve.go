@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
+	"github.com/zrepl-tools/zrepl-tools/lib/pack"
 	"github.com/zrepl-tools/zrepl-tools/lib/rpc"
 	"github.com/zrepl-tools/zrepl-tools/lib/transfer"
 )
@@ -38,7 +39,7 @@ func (v *Service) moved(bytes uint64) {
 func ServeSender(server *rpc.Server, v *Service, s *Sender, sendFrame []string) (done func()) {
 	slot := &transfer.Slot{}
 	s.masked = true
-	v.register(server, SourceRole, s.Compress != "")
+	v.register(server, SourceRole, s.Compress)
 	server.Handle("list", after(v, func(ctx context.Context, in transfer.ListRequest) (iter.Seq2[transfer.Dataset, error], error) {
 		defer v.doing("list", "")()
 		list, err := s.List(ctx, in)
@@ -78,7 +79,11 @@ func ServeSender(server *rpc.Server, v *Service, s *Sender, sendFrame []string) 
 func ServeReceiver(server *rpc.Server, v *Service, r *Receiver) (done func()) {
 	slot := &transfer.Slot{}
 	r.served = true
-	v.register(server, SinkRole, r.Decompress)
+	var packs pack.Method
+	if r.Decompress {
+		packs = pack.Zstd
+	}
+	v.register(server, SinkRole, packs)
 	server.Handle("list", after(v, func(ctx context.Context, in transfer.ListRequest) (iter.Seq2[transfer.Dataset, error], error) {
 		defer v.doing("list", "")()
 		list, err := r.List(ctx, in)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/child"
 	"github.com/zrepl-tools/zrepl-tools/lib/fault"
@@ -53,6 +54,14 @@ func (e *ending) senderKind() fault.Kind {
 	return zfs.SendKind(e.Stderr)
 }
 
+// who is what failed on the sender where a reason is given.
+func (e *ending) who() string {
+	if strings.Contains(e.Reason, "zstd") {
+		return "compressing"
+	}
+	return "zfs send"
+}
+
 func (e *ending) String() string {
 	switch said := child.Clean(e.Stderr, maxSaid); {
 	case e.Signal != "":
@@ -87,7 +96,7 @@ func judgeFrame(status io.Reader, s child.Status) (got transfer.Received, err er
 		return got, &transfer.LinkError{Err: fmt.Errorf("cannot receive the stream: %s", text)}
 	case "producer-failed":
 		if o.Trailer != nil && o.Trailer.Reason != "" { // not the command: who ran it was stopped
-			return got, &transfer.LinkError{Err: fmt.Errorf("zfs send on the sender: %s", o.Trailer)}
+			return got, &transfer.LinkError{Err: fmt.Errorf("%s on the sender: %s", o.Trailer.who(), o.Trailer)}
 		}
 		if o.Trailer != nil {
 			err := fmt.Errorf("zfs send on the sender: %s", o.Trailer)

@@ -8,7 +8,6 @@ package pack
 
 import (
 	"fmt"
-	"os/exec"
 	"strconv"
 	"strings"
 )
@@ -63,10 +62,4 @@ func (m Method) compress() []string {
 // decompress is the command that decompresses.
 func decompress() []string {
 	return []string{Zstd, "-q", "-d", "-c", fmt.Sprintf("--memory=%dMB", MaxWindow>>20), "-"}
-}
-
-// Found reports whether this host has zstd(1).
-func Found() bool {
-	_, err := exec.LookPath(Zstd)
-	return err == nil
 }

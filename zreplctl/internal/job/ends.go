@@ -8,6 +8,7 @@ import (
 	"maps"
 	"os"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/cursor"
@@ -133,19 +134,35 @@ func (p Programs) recvFrame(j *config.Job) []string {
 
 // compress is how an active job has its streams compressed.
 func (p Programs) compress(j *config.Job) pack.Method {
-	if j.Compress == "" || pack.Found() {
+	if j.Compress == "" {
+		return ""
+	}
+	err := j.Compress.Works()
+	if err == nil {
 		return j.Compress
 	}
-	if p.say != nil {
-		p.say("warning: streams are not compressed: this host has no zstd, which compress: needs")
-	}
+	p.once(j, fmt.Sprintf("warning: streams are not compressed: %v", err))
 	return ""
+}
+
+// warned has what this process has said of a job already: a daemon would say it
+// with every run.
+var warned sync.Map
+
+// once says a warning of a job, once for this process.
+func (p Programs) once(j *config.Job, text string) {
+	if p.say == nil {
+		return
+	}
+	if _, said := warned.LoadOrStore(j.Name+": "+text, true); !said {
+		p.say(text)
+	}
 }
 
 // ends makes both ends of an active job. Close ends its connections.
 func (p Programs) ends(j *config.Job, run string, dir state.Dir, inherit ...*os.File) (s replicate.Sender, r replicate.Receiver, closeAll func(), err error) {
 	pool := &endpoint.Pool{Job: j.Name, Run: run, Lists: endpoint.Limits{Datasets: j.Limits.Datasets, Snapshots: j.Limits.Snapshots}, Dial: func(ctx context.Context) (*endpoint.Link, error) { return dial(ctx, j, p.Daemon, p.reply) }}
-	pool.Compress, pool.Say = p.compress(j), p.say
+	pool.Compress, pool.Say = p.compress(j), func(text string) { p.once(j, text) }
 	switch j.Type {
 	case config.Pull:
 		pool.Role = endpoint.SourceRole
