@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"time"
 )
 
 // A copy that cannot go on may be set aside: it gets a dated name in the same
@@ -39,6 +40,17 @@ func AsideOf(name string) (of string, ok bool) {
 		return "", false
 	}
 	return strings.TrimSuffix(name, base) + m[1], true
+}
+
+// AsideDate is AsideOf, with the day on which it was set aside.
+func AsideDate(name string) (of string, date time.Time, ok bool) {
+	if of, ok = AsideOf(name); !ok {
+		return "", time.Time{}, false
+	}
+	_, text, _ := strings.Cut(name[len(of):], "-")
+	text, _, _ = strings.Cut(text, "-")
+	date, err := time.Parse("20060102", text)
+	return of, date, err == nil
 }
 
 // AsideAbove are the name and those above it that Aside may have made.

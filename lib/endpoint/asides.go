@@ -26,10 +26,11 @@ func (a asides) above(name string) string {
 }
 
 // asideOf is the name that a dataset had before it was set aside; empty: it was
-// not. It judges AsideProperty. Until a dataset has its new name it is a copy.
+// not. It judges AsideProperty, which says the name that it got: one that has not
+// got it yet is a copy, and one that a person has renamed is any dataset.
 func asideOf(d zfs.Dataset) string {
 	mark := d.Properties[AsideProperty]
-	if of, ok := dataset.AsideOf(d.Name); ok && mark.Source == "local" && mark.Value == lastPart(of) {
+	if of, ok := dataset.AsideOf(d.Name); ok && mark.Source == "local" && strings.TrimPrefix(mark.Value, asideBegun) == lastPart(d.Name) {
 		return of
 	}
 	return ""

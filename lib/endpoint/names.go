@@ -23,7 +23,7 @@ const (
 	SendProperty        = "zreplctl:send"        // the send options of the chain
 	SettingsProperty    = "zreplctl:properties"  // what was taken from the sender; see property.Record
 	RestoreProperty     = "zreplctl:restore"     // what was restored there, until it is activated
-	AsideProperty       = "zreplctl:aside"       // the last part of the name that it had before it was set aside
+	AsideProperty       = "zreplctl:aside"       // the last part of the name that it got when it was set aside
 )
 
 // Filter says which datasets a job is about; *mapfilter.Rules is one.

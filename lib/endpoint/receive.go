@@ -20,7 +20,7 @@ const maxSaid = 500
 // checkReceive refuses what a client may not ask of a receiver: a target that
 // is not the job's, and to receive over anything but an empty placeholder.
 func (r *Receiver) checkReceive(ctx context.Context, in transfer.ReceiveRequest) error {
-	if err := r.receives(in.Dataset); err != nil {
+	if err := r.changes(ctx, in.Dataset); err != nil {
 		return err
 	}
 	if err := expected(in).Check(); err != nil {

@@ -100,6 +100,29 @@ func (r *Receiver) receives(name string) error {
 	return nil
 }
 
+// changes refuses what receives does, and what was set aside, with all below it:
+// nothing more comes there, and no hold must keep it.
+func (r *Receiver) changes(ctx context.Context, name string) error {
+	if err := r.receives(name); err != nil {
+		return err
+	}
+	return r.notAside(ctx, name)
+}
+
+func (r *Receiver) notAside(ctx context.Context, name string) error {
+	if len(dataset.AsideAbove(name)) == 0 {
+		return nil
+	}
+	all, err := Asides(ctx, r.ZFS, []string{name})
+	if err != nil {
+		return err
+	}
+	if top := asides(all).above(name); top != "" {
+		return fmt.Errorf("%q was set aside: it stays as it is", top)
+	}
+	return nil
+}
+
 // Targets says where datasets of the sender go.
 func (r *Receiver) Targets(_ context.Context, sources []string) (map[string]string, error) {
 	targets := map[string]string{}
@@ -291,6 +314,9 @@ func (r *Receiver) Placeholder(ctx context.Context, in transfer.Placeholder) err
 	if err := r.allowed(in.Dataset); err != nil && !slices.ContainsFunc(r.Roots, above) {
 		return err
 	}
+	if err := r.notAside(ctx, in.Dataset); err != nil {
+		return err
+	}
 	if err := r.limitPlaceholder(ctx, in.Dataset); err != nil {
 		return err
 	}
@@ -326,7 +352,7 @@ func (r *Receiver) belowLocked(ctx context.Context, name string) (bool, error) {
 
 // Abort throws a partial receive away.
 func (r *Receiver) Abort(ctx context.Context, in transfer.Name) error {
-	if err := r.receives(in.Dataset); err != nil {
+	if err := r.changes(ctx, in.Dataset); err != nil {
 		return err
 	}
 	return r.ZFS.AbortReceive(ctx, in.Dataset)
@@ -335,7 +361,7 @@ func (r *Receiver) Abort(ctx context.Context, in transfer.Name) error {
 // Protect moves the holds on what was received last.
 func (r *Receiver) Protect(ctx context.Context, in transfer.Holds) (transfer.Problems, error) {
 	for _, s := range in.Hold {
-		if err := r.receives(s.Dataset); err != nil {
+		if err := r.changes(ctx, s.Dataset); err != nil {
 			return nil, err
 		}
 	}
@@ -351,7 +377,7 @@ func (r *Receiver) Protect(ctx context.Context, in transfer.Holds) (transfer.Pro
 	}
 	marked := transfer.Problems{}
 	for _, name := range in.Unmark {
-		if err := r.receives(name); err != nil {
+		if err := r.changes(ctx, name); err != nil {
 			return nil, err
 		}
 		if err := r.clearMarks(ctx, name); err != nil {

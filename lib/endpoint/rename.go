@@ -34,7 +34,7 @@ func (r *Receiver) mayRename(ctx context.Context, from, to string) error {
 		return errors.New("the receiver's configuration does not allow it")
 	}
 	for _, name := range []string{from, to} {
-		if err := r.receives(name); err != nil {
+		if err := r.changes(ctx, name); err != nil {
 			return err
 		}
 	}
@@ -43,15 +43,6 @@ func (r *Receiver) mayRename(ctx context.Context, from, to string) error {
 		return errors.New("they are in different pools")
 	case dataset.Within(from, to), dataset.Within(to, from):
 		return errors.New("one is below the other")
-	}
-	if len(dataset.AsideAbove(from)) > 0 {
-		all, err := Asides(ctx, r.ZFS, []string{from})
-		if err != nil {
-			return err
-		}
-		if top := asides(all).above(from); top != "" {
-			return fmt.Errorf("%q was set aside", top)
-		}
 	}
 	return r.Renames(from)
 }

@@ -86,10 +86,18 @@ func (s *Sender) List(ctx context.Context, in transfer.ListRequest) ([]transfer.
 	if err := l.run(ctx); err != nil {
 		return nil, err
 	}
+	names := make([]string, 0, len(l.datasets))
+	for _, d := range l.datasets {
+		names = append(names, d.Name)
+	}
+	aside, err := Asides(ctx, s.ZFS, names)
+	if err != nil {
+		return nil, err
+	}
 	common, keep := s.noted(), s.Pace != nil && s.Pace.Due()
 	var out []transfer.Dataset
 	for _, d := range l.datasets {
-		if !s.Datasets.Pass(d.Name) {
+		if !s.Datasets.Pass(d.Name) || asides(aside).above(d.Name) != "" {
 			continue
 		}
 		enc := encrypted(d)
@@ -116,6 +124,18 @@ func (s *Sender) List(ctx context.Context, in transfer.ListRequest) ([]transfer.
 		out = append(out, t)
 	}
 	return out, nil
+}
+
+// offers refuses what is not the job's to send, and what another job of this host
+// has set aside, with all below it.
+func (s *Sender) offers(ctx context.Context, name string) error {
+	if err := allowed(s.Datasets, name); err != nil || len(dataset.AsideAbove(name)) == 0 {
+		return err
+	}
+	if all, err := Asides(ctx, s.ZFS, []string{name}); err != nil || asides(all).above(name) != "" {
+		return errors.Join(fmt.Errorf("dataset %q: %w", name, errNotOffered), err)
+	}
+	return nil
 }
 
 // roots returns what to give to zfs list: the names asked for, or where the
@@ -173,7 +193,7 @@ func (s *Sender) Send(ctx context.Context, in transfer.SendRequest) (*transfer.S
 
 // stream is what Send returns. Nothing is begun yet.
 func (s *Sender) stream(ctx context.Context, in transfer.SendRequest) (*transfer.Stream, error) {
-	if err := allowed(s.Datasets, in.Dataset); err != nil {
+	if err := s.offers(ctx, in.Dataset); err != nil {
 		return nil, err
 	}
 	in, err := s.unmask(ctx, in) // here, so that no call answers otherwise

@@ -45,7 +45,7 @@ type setAside struct {
 
 func (a *setAside) do(ctx context.Context, in transfer.Aside) (to string, err error) {
 	for _, check := range []func() error{
-		func() error { return a.allowed(in) },
+		func() error { return a.allowed(ctx, in) },
 		func() error { return a.look(ctx, in.Copy) },
 		func() error { return a.findHolds(ctx) },
 		func() error { to, err = a.newName(ctx, in.Reason, time.Now()); return err },
@@ -55,7 +55,7 @@ func (a *setAside) do(ctx context.Context, in transfer.Aside) (to string, err er
 			return "", err
 		}
 	}
-	if err := a.makeInert(ctx); err != nil {
+	if err := a.makeInert(ctx, asideBegun+lastPart(to)); err != nil {
 		return "", err
 	}
 	bad, err := a.r.ZFS.Release(ctx, a.r.Tag, a.ours)
@@ -66,14 +66,17 @@ func (a *setAside) do(ctx context.Context, in transfer.Aside) (to string, err er
 		_, herr := a.r.ZFS.Hold(context.WithoutCancel(ctx), a.r.Tag, a.ours)
 		return "", errors.Join(err, herr)
 	}
+	// With either mark it is set aside. Without this one it would look begun if a
+	// person renamed it back.
+	_ = a.r.ZFS.Set(ctx, map[string]string{AsideProperty: lastPart(to)}, to)
 	return to, nil
 }
 
-func (a *setAside) allowed(in transfer.Aside) error {
+func (a *setAside) allowed(ctx context.Context, in transfer.Aside) error {
 	if !slices.Contains(a.r.Asides, in.Reason) || !slices.Contains(dataset.AsideReasons, in.Reason) {
 		return errors.New("the receiver's configuration does not allow it")
 	}
-	if err := a.r.receives(a.name); err != nil {
+	if err := a.r.changes(ctx, a.name); err != nil {
 		return err
 	}
 	if dataset.Parent(a.name) == "" {
@@ -88,11 +91,26 @@ func (a *setAside) allowed(in transfer.Aside) error {
 	return a.r.Shared(a.name)
 }
 
+// asideBegun begins the mark of what does not have its new name yet.
+const asideBegun = "begun:"
+
+// maxBegun is for how long a try that did not come to its end counts: after that a
+// mark that was left must not stand for the job's holds.
+const maxBegun = 3 * 24 * time.Hour
+
+// recentlyBegun reports whether an earlier try has marked the copy, which may have
+// taken the holds off.
+func (a *setAside) recentlyBegun(mark zfs.Property, now time.Time) bool {
+	last, ok := strings.CutPrefix(mark.Value, asideBegun)
+	of, date, named := dataset.AsideDate(dataset.Parent(a.name) + "/" + last)
+	return ok && mark.Source == "local" && named && of == a.name && now.Sub(date) < maxBegun
+}
+
 // look reads the copy and what is below it, and refuses what somebody has put to
 // use, and what the caller has not seen.
 func (a *setAside) look(ctx context.Context, newest transfer.Snap) error {
 	l := listing{zfs: a.r.ZFS, roots: []string{a.name}, recursive: true, bookmarks: true,
-		properties: append([]string{"mounted"}, receiverProperties...)}
+		properties: append([]string{"mounted", "readonly", "volmode", "snapdev"}, receiverProperties...)}
 	if err := l.run(ctx); err != nil {
 		return err
 	}
@@ -107,7 +125,7 @@ func (a *setAside) look(ctx context.Context, newest transfer.Snap) error {
 	if len(above) > 0 {
 		return errors.New("it was set aside before, or is below what was")
 	}
-	a.begun = a.all[0].Properties[AsideProperty] == zfs.Property{Value: lastPart(a.name), Source: "local"}
+	a.begun = a.recentlyBegun(a.all[0].Properties[AsideProperty], time.Now())
 	snaps := slices.DeleteFunc(slices.Clone(l.versions[a.name]), func(v dataset.Version) bool { return v.Kind != dataset.Snapshot })
 	if n := len(snaps); n == 0 || snaps[n-1].Name != newest.Name || snaps[n-1].GUID != newest.GUID {
 		return fmt.Errorf("its newest snapshot is not %q with guid %s", newest.Full(), newest.GUID)
@@ -134,6 +152,8 @@ func (a *setAside) lookAt(d zfs.Dataset, versions []dataset.Version) error {
 	switch {
 	case d.Properties["mounted"].Value == "yes":
 		return fmt.Errorf("%q is mounted", d.Name)
+	case t.Copy && a.inUse(d) != "":
+		return fmt.Errorf("%q is not inert: %s; if nobody uses it: zreplctl activate -inert %s", d.Name, a.inUse(d), d.Name)
 	case asideOf(d) != "":
 		return fmt.Errorf("%q was set aside before, and is below it", d.Name)
 	case t.Copy && snapshots > 0:
@@ -142,6 +162,24 @@ func (a *setAside) lookAt(d zfs.Dataset, versions []dataset.Version) error {
 		return fmt.Errorf("%q is no copy that zreplctl made", d.Name)
 	}
 	return nil
+}
+
+// inUse says what of a copy somebody has set for its use; empty: nothing. What the
+// job itself sets is none of that, except for what gives a volume devices: whether
+// one is open cannot be seen, and a pool that renames an open one may crash the host.
+func (a *setAside) inUse(d zfs.Dataset) string {
+	volume := d.Type == "volume"
+	for _, name := range []string{"volmode", "snapdev", "canmount", "readonly"} {
+		want, ok := property.Inert(volume)[name]
+		has := d.Properties[name].Value
+		switch set, ours := a.r.Set[name]; {
+		case !ok || has == want || name == "canmount" && has == "off":
+		case ours && has == set && (name == "readonly" || name == "canmount"):
+		default:
+			return name + " is " + has
+		}
+	}
+	return ""
 }
 
 // zreplHold begins the tags of the holds that zrepl puts.
@@ -211,7 +249,7 @@ func (a *setAside) newName(ctx context.Context, reason string, now time.Time) (s
 }
 
 // makeInert marks the copy, and undoes what somebody has set for its use.
-func (a *setAside) makeInert(ctx context.Context) error {
+func (a *setAside) makeInert(ctx context.Context, mark string) error {
 	var of [2][]string // filesystems, volumes
 	for _, d := range a.all {
 		switch {
@@ -222,7 +260,7 @@ func (a *setAside) makeInert(ctx context.Context) error {
 			of[0] = append(of[0], d.Name)
 		}
 	}
-	if err := a.r.ZFS.Set(ctx, map[string]string{AsideProperty: lastPart(a.name)}, a.name); err != nil {
+	if err := a.r.ZFS.Set(ctx, map[string]string{AsideProperty: mark}, a.name); err != nil {
 		return err
 	}
 	for kind, names := range of {

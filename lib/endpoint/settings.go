@@ -112,7 +112,7 @@ func (r *Receiver) Apply(ctx context.Context, in []transfer.Settings) (out trans
 	a := &applying{r: r, told: map[string]transfer.Properties{}, changes: map[string]*property.Change{}, before: map[string]property.Record{},
 		failed: map[string]bool{}, problems: transfer.Problems{}}
 	for _, s := range in {
-		if err := r.receives(s.Dataset); err != nil {
+		if err := r.changes(ctx, s.Dataset); err != nil {
 			return out, err
 		}
 		if err := property.CheckTold(s.Told.Set); err != nil {

@@ -131,7 +131,7 @@ func (l *looked) read(rundir string) {
 func (l *looked) offered() (names []string) {
 	for _, rules := range l.sending() {
 		for ds := range l.host.datasets {
-			if rules.Pass(ds) {
+			if rules.Pass(ds) && l.host.asideAbove(ds) == "" {
 				names = append(names, ds)
 			}
 		}

@@ -172,7 +172,7 @@ func (u *Upkeep) take(ctx context.Context, o snap.Options) error {
 	var errs []error
 	failed := map[string]error{}
 	var order []string
-	o.Prefix, o.Recursive, o.Passes = u.Job.SnapshotPrefix, true, source.Region.Has
+	o.Prefix, o.Recursive, o.Passes = u.Job.SnapshotPrefix, true, u.notAside(ctx, source.Region.Has)
 	o.Failed = func(object string, err error) {
 		failed[object], order = err, append(order, object)
 	}
