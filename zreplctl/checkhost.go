@@ -60,7 +60,7 @@ func setAside(ctx context.Context, z *zfs.ZFS, j *config.Job) (said []string) {
 	}
 	all, _ := endpoint.AsidesOf(ctx, z, j.Targets())
 	for _, name := range slices.Sorted(maps.Keys(all)) {
-		said = append(said, fmt.Sprintf("%q was set aside, which was the copy %q: if nobody needs it, destroy it: zfs destroy -r %s", name, all[name], name))
+		said = append(said, fmt.Sprintf("%q was set aside, which was the copy %q: zreplctl status says when the new copy is complete; after that, if nobody needs this one: zfs destroy -r %s", name, all[name], name))
 	}
 	return said
 }

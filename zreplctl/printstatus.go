@@ -72,7 +72,7 @@ func (p *statusPrinter) showJob(out *cli.Out, j health.Job, s control.Status) er
 	}
 	for _, a := range j.Asides {
 		if err == nil {
-			err = printLine(out, j.Name, "aside", a.Name, "was "+a.Of, size(a.Used), "zfs destroy -r destroys it, if nobody needs it")
+			err = printLine(out, j.Name, "aside", a.Name, "was "+a.Of, size(a.Used), a.Do())
 		}
 	}
 	at := slices.IndexFunc(s.Jobs, func(one control.Job) bool { return one.Name == j.Name })
@@ -126,8 +126,8 @@ func (p *statusPrinter) remark(d health.Dataset) string {
 		all = append(all, why)
 	}
 	if now := p.report.Made.Time; p.all {
-		if d.Anew != nil {
-			all = append(all, "the copy was gone and was sent anew "+health.Since(d.Anew.Time, now))
+		if anew := d.SentAnew(now); anew != "" {
+			all = append(all, anew)
 		}
 		if d.Verified != nil && d.Differs == "" {
 			all = append(all, "verified "+health.Since(d.Verified.Time, now))

@@ -49,7 +49,7 @@ var order = []string{"readonly", "setuid", "devices", "exec", "snapdev", "mountp
 // It changes nothing. A dataset that is no copy is a *NoCopyError; those below
 // one that was named are left out.
 func (a Activation) Plan(ctx context.Context) (changes []Change, notes []string, err error) {
-	seen := slices.Concat(order, []string{"mounted", "keystatus", SendProperty, PlaceholderProperty, RestoreProperty, "receive_resume_token"})
+	seen := slices.Concat(order, []string{"mounted", "keystatus", SendProperty, PlaceholderProperty, RestoreProperty, AsideProperty, "receive_resume_token"})
 	roots := outermost(a.Datasets, a.Recursive)
 	list, err := a.ZFS.Datasets(ctx, roots, a.Recursive, seen...)
 	if err != nil {
@@ -59,7 +59,14 @@ func (a Activation) Plan(ctx context.Context) (changes []Change, notes []string,
 	if err := p.parents(ctx, roots); err != nil {
 		return nil, nil, err
 	}
+	aside := asidesIn(list)
 	for _, d := range list {
+		if top := aside.above(d.Name); top != "" && !a.Inert && !a.named(d.Name, top) {
+			if p.settle(d); top == d.Name {
+				p.notes = append(p.notes, fmt.Sprintf("dataset %q was set aside, and was the copy %q: left as it is, with all below it; name it to activate it", top, aside[top]))
+			}
+			continue
+		}
 		switch none := p.none(d); {
 		case none == nil:
 			p.plan(d)
@@ -74,6 +81,12 @@ func (a Activation) Plan(ctx context.Context) (changes []Change, notes []string,
 		slices.Reverse(p.mounts)
 	}
 	return slices.Concat(p.changes, p.mounts, p.marks), p.notes, nil
+}
+
+// named reports whether a person named a dataset, or one above it, as far as what
+// was set aside.
+func (a Activation) named(name, top string) bool {
+	return slices.ContainsFunc(a.Datasets, func(n string) bool { return dataset.Within(name, n) && dataset.Within(n, top) })
 }
 
 // outermost sorts names, and leaves out those that others include.

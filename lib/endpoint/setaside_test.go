@@ -106,7 +106,7 @@ func TestSetAside(t *testing.T) {
 		t.Errorf("a second one: %v", err)
 	}
 	e.Must("zfs", "destroy", "-r", got.Dataset)
-	e.Must("zfs", "create", got.Dataset) // somebody else's of that name
+	e.Must("zfs", "create", got.Dataset)                                     // somebody else's of that name
 	for _, p := range [][2]string{{"readonly", "off"}, {"canmount", "on"}} { // as activate does
 		was := e.Must("zfs", "get", "-Ho", "value", p[0], copied.Dataset)
 		e.Must("zfs", "set", p[0]+"="+p[1], copied.Dataset)
@@ -186,7 +186,7 @@ func TestAsideBegun(t *testing.T) {
 func TestAsideNotOffered(t *testing.T) {
 	e := newEnds(t)
 	e.fill()
-	name := "a/x.diverged-20261201"
+	name := "a/x/y.diverged-20261201"
 	e.Must("zfs", "create", name)
 	e.Must("zfs", "create", name+"/below")
 	e.Must("zfs", "snapshot", "-r", name+"@s1")
@@ -205,7 +205,7 @@ func TestAsideNotOffered(t *testing.T) {
 	if offers() != 2 {
 		t.Error("what only has such a name is not offered")
 	}
-	e.Must("zfs", "set", AsideProperty+"=x.diverged-20261201", name)
+	e.Must("zfs", "set", AsideProperty+"=y.diverged-20261201", name)
 	if offers() != 0 {
 		t.Error("what was set aside is offered")
 	}

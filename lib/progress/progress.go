@@ -49,6 +49,8 @@ type Dataset struct {
 	// Anew is when a run began to send all of it once more, because the copy was
 	// gone; nil: never.
 	Anew *Time `json:"anew,omitempty"`
+	// Aside is the name that the copy got that was set aside then; empty: it was gone.
+	Aside string `json:"aside,omitempty"`
 }
 
 // Snapshot is a run at one moment.

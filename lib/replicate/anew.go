@@ -26,7 +26,7 @@ func (r *round) sayAnew() {
 		} else {
 			r.say(fmt.Sprintf("warning: the copy %q is gone; sending it anew", p.Target))
 		}
-		now := progress.At(time.Now())
-		r.update(p.Target, func(d *progress.Dataset) { d.Anew = &now })
+		now, before := progress.At(time.Now()), r.view.asideOf(p.Target)
+		r.update(p.Target, func(d *progress.Dataset) { d.Anew, d.Aside = &now, before })
 	}
 }

@@ -1,6 +1,7 @@
 package replicate
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -200,36 +201,77 @@ func (v *view) showAbove(name string, targets map[string]transfer.Dataset) {
 }
 
 // barCramped keeps copies beside which there is no room for new ones, as far as
-// that is known.
+// that is known. All new copies that are to come share the room of their pool,
+// those of which the old ones are set aside already, too; those that were received
+// last the longest ago come first.
 func (r *round) barCramped(ctx context.Context, all map[string]*aside) error {
-	need, at := map[string]uint64{}, r.bySource()
+	need, taken, err := r.newSizes(ctx, all)
+	if err != nil {
+		return err
+	}
+	oldest := func(a, b string) int {
+		return cmp.Or(cmp.Compare(r.view.lastTXG(a), r.view.lastTXG(b)), byTree(a, b))
+	}
+	for _, top := range slices.SortedFunc(maps.Keys(need), oldest) {
+		pool, bytes := dataset.Pool(top), need[top]
+		others := taken[pool] + taken[pool]/roomShare
+		switch t := r.view.targets[top]; {
+		case t.Available > 0 && bytes > t.Available:
+			all[top].bar = fmt.Errorf("a new copy has no room beside it: %s", lack(bytes, t.Available))
+		case t.Available > 0 && (others > t.Available || bytes > t.Available-others):
+			all[top].bar = fmt.Errorf("a new copy has no room beside it and the other new ones: %s", lack(bytes+others, t.Available))
+		default:
+			taken[pool] += bytes
+		}
+	}
+	return nil
+}
+
+// roomShare is which part more of the room new copies take than their streams say.
+const roomShare = 8
+
+func (v *view) lastTXG(name string) (txg uint64) {
+	for _, s := range v.targets[name].Versions {
+		txg = max(txg, s.CreateTXG)
+	}
+	return txg
+}
+
+// newSizes are how much would come for each tree that would move, and to each pool
+// for those that have moved.
+func (r *round) newSizes(ctx context.Context, all map[string]*aside) (need, taken map[string]uint64, err error) {
+	need, taken = map[string]uint64{}, map[string]uint64{}
+	at := r.bySource()
+	var asked []transfer.SendRequest
+	var add []func(uint64)
+	ask := func(p plan.Result, to map[string]uint64, key string) {
+		if len(p.Steps) > 0 && p.Steps[0].To != nil && p.Steps[0].From == nil {
+			asked = append(asked, r.request(at[p.Source], p.Steps[0]))
+			add = append(add, func(n uint64) { to[key] += n })
+		}
+	}
 	for name, a := range all {
 		top := name
 		if a.with != "" {
 			top = a.with
 		}
-		if all[top].bar != nil || a.bar != nil {
-			continue
-		}
-		i := at[a.result.Source]
-		first := a.result.Steps[0]
-		if first.To == nil {
-			continue
-		}
-		sizes, err := r.sizes(ctx, []transfer.SendRequest{r.request(i, first)})
-		if err != nil {
-			return err
-		}
-		if len(sizes) == 1 {
-			need[top] += sizes[0]
+		if all[top].bar == nil && a.bar == nil {
+			ask(a.result, need, top)
 		}
 	}
-	for top, bytes := range need {
-		if t := r.view.targets[top]; t.Available > 0 && bytes > t.Available {
-			all[top].bar = fmt.Errorf("a new copy has no room beside it: %s", lack(bytes, t.Available))
+	for _, p := range r.results {
+		if p.Source != "" && p.Conflict == nil && r.view.asideOf(p.Target) != "" {
+			ask(p, taken, dataset.Pool(p.Target))
 		}
 	}
-	return nil
+	sizes, err := r.sizes(ctx, asked)
+	if err != nil || len(sizes) != len(asked) {
+		return need, taken, err
+	}
+	for i, n := range sizes {
+		add[i](n)
+	}
+	return need, taken, nil
 }
 
 // showAsides writes into the results of a plan what setting aside makes of them.
@@ -329,6 +371,6 @@ func (r *round) setAsideOne(ctx context.Context, name string, a *aside) error {
 	if err := dataset.CheckName(got.Dataset); err != nil {
 		return fmt.Errorf("the receiver set it aside as what is no dataset: %w", err)
 	}
-	r.say(fmt.Sprintf("set aside the copy %q as %q: %s", name, got.Dataset, a.reason))
+	r.say(fmt.Sprintf("warning: set aside the copy %q as %q: %s", name, got.Dataset, a.reason))
 	return nil
 }

@@ -10,7 +10,7 @@ import (
 // judgeCopy judges one dataset. Whatever else is wrong, a copy that is older
 // than Crit is critical, and so is none at all.
 func judgeCopy(c Copy, f Facts, now time.Time) Dataset {
-	d := Dataset{Client: c.Client, Source: c.Source, Target: c.Target, Behind: c.Behind, BehindBytes: c.BehindBytes, Error: c.Failed, Anew: moment(c.Anew), State: OK}
+	d := Dataset{Client: c.Client, Source: c.Source, Target: c.Target, Behind: c.Behind, BehindBytes: c.BehindBytes, Error: c.Failed, Anew: moment(c.Anew), Aside: c.Aside, State: OK}
 	old := d.date(c.Common, f, now)
 	switch {
 	case c.Missing != "":

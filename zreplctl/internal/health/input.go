@@ -102,6 +102,8 @@ type Copy struct {
 	// Anew is when a run began to send it once more, because the copy was gone;
 	// zero: never.
 	Anew time.Time
+	// Aside is the name that it got when it was set aside for that; empty: it was gone.
+	Aside string
 	// Missing says why it is not there at all.
 	Missing string
 	// Verified is when it was last compared with its source; zero: never. Differs

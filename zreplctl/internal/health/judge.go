@@ -86,7 +86,7 @@ func (general verdict) with(v verdict) verdict {
 }
 
 func judgeJob(f Facts, now time.Time, daemon Daemon) Job {
-	j := Job{Name: f.Name, Type: f.Type, Warn: seconds(f.Warn), Crit: seconds(f.Crit), Error: f.Error, Broken: f.Broken, Asides: f.Asides,
+	j := Job{Name: f.Name, Type: f.Type, Warn: seconds(f.Warn), Crit: seconds(f.Crit), Error: f.Error, Broken: f.Broken,
 		Attempt: moment(f.Attempt), Success: moment(f.Success), Next: moment(f.Next), Datasets: []Dataset{}}
 	trouble, copies := verdict{state: OK}, verdict{state: OK}
 	bad, behind, bytes, told := 0, sum{}, sum{}, false
@@ -121,6 +121,7 @@ func judgeJob(f Facts, now time.Time, daemon Daemon) Job {
 		why := fmt.Sprintf("job %q, which is not in the configuration, had these datasets: zreplctl check says what to type if it was renamed", f.Former)
 		trouble = verdict{Never, Warning, why}.with(trouble)
 	}
+	trouble = trouble.with(j.asides(f.Asides))
 	if f.Owes && !f.Running {
 		trouble = trouble.with(hooksDue(trouble.why == ""))
 	}

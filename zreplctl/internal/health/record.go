@@ -118,15 +118,10 @@ type Dataset struct {
 	// Anew is when a run began to send it once more, because the copy was gone; nil:
 	// never.
 	Anew *progress.Time `json:"anew,omitempty"`
+	// Aside is the name that the copy got that was set aside then; empty: it was gone.
+	Aside string `json:"aside,omitempty"`
 
 	gone bool // its source is, so that it cannot be compared
-}
-
-// Aside is a copy that was set aside, which had the name Of.
-type Aside struct {
-	Name string `json:"name"`
-	Of   string `json:"of"`
-	Used uint64 `json:"used"` // bytes, with all below it
 }
 
 // Client is what a client of a serving job did.

@@ -23,6 +23,17 @@ func Words(d time.Duration) string {
 	return fmt.Sprintf("%d years", d/(365*day))
 }
 
+// SentAnew says that a copy was sent once more, and why.
+func (d Dataset) SentAnew(now time.Time) string {
+	switch {
+	case d.Anew == nil:
+		return ""
+	case d.Aside != "":
+		return fmt.Sprintf("the copy was set aside as %q and was sent anew %s", d.Aside, Since(d.Anew.Time, now))
+	}
+	return "the copy was gone and was sent anew " + Since(d.Anew.Time, now)
+}
+
 // Since says how long ago a moment is, or that it is in the future.
 func Since(t, now time.Time) string {
 	if t.Sub(now) > Tolerance {

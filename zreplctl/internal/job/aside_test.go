@@ -68,11 +68,13 @@ func (w *world) spoil(reason, copied string) {
 	w.must("zfs", "snapshot", "-r", "a@s2")
 }
 
-// used has somebody write to a copy.
+// used has somebody write to a copy, and make it inert again.
 func (w *world) used(copied string) {
 	w.t.Helper()
 	w.touch(copied)
 	w.must("zfs", "unmount", copied)
+	w.must("zfs", "set", "readonly=on", copied)
+	w.must("zfs", "set", "canmount=noauto", copied)
 }
 
 // anew destroys a source, with all below it, and creates it again.
@@ -115,7 +117,7 @@ func TestAside(t *testing.T) {
 					t.Error("plan changed something")
 				}
 				said = w.done(job[0], job[1])
-				for _, want := range []string{"set aside the copy \"" + copied + "\" as \"" + to + "\": " + reason, "was set aside as \"" + to + "\"; sending it anew"} {
+				for _, want := range []string{"warning: set aside the copy \"" + copied + "\" as \"" + to + "\": " + reason, "was set aside as \"" + to + "\"; sending it anew"} {
 					if !strings.Contains(said, want) {
 						t.Errorf("not said %q: %s", want, said)
 					}
@@ -123,7 +125,7 @@ func TestAside(t *testing.T) {
 				w.kept(before)
 				w.sameGUID("a/x@s2", copied+"@s2")
 				w.must("zfs", "list", to+"@s1", copied+"@s2", job[2]+"/stays@s2")
-				for _, p := range []string{"readonly on local", "canmount noauto local", "zreplctl:aside x local"} {
+				for _, p := range []string{"readonly on local", "canmount noauto local", "zreplctl:aside " + to[strings.LastIndex(to, "/")+1:] + " local"} {
 					name, value, _ := strings.Cut(p, " ")
 					w.shows(to, name, value)
 				}
@@ -156,10 +158,23 @@ func (w *world) namesAside(job, to, of string) {
 			w.t.Errorf("%q: %s", args, said)
 		}
 	}
-	if _, said := w.ctl("metrics"); !strings.Contains(said, `zreplctl_job_set_aside_copies{backup_job="`+job+`"`) {
+	words := "the copy \"" + of + "\" was set aside as \"" + to + "\""
+	if code, said := w.ctl("monitor", job); code != 1 || !strings.Contains(said, words) || !strings.Contains(said, "if nobody needs it: zfs destroy -r "+to) {
+		w.t.Errorf("exit status %d: %s", code, said)
+	}
+	_, said := w.ctl("report")
+	for _, want := range []string{to + ", which was " + of, "was set aside as", "were set aside and were sent anew"} {
+		if !strings.Contains(said, want) {
+			w.t.Errorf("the page does not say %q", want)
+		}
+	}
+	if strings.Contains(said, "was gone and was") || strings.Contains(said, "were gone and") {
+		w.t.Error("the page says that the copy was gone")
+	}
+	if _, said := w.ctl("metrics"); !strings.Contains(said, `zreplctl_job_level{backup_job="`+job+`"`) || !strings.Contains(said, `zreplctl_job_set_aside_copies{backup_job="`+job+`"`) {
 		w.t.Errorf("%s", said)
 	}
-	for _, args := range [][]string{{"monitor", job}, {"list", job}, {"plan", job}} {
+	for _, args := range [][]string{{"list", job}, {"plan", job}} {
 		if _, said := w.ctl(args...); strings.Contains(said, to) {
 			w.t.Errorf("%q: %s", args, said)
 		}
@@ -225,7 +240,8 @@ func TestAsideStays(t *testing.T) {
 		"by default":     {`stall: 5m`, nil, nil, "unrelated: "},
 		"another reason": {`recv: {conflict: {diverged: rename, modified: rename, unrelated: report}}`, nil, nil, "unrelated: "},
 		"healthy below":  {asideAll, []string{"zfs create b/mirror/x/mine"}, []string{"zfs destroy b/mirror/x/mine"}, `the copy is not set aside: "b/mirror/x/mine" below it would move along`},
-		"mounted":        {asideAll, []string{"zfs set canmount=on b/mirror/x"}, []string{"zfs unmount b/mirror/x"}, `"b/mirror/x" is mounted`},
+		"mounted":        {asideAll, []string{"zfs set canmount=on b/mirror/x"}, []string{"zfs unmount b/mirror/x", "zfs set canmount=noauto b/mirror/x"}, `"b/mirror/x" is mounted`},
+		"activated":      {asideAll, []string{"zreplctl activate b/mirror/x", "zfs unmount b/mirror/x"}, []string{"zreplctl activate -inert b/mirror/x"}, `"b/mirror/x" is not inert: canmount is on`},
 		"another's hold": {asideAll, []string{"zfs hold zreplctl_source_other b/mirror/x@s1"}, []string{"zfs release zreplctl_source_other b/mirror/x@s1"}, `another job needs "b/mirror/x@s1": it has the hold "zreplctl_source_other"`},
 		"zrepl's hold":   {asideAll, []string{"zfs hold zrepl_last_received_J_x b/mirror/x@s1"}, []string{"zfs release zrepl_last_received_J_x b/mirror/x@s1"}, "another job needs"},
 		"a bookmark":     {asideAll, []string{"zfs bookmark b/mirror/x@s1 b/mirror/x#zreplctl_source_o_1"}, []string{"zfs destroy b/mirror/x#zreplctl_source_o_1"}, `another job needs "b/mirror/x#zreplctl_source_o_1"`},
@@ -328,4 +344,69 @@ jobs:
 		w.kept(before)
 		w.must("zfs", "list", "b/mirror/x@s1", "b/mirror/x/n@s2", "b/mirror/x/n/deep@s2", "b/mirror/x/m@s2", aside("b/mirror/x/m", "modified")+"@s1")
 	})
+}
+
+// TestAsideVolume: a volume that was activated, and which somebody may have open,
+// stays; activate -r leaves alone what was set aside.
+func TestAsideVolume(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.asideJobs(asideAll)
+	w.must("zfs", "create", "a/x")
+	w.must("zfs", "create", "-V", "1M", "a/vol")
+	w.must("zfs", "snapshot", "-r", "a@s1")
+	w.done("local", "mirror")
+	w.must("zreplctl", "activate", "b/mirror/vol")
+	for _, ds := range []string{"a/vol", "a/x"} {
+		w.release(ds)
+		w.must("zfs", "destroy", "-r", ds)
+	}
+	w.must("zfs", "create", "a/x")
+	w.must("zfs", "create", "-V", "1M", "a/vol")
+	w.must("zfs", "snapshot", "-r", "a@s2")
+	code, said := w.ctl("local", "-skip", "snapshot,prune", "mirror")
+	if code != 1 || !strings.Contains(said, `"b/mirror/vol" is not inert: volmode is default; if nobody uses it: zreplctl activate -inert b/mirror/vol`) {
+		t.Errorf("exit status %d: %s", code, said)
+	}
+	w.must("zfs", "list", "b/mirror/vol@s1")
+	to := aside("b/mirror/x", "unrelated")
+	said = w.must("zreplctl", "activate", "-r", "b/mirror")
+	if !strings.Contains(said, `"`+to+`" was set aside`) {
+		t.Errorf("%s", said)
+	}
+	w.shows(to, "readonly", "on local")
+	w.shows(to, "canmount", "noauto local")
+	w.shows("b/mirror/x", "readonly", "off local")
+	w.must("zreplctl", "activate", to)
+	w.shows(to, "readonly", "off local")
+}
+
+// TestAsideRoom: the room is for all new copies together.
+func TestAsideRoom(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.asideJobs(asideAll)
+	for _, ds := range []string{"a/d1", "a/d2", "a/d3"} {
+		w.must("zfs", "create", ds)
+		w.fill(ds, 4<<20)
+	}
+	w.must("zfs", "snapshot", "-r", "a@s1")
+	w.done("local", "mirror")
+	for _, ds := range []string{"a/d1", "a/d2", "a/d3"} {
+		w.anew(ds)
+		w.fill(ds, 4<<20)
+	}
+	w.must("zfs", "snapshot", "-r", "a@s2")
+	w.must("zfs", "set", "quota=22M", "b/mirror")
+	_, said := w.ctl("plan", "mirror")
+	if strings.Count(said, "aside\t") != 2 || !strings.Contains(said, "a new copy has no room beside it and the other new ones") {
+		t.Errorf("%s", said)
+	}
+	for range 2 {
+		code, said := w.ctl("local", "-skip", "snapshot,prune", "mirror")
+		if code != 1 || !strings.Contains(said, "a new copy has no room beside it") {
+			t.Errorf("exit status %d: %s", code, said)
+		}
+		w.must("zfs", "list", "b/mirror/d1@s2", "b/mirror/d2@s2", "b/mirror/d3@s1")
+	}
 }

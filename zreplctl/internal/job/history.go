@@ -107,19 +107,32 @@ const maxNamed = 5
 
 // anewNote names the copies that a run sent anew.
 func anewNote(datasets []progress.Dataset) string {
-	var names []string
+	var gone, aside []string
 	for _, d := range datasets {
-		if d.Anew != nil {
-			names = append(names, quote(d.Target))
+		switch {
+		case d.Anew == nil:
+		case d.Aside != "":
+			aside = append(aside, quote(d.Target)+" as "+quote(d.Aside))
+		default:
+			gone = append(gone, quote(d.Target))
 		}
 	}
-	switch n := len(names); {
-	case n == 0:
-		return ""
-	case n > maxNamed:
+	var notes []string
+	if len(gone) > 0 {
+		notes = append(notes, "these copies were gone and were sent anew: "+someOf(gone))
+	}
+	if len(aside) > 0 {
+		notes = append(notes, "these copies were set aside and were sent anew: "+someOf(aside))
+	}
+	return strings.Join(notes, "; ")
+}
+
+// someOf names some copies.
+func someOf(names []string) string {
+	if n := len(names); n > maxNamed {
 		names = append(names[:maxNamed], fmt.Sprintf("and %d more", n-maxNamed))
 	}
-	return "these copies were gone and were sent anew: " + strings.Join(names, ", ")
+	return strings.Join(names, ", ")
 }
 
 // killed is a run that left its note and no record. The job's lock is held, so

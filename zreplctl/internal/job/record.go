@@ -142,15 +142,15 @@ func anew(rows []progress.Dataset, old *Record) []progress.Dataset {
 	if old == nil {
 		return rows
 	}
-	before := map[string]*progress.Time{}
+	before := map[string]progress.Dataset{}
 	for _, o := range old.Datasets {
 		if o.Anew != nil {
-			before[o.Target] = o.Anew
+			before[o.Target] = o
 		}
 	}
 	for i := range rows {
 		if d := &rows[i]; d.Anew == nil {
-			d.Anew = before[d.Target]
+			d.Anew, d.Aside = before[d.Target].Anew, before[d.Target].Aside
 		}
 	}
 	return rows

@@ -64,6 +64,17 @@ func (h *host) asideAbove(ds string) string {
 	return ""
 }
 
+// asideOf is what was set aside and had a name, or that of a dataset above it; empty:
+// nothing.
+func (h *host) asideOf(ds string) (before string) {
+	for _, name := range slices.Sorted(maps.Keys(h.asides)) {
+		if dataset.Within(ds, h.asides[name].of) {
+			before = name
+		}
+	}
+	return before
+}
+
 // findAsides are those of the job's copies that were set aside.
 func (l *looked) findAsides() {
 	for _, name := range slices.Sorted(maps.Keys(l.host.asides)) {

@@ -301,7 +301,7 @@ func (l *looked) apply(f *found, r progress.Dataset) {
 		f.New = r.Since.Time
 	}
 	if r.Anew != nil {
-		f.Anew = r.Anew.Time
+		f.Anew, f.Aside = r.Anew.Time, r.Aside
 	}
 	switch reason := plan.Reason(r.Reason); {
 	case reason == plan.NotOffered, reason == plan.SourceEmpty:

@@ -1,6 +1,7 @@
 package observe
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/cursor"
@@ -147,6 +148,9 @@ func (l *looked) lost(ds string, copied bool) string {
 		return "there was a copy, and its pool is not imported: " + importing(ds)
 	case !l.host.hasPool(ds):
 		return "the target's pool is not imported: " + importing(ds)
+	}
+	if before := l.host.asideOf(ds); before != "" {
+		return fmt.Sprintf("the copy was set aside as %q, and the new one is not there yet", before)
 	}
 	return "there was a copy, and it does not exist now"
 }

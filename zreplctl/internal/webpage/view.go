@@ -37,7 +37,7 @@ type shownCopy struct {
 	health.Dataset
 	Name, AgeText       string
 	Compared            string  // when it was verified; empty: never
-	SentAnew            string  // when it was, because it was gone; empty: never
+	SentAnew            string  // when and why it was; empty: never
 	Bar, WarnAt, CritAt float64 // in the width of the picture
 	HasAge              bool
 }
@@ -138,9 +138,7 @@ func viewCopy(j health.Job, d health.Dataset, now time.Time) shownCopy {
 	if d.Verified != nil {
 		c.Compared = health.Since(d.Verified.Time, now)
 	}
-	if d.Anew != nil {
-		c.SentAnew = health.Since(d.Anew.Time, now)
-	}
+	c.SentAnew = d.SentAnew(now)
 	scale := func(n int64) float64 { return float64(n) / float64(max(j.Crit, 1)) * width * 2 / 3 }
 	c.WarnAt = scale(j.Warn)
 	if d.Age != nil {
