@@ -81,6 +81,11 @@ func (v *view) judgeTargets(from []transfer.Dataset, targets map[string]string) 
 			bad = append(bad, d.Name)
 			continue
 		}
+		if was, top := v.wasAside(target); top != "" {
+			v.outlaws.add(d.Name, target, "it would go to what was set aside, and was the copy %q: rename one of them, or destroy that if nobody needs it", was)
+			bad = append(bad, d.Name)
+			continue
+		}
 		other, twice := first[target]
 		if !twice {
 			first[target] = d.Name
@@ -97,6 +102,17 @@ func (v *view) judgeTargets(from []transfer.Dataset, targets map[string]string) 
 		delete(targets, name)
 		v.outside[name] = true
 	}
+}
+
+// wasAside is what was set aside and a target is, or is below, after the name that
+// it had; empty: none.
+func (v *view) wasAside(target string) (was, top string) {
+	for of, name := range v.asides {
+		if dataset.Within(target, name) {
+			return of, name
+		}
+	}
+	return "", ""
 }
 
 // illegal says why a dataset of either end cannot be planned for.

@@ -43,3 +43,18 @@ func TestOutlaws(t *testing.T) {
 		t.Errorf("%d, the last is %q", len(all), all[len(all)-1].Source)
 	}
 }
+
+// A source whose target would be what was set aside has no place in a plan.
+func TestIllegalAside(t *testing.T) {
+	v := &view{targets: map[string]transfer.Dataset{}, outside: map[string]bool{}, asides: map[string]string{}}
+	v.receivers([]transfer.Dataset{{Name: "b/x.diverged-20261201", Aside: "b/x"}, {Name: "b/x"}})
+	targets := map[string]string{"a/x": "b/x", "a/x.diverged-20261201": "b/x.diverged-20261201", "a/x.diverged-20261201/n": "b/x.diverged-20261201/n"}
+	var from []transfer.Dataset
+	for name := range targets {
+		from = append(from, transfer.Dataset{Name: name})
+	}
+	v.judgeTargets(from, targets)
+	if all := v.outlaws.all(); len(targets) != 1 || targets["a/x"] == "" || len(all) != 2 || !strings.Contains(all[0].Conflict.Text, "was set aside") {
+		t.Errorf("%v %+v", targets, all)
+	}
+}

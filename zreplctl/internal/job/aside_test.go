@@ -410,3 +410,35 @@ func TestAsideRoom(t *testing.T) {
 		w.must("zfs", "list", "b/mirror/d1@s2", "b/mirror/d2@s2", "b/mirror/d3@s1")
 	}
 }
+
+// TestAsideRenamed: what a person renames is no longer set aside, and is not pruned
+// either, since nothing was received there.
+func TestAsideRenamed(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.asideJobs(asideAll)
+	w.must("zfs", "create", "a/x")
+	for _, s := range []string{"s0", "s1"} {
+		w.must("zfs", "snapshot", "-r", "a@"+s)
+		w.done("local", "mirror")
+	}
+	w.spoil("unrelated", "")
+	w.must("zfs", "snapshot", "-r", "a@s4")
+	w.done("local", "mirror")
+	to := aside("b/mirror/x", "unrelated")
+	had := w.lines("zfs", "list", "-rHo", "guid", "-t", "snapshot", to)
+	w.must("zfs", "rename", to, "b/mirror/kept")
+	w.must("zreplctl", "-config", w.path("c.yml"), "prune", "mirror")
+	if now := w.lines("zfs", "list", "-rHo", "guid", "-t", "snapshot", "b/mirror/kept"); !slices.Equal(now, had) {
+		t.Errorf("%q, and before %q", now, had)
+	}
+	if _, said := w.ctl("status", "mirror"); strings.Contains(said, "aside") {
+		t.Errorf("%s", said)
+	}
+	w.must("zfs", "destroy", "-r", "b/mirror/x")
+	w.must("zfs", "rename", "b/mirror/kept", "b/mirror/x") // a person undoes it
+	code, said := w.ctl("local", "-skip", "snapshot,prune", "mirror")
+	if code != 1 || !strings.Contains(said, `no snapshot of "b/mirror/x" has the job's hold`) {
+		t.Errorf("exit status %d: %s", code, said)
+	}
+}

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/zrepl-tools/zrepl-tools/lib/cursor"
 	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
 	"github.com/zrepl-tools/zrepl-tools/lib/endpoint"
 	"github.com/zrepl-tools/zrepl-tools/lib/prune"
@@ -47,8 +48,12 @@ func (u *Upkeep) prune(ctx context.Context, s side) error {
 	var errs []error
 	var broken error // who is told has gone: that is no reason to stop
 	var held []string
+	passes, err := u.notMoved(ctx, s, u.notAside(ctx, s.Region.Has))
+	if err != nil {
+		return err
+	}
 	o := prune.Options{
-		Roots: s.listed(), Recursive: true, Passes: u.notAside(ctx, s.Region.Has),
+		Roots: s.listed(), Recursive: true, Passes: passes,
 		Policy: s.Policy, Prefix: u.Job.SnapshotPrefix, Partners: s.partners, DryRun: u.DryRun, Now: time.Now(),
 		Judged: func(name string, v retention.Verdict) {
 			if v.Spared && v.Rule == "held" {
@@ -107,6 +112,20 @@ func (u *Upkeep) notAside(ctx context.Context, has func(string) bool) func(strin
 		all, err := endpoint.Asides(ctx, u.ZFS, []string{name})
 		return err == nil && len(all) == 0
 	}
+}
+
+// notMoved leaves out what was set aside and has another name by now.
+func (u *Upkeep) notMoved(ctx context.Context, s side, has func(string) bool) (func(string) bool, error) {
+	if s.Name != config.TargetSide || len(u.Job.Recv.Asides) == 0 || len(s.listed()) == 0 {
+		return has, nil
+	}
+	moved, err := endpoint.AsidesMoved(ctx, u.ZFS, cursor.LastTag(u.Job.Name), s.listed())
+	if err != nil {
+		return nil, fmt.Errorf("cannot find out what was set aside and renamed: %w", err)
+	}
+	return func(name string) bool {
+		return has(name) && !slices.ContainsFunc(moved, func(top string) bool { return dataset.Within(name, top) })
+	}, nil
 }
 
 // protect keeps what replication needs.
