@@ -442,3 +442,34 @@ func TestAsideRenamed(t *testing.T) {
 		t.Errorf("exit status %d: %s", code, said)
 	}
 }
+
+// TestAsideChain: on a host that also sends what it receives, what was set aside is
+// not sent on, gets no snapshots, and is missed by nobody.
+func TestAsideChain(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.configure(`
+global: {rundir: DIR/run, statedir: DIR/state}
+jobs:
+- {name: mirror, type: local, mapping: {"a<": b/mirror}, snapshot_prefix: s, ` + asideAll + `}
+- {name: on, type: local, mapping: {"b/mirror<": b/next}, snapshot_prefix: s, shared_prefix: true}
+- {name: auto, type: autosnap, datasets: {"b/mirror<": ok}, snapshot_prefix: auto_, keep: [{type: last_n, count: 1}]}
+`)
+	w.must("zfs", "create", "a/x")
+	w.must("zfs", "snapshot", "-r", "a@s1")
+	w.done("local", "mirror")
+	w.spoil("unrelated", "")
+	w.done("local", "mirror")
+	w.done("local", "on")
+	w.must("zreplctl", "-config", w.path("c.yml"), "autosnap", "auto")
+	to := aside("b/mirror/x", "unrelated")
+	if got := w.lines("zfs", "list", "-rHo", "name", "-t", "snapshot", to); !slices.Equal(got, []string{to + "@s1"}) {
+		t.Errorf("%q", got)
+	}
+	if strings.Contains(w.must("zfs", "list", "-rHo", "name", "b/next"), "unrelated") {
+		t.Error("it was sent on")
+	}
+	if _, said := w.ctl("status", "-v", "on"); strings.Contains(said, "unrelated") {
+		t.Errorf("%s", said)
+	}
+}
