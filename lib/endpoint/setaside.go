@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -154,6 +155,8 @@ func (a *setAside) lookAt(d zfs.Dataset, versions []dataset.Version) error {
 		return fmt.Errorf("%q is mounted", d.Name)
 	case t.Copy && a.inUse(d) != "":
 		return fmt.Errorf("%q is not inert: %s; if nobody uses it: zreplctl activate -inert %s", d.Name, a.inUse(d), d.Name)
+	case d.Type == "volume" && hasDevice(d.Name):
+		return fmt.Errorf("%q has a device in %s: somebody has it open", d.Name, volumeDevices)
 	case asideOf(d) != "":
 		return fmt.Errorf("%q was set aside before, and is below it", d.Name)
 	case t.Copy && snapshots > 0:
@@ -162,6 +165,19 @@ func (a *setAside) lookAt(d zfs.Dataset, versions []dataset.Version) error {
 		return fmt.Errorf("%q is no copy that zreplctl made", d.Name)
 	}
 	return nil
+}
+
+// volumeDevices is where volumes have their devices. One that was open when it lost
+// its volmode keeps its device until it is closed.
+var volumeDevices = "/dev/zvol"
+
+func hasDevice(name string) bool {
+	for _, path := range []string{name, strings.ReplaceAll(name, " ", "+")} { // as udev writes it
+		if _, err := os.Lstat(volumeDevices + "/" + path); err == nil {
+			return true
+		}
+	}
+	return false
 }
 
 // inUse says what of a copy somebody has set for its use; empty: nothing. What the

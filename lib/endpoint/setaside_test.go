@@ -2,6 +2,7 @@ package endpoint
 
 import (
 	"errors"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -211,5 +212,28 @@ func TestAsideNotOffered(t *testing.T) {
 	}
 	if err := e.s.offers(t.Context(), name+"/below"); !errors.Is(err, errNotOffered) {
 		t.Errorf("%v", err)
+	}
+}
+
+// A volume that was made inert while it was open has its device still.
+func TestAsideDevice(t *testing.T) {
+	was := volumeDevices
+	defer func() { volumeDevices = was }()
+	volumeDevices = t.TempDir()
+	d := zfs.Dataset{Name: "b/x y", Type: "volume", Properties: map[string]zfs.Property{SendProperty: {Value: "raw", Source: "local"},
+		"volmode": {Value: "none"}, "snapdev": {Value: "hidden"}, "readonly": {Value: "on"}}}
+	versions := []dataset.Version{{Kind: dataset.Snapshot, Name: "s1", GUID: 1}}
+	look := func() error { return (&setAside{r: &Receiver{}, name: d.Name}).lookAt(d, versions) }
+	if err := look(); err != nil {
+		t.Error(err)
+	}
+	if err := os.MkdirAll(volumeDevices+"/b", 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink("../zd0", volumeDevices+"/b/x+y"); err != nil {
+		t.Fatal(err)
+	}
+	if err := look(); err == nil || !strings.Contains(err.Error(), "has it open") {
+		t.Error(err)
 	}
 }
