@@ -36,9 +36,9 @@ func TestAsideVolume(t *testing.T) {
 	}
 	w.shows(to, "readonly", "on local")
 	w.shows(to, "canmount", "noauto local")
-	w.shows("b/mirror/x", "readonly", "off local")
+	w.shows("b/mirror/x", "readonly", "off default")
 	w.must("zreplctl", "activate", to)
-	w.shows(to, "readonly", "off local")
+	w.shows(to, "readonly", "off default")
 }
 
 // TestAsideRoom: the room is for all new copies together.
@@ -95,6 +95,7 @@ func TestAsideRenamed(t *testing.T) {
 	if _, said := w.ctl("status", "mirror"); strings.Contains(said, "aside") {
 		t.Errorf("%s", said)
 	}
+	w.release("b/mirror/x")
 	w.must("zfs", "destroy", "-r", "b/mirror/x")
 	w.must("zfs", "rename", "b/mirror/kept", "b/mirror/x") // a person undoes it
 	code, said := w.ctl("local", "-skip", "snapshot,prune", "mirror")
