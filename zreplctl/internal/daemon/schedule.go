@@ -25,6 +25,10 @@ const glance = 20 * time.Second
 // machine sleeps.
 func wall() time.Time { return time.Now().Round(0) }
 
+// rest is how long it is until the next glance. All jobs have theirs at the same
+// moments: for an idle daemon, waking up costs more than looking.
+func rest(now time.Time) time.Duration { return now.Truncate(glance).Add(glance).Sub(now) }
+
 // kept is what statedir keeps of a job's schedule.
 type kept struct {
 	Last time.Time `json:"last"`           // when the last run began
@@ -151,13 +155,13 @@ func (j *job) look() (due bool, since time.Time, wait time.Duration) {
 	j.paused, j.until, j.next = paused, until, start
 	switch {
 	case paused:
-		return false, start, glance
+		return false, start, rest(now)
 	case due:
 		return true, start, 0
 	case start.IsZero():
 		return false, start, time.Hour
 	}
-	return false, start, min(start.Sub(now), glance)
+	return false, start, min(start.Sub(now), rest(now))
 }
 
 // queue waits for the job's turn and makes the run, unless the job is then not
