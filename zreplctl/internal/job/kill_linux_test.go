@@ -56,6 +56,23 @@ func (w *world) find(words ...string) int {
 	return 0
 }
 
+// sends waits for a zfs send whose command line holds the words and that has
+// written something: before, what it names may be gone when it looks.
+func (w *world) sends(words ...string) {
+	w.t.Helper()
+	io := fmt.Sprintf("/proc/%d/io", w.find(append([]string{"zfs", " send "}, words...)...))
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+		said, err := os.ReadFile(io)
+		if err != nil {
+			w.t.Fatalf("zfs send %v has ended: %v", words, err)
+		}
+		if !bytes.Contains(said, []byte("wchar: 0\n")) {
+			return
+		}
+	}
+	w.t.Fatalf("zfs send %v writes nothing", words)
+}
+
 // server finds the server that the stream comes from: another
 // may be there, which holds snapshots meanwhile.
 func (w *world) server() int {

@@ -130,7 +130,7 @@ func TestRestoreRenamedMeanwhile(t *testing.T) {
 	if err := run.Start(); err != nil {
 		t.Fatal(err)
 	}
-	w.find("zfs", " send ", "b/mirror/x/y@s1")
+	w.sends("b/mirror/x/y@s1")
 	w.must("zfs", "rename", "b/mirror/x/y", "b/elsewhere")
 	run.Wait()
 	if code := run.ProcessState.ExitCode(); code != 1 {

@@ -206,7 +206,7 @@ func TestVerifyBesidePrune(t *testing.T) {
 	}
 	defer other.Wait()
 	defer other.Process.Kill()
-	w.find("zfs", " send ", "a/x@s3")
+	w.sends("a/x@s3")
 	w.must("zfs", "snapshot", "a/x@s4")
 	if code, said := prune(); code != 1 || !strings.Contains(said, `cannot destroy "a/x@s3": dataset is busy`) || !strings.Contains(said, "a zfs send that is not zreplctl's reads it,") {
 		t.Errorf("exit status %d: %s", code, said)
