@@ -29,6 +29,7 @@ var layers = map[string][]string{
 	"progress":        {},
 	"fdpass":          {},
 	"cli":             {"clean"},
+	"framer":          {"child", "clean", "cli", "frame", "rate", "zfs/stream"},
 	"property":        {},
 	"mapfilter":       {"dataset"},
 	"zfs/stream":      {"dataset", "fault"},

@@ -6,11 +6,10 @@ import (
 	"os"
 	"slices"
 	"sync"
-	"time"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/child"
-	"github.com/zrepl-tools/zrepl-tools/lib/cli"
 	"github.com/zrepl-tools/zrepl-tools/lib/frame"
+	"github.com/zrepl-tools/zrepl-tools/lib/framer"
 	"github.com/zrepl-tools/zrepl-tools/lib/zfs/stream"
 )
 
@@ -46,14 +45,14 @@ type part struct {
 
 // newRuns starts the first.
 func (o *options) newRuns(ctx context.Context, args []string) *runs {
-	parts := o.expect.To
+	parts := o.Expect.To
 	if len(parts) == 0 {
 		parts = []stream.Snapshot{{}}
 	}
-	rs := &runs{o: o, ctx: ctx, args: args, inputs: o.inputs,
+	rs := &runs{o: o, ctx: ctx, args: args, inputs: o.Inputs,
 		ahead: make(chan part, startAhead+1), fed: make(chan struct{}, len(parts)), stop: make(chan struct{})}
 	if rs.inputs == nil {
-		rs.inputs = child.NewInputs(len(parts), !o.tty)
+		rs.inputs = child.NewInputs(len(parts), !o.TTY)
 	}
 	go rs.startAll(parts)
 	return rs
@@ -63,7 +62,7 @@ func (o *options) newRuns(ctx context.Context, args []string) *runs {
 // input.
 func (rs *runs) startAll(parts []stream.Snapshot) {
 	defer close(rs.ahead)
-	if rs.o.inputs == nil {
+	if rs.o.Inputs == nil {
 		defer rs.inputs.Close()
 	}
 	for i, of := range parts {
@@ -119,8 +118,8 @@ func (rs *runs) start(of stream.Snapshot) part {
 		return part{err: err}
 	}
 	p, err := child.Start(context.WithoutCancel(rs.ctx), child.Cmd{
-		Args: args, Input: in, Stdout: rs.o.out, Stderr: &child.Tail{}, StderrCopy: rs.o.stderr,
-		Group: !rs.o.tty,
+		Args: args, Input: in, Stdout: rs.o.Out, Stderr: &child.Tail{}, StderrCopy: rs.o.Stderr,
+		Group: !rs.o.TTY,
 	})
 	if err != nil {
 		in.W.Close()
@@ -155,9 +154,4 @@ func (c command) Finish() {
 }
 
 // Kill passes a signal that stopped us on, before it kills.
-func (c command) Kill() {
-	if s, ok := errors.AsType[cli.SignalError](context.Cause(c.runs.ctx)); ok {
-		c.End(s.Signal, time.Second)
-	}
-	c.Process.Kill()
-}
+func (c command) Kill() { framer.Kill(c.runs.ctx, c.Process) }

@@ -4,21 +4,14 @@ import (
 	"errors"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/child"
-	"github.com/zrepl-tools/zrepl-tools/lib/clean"
 	"github.com/zrepl-tools/zrepl-tools/lib/cli"
 	"github.com/zrepl-tools/zrepl-tools/lib/frame"
 )
 
 // report tells the outcome, and returns the error that ends the program.
 func (o *options) report(t frame.Trailer, err error) error {
-	out := frame.NewOutcome(t, o.moved.Load(), err)
-	out.Link = o.linked.Load()
-	if o.said != nil {
-		out.Stderr = clean.Lines(o.said.String())
-	}
-	if w := o.statusFD.Writer(); w != nil {
-		w.Write(out.Line())
-	}
+	out := o.Outcome(t, err)
+	o.Report(out)
 	switch {
 	case err == nil:
 		return nil

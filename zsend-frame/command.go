@@ -2,12 +2,10 @@ package main
 
 import (
 	"context"
-	"errors"
-	"time"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/child"
-	"github.com/zrepl-tools/zrepl-tools/lib/cli"
 	"github.com/zrepl-tools/zrepl-tools/lib/frame"
+	"github.com/zrepl-tools/zrepl-tools/lib/framer"
 	"github.com/zrepl-tools/zrepl-tools/lib/pack"
 )
 
@@ -22,10 +20,10 @@ func (o *options) start(ctx context.Context, args []string, send *frame.SendOpti
 		return nil, err
 	}
 	defer w.Close()
-	c := child.Cmd{Args: args, Stdin: o.in, Stdout: w, Stderr: &child.Tail{}, StderrCopy: o.stderr,
-		Group: !o.tty, Guard: !o.tty}
-	if o.inputs != nil {
-		if c.Input, err = o.inputs.Next(); err != nil {
+	c := child.Cmd{Args: args, Stdin: o.In, Stdout: w, Stderr: &child.Tail{}, StderrCopy: o.Stderr,
+		Group: !o.TTY, Guard: !o.TTY}
+	if o.Inputs != nil {
+		if c.Input, err = o.Inputs.Next(); err != nil {
 			r.Close()
 			return nil, err
 		}
@@ -36,7 +34,7 @@ func (o *options) start(ctx context.Context, args []string, send *frame.SendOpti
 		r.Close()
 		return nil, err
 	}
-	if o.inputs != nil {
+	if o.Inputs != nil {
 		p.Finish()
 	}
 	send.In, send.Command = r, command{p, ctx}
@@ -45,11 +43,11 @@ func (o *options) start(ctx context.Context, args []string, send *frame.SendOpti
 
 // compress has zstd(1) compress what is sent.
 func (o *options) compress(ctx context.Context, send *frame.SendOptions) (*pack.Compressor, error) {
-	c, err := pack.Compress(ctx, o.method, pack.Plain{In: send.In, Command: send.Command, Inspect: send.Inspect, Moved: &o.moved, Group: !o.tty})
+	c, err := pack.Compress(ctx, o.method, pack.Plain{In: send.In, Command: send.Command, Inspect: send.Inspect, Moved: &o.Moved, Group: !o.TTY})
 	if err != nil {
 		return nil, err
 	}
-	c.Into(send, &o.linked)
+	c.Into(send, &o.Linked)
 	return c, nil
 }
 
@@ -59,9 +57,4 @@ type command struct {
 	ctx context.Context
 }
 
-func (c command) Kill() {
-	if s, ok := errors.AsType[cli.SignalError](context.Cause(c.ctx)); ok {
-		c.End(s.Signal, time.Second)
-	}
-	c.Process.Kill()
-}
+func (c command) Kill() { framer.Kill(c.ctx, c.Process) }

@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"sync/atomic"
 	"time"
 
 	"github.com/peterbourgon/ff/v3/ffcli"
@@ -17,9 +16,8 @@ import (
 	"github.com/zrepl-tools/zrepl-tools/lib/child"
 	"github.com/zrepl-tools/zrepl-tools/lib/cli"
 	"github.com/zrepl-tools/zrepl-tools/lib/frame"
+	"github.com/zrepl-tools/zrepl-tools/lib/framer"
 	"github.com/zrepl-tools/zrepl-tools/lib/pack"
-	"github.com/zrepl-tools/zrepl-tools/lib/rate"
-	"github.com/zrepl-tools/zrepl-tools/lib/zfs/stream"
 )
 
 func main() {
@@ -29,42 +27,23 @@ func main() {
 }
 
 type options struct {
-	packing    string
-	method     pack.Method
-	checksum   string
-	heartbeat  time.Duration
-	rate       cli.Size
-	expect     stream.Expect
-	tty        bool
-	progress   bool
-	progressFD cli.Descriptor
-	statusFD   cli.Descriptor
-	each       cli.Descriptor
-	rateFiles  rate.Files
-	shared     rate.All
-	in, out    *os.File
-	stderr     io.Writer
-	moved      atomic.Uint64
-	linked     atomic.Uint64 // the same, compressed
-
-	inputs *child.Inputs // of the commands of -each
-	said   *child.Tail   // what they write to stderr
+	*framer.Stream
+	packing   string
+	method    pack.Method
+	checksum  string
+	heartbeat time.Duration
+	rate      cli.Size
 }
 
 func run(ctx context.Context, args []string, stdin, stdout *os.File, stderr io.Writer) int {
-	o := options{in: stdin, out: stdout, stderr: stderr}
+	o := options{Stream: &framer.Stream{In: stdin, Out: stdout, Stderr: stderr}}
 	fs := flag.NewFlagSet("zsend-frame", flag.ContinueOnError)
 	fs.StringVar(&o.checksum, "checksum", "crc32c", "protect the data with `sum`: crc32c, or none if the transport protects it")
 	fs.StringVar(&o.packing, "compress", "off", "compress the data by `method`: zstd, zstd-1 to zstd-19, or off")
 	fs.DurationVar(&o.heartbeat, "heartbeat", 10*time.Second, "send a heartbeat after `silence`; 0: never")
 	fs.Var(&o.rate, "rate", "send at most `bytes` a second, such as 50M")
-	fs.Var(&o.expect, "expect-zfs", "send only the zfs stream that these `words` name: to=GUID, from=GUID, raw, …")
-	fs.Var(&o.rateFiles, "rate-file", "share the rate in `file` with other processes; may be given several times")
-	fs.BoolVar(&o.tty, "tty", false, "leave the command in this process group, so that it can read the terminal")
-	fs.BoolVar(&o.progress, "progress", false, "show progress on stderr")
-	fs.Var(&o.progressFD, "progress-fd", "write progress as JSON lines to descriptor `n`")
-	fs.Var(&o.statusFD, "status-fd", "write the outcome as a JSON line to descriptor `n`")
-	fs.Var(&o.each, "each", "read commands as JSON lines from descriptor `n`, and frame the output of each")
+	o.Flags(fs, "send only the zfs stream that these `words` name: to=GUID, from=GUID, raw, …", false)
+	fs.Var(&o.Each, "each", "read commands as JSON lines from descriptor `n`, and frame the output of each")
 	tool := cli.Tool{
 		Command: &ffcli.Command{
 			Name:       "zsend-frame",
@@ -74,7 +53,7 @@ func run(ctx context.Context, args []string, stdin, stdout *os.File, stderr io.W
 			Exec:       o.exec,
 		},
 		RunsCmd: true,
-		NotEnv:  []string{"status-fd", "progress-fd", "rate-file", "expect-zfs", "each", "compress"},
+		NotEnv:  framer.NotEnv("compress"),
 		Stdout:  stdout,
 		Stderr:  stderr,
 	}
@@ -83,11 +62,11 @@ func run(ctx context.Context, args []string, stdin, stdout *os.File, stderr io.W
 
 func (o *options) exec(ctx context.Context, args []string) error {
 	sum, err := frame.ParseChecksum(o.checksum)
-	if err == nil && len(o.rateFiles) > 0 {
-		if o.shared, err = rate.OpenAll(o.rateFiles); err != nil {
+	if err == nil {
+		if err := o.OpenRates(); err != nil {
 			return err
 		}
-		defer o.shared.Close()
+		defer o.Shared.Close()
 	}
 	if err == nil {
 		if o.method, err = pack.Parse(o.packing); err != nil {
@@ -99,9 +78,9 @@ func (o *options) exec(ctx context.Context, args []string) error {
 		return cli.Usagef("%w", err)
 	case o.heartbeat < 0:
 		return cli.Usagef("-heartbeat must not be negative")
-	case o.each.File == nil:
+	case o.Each.File == nil:
 		return o.one(ctx, sum, args)
-	case len(args) > 0 || o.expect.Given() || o.method != "" || o.tty || o.progress || o.statusFD.File == nil:
+	case len(args) > 0 || o.Expect.Given() || o.method != "" || o.TTY || o.Progress || o.Status.File == nil:
 		return cli.Usagef("-each needs -status-fd, and takes no command, no -compress, no -expect-zfs, no -progress and no -tty")
 	}
 	return o.all(ctx, sum)
@@ -109,12 +88,12 @@ func (o *options) exec(ctx context.Context, args []string) error {
 
 // one sends one stream.
 func (o *options) one(ctx context.Context, sum frame.Checksum, args []string) error {
-	send := frame.SendOptions{In: o.in, Out: o.out, Checksum: sum, Heartbeat: o.heartbeat, Rate: int64(o.rate), Shared: o.shared, Moved: &o.moved}
-	if o.expect.Given() {
-		if err := o.expect.Check(); err != nil {
-			return cli.Usagef("-expect-zfs: %w", err)
-		}
-		send.Inspect = o.expect.Inspect
+	send := frame.SendOptions{In: o.In, Out: o.Out, Checksum: sum, Heartbeat: o.heartbeat, Rate: int64(o.rate), Shared: o.Shared, Moved: &o.Moved}
+	if err := o.Check(); err != nil {
+		return err
+	}
+	if o.Expect.Given() {
+		send.Inspect = o.Expect.Inspect
 	}
 	if len(args) > 0 {
 		command, err := o.start(ctx, args, &send)
@@ -125,7 +104,7 @@ func (o *options) one(ctx context.Context, sum frame.Checksum, args []string) er
 		defer command.Wait()
 		defer send.In.Close() // of the command's output, also if that is compressed
 	}
-	meter := frame.Meter{Moved: &o.moved, Program: o.progressFD.Writer()}
+	meter := o.Meter()
 	if o.method != "" {
 		packer, err := o.compress(ctx, &send)
 		if err != nil {
@@ -136,10 +115,7 @@ func (o *options) one(ctx context.Context, sum frame.Checksum, args []string) er
 			return o.report(args, frame.Trailer{}, err)
 		}
 		defer packer.Close()
-		meter.Linked = &o.linked
-	}
-	if o.progress {
-		meter.Person = o.stderr
+		meter.Linked = &o.Linked
 	}
 	stop := meter.Run()
 	t, err := frame.Send(ctx, send)

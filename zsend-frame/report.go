@@ -3,14 +3,13 @@ package main
 import (
 	"errors"
 
-	"github.com/zrepl-tools/zrepl-tools/lib/clean"
 	"github.com/zrepl-tools/zrepl-tools/lib/cli"
 	"github.com/zrepl-tools/zrepl-tools/lib/frame"
 )
 
 // sayFailed sends a stream that says that there is none.
 func (o *options) sayFailed(sum frame.Checksum, err error) {
-	w := frame.NewWriter(o.out, sum)
+	w := frame.NewWriter(o.Out, sum)
 	if w.Header(frame.MakeHeader(sum)) == nil {
 		w.Trailer(frame.Trailer{Status: frame.StatusFailed, Exit: cli.Failed, Reason: err.Error()})
 	}
@@ -18,17 +17,11 @@ func (o *options) sayFailed(sum frame.Checksum, err error) {
 
 // report tells the outcome, and returns the error that ends the program.
 func (o *options) report(args []string, t frame.Trailer, err error) error {
-	out := frame.NewOutcome(t, o.moved.Load(), err)
-	out.Link = o.linked.Load()
-	if o.said != nil {
-		out.Stderr = clean.Lines(o.said.String())
-	}
+	out := o.Outcome(t, err)
 	if failed, ok := errors.AsType[*frame.FailedError](err); ok && failed.Trailer.Exit != 0 {
 		out.Exit = failed.Trailer.Exit
 	}
-	if w := o.statusFD.Writer(); w != nil {
-		w.Write(out.Line())
-	}
+	o.Report(out)
 	if err == nil {
 		return nil
 	}
