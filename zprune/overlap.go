@@ -1,8 +1,8 @@
 package main
 
-// overlapped makes judge return at once, and what it returns the error of the
+// overlapped makes decide return at once, and what it returns the error of the
 // call before. Wait returns that of the last.
-func overlapped(judge func(*group) error) (later func(*group) error, wait func() error) {
+func overlapped(decide func(*group) error) (later func(*group) error, wait func() error) {
 	running := make(chan error, 1)
 	running <- nil
 	wait = func() error { return <-running }
@@ -12,7 +12,7 @@ func overlapped(judge func(*group) error) (later func(*group) error, wait func()
 			running <- nil
 			return err
 		}
-		go func() { running <- judge(g) }()
+		go func() { running <- decide(g) }()
 		return nil
 	}, wait
 }

@@ -139,8 +139,8 @@ func (p *pruner) lines(ctx context.Context) error {
 	if !p.unsorted { // a dataset leaves little behind: collecting that less often is worth some MiB
 		debug.SetGCPercent(400)
 	}
-	judge, wait := overlapped(p.judge)
-	err := p.read(ctx, newGrouper(p.columns, p.unsorted, judge))
+	decide, wait := overlapped(p.decide)
+	err := p.read(ctx, newGrouper(p.columns, p.unsorted, decide))
 	if last := wait(); err == nil {
 		err = last
 	}
@@ -192,7 +192,7 @@ func (p *pruner) datasets(ctx context.Context, args []string) error {
 		return cli.Cannot("list the snapshots of", strings.Join(args, " "), err)
 	}
 	for _, g := range all {
-		if err := p.judge(g); err != nil {
+		if err := p.decide(g); err != nil {
 			return err
 		}
 	}

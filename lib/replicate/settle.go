@@ -214,7 +214,7 @@ func (s *settler) hold(ctx context.Context, datasets []int, newest map[int]datas
 	letGo := func() []int {
 		old.here.Together = old.together
 		bad, err := s.r.Sender.Protect(ctx, old.here)
-		return s.judge(old.datasets, bad, err, source)
+		return s.unharmed(old.datasets, bad, err, source)
 	}
 	var wg sync.WaitGroup
 	switch {
@@ -229,15 +229,15 @@ func (s *settler) hold(ctx context.Context, datasets []int, newest map[int]datas
 	wg.Go(func() {
 		bad, err := s.r.Receiver.Protect(ctx, in)
 		target := func(i int) string { return s.r.results[i].Target }
-		s.judge(old.datasets, bad, err, target)
-		good = s.judge(datasets, bad, err, target)
+		s.unharmed(old.datasets, bad, err, target)
+		good = s.unharmed(datasets, bad, err, target)
 	})
 	wg.Wait()
 	return good
 }
 
-// judge notes what went wrong with a batch, and returns the other datasets.
-func (s *settler) judge(datasets []int, bad transfer.Problems, err error, name func(int) string) (good []int) {
+// unharmed notes what went wrong with a batch, and returns the other datasets.
+func (s *settler) unharmed(datasets []int, bad transfer.Problems, err error, name func(int) string) (good []int) {
 	if err != nil {
 		s.blame(datasets, err)
 		return nil

@@ -23,7 +23,7 @@ type among struct {
 
 func (a among) String() string { return a.rule.String() + " of " + a.re.String() }
 
-func (a among) judge(v view) {
+func (a among) decide(v view) {
 	mine := v
 	mine.byDate = v.only(v.byDate, a.re)
 	mine.order = v.only(v.order, a.re)
@@ -36,7 +36,7 @@ func (a among) judge(v view) {
 		return
 	}
 	mine.anchor = mine.begin(v.given)
-	a.rule.judge(mine)
+	a.rule.decide(mine)
 }
 
 // only returns those of a list whose names match.

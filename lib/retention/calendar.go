@@ -69,9 +69,9 @@ func kindNames() string {
 	return strings.Join(names[:len(names)-1], ", ") + " and " + names[len(names)-1]
 }
 
-// judge lets those take part that are not newer than the anchor. Newer ones are
+// decide lets those take part that are not newer than the anchor. Newer ones are
 // kept, and count for nothing.
-func (c *calendar) judge(v view) {
+func (c *calendar) decide(v view) {
 	j := calendarJudge{view: v, contradicted: v.contradicted()}
 	clock := clock{zone: c.zone}
 	for _, i := range v.byDate {

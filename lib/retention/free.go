@@ -64,7 +64,7 @@ func (f free) short(s Space) bool {
 	return freeHigh < high || freeHigh == high && freeLow < low
 }
 
-func (f free) judge(v view) {
+func (f free) decide(v view) {
 	keep, why := true, "free space unknown"
 	if v.space != nil {
 		keep, why = !f.short(*v.space), f.String()
@@ -97,10 +97,10 @@ func (p *Policy) decides() bool {
 	return slices.ContainsFunc(p.rules, func(r Rule) bool { return !isFree(r) })
 }
 
-// judged returns the rules in the order in which they are asked, none if they
+// deciding returns the rules in the order in which they are asked, none if they
 // cannot decide. The rule free comes last, so that a verdict names it only for
 // what the others do not keep.
-func (p *Policy) judged() []Rule {
+func (p *Policy) deciding() []Rule {
 	switch {
 	case !p.decides():
 		return nil

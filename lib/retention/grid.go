@@ -127,10 +127,10 @@ func (g *Grid) Span() int64 {
 
 func (g *Grid) String() string { return "grid " + g.text }
 
-// judge walks from the oldest to the youngest, so that the first it meets of
+// decide walks from the oldest to the youngest, so that the first it meets of
 // a bucket are those that are kept. A bucket holds its older edge and not its
 // younger one, and age 0 belongs to none.
-func (g *Grid) judge(v view) {
+func (g *Grid) decide(v view) {
 	at := len(g.intervals) // intervals seen so far, from the oldest
 	bucket, full := int64(-1), places{}
 	contradicted := v.contradicted()

@@ -79,7 +79,7 @@ func (p *Policy) Apply(snaps []Snapshot, o Options) []Verdict {
 	if len(v.order) == 0 {
 		return verdicts
 	}
-	p.judge(v, verdicts)
+	p.decide(v, verdicts)
 	newest, counted := v.newest(), p.counted()
 	for _, i := range v.order {
 		verdict, s := &verdicts[i], &snaps[i]
@@ -137,8 +137,8 @@ func Compare(a, b *Snapshot) int {
 	)
 }
 
-func (p *Policy) judge(v view, verdicts []Verdict) {
-	rules := p.judged()
+func (p *Policy) decide(v view, verdicts []Verdict) {
+	rules := p.deciding()
 	for at, rule := range rules {
 		v.say = func(i int32, keep bool, why string) {
 			switch old := &verdicts[i]; {
@@ -153,7 +153,7 @@ func (p *Policy) judge(v view, verdicts []Verdict) {
 				old.Rule += ", " + why
 			}
 		}
-		rule.judge(v)
+		rule.decide(v)
 	}
 }
 

@@ -8,7 +8,7 @@ import (
 // Rule is one rule of a policy.
 type Rule interface {
 	String() string
-	judge(view)
+	decide(view)
 }
 
 // LastN keeps the newest n, which is at least 1.
@@ -23,7 +23,7 @@ type lastN int64
 
 func (n lastN) String() string { return fmt.Sprintf("last_n %d", int64(n)) }
 
-func (n lastN) judge(v view) {
+func (n lastN) decide(v view) {
 	why := n.String()
 	for at, i := range v.order {
 		v.say(i, int64(len(v.order)-at) <= int64(n), why)
@@ -53,7 +53,7 @@ func (r regex) String() string {
 	return "regex " + r.re.String()
 }
 
-func (r regex) judge(v view) {
+func (r regex) decide(v view) {
 	why := r.String()
 	for _, i := range v.order {
 		v.say(i, r.re.MatchString(v.snaps[i].Name) != r.negate, why)
@@ -67,7 +67,7 @@ type notReplicated struct{}
 
 func (notReplicated) String() string { return "not_replicated" }
 
-func (notReplicated) judge(v view) {
+func (notReplicated) decide(v view) {
 	for _, i := range v.order {
 		v.say(i, !v.snaps[i].Replicated, "not_replicated")
 	}
@@ -86,7 +86,7 @@ type arrived int64
 
 func (a arrived) String() string { return "arrived " + FormatDuration(int64(a)) }
 
-func (a arrived) judge(v view) {
+func (a arrived) decide(v view) {
 	why, there := a.String(), uint64(0)
 	if v.arrived != nil {
 		there = v.arrived(int64(a))

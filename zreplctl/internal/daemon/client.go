@@ -250,15 +250,15 @@ func (c *client) serve(ctx context.Context, p *transport.Passed) error {
 		return nil
 	}
 	p.End(end.Code)
-	c.judge(conn, end)
+	c.noteServed(conn, end)
 	c.logConnection(conn, process.PID(), end)
 	return nil
 }
 
-// judge notes whether a server that has ended ever served. Status 2 is the
+// noteServed notes whether a server that has ended ever served. Status 2 is the
 // fault of this host, of its configuration or its folders, and no client can
 // cause it: until a server greets one again, none is served.
-func (c *client) judge(conn *connection, end child.Status) {
+func (c *client) noteServed(conn *connection, end child.Status) {
 	c.mu.Lock()
 	before := c.unserved
 	switch {

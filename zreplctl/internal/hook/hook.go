@@ -77,7 +77,7 @@ func (h *Hooks) Before(ctx context.Context) error {
 	var errs []error
 	for i := range h.Hooks.Before {
 		hook := &h.Hooks.Before[i]
-		err := h.judge(hook, h.call(ctx, call{when: config.KeyBefore, hook: hook}))
+		err := h.onFailure(hook, h.call(ctx, call{when: config.KeyBefore, hook: hook}))
 		errs = append(errs, err)
 		if Aborts(err) || ctx.Err() != nil {
 			break
@@ -111,7 +111,7 @@ func (h *Hooks) runAfter(ctx context.Context, status, why string) error {
 		hook := &h.Hooks.After[i]
 		err := h.call(ctx, call{when: config.KeyAfter, hook: hook, status: status, why: why})
 		failed = failed || err != nil && hook.OnFailure != config.Ignore
-		errs = append(errs, h.judge(hook, err))
+		errs = append(errs, h.onFailure(hook, err))
 	}
 	if !failed {
 		errs = append(errs, h.owe(func(o *owed) { o.Run = false }))
@@ -119,8 +119,8 @@ func (h *Hooks) runAfter(ctx context.Context, status, why string) error {
 	return errors.Join(errs...)
 }
 
-// judge is what a failure means for the run.
-func (h *Hooks) judge(hook *config.Hook, err error) error {
+// onFailure is what a failure means for the run.
+func (h *Hooks) onFailure(hook *config.Hook, err error) error {
 	switch {
 	case err == nil:
 		return nil

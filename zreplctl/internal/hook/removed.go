@@ -184,7 +184,7 @@ func (r *removed) what() string {
 func (h *Hooks) runOne(ctx context.Context, r *removed, hooks config.Hooks) error {
 	for _, hook := range pointers(hooks.After) {
 		h.sayRemoved(hook)
-		return h.judge(hook, h.call(ctx, call{when: config.KeyAfter, hook: hook, status: Unknown, why: whyUnknown}))
+		return h.onFailure(hook, h.call(ctx, call{when: config.KeyAfter, hook: hook, status: Unknown, why: whyUnknown}))
 	}
 	var errs []error
 	var failed []string
@@ -192,7 +192,7 @@ func (h *Hooks) runOne(ctx context.Context, r *removed, hooks config.Hooks) erro
 		h.sayRemoved(hook)
 		for _, some := range inParts(rounds(hook, r.Datasets)) {
 			err := h.call(ctx, call{when: config.KeyAfterSnapshot, hook: hook, datasets: some, snapshot: r.Snapshot, status: Unknown, why: whyUnknown})
-			if err = h.judge(hook, err); err != nil {
+			if err = h.onFailure(hook, err); err != nil {
 				failed = append(failed, some...)
 				errs = append(errs, err)
 			}

@@ -75,7 +75,7 @@ func (s *snapshots) before(hook *config.Hook) error {
 			continue
 		}
 		s.why = err
-		if err = s.h.judge(hook, err); Aborts(err) {
+		if err = s.h.onFailure(hook, err); Aborts(err) {
 			return err
 		}
 		if err != nil {
@@ -145,7 +145,7 @@ func union(old, fresh []string) []string {
 func (s *snapshots) done(taken map[string]bool) error {
 	for _, held := range slices.Backward(s.held) {
 		if err := s.h.release(s.ctx, held); err != nil {
-			s.errs = append(s.errs, s.h.judge(held.call.hook, err))
+			s.errs = append(s.errs, s.h.onFailure(held.call.hook, err))
 		}
 	}
 	status := func(datasets []string) (string, string) { return s.status(taken, datasets) }
@@ -210,7 +210,7 @@ func (h *Hooks) afterSnapshot(ctx context.Context, short string, datasets []stri
 					failed[ds] = true
 				}
 			}
-			errs = append(errs, h.judge(hook, err))
+			errs = append(errs, h.onFailure(hook, err))
 		}
 	}
 	over := map[string]bool{}

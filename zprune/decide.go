@@ -62,8 +62,8 @@ func (p *pruner) apply(g *group) ([]retention.Verdict, retention.Options) {
 	return p.policy.Apply(g.snaps, o), o
 }
 
-// judge decides on one dataset's snapshots and says so.
-func (p *pruner) judge(g *group) error {
+// decide says of one dataset's snapshots what becomes of each.
+func (p *pruner) decide(g *group) error {
 	verdicts, o := p.apply(g)
 	if o.Anchor == nil {
 		if text := prune.Ahead(g.dataset, g.snaps, p.prefix, p.began); text != "" {
