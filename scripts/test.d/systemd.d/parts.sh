@@ -135,7 +135,7 @@ begin_to_send() {
   count=$(runs_of slow)
   noise 16 >/tank/big/noise
   zreplctl local slow >$work/slow 2>&1 &
-  wait_for 60 pgrep -f 'zfs rec[a-z]* .*storage/big' && sleep 4
+  wait_for 180 pgrep -f 'zfs rec[a-z]* .*storage/big' && sleep 4
 }
 ended() { [ "$(runs_of slow)" -gt "$count" ] && [ "$(zreplctl log slow | tail -n 1 | cut -f 4)" = ok ] && same zslow_ tank/big storage/big; }
 cut_off() { ! pgrep -f 'zfs rec[a-z]* .*storage/big' && [ "$(zfs get -H -o value receive_resume_token storage/big)" != - ]; }
