@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"fmt"
 	"strings"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
@@ -20,24 +21,31 @@ func (o *one) checkTarget() *Conflict {
 }
 
 // checkOptions holds the send options against encryption and against what the
-// chain was received with.
+// chain was received with, if that can continue otherwise.
 func (o *one) checkOptions() *Conflict {
-	send, rcv := o.in.Send, o.in.Receiver
-	if o.in.Encrypted && !send.Raw && !o.p.Decrypt {
+	switch {
+	case o.in.Encrypted && !o.in.Send.Raw && !o.p.Decrypt:
 		return conflict(BadOptions, "the source is encrypted and would be sent as plain text, which the configuration does not allow")
+	case o.r.Base == nil && (len(o.receiver) > 0 || !o.partialFull()):
+		return nil // nothing continues
 	}
-	if rcv == nil || len(o.receiver) == 0 && !o.partialFull() {
-		return nil
-	}
-	if rcv.Sent != nil && !send.Follows(*rcv.Sent) {
-		return conflict(BadOptions, "the target was received with send options %s, and now they are %s; the source has %s, the target has %s",
-			rcv.Sent, send, o.senderHistory(), history(o.receiver))
-	}
-	if o.in.Encrypted && send.Raw && !rcv.Encrypted && len(o.receiver) > 0 {
-		return conflict(BadOptions, "the source would be sent raw, and the target is not encrypted; the source has %s, the target has %s",
-			o.senderHistory(), history(o.receiver))
+	if text := o.otherOptions(); text != "" {
+		return conflict(BadOptions, "%s; the source has %s, the target has %s", text, o.senderHistory(), history(o.receiver))
 	}
 	return o.checkKey()
+}
+
+// otherOptions says how the target was received otherwise than it would be now;
+// empty: it was not.
+func (o *one) otherOptions() string {
+	send, rcv := o.in.Send, o.in.Receiver
+	switch {
+	case rcv.Sent != nil && !send.Follows(*rcv.Sent):
+		return fmt.Sprintf("the target was received with send options %s, and now they are %s", rcv.Sent, send)
+	case o.r.sealed && !rcv.Encrypted && len(o.receiver) > 0:
+		return "the source would be sent raw, and the target is not encrypted"
+	}
+	return ""
 }
 
 // checkKey refuses a raw copy that has come under the key of another dataset

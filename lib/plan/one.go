@@ -74,8 +74,8 @@ func (o *one) plan() {
 	case base != nil:
 		o.incremental(at)
 	case len(o.receiver) > 0:
-		o.r.Conflict = conflict(Unrelated, "no snapshot in common: the source has %s, the target has %s%s%s",
-			o.senderHistory(), history(o.receiver), o.sameName(), o.below())
+		o.r.Conflict = conflict(Unrelated, "no snapshot in common: the source has %s, the target has %s%s",
+			o.senderHistory(), history(o.receiver), o.unlike())
 	case o.r.missing, o.placeholder():
 		o.initial()
 	default:

@@ -94,6 +94,9 @@ func TestRandomHistories(t *testing.T) {
 					mutate(w, dst)
 				}
 			}
+			if dst != nil && len(dst.snaps) > 0 && w.rng.IntN(10) == 0 {
+				dst.encrypted = false // it was received as plain text
+			}
 			if w.rng.IntN(4) == 0 {
 				p.Rules = someRules[w.rng.IntN(len(someRules))].rules
 			}

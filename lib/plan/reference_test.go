@@ -53,7 +53,7 @@ func reference(in Input, p Policy) []string {
 		if some && initial && whole && !in.Receiver.Placeholder {
 			return []string{"unrelated"}
 		}
-		if in.Encrypted && !in.Receiver.Encrypted && count > 0 {
+		if in.Encrypted && !in.Receiver.Encrypted && base != nil {
 			return []string{"options"}
 		}
 	}

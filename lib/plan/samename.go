@@ -2,6 +2,16 @@ package plan
 
 import "fmt"
 
+// unlike says what a person should know of a target that has nothing in common with
+// the source.
+func (o *one) unlike() string {
+	text := o.sameName()
+	if other := o.otherOptions(); other != "" {
+		text += "; " + other
+	}
+	return text + o.below()
+}
+
 // sameName tells of the newest name that both sides have with different
 // guids: people take such snapshots for the same.
 func (o *one) sameName() string {
