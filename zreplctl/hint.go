@@ -27,7 +27,7 @@ var hints = map[plan.Reason]string{
 	plan.OtherPartial:   "run the job, which goes on with it or discards it; or, if the file's stream is to take its place, discard it: zfs receive -A TARGET",
 	plan.NameTaken:      "rename the target's snapshot: zfs rename TARGET@NAME TARGET@NAME.old; or destroy it if nobody needs it",
 	plan.Illegal:        "the other host lists what no pool can hold: ask its administrator",
-	plan.Promoted:       "on the source, move the snapshots back: zfs promote SOURCE; or, if the clone replaces it, rename the clone to SOURCE",
+	plan.Promoted:       "on the source, if a clone was promoted: zfs promote SOURCE; or, if the clone replaces it, rename the clone to SOURCE; if the source was renamed, rename the old copy: see \"The copy has nothing in common with its source\" in zrepl-recovery(7)",
 	plan.Unrelated:      "to begin anew, rename the old copy; zfs rename moves all datasets below, too: zrepl-recovery(7) says how to replace one dataset",
 }
 

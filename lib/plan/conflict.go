@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -23,7 +24,7 @@ const (
 	InitialRefused       Reason = "initial-refused"       // initial policy fail, and the receiver has nothing
 	HasCopy              Reason = "has-copy"              // a sender that has only first copies is not needed: there is one
 	Unrelated            Reason = "unrelated"             // no common guid
-	Promoted             Reason = "promoted"              // zfs promote moved the base to another dataset of the sender
+	Promoted             Reason = "promoted"              // another dataset of the sender has the base now: zfs promote or zfs rename
 	Diverged             Reason = "diverged"              // the receiver went its own way since the base
 	Modified             Reason = "modified"              // the receiver's data changed since the base
 	OlderMissing         Reason = "older-missing"         // another job brought a newer snapshot before an older one of this job came
@@ -124,13 +125,17 @@ func notWhole(parent string, why Reason) *Conflict {
 }
 
 // Promoted says of a result that lost its base where that is now. A source that
-// is empty for that stays what it is: it can be forgotten.
+// is empty for that stays what it is: it can be forgotten. Nothing that is listed
+// tells a promoted clone from a source that was renamed.
 func (r *Result) Promoted(base dataset.Version, now string) {
+	was := *r.Conflict
 	reason := Promoted
-	if r.Conflict.Reason == SourceEmpty {
+	if was.Reason == SourceEmpty {
 		reason = SourceEmpty
 	}
-	r.Conflict = conflict(reason, "a clone was promoted on the source, and the base %s is %s now; %s", base, now, r.Conflict.Text)
+	r.Conflict = conflict(reason, "the base %s is %s now: a clone was promoted on the source, or the source was renamed and another took its name; %s",
+		base, now, was.Text)
+	r.Conflict.copyReason = was.Reason
 }
 
 // MayBe says of a copy whose source is gone which dataset the source may be now: it
@@ -155,7 +160,13 @@ func (r *Result) NotAside(why error) {
 type Conflict struct {
 	Reason Reason `json:"reason"`
 	Text   string `json:"text"`
+
+	copyReason Reason // see CopyReason
 }
+
+// CopyReason is what is wrong with the copy itself, wherever its base is now: of a
+// Promoted one Unrelated or Diverged.
+func (c *Conflict) CopyReason() Reason { return cmp.Or(c.copyReason, c.Reason) }
 
 // Error makes a conflict an error.
 func (c *Conflict) Error() string { return string(c.Reason) + ": " + c.Text }

@@ -35,8 +35,11 @@ func (r *round) findAsides(ctx context.Context) (map[string]*aside, error) {
 		return all, nil
 	}
 	for _, p := range r.results {
-		if p.Source != "" && p.Conflict != nil && slices.Contains(dataset.AsideReasons, string(p.Conflict.Reason)) {
-			all[p.Target] = &aside{reason: p.Conflict.Reason}
+		if p.Source == "" || p.Conflict == nil {
+			continue
+		}
+		if reason := p.Conflict.CopyReason(); slices.Contains(dataset.AsideReasons, string(reason)) {
+			all[p.Target] = &aside{reason: reason}
 		}
 	}
 	if len(all) == 0 {

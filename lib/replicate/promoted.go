@@ -10,7 +10,8 @@ import (
 
 // zfs promote moves the older snapshots of a dataset, with their holds, to the
 // clone. A second zfs promote moves them back. So a target that has lost its
-// base this way can continue, if nobody releases what it could continue from.
+// base this way can continue, if nobody releases what it could continue from. A
+// source that was renamed and made anew looks the same from here.
 
 // findAwaited returns the guids of what targets in conflict have beyond their
 // base. A hold on such a snapshot stays, whatever dataset it is of by now.
@@ -49,7 +50,7 @@ func (v *view) beyondBase(p plan.Result) (out []dataset.Version) {
 	return out
 }
 
-// lostBase are the reasons that a promoted clone may be behind.
+// lostBase are the reasons of which a base that moved may be the cause.
 var lostBase = []plan.Reason{plan.Unrelated, plan.Diverged, plan.SourceEmpty}
 
 // findPromoted says of targets that lost their base where it is now, if the

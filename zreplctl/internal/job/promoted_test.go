@@ -34,7 +34,7 @@ func TestPromoted(t *testing.T) {
 				}
 				for _, next := range []string{"s3", "s4"} { // the second run looks for leftovers
 					code, said := w.ctl(job[0], "-skip", "snapshot,prune", job[1])
-					if code != 1 || !strings.Contains(said, "promoted: a clone was promoted on the source, and the base @s1 is a/x/n@s1 now;") || !strings.Contains(said, "hint: on the source, move the snapshots back: zfs promote SOURCE") {
+					if code != 1 || !strings.Contains(said, "promoted: the base @s1 is a/x/n@s1 now: a clone was promoted on the source, or ") || !strings.Contains(said, "hint: on the source, if a clone was promoted: zfs promote SOURCE") {
 						t.Errorf("exit status %d: %s", code, said)
 					}
 					w.must("zfs", "list", job[2]+"/n@s2") // the clone's own copy
@@ -57,7 +57,7 @@ func TestPromotedOutside(t *testing.T) {
 			w.configure(strings.NewReplacer("CURSOR", "hold", "OFFER", offer).Replace(promotedJobs))
 			job := [3]string{"pull", "fetch", "b/fetch/x"}
 			w.promoted(job, "a/n")
-			reason := map[string]string{"unmapped": "promoted: a clone was promoted", "not_offered": "unrelated: "}[name]
+			reason := map[string]string{"unmapped": "promoted: the base @s1 is a/n@s1 now: ", "not_offered": "unrelated: "}[name]
 			for range 2 {
 				if code, said := w.ctl("pull", "-skip", "snapshot,prune", "fetch"); code != 1 || !strings.Contains(said, reason) {
 					t.Errorf("exit status %d: %s", code, said)
