@@ -125,6 +125,7 @@ func (d *decoder) checkJob(j *Job) {
 		d.wrongAt(j.at[""], `%s: key "prune" or "keep" is missing`, what)
 	}
 	d.checkPolicies(j, what)
+	d.checkRegexes(j)
 	d.checkSnapshots(j, what)
 	d.checkTimes(j, what)
 	d.checkHooks(j, what)

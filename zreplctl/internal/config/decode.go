@@ -23,7 +23,8 @@ type decoder struct {
 	more     int              // problems that are only counted
 	visits   int              // nodes looked at, aliases again each time
 	at       map[string]place // where the keys of global stand
-	meant    map[string]bool  // keys suggested for unknown ones of the dictionary at hand
+	regexes  map[*retention.Policy][]ruleRegex
+	meant    map[string]bool // keys suggested for unknown ones of the dictionary at hand
 }
 
 // maxVisits bounds what aliases can make of a small file. Without them the
@@ -35,7 +36,8 @@ const maxProblems = 100
 
 func newDecoder(file string) *decoder {
 	return &decoder{files: []string{file}, at: map[string]place{}, meant: map[string]bool{}, zones: map[string]foundZone{},
-		named: named{map[string]*retention.Policy{}, map[string]*yaml.Node{}}}
+		regexes: map[*retention.Policy][]ruleRegex{},
+		named:   named{map[string]*retention.Policy{}, map[string]*yaml.Node{}}}
 }
 
 func (d *decoder) wrong(n *yaml.Node, format string, args ...any) {

@@ -43,6 +43,7 @@ func (d *decoder) policy(n *yaml.Node, what string) *retention.Policy {
 func (d *decoder) keepList(n *yaml.Node, what string) *retention.Policy {
 	before := len(d.problems)
 	number := 0
+	var regexes []ruleRegex
 	ok := d.list(n, what, func(v *yaml.Node) {
 		number++
 		part, before := fmt.Sprintf("%s: rule %d", what, number), len(d.problems)
@@ -52,6 +53,9 @@ func (d *decoder) keepList(n *yaml.Node, what string) *retention.Policy {
 				d.word(v, part+": type", retention.Types()...)
 			case "grid", "regex", "age", "zone", "below":
 				d.short(v, part+": "+key)
+			}
+			if key == "regex" {
+				regexes = append(regexes, d.ruleRegex(v, part+": regex")...)
 			}
 		})
 		if len(d.problems) == before {
@@ -68,6 +72,7 @@ func (d *decoder) keepList(n *yaml.Node, what string) *retention.Policy {
 			d.wrong(n, "%s: %v", what, err)
 			return nil
 		}
+		d.regexes[p] = regexes
 	}
 	return p
 }

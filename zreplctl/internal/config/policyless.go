@@ -29,7 +29,7 @@ func (c claim) how() string {
 // it: a regex may choose snapshots that have not the job's own prefix.
 func (c claim) under(prefix string) bool {
 	if r := c.job.SnapshotRules; c.Name == TargetSide && r != nil && r.Regex != nil {
-		begin := beginning(r.Regex)
+		begin := beginning(r.Regex.String())
 		return strings.HasPrefix(begin, prefix) || strings.HasPrefix(prefix, begin)
 	}
 	return c.job.SnapshotPrefix == "" || strings.HasPrefix(c.job.SnapshotPrefix, prefix)

@@ -3,12 +3,12 @@ package config
 import (
 	"fmt"
 	"regexp"
-	"regexp/syntax"
 	"slices"
 	"time"
 
 	"gopkg.in/yaml.v3"
 
+	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
 	"github.com/zrepl-tools/zrepl-tools/lib/plan"
 	"github.com/zrepl-tools/zrepl-tools/lib/snap"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/schedule"
@@ -92,8 +92,8 @@ func (d *decoder) pattern(n *yaml.Node, what string, size *int) *regexp.Regexp {
 	if *size += costs; !d.spend(n, 2*costs) { // aliases may stand for many large ones
 		return nil
 	}
-	if tree, err := syntax.Parse(text, syntax.Perl); err == nil && impossible(tree) {
-		d.wrong(n, "%s: %q matches no name: names, after the @, have only letters, digits, spaces and -_.:", what, text)
+	if dataset.MatchesNone(text) {
+		d.wrong(n, matchesNone, what, text)
 		return nil
 	}
 	return re

@@ -192,6 +192,8 @@ func TestNothingMoreIsDestroyed(t *testing.T) {
 		`{type: grid, grid: 24x1h, regex: "^zrepl_$"}`:                                  "grid 24x1h of ^zrepl_$",
 		`{type: grid, grid: 24x1h, regex: "_(hourly|daily)$"}`:                          "grid 24x1h of _(hourly|daily)$",
 		`{type: grid, grid: 24x1h, regex: "("}`:                                         false,
+		`{type: grid, grid: 24x1h, regex: "@zrepl_"}`:                                   false,
+		`{type: regex, regex: "/tank"}, {type: last_n, count: 5}`:                       false,
 		`{type: grid, grid: 24 hours, regex: "^zrepl_"}`:                                false,
 		`{type: last_n, count: 0}`:                                                      false,
 		`{type: last_n, count: 5, regex: "^a"}, {type: grid, grid: 24x1h, regex: ".*"}`: "last_n 5 of ^a; grid 24x1h",
@@ -204,11 +206,17 @@ func TestNothingMoreIsDestroyed(t *testing.T) {
 		res, err := convert.Zrepl([]byte(fmt.Sprintf(job, rules)))
 		c := checked(t, rules, res, err)
 		p := c.Jobs[0].Prune
-		switch want, text := keeps.(string); {
+		want, text := keeps.(string)
+		switch {
 		case text && (p == nil || p.String() != want):
 			t.Errorf("%s: %v\n%s", rules, p, res.YAML)
 		case !text && (p != nil) != keeps || !text && p != nil && strings.Contains(p.String(), " of "):
 			t.Errorf("%s: a policy: %v\n%s", rules, p, res.YAML)
+		}
+		// What no rule counts stays, which zrepl would destroy.
+		leaves := text && !strings.HasSuffix(want, "; grid 24x1h")
+		if noted := strings.Contains(fmt.Sprint(res.Notes), "keeps snapshots that match no regex of its rules grid and last_n"); noted != leaves {
+			t.Errorf("%s: %v", rules, res.Notes)
 		}
 	}
 }

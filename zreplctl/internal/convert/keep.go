@@ -3,11 +3,13 @@ package convert
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
 	"gopkg.in/yaml.v3"
 
+	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
 	"github.com/zrepl-tools/zrepl-tools/lib/retention"
 )
 
@@ -28,14 +30,27 @@ type keepRule struct {
 	text, regex string
 	prefix      string // what the regex asks names to begin with
 	pure        bool   // and nothing more
+	counts      bool
 }
 
 // under writes the rule for a job with this prefix, which counts nothing else.
 func (r keepRule) under(prefix string) string {
-	if r.regex == "" || r.pure && strings.HasPrefix(prefix, r.prefix) {
+	if !r.some(prefix) {
 		return r.text + "}"
 	}
 	return r.text + ", regex: " + strconv.Quote(r.regex) + "}"
+}
+
+// some reports whether the rule counts not all snapshots of a job with this prefix.
+func (r keepRule) some(prefix string) bool {
+	return r.regex != "" && !(r.pure && strings.HasPrefix(prefix, r.prefix))
+}
+
+// leaves reports whether the policy destroys nothing of what no rule counts: in zrepl,
+// it does.
+func (p *policy) leaves(prefix string) bool {
+	counting := slices.DeleteFunc(slices.Clone(p.rules), func(r keepRule) bool { return !r.counts })
+	return len(counting) > 0 && !slices.ContainsFunc(counting, func(r keepRule) bool { return !r.some(prefix) })
 }
 
 // policy reads a list of rules.
@@ -101,20 +116,26 @@ func (p *policy) cannot(format string, args ...any) {
 // counts reads the regex of a rule that counts.
 func (p *policy) counts(s *section, rule string) {
 	text, _ := s.text("regex")
+	p.check(text)
+	prefix, pure := prefixOf(text)
+	p.prefixes = append(p.prefixes, prefix)
+	p.rules = append(p.rules, keepRule{rule, text, prefix, pure, true})
+}
+
+// check notes of a regex that a policy cannot have it.
+func (p *policy) check(text string) {
 	if _, err := regexp.Compile(text); err != nil {
 		p.cannot("%v", err)
 	}
-	prefix, pure := prefixOf(text)
-	p.prefixes = append(p.prefixes, prefix)
-	p.rules = append(p.rules, keepRule{rule, text, prefix, pure})
+	if dataset.MatchesNone(text) {
+		p.cannot("no name of a snapshot matches the regex %q", text)
+	}
 }
 
 func (p *policy) regex(s *section) {
 	text, _ := s.text("regex")
 	negate, _ := s.is("negate")
-	if _, err := regexp.Compile(text); err != nil {
-		p.cannot("%v", err)
-	}
+	p.check(text)
 	prefix, pure := prefixOf(text)
 	if pure && prefix == "" && !negate {
 		p.all = true
@@ -212,6 +233,9 @@ func (j *job) keep(key, old string, p *policy, prefix string) {
 	}
 	if !p.others {
 		j.note(p.line, "job %s: %s destroys only snapshots that begin with %q here; zrepl's destroys others, too", j.name, old, prefix)
+	}
+	if p.leaves(prefix) {
+		j.note(p.line, "job %s: %s keeps snapshots that match no regex of its rules grid and last_n; zrepl's destroys those", j.name, old)
 	}
 	indent := ""
 	if key != "keep" {
