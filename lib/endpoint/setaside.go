@@ -136,7 +136,7 @@ func (a *setAside) look(ctx context.Context, newest transfer.Snap) error {
 			return err
 		}
 	}
-	return nil
+	return a.checkKeys(ctx)
 }
 
 func (a *setAside) lookAt(d zfs.Dataset, versions []dataset.Version) error {

@@ -140,6 +140,9 @@ func (r *round) barParents(all map[string]*aside) {
 				all[name].with = up // the last one found is the highest
 			}
 		}
+		if a := all[name]; a.bar == nil && a.with == "" {
+			a.bar = r.view.keyStays(name, order)
+		}
 	}
 }
 

@@ -44,3 +44,33 @@ func TestAsideEncryption(t *testing.T) {
 		})
 	}
 }
+
+// TestAsideKeyStays: a copy that has the key of a raw copy above it stays until it
+// has one of its own.
+func TestAsideKeyStays(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.asideJobs(asideAll)
+	w.underKey("a/x")
+	w.must("zfs", "create", "a/x/n")
+	w.must("zfs", "snapshot", "-r", "a@s1")
+	w.done("local", "mirror")
+	copied := "b/mirror/x/n"
+	for _, ds := range []string{"b/mirror/x", copied} {
+		w.must("zfs", "load-key", "-L", "file://"+w.path("key"), ds)
+	}
+	w.must("zfs", "change-key", "-i", copied)
+	w.release("a/x/n")
+	w.must("zfs", "destroy", "-r", "a/x/n")
+	w.must("zfs", "create", "a/x/n")
+	w.must("zfs", "snapshot", "-r", "a@s2")
+	why := `the copy is not set aside: "` + copied + `" has the key of the raw copy "b/mirror/x"`
+	for _, args := range [][]string{{"plan", "mirror"}, {"local", "-skip", "snapshot,prune", "mirror"}} {
+		if code, said := w.ctl(args...); !strings.Contains(said, why) || args[0] == "local" && code != 1 {
+			t.Errorf("exit status %d: %s", code, said)
+		}
+	}
+	w.must("zfs", "change-key", "-o", "keyformat=raw", "-o", "keylocation=file://"+w.path("key"), copied)
+	w.done("local", "mirror")
+	w.must("zfs", "list", aside(copied, "unrelated")+"@s1", copied+"@s2")
+}
