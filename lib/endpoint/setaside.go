@@ -50,7 +50,7 @@ func (a *setAside) do(ctx context.Context, in transfer.Aside) (to string, err er
 		func() error { return a.look(ctx, in.Copy) },
 		func() error { return a.findHolds(ctx) },
 		func() error { to, err = a.newName(ctx, in.Reason, time.Now()); return err },
-		func() error { return a.r.checkLimits(ctx, a.name, transferred{datasets: len(a.all), snapshots: 1}) }, // the new copy
+		func() error { return a.checkRoom(ctx) },
 	} {
 		if err := check(); err != nil {
 			return "", err
