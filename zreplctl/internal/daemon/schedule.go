@@ -145,10 +145,8 @@ func (j *job) schedule(ctx context.Context) {
 func (j *job) look() (due bool, since time.Time, wait time.Duration) {
 	now := wall()
 	dir := state.Of(j.d.Config.Global)
+	j.troubles.tell(j.log, "cannot correct a pause that was made while the clock was ahead", pause.Settle(dir, j.name, now))
 	paused, until := pause.On(dir, j.name, now)
-	if paused {
-		j.troubles.tell(j.log, "cannot correct a pause that was made while the clock was ahead", pause.Settle(dir, j.name, now))
-	}
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	start, due := j.due.Look(now)

@@ -17,6 +17,9 @@ type note struct {
 	Until time.Time `json:"until,omitzero"` // zero: until a person resumes it
 }
 
+// length is how long a pause with an end is to be.
+func (n note) length() time.Duration { return n.Until.Sub(n.Since) }
+
 const maxNote = 4 << 10
 
 func name(job string) string { return job + ".paused" }
@@ -33,22 +36,6 @@ func Set(dir state.Dir, job string, now time.Time, length time.Duration) error {
 	}
 	return dir.Write(name(job), append(text, '\n'))
 }
-
-// Settle lets a pause begin now that was made while the clock was ahead: each
-// look at it would move its end on, until the clock is there again. A clock that
-// is not set yet, as a host without a battery starts with, settles nothing.
-func Settle(dir state.Dir, job string, now time.Time) error {
-	n, ok := read(dir, job)
-	if !ok || n.Until.IsZero() || now.Year() < unset || !now.Before(n.Since.Add(-tolerance)) {
-		return nil
-	}
-	return Set(dir, job, now, n.Until.Sub(n.Since))
-}
-
-const (
-	unset     = 2020 // years before are no time of this program
-	tolerance = time.Minute
-)
 
 func read(dir state.Dir, job string) (n note, ok bool) {
 	if dir.IsNone() {
@@ -88,9 +75,14 @@ func Look(dir state.Dir, job string, now time.Time) (on bool, until time.Time, e
 	if json.Unmarshal(text, &n) != nil || n.Until.IsZero() {
 		return true, time.Time{}, nil
 	}
-	// A clock that was set back makes no pause longer than it was meant to be.
 	until = n.Until
-	if longest := now.Add(n.Until.Sub(n.Since)); until.After(longest) {
+	if s := readSettled(dir, job, n); s.Ended {
+		return false, n.Until, nil
+	} else if s.counts(n, now) {
+		until = s.At.Add(n.length())
+	}
+	// A clock that was set back makes no pause longer than it was meant to be.
+	if longest := now.Add(n.length()); until.After(longest) {
 		until = longest
 	}
 	return now.Before(until), until, nil

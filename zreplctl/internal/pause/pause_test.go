@@ -91,6 +91,55 @@ func TestSettle(t *testing.T) {
 	}
 }
 
+// TestSettleBehind: a clock that is behind for a while, as a host without a battery
+// begins with, ends no pause early, also if the job is resumed or paused anew then.
+func TestSettleBehind(t *testing.T) {
+	dir := state.In(t.TempDir())
+	now := time.Date(2026, 12, 2, 12, 0, 0, 0, time.UTC)
+	behind := time.Date(2024, 6, 1, 0, 0, 0, 0, time.UTC)
+	const month = 30 * 24 * time.Hour
+	at := func(when time.Time, want bool) {
+		t.Helper()
+		if err := Settle(dir, "a", when); err != nil {
+			t.Fatal(err)
+		}
+		if on, until := On(dir, "a", when); on != want {
+			t.Errorf("at %s: %v, until %s", when, on, until)
+		}
+	}
+	set := func(when time.Time, length time.Duration) {
+		t.Helper()
+		if err := Set(dir, "a", when, length); err != nil {
+			t.Fatal(err)
+		}
+	}
+	set(now, month)
+	for range 2 { // two boots
+		at(behind, true)
+		at(behind.Add(time.Hour), true)
+		at(now.Add(-5*time.Minute), true) // the clock had been ahead a little
+		at(now.Add(time.Hour), true)
+	}
+	at(now.Add(month-time.Minute), true)
+	at(now.Add(month), false)
+	set(now, 2*time.Hour)
+	at(now.Add(-50*time.Minute), true)
+	at(now.Add(time.Hour), true)
+	at(now.Add(2*time.Hour), false)
+	set(now.Add(1000*time.Hour), 2*time.Hour) // the clock is ahead
+	at(now, true)
+	at(now.Add(3*time.Hour), false)
+	at(now.Add(1001*time.Hour), false) // it has ended
+	set(now.Add(2000*time.Hour), 2*time.Hour)
+	at(now, true)
+	if was, err := Clear(dir, "a", now); !was || err != nil {
+		t.Error(was, err)
+	}
+	at(now.Add(time.Minute), false)
+	set(now.Add(2001*time.Hour), 2*time.Hour)
+	at(now.Add(2*time.Hour), true) // another pause
+}
+
 // TestPauseUnread: what cannot be read is no person's pause, and no run starts.
 func TestPauseUnread(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "file")

@@ -26,7 +26,7 @@ type Left struct {
 // The endings of the files of one job, of one client, and of one cursor's tag.
 var (
 	jobEndings = []string{".json", ".log", ".begun", ".progress", ".bases", ".schedule", ".covered", ".verified", ".verified.damaged", ".holds",
-		".paused", ".hooks", ".offered", ".received", ".seeding", ".arrivals.source", ".arrivals.target", ".creations.source", ".creations.target"}
+		".paused", ".settled", ".hooks", ".offered", ".received", ".seeding", ".arrivals.source", ".arrivals.target", ".creations.source", ".creations.target"}
 	clientEndings = []string{".sessions", ".owner"}
 	tagEndings    = []string{".common", ".kept"}
 	// More endings that any of them may have.
