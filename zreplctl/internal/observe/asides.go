@@ -75,10 +75,25 @@ func (h *host) asideOf(ds string) (before string) {
 	return before
 }
 
-// findAsides are those of the job's copies that were set aside.
-func (l *looked) findAsides() {
-	for _, name := range slices.Sorted(maps.Keys(l.host.asides)) {
-		if a := l.host.asides[name]; l.receives(a.of) {
+// assignAsides gives each job what was set aside of its copies. If several jobs may
+// receive something of the old name, it is of those that have a copy there.
+func (h *host) assignAsides(jobs []*looked) {
+	for _, name := range slices.Sorted(maps.Keys(h.asides)) {
+		a := h.asides[name]
+		var may, have []*looked
+		for _, l := range jobs {
+			if !l.receives(a.of) {
+				continue
+			}
+			may = append(may, l)
+			if slices.ContainsFunc(l.found, func(f found) bool { return f.Target == a.of }) {
+				have = append(have, l)
+			}
+		}
+		if len(have) > 0 {
+			may = have
+		}
+		for _, l := range may {
 			l.facts.Asides = append(l.facts.Asides, health.Aside{Name: name, Of: a.of, Used: a.used})
 		}
 	}

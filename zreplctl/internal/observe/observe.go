@@ -163,8 +163,8 @@ func (o *Observer) askZFS(ctx context.Context, h *host, jobs []*looked) (problem
 	}
 	for _, l := range jobs {
 		l.date()
-		l.findAsides()
 	}
+	h.assignAsides(jobs)
 	return ""
 }
 
