@@ -229,6 +229,13 @@ func (c *Compressor) verdict(beginning []byte) (int, error) {
 	}
 }
 
+func failedWith(code int, said string) error {
+	if said = clean.Line(said, 500); said != "" {
+		said = ": " + said
+	}
+	return fmt.Errorf("zstd failed with exit status %d%s", code, said)
+}
+
 // fault is what failed besides the command.
 func (c *Compressor) fault() error {
 	code, signal, said := c.zstd.Result()
@@ -236,7 +243,7 @@ func (c *Compressor) fault() error {
 	case signal != "":
 		return fmt.Errorf("zstd was killed by %s", signal)
 	case code != 0:
-		return fmt.Errorf("zstd failed with exit status %d: %s", code, clean.Line(said, 500))
+		return failedWith(code, said)
 	case c.early.Load(), !c.fed.Load():
 		return errEnded
 	}

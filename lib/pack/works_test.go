@@ -40,3 +40,15 @@ func TestWorks(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestFailedWith(t *testing.T) {
+	for said, want := range map[string]string{
+		"":                 "zstd failed with exit status 1",
+		"\n":               "zstd failed with exit status 1",
+		"zstd: no space\n": "zstd failed with exit status 1: zstd: no space",
+	} {
+		if got := failedWith(1, said).Error(); got != want {
+			t.Errorf("%q: %q", said, got)
+		}
+	}
+}
