@@ -167,7 +167,7 @@ func TestRememberedRenamed(t *testing.T) {
 	r.at(r.now + 10)
 	wrapper := t.TempDir() + "/zfs"
 	text := "#!/bin/sh\ncase \"$*\" in *\"-t snapshot\"*p/a*) zfs rename p/a p/away; zfs \"$@\"; s=$?; zfs rename p/away p/a; exit $s;; esac\nexec zfs \"$@\"\n"
-	if err := os.WriteFile(wrapper, []byte(text), 0o700); err != nil {
+	if err := simhost.WriteProgram(wrapper, text); err != nil {
 		t.Fatal(err)
 	}
 	real := r.here.ZFS.Path

@@ -13,6 +13,7 @@ import (
 	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
 	"github.com/zrepl-tools/zrepl-tools/lib/retention"
 	"github.com/zrepl-tools/zrepl-tools/lib/zfs"
+	"github.com/zrepl-tools/zrepl-tools/lib/zfssim/simhost"
 )
 
 // What becomes of a batch, with a zfs that answers in turn.
@@ -41,7 +42,7 @@ func TestDestroy(t *testing.T) {
 			}
 		}
 		script := "#!/bin/sh\ncd " + dir + "; echo >>n; f=$(($(wc -l <n)))\n[ -f $f ] || echo no answer >&2\ncat $f >&2; [ -f $f ] && [ ! -s $f ]\n"
-		if err := os.WriteFile(dir+"/zfs", []byte(script), 0o700); err != nil {
+		if err := simhost.WriteProgram(dir+"/zfs", script); err != nil {
 			t.Fatal(err)
 		}
 		var gone, left []string

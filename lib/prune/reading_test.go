@@ -2,11 +2,11 @@ package prune
 
 import (
 	"context"
-	"os"
 	"strings"
 	"testing"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/zfs"
+	"github.com/zrepl-tools/zrepl-tools/lib/zfssim/simhost"
 )
 
 // TestReading: what this host's own verify reads is kept, also if it has ended
@@ -19,7 +19,7 @@ destroy*,*) printf "cannot destroy snapshot p@a: dataset is busy\ncannot destroy
 list*) printf 'p@a\t1\t0\t-\np@b\t2\t0\t-\np@c\t3\t0\t-\n' ;;
 esac
 `
-	if err := os.WriteFile(dir+"/zfs", []byte(script), 0o700); err != nil {
+	if err := simhost.WriteProgram(dir+"/zfs", script); err != nil {
 		t.Fatal(err)
 	}
 	looks, kept, left := 0, "", ""

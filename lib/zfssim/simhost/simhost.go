@@ -136,11 +136,20 @@ func (h *Host) ZFS(shell string) (path string) {
 	dir := h.T.TempDir()
 	for name, shell := range map[string]string{"zfs": shell, "zpool": ""} {
 		text := fmt.Sprintf("#!/bin/sh\nexport ZFS_SIM_ROOT='%s' ZFS_SIM_LOG='%s' REAL='%s/%s'\n%s\nexec \"$REAL\" \"$@\"\n", h.Root, h.log(), h.Bin, name, shell)
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o700); err != nil {
+		if err := WriteProgram(filepath.Join(dir, name), text); err != nil {
 			h.T.Fatal(err)
 		}
 	}
 	return filepath.Join(dir, "zfs")
+}
+
+// WriteProgram writes a script while this process starts no other: a child that
+// another goroutine forked meanwhile would have it open for writing until it
+// executes, and who ran it then would be told that the text file is busy.
+func WriteProgram(path, text string) error {
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
+	return os.WriteFile(path, []byte(text), 0o700)
 }
 
 // Faults writes the simulator's rules for what goes wrong; see package zfssim.

@@ -11,6 +11,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/zrepl-tools/zrepl-tools/lib/zfssim/simhost"
 )
 
 // compressJobs are a pull and a push with compress: PACK, whose servers have
@@ -236,7 +238,7 @@ func TestCompressHostile(t *testing.T) {
 			if err := os.Mkdir(w.path("evil"), 0o700); err != nil {
 				t.Fatal(err)
 			}
-			if err := os.WriteFile(w.path("evil/zstd"), []byte(behaves+c.script+"\n"), 0o700); err != nil {
+			if err := simhost.WriteProgram(w.path("evil/zstd"), behaves+c.script+"\n"); err != nil {
 				t.Fatal(err)
 			}
 			w.set()

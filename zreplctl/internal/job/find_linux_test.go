@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/zrepl-tools/zrepl-tools/lib/zfssim/simhost"
 )
 
 // mounts makes zfs-sim mount and umount for the programs of a world, too, with a shell's
@@ -22,7 +24,7 @@ func (w *world) mounts(shell string) {
 		}
 	}
 	script := "#!/bin/sh\nfor word; do case $word in *@*) snapshot=$word; esac; done\n" + shell + "\nexec " + dir + "/real-mount/mount \"$@\"\n"
-	if err := os.WriteFile(filepath.Join(dir, "mount"), []byte(script), 0o700); err != nil {
+	if err := simhost.WriteProgram(filepath.Join(dir, "mount"), script); err != nil {
 		w.t.Fatal(err)
 	}
 	w.env = append(w.env, "PATH="+dir+":"+bin+":/usr/bin:/bin")
