@@ -7,6 +7,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/zrepl-tools/zrepl-tools/lib/zfssim/simhost"
 )
 
 var cronLine = regexp.MustCompile(`^(?:[0-9*/,-]+ +){5}(?:root +)?((?:zsnap|zprune|zreplctl) [^#]*)`)
@@ -62,7 +64,7 @@ func TestCronLines(t *testing.T) {
 		}
 	}
 	zfs := "#!/bin/sh\nZFS_SIM_ROOT=" + h.Root + " exec " + bin + "/zfs \"$@\"\n"
-	if err := os.WriteFile(filepath.Join(dir, "zfs"), []byte(zfs), 0o700); err != nil {
+	if err := simhost.WriteProgram(filepath.Join(dir, "zfs"), zfs); err != nil {
 		t.Fatal(err)
 	}
 	for _, command := range commands {

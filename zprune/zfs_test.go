@@ -10,6 +10,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/zrepl-tools/zrepl-tools/lib/zfssim/simhost"
 )
 
 func TestDestroyCountsCommands(t *testing.T) {
@@ -94,7 +96,7 @@ func TestHeldMeanwhile(t *testing.T) {
 		script := "#!/bin/sh\nif [ $1 = destroy ] && [ ! -e " + h.Root + "/done ]; then >" + h.Root + "/done; " + act + " >&2; " + fails + " || exit 1; fi\n" +
 			"exec " + bin + "/zfs \"$@\"\n"
 		file := filepath.Join(t.TempDir(), "zfs")
-		if err := os.WriteFile(file, []byte(script), 0o700); err != nil {
+		if err := simhost.WriteProgram(file, script); err != nil {
 			t.Fatal(err)
 		}
 		h.Env = []string{"ZREPL_ZFS=" + file}

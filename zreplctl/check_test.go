@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/zrepl-tools/zrepl-tools/lib/zfssim/simhost"
 )
 
 // checked writes a configuration and returns what check says of it: its
@@ -178,7 +180,7 @@ func TestCheckFile(t *testing.T) {
 // where this host has the datasets. What a pull or a sink names is elsewhere.
 func TestCheckRules(t *testing.T) {
 	zfs := filepath.Join(t.TempDir(), "zfs")
-	if err := os.WriteFile(zfs, []byte("#!/bin/sh\nprintf 'tank\\ntank/data\\ntank/data/mysql\\nstorage\\n'\n"), 0o755); err != nil {
+	if err := simhost.WriteProgram(zfs, "#!/bin/sh\nprintf 'tank\\ntank/data\\ntank/data/mysql\\nstorage\\n'\n"); err != nil {
 		t.Fatal(err)
 	}
 	t.Setenv("ZREPL_ZFS", zfs)

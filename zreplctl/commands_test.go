@@ -12,6 +12,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/zrepl-tools/zrepl-tools/lib/zfssim/simhost"
 )
 
 const threeJobs = "internal/config/testdata/good/three-jobs.yml"
@@ -383,7 +385,7 @@ func fakeKeygen(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
 	script := "#!/bin/sh\nfor f; do :; done\numask 077\necho key >\"$f\"\necho 'ssh-ed25519 AAAA x' >\"$f.pub\"\n"
-	if err := os.WriteFile(filepath.Join(dir, "ssh-keygen"), []byte(script), 0o755); err != nil {
+	if err := simhost.WriteProgram(filepath.Join(dir, "ssh-keygen"), script); err != nil {
 		t.Fatal(err)
 	}
 	return dir

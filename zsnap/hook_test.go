@@ -6,13 +6,15 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/zrepl-tools/zrepl-tools/lib/zfssim/simhost"
 )
 
 // hook writes a program that takes down how it is called, and then does body.
 func (h *host) hook(name, body string) string {
 	path := filepath.Join(h.Root, name)
 	text := "#!/bin/sh\necho \"$ZSNAP_HOOK $ZSNAP_DATASET ${ZSNAP_SNAPSHOT#*@} ${ZSNAP_RESULT-}\" >>" + h.Root + "/calls\n" + body + "\n"
-	if err := os.WriteFile(path, []byte(text), 0o700); err != nil {
+	if err := simhost.WriteProgram(path, text); err != nil {
 		h.T.Fatal(err)
 	}
 	return path

@@ -219,7 +219,7 @@ func TestName(t *testing.T) {
 func TestMoreThanOneCommand(t *testing.T) {
 	h := newHost(t)
 	zfs := filepath.Join(h.Root, "fake")
-	if err := os.WriteFile(zfs, []byte("#!/bin/sh\necho $# >>"+h.Root+"/counts\n"), 0o700); err != nil {
+	if err := simhost.WriteProgram(zfs, "#!/bin/sh\necho $# >>"+h.Root+"/counts\n"); err != nil {
 		t.Fatal(err)
 	}
 	h.Env = []string{"ZREPL_ZFS=" + zfs}
@@ -259,7 +259,7 @@ func TestMoreThanOneCommand(t *testing.T) {
 func TestSilentList(t *testing.T) {
 	h := newHost(t, "p", "p/a")
 	silent := filepath.Join(h.Root, "silent")
-	if err := os.WriteFile(silent, []byte("#!/bin/sh\n[ $1 = list ] || exec "+bin+"/zfs \"$@\"\n"), 0o700); err != nil {
+	if err := simhost.WriteProgram(silent, "#!/bin/sh\n[ $1 = list ] || exec "+bin+"/zfs \"$@\"\n"); err != nil {
 		t.Fatal(err)
 	}
 	h.Env = []string{"ZREPL_ZFS=" + silent}

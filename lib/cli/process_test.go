@@ -15,6 +15,8 @@ import (
 	"testing/iotest"
 
 	"github.com/peterbourgon/ff/v3/ffcli"
+
+	"github.com/zrepl-tools/zrepl-tools/lib/zfssim/simhost"
 )
 
 // TestMain lets this test binary stand in for a program: it copies records
@@ -86,7 +88,7 @@ func TestProgram(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := os.WriteFile(self, text, 0o755); err != nil {
+		if err := simhost.WriteProgram(self, string(text)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -103,7 +105,7 @@ func TestProgram(t *testing.T) {
 		t.Errorf("nowhere: %q, %d, %s", got, status, errs)
 	}
 	for _, dir := range []string{path, own} { // the second goes first
-		if err := os.WriteFile(filepath.Join(dir, "other"), []byte("#!/bin/sh\n"), 0o755); err != nil {
+		if err := simhost.WriteProgram(filepath.Join(dir, "other"), "#!/bin/sh\n"); err != nil {
 			t.Fatal(err)
 		}
 		real, err := filepath.EvalSymlinks(dir)

@@ -1,7 +1,6 @@
 package endpoint
 
 import (
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -10,6 +9,7 @@ import (
 
 	"github.com/zrepl-tools/zrepl-tools/lib/transfer"
 	"github.com/zrepl-tools/zrepl-tools/lib/zfs"
+	"github.com/zrepl-tools/zrepl-tools/lib/zfssim/simhost"
 )
 
 // TestJoinRateBroken: a stream that is cut since its rate's file fails says so,
@@ -17,7 +17,7 @@ import (
 func TestJoinRateBroken(t *testing.T) {
 	dir := t.TempDir()
 	receive, fifo := filepath.Join(dir, "zfs"), filepath.Join(dir, "rate")
-	if err := os.WriteFile(receive, []byte("#!/bin/sh\ncat >/dev/null\necho incomplete stream >&2\nexit 1\n"), 0o755); err != nil {
+	if err := simhost.WriteProgram(receive, "#!/bin/sh\ncat >/dev/null\necho incomplete stream >&2\nexit 1\n"); err != nil {
 		t.Fatal(err)
 	}
 	if err := unix.Mkfifo(fifo, 0o600); err != nil { // it opens, and cannot be read at a place

@@ -10,6 +10,7 @@ import (
 	"github.com/zrepl-tools/zrepl-tools/lib/rpc"
 	"github.com/zrepl-tools/zrepl-tools/lib/transfer"
 	"github.com/zrepl-tools/zrepl-tools/lib/zfs"
+	"github.com/zrepl-tools/zrepl-tools/lib/zfssim/simhost"
 )
 
 // TestSizeIsNoOracle: what a stream from another client's cursor would take
@@ -17,7 +18,7 @@ import (
 func TestSizeIsNoOracle(t *testing.T) {
 	dir := t.TempDir()
 	script, log := filepath.Join(dir, "zfs"), filepath.Join(dir, "log")
-	if err := os.WriteFile(script, []byte("#!/bin/sh\necho \"$*\" >>"+log+"\necho size 5\n"), 0o700); err != nil {
+	if err := simhost.WriteProgram(script, "#!/bin/sh\necho \"$*\" >>"+log+"\necho size 5\n"); err != nil {
 		t.Fatal(err)
 	}
 	s := &Sender{ZFS: &zfs.ZFS{Path: script}, Datasets: everything{}, Tag: cursor.Tag("source", "me")}

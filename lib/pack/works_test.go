@@ -1,10 +1,11 @@
 package pack
 
 import (
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/zrepl-tools/zrepl-tools/lib/zfssim/simhost"
 )
 
 // A zstd that is there and does not work is found before it is offered, and may
@@ -22,14 +23,14 @@ func TestWorks(t *testing.T) {
 		"#!/bin/sh\nexit 0\n":                                 "is not what it decompresses",
 		"#!/bin/sh\ncase \"$*\" in *-d*) exit 3; esac\ncat\n": "exit status 3",
 	} {
-		if err := os.WriteFile(filepath.Join(dir, Zstd), []byte(script), 0o700); err != nil {
+		if err := simhost.WriteProgram(filepath.Join(dir, Zstd), script); err != nil {
 			t.Fatal(err)
 		}
 		if err := Method(Zstd).Works(); err == nil || !strings.Contains(err.Error(), "zstd does not work on this host") || !strings.Contains(err.Error(), says) {
 			t.Errorf("%q: %v, not %q", script, err, says)
 		}
 	}
-	if err := os.WriteFile(filepath.Join(dir, Zstd), []byte("#!/bin/sh\nexec cat\n"), 0o700); err != nil {
+	if err := simhost.WriteProgram(filepath.Join(dir, Zstd), "#!/bin/sh\nexec cat\n"); err != nil {
 		t.Fatal(err)
 	}
 	if err := Method(Zstd).Works(); err != nil {

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/zrepl-tools/zrepl-tools/lib/zfssim/simhost"
 )
 
 // snapshot makes folders that look like a mounted filesystem with one snapshot, and
@@ -202,7 +204,7 @@ func TestSameHoles(t *testing.T) {
 func program(t *testing.T, name, text string) {
 	t.Helper()
 	dir := t.TempDir()
-	must(t, os.WriteFile(filepath.Join(dir, name), []byte("#!/bin/sh\n"+text+"\n"), 0o755))
+	must(t, simhost.WriteProgram(filepath.Join(dir, name), "#!/bin/sh\n"+text+"\n"))
 	t.Setenv("PATH", dir+":"+os.Getenv("PATH"))
 }
 

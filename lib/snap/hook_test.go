@@ -7,13 +7,15 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/zrepl-tools/zrepl-tools/lib/zfssim/simhost"
 )
 
 // hook writes a program that notes how it was called, and then runs text.
 func (k *taking) hook(text string) string {
 	path := filepath.Join(k.t.TempDir(), "hook")
 	text = "#!/bin/sh\necho $ZSNAP_HOOK $ZSNAP_SNAPSHOT $ZSNAP_RESULT >>'" + k.Root + "/calls'\n" + text + "\n"
-	if err := os.WriteFile(path, []byte(text), 0o700); err != nil {
+	if err := simhost.WriteProgram(path, text); err != nil {
 		k.t.Fatal(err)
 	}
 	return path

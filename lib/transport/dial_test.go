@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/zrepl-tools/zrepl-tools/lib/zfssim/simhost"
 )
 
 func sh(script string) Connect {
@@ -87,7 +89,7 @@ func TestEnvironment(t *testing.T) {
 func fakeSSH(t *testing.T, script string) Connect {
 	t.Helper()
 	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, "ssh"), []byte("#!/bin/sh\n"+script+"\n"), 0o755); err != nil {
+	if err := simhost.WriteProgram(filepath.Join(dir, "ssh"), "#!/bin/sh\n"+script+"\n"); err != nil {
 		t.Fatal(err)
 	}
 	t.Setenv("PATH", dir+":"+os.Getenv("PATH"))

@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/zrepl-tools/zrepl-tools/lib/zfssim/simhost"
 )
 
 // TestPoolFeatures runs a zpool that stands beside the zfs program, and says
@@ -14,7 +16,7 @@ func TestPoolFeatures(t *testing.T) {
 	z := &ZFS{Path: filepath.Join(dir, "zfs")}
 	answer := func(script string) {
 		t.Helper()
-		if err := os.WriteFile(filepath.Join(dir, "zpool"), []byte("#!/bin/sh\n"+script), 0o700); err != nil {
+		if err := simhost.WriteProgram(filepath.Join(dir, "zpool"), "#!/bin/sh\n"+script); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -58,7 +60,7 @@ func TestReadOnly(t *testing.T) {
 		{"echo off", false, ""},
 		{`echo "cannot open 'a': no such pool" >&2; exit 1`, false, "no such pool"},
 	} {
-		if err := os.WriteFile(filepath.Join(dir, "zpool"), []byte("#!/bin/sh\n"+c.script+"\n"), 0o700); err != nil {
+		if err := simhost.WriteProgram(filepath.Join(dir, "zpool"), "#!/bin/sh\n"+c.script+"\n"); err != nil {
 			t.Fatal(err)
 		}
 		yes, err := z.ReadOnly(t.Context(), "a")

@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
+	"github.com/zrepl-tools/zrepl-tools/lib/zfssim/simhost"
 )
 
 // fake is a zfs that takes down its arguments, one a line, and runs body.
@@ -21,7 +22,7 @@ func fake(t testing.TB, body string) (z *ZFS, args func() []string) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "zfs")
 	text := "#!/bin/sh\nfor a; do echo \"$a\"; done >>" + dir + "/args\n" + body + "\n"
-	if err := os.WriteFile(path, []byte(text), 0o700); err != nil {
+	if err := simhost.WriteProgram(path, text); err != nil {
 		t.Fatal(err)
 	}
 	return &ZFS{Path: path}, func() []string {
@@ -39,7 +40,7 @@ var ctx = context.Background()
 func TestFind(t *testing.T) {
 	dir := t.TempDir()
 	for _, name := range []string{"zfs", "other"} {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte("#!/bin/sh\n"), 0o700); err != nil {
+		if err := simhost.WriteProgram(filepath.Join(dir, name), "#!/bin/sh\n"); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/zrepl-tools/zrepl-tools/lib/zfssim/simhost"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/config"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/state"
 )
@@ -119,7 +120,7 @@ var killings = []struct {
 // often than runs of the job began.
 func TestRecoverKilled(t *testing.T) {
 	script := filepath.Join(t.TempDir(), "step")
-	if err := os.WriteFile(script, []byte(step), 0o700); err != nil {
+	if err := simhost.WriteProgram(script, step); err != nil {
 		t.Fatal(err)
 	}
 	for i, c := range killings {

@@ -2,12 +2,12 @@ package observe
 
 import (
 	"context"
-	"os"
 	"path/filepath"
 	"testing"
 	"time"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/zfs"
+	"github.com/zrepl-tools/zrepl-tools/lib/zfssim/simhost"
 )
 
 // TestDateUnsigned: one snapshot whose creation no clock writes does not keep
@@ -17,7 +17,7 @@ func TestDateUnsigned(t *testing.T) {
 	text := "#!/bin/sh\ncase $1 in\n" +
 		"holds) printf 'b/x@s\\tmine\\t1700000500\\nb/x@s\\tzreplctl_last_j\\t1700000100\\n';;\n" +
 		"*) printf 'b/x@s\\t7\\t18446744073709551615\\t8192\\nb/y@s\\t8\\t1700000000\\t-\\n';;\nesac\n"
-	if err := os.WriteFile(script, []byte(text), 0o755); err != nil {
+	if err := simhost.WriteProgram(script, text); err != nil {
 		t.Fatal(err)
 	}
 	h := &host{zfs: &zfs.ZFS{Path: script}, made: map[string]made{}}

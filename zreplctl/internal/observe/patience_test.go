@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/zfs"
+	"github.com/zrepl-tools/zrepl-tools/lib/zfssim/simhost"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/config"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/health"
 )
@@ -38,7 +39,7 @@ func TestSilence(t *testing.T) {
 		"slow":                 {`case "$*" in *snapshot*) for n in 1 2 3 4 5 6 7; do printf "a@s$n\t$n\t$n\t1\t-\t-\n"; sleep 0.3; done;; *) echo a;; esac`, false},
 	} {
 		path := filepath.Join(dir, strings.ReplaceAll(what, " ", "-"))
-		if err := os.WriteFile(path, []byte("#!/bin/sh\n"+test.script+"\n"), 0o700); err != nil {
+		if err := simhost.WriteProgram(path, "#!/bin/sh\n"+test.script+"\n"); err != nil {
 			t.Fatal(err)
 		}
 		began := time.Now()
