@@ -50,10 +50,12 @@ debian() {
 with_zfs() {
   local lib wanted
   (cd "$work/debs" && quietly apt_from "$libraries_of" apt-get -t "$release" download zfsutils-linux)
-  dpkg-deb -x "$work"/debs/zfsutils-linux_*.deb "$1"
+  # not dpkg-deb -x: it makes a folder of the link /sbin where a package has files in it, as Debian 12's have
+  dpkg-deb --fsys-tarfile "$work"/debs/zfsutils-linux_*.deb | tar -x --keep-directory-symlink -C "$1"
   cp "$folder"/base/sbin/* "$1/usr/sbin/"
   for lib in "$folder"/base/lib/lib{zfs,zpool,nvpair,uutil}*; do cp -a "$lib" "$1/usr/lib/x86_64-linux-gnu/"; done
-  wanted=$(chroot "$1" ldd /usr/sbin/zfs /usr/sbin/zpool | grep 'not found' || true)
+  wanted=$(chroot "$1" ldd /usr/sbin/zfs /usr/sbin/zpool) || die "cannot find which libraries zfs needs on Debian $libraries_of"
+  wanted=$(grep 'not found' <<<"$wanted" || true)
   [[ -z $wanted ]] || die "Debian $libraries_of has not what OpenZFS $version needs: $wanted"
   systemctl --root="$1" --quiet enable zfs.target zfs-import.target zfs-import-cache.service zfs-mount.service 2>/dev/null
 }
