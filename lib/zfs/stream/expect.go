@@ -20,6 +20,7 @@ type Expect struct {
 	dataset.SendOptions
 	Resumed bool // it goes on with a partial receive
 	Volume  bool // it is of a volume; otherwise of a filesystem
+	Clone   bool // it makes a clone of the snapshot with guid From; otherwise it must not
 
 	given bool
 }
@@ -37,8 +38,8 @@ func (e *Expect) Given() bool { return e.given }
 func (e *Expect) String() string { return strings.Join(e.Words(), ",") }
 
 // Set reads words joined by commas: from=GUID, to=GUID or to=GUID@NAME, raw,
-// large_blocks, compressed, embedded, resumed, volume; guids in decimal, as
-// zfs(8) prints them. Each but to only once. It may be called several times,
+// large_blocks, compressed, embedded, resumed, volume, clone; guids in decimal,
+// as zfs(8) prints them. Each but to only once. It may be called several times,
 // each call adding to what is expected: an Expect is a flag.Value.
 func (e *Expect) Set(words string) error {
 	e.given = true
@@ -52,7 +53,7 @@ func (e *Expect) Set(words string) error {
 
 func (e *Expect) add(word string) error {
 	flag := map[string]*bool{"raw": &e.Raw, "large_blocks": &e.LargeBlocks, "compressed": &e.Compressed,
-		"embedded": &e.Embedded, "resumed": &e.Resumed, "volume": &e.Volume}[word]
+		"embedded": &e.Embedded, "resumed": &e.Resumed, "volume": &e.Volume, "clone": &e.Clone}[word]
 	key, value, _ := strings.Cut(word, "=")
 	switch {
 	case flag != nil && *flag, key == "from" && e.From != 0:
@@ -67,7 +68,7 @@ func (e *Expect) add(word string) error {
 	case key == "to":
 		return e.addTo(value)
 	}
-	return fmt.Errorf("%q is not from=GUID, to=GUID[@NAME], raw, large_blocks, compressed, embedded, resumed or volume", word)
+	return fmt.Errorf("%q is not from=GUID, to=GUID[@NAME], raw, large_blocks, compressed, embedded, resumed, volume or clone", word)
 }
 
 func (e *Expect) addTo(value string) error {
@@ -104,7 +105,7 @@ func (e Expect) Words() []string {
 		on   bool
 		name string
 	}{{e.Raw, "raw"}, {e.LargeBlocks, "large_blocks"}, {e.Compressed, "compressed"}, {e.Embedded, "embedded"},
-		{e.Resumed, "resumed"}, {e.Volume, "volume"}} {
+		{e.Resumed, "resumed"}, {e.Volume, "volume"}, {e.Clone, "clone"}} {
 		if f.on {
 			word(f.name)
 		}
@@ -156,6 +157,10 @@ func (e Expect) Check() error {
 		return errors.New("a stream of several snapshots starts from one: from=GUID is missing")
 	case len(e.To) > 1 && e.Resumed:
 		return errors.New("a resumed stream brings one snapshot")
+	case e.Clone && e.From == 0:
+		return errors.New("a clone is made of a snapshot: from=GUID is missing")
+	case e.Clone && len(e.To) > 1:
+		return errors.New("the stream of a clone brings one snapshot")
 	}
 	return nil
 }

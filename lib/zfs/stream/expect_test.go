@@ -27,6 +27,7 @@ func TestExpectWords(t *testing.T) {
 		{[]string{"to=5@a b:c-1.2"}, Expect{To: []Snapshot{{5, "a b:c-1.2"}}}},
 		{[]string{"from=1,raw", "to=2@a", "to=3@b,volume"}, Expect{From: 1, To: []Snapshot{{2, "a"}, {3, "b"}}, SendOptions: dataset.SendOptions{Raw: true}, Volume: true}},
 		{[]string{"to=2,large_blocks,compressed,embedded,resumed"}, Expect{To: []Snapshot{{GUID: 2}}, SendOptions: dataset.SendOptions{LargeBlocks: true, Compressed: true, Embedded: true}, Resumed: true}},
+		{[]string{"to=2@a,clone,from=1"}, Expect{From: 1, To: []Snapshot{{2, "a"}}, Clone: true}},
 	} {
 		got, err := parseExpect(c.words...)
 		if err != nil || !reflect.DeepEqual(got, c.want) {
@@ -39,7 +40,7 @@ func TestExpectWords(t *testing.T) {
 	}
 	for _, bad := range []string{"", "from=3", "to=0", "to=-1", "to=1,to=2", "to=1,from=1", "to=1,from=2,from=3", "to=1,", "to=1,x",
 		"TO=1", "to=1 ", "to=1,raw,raw", "to=1@", "to=1@a@b", "to=1@a/b", "to=1@-\n", "to=1@a,to=2@b", "from=9,to=1@a,to=2@a",
-		"from=9,to=1@a,to=1@b", "from=9,to=1@a,to=2@b,resumed", "to=1,chain", "to=1,properties"} {
+		"from=9,to=1@a,to=1@b", "from=9,to=1@a,to=2@b,resumed", "to=1,clone", "from=9,to=1,clone,clone", "from=9,to=1@a,to=2@b,clone", "to=1,chain", "to=1,properties"} {
 		if got, err := parseExpect(bad); err == nil {
 			t.Errorf("%q is %+v", bad, got)
 		}

@@ -58,10 +58,13 @@ func (e Expect) judge(b Begin, n int) error {
 	if err := e.judgeFeatures(b.Features); err != nil {
 		return err
 	}
-	if b.Flags&flagClone != 0 {
+	switch clones := b.Flags&flagClone != 0; {
+	case clones && !e.Clone:
 		return errors.New("it would make a clone")
+	case e.Clone && !clones:
+		return errors.New("it would not make a clone")
 	}
-	if odd := b.Flags &^ (flagIgnoresCase | flagFreeRecords | flagSpillBlocks); odd != 0 {
+	if odd := b.Flags &^ (flagClone | flagIgnoresCase | flagFreeRecords | flagSpillBlocks); odd != 0 {
 		return fmt.Errorf("it has flags %#x, which are not known", odd)
 	}
 	if b.Created > maxCreated {

@@ -43,6 +43,17 @@ func TestJudge(t *testing.T) {
 		{"the highest bit", "", 1 << 61, nil, "not known"},
 		{"clone", "", 0, set32(beginFlagsAt, flagClone), "clone"},
 		{"clone among others", "", 0, set32(beginFlagsAt, flagClone|flagFreeRecords), "clone"},
+		{"a clone that was asked for", ",clone", 0, set32(beginFlagsAt, flagClone|flagFreeRecords), ""},
+		{"no clone, which was asked for", ",clone", 0, nil, "would not make a clone"},
+		{"a clone of another", ",clone", 0, func(o binary.ByteOrder, b []byte) {
+			set32(beginFlagsAt, flagClone)(o, b)
+			o.PutUint64(b[beginFromAt:], 5)
+		}, "from guid 5, not 1"},
+		{"a clone of nothing", ",clone", 0, func(o binary.ByteOrder, b []byte) {
+			set32(beginFlagsAt, flagClone)(o, b)
+			o.PutUint64(b[beginFromAt:], 0)
+		}, "from guid 0, not 1"},
+		{"an unknown flag of a clone", ",clone", 0, set32(beginFlagsAt, flagClone|1<<4), "flags"},
 		{"an unknown flag", "", 0, set32(beginFlagsAt, 1<<4), "flags"},
 		{"no flags", "", 0, set32(beginFlagsAt, 0), ""},
 		{"ignores case", "", 0, set32(beginFlagsAt, flagIgnoresCase), ""},
