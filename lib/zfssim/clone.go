@@ -178,6 +178,9 @@ func (t *tx) setOrigin(clone, origin string) {
 		return
 	}
 	c.Origin, c.dirty = origin, true
+	if c.pool.Clones == nil {
+		c.pool.Clones = map[string]string{}
+	}
 	c.pool.Clones[clone] = origin
 	c.pool.dirty = true
 }

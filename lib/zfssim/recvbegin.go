@@ -187,6 +187,7 @@ func (r *receiving) beginNew(t *tx, b *beginRecord, rec *record, to *recvTarget)
 	d.New = true
 	if to.origin.v != nil {
 		d.Origin = to.origin.name()
+		t.setOrigin(d.name, d.Origin)
 	}
 	return r.register(t, d, b, rec, to, to.origin)
 }

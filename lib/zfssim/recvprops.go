@@ -182,13 +182,6 @@ func (r *receiving) settle(t *tx, d *ds, to *recvTarget, p *partial, h *head, fr
 	if p.Features&featureLarge != 0 {
 		d.Large = true
 	}
-	if d.Origin != "" && fresh {
-		if d.pool.Clones == nil {
-			d.pool.Clones = map[string]string{}
-		}
-		d.pool.Clones[d.name] = d.Origin
-		d.pool.dirty = true
-	}
 	switch {
 	case p.Features&featureRaw != 0:
 		delete(d.Props, "keylocation")

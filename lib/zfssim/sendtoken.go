@@ -86,6 +86,7 @@ func (z *cmd) planToken(t *tx, o *options, k *token) (*sendPlan, int) {
 	}
 	s := t.newSource(d, to, base, from)
 	s.object, s.offset, s.bytes, s.resume = k.Object, k.Offset, k.Bytes, true
+	s.origin = base.v != nil && base.d != d
 	return &sendPlan{target: to.full(d), sources: []*source{s}}, 0
 }
 
