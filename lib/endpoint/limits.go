@@ -77,7 +77,7 @@ func (r *Receiver) checkLimits(ctx context.Context, name string, more transferre
 // limitReceive is checkLimits for a stream.
 func (r *Receiver) limitReceive(ctx context.Context, in transfer.ReceiveRequest) error {
 	more := transferred{snapshots: 1 + len(in.Via)}
-	if in.From == 0 && !in.Over && !in.Resume {
+	if in.First() && !in.Over && !in.Resume {
 		more.datasets = 1
 	}
 	return r.checkLimits(ctx, in.Dataset, more)

@@ -85,7 +85,8 @@ func (r *recollection) look(ctx context.Context) (loads map[string]uint64, err e
 	var errs [2]error
 	r.versions = map[string][]dataset.Version{}
 	wg.Go(func() {
-		columns := slices.Concat(stamps, r.properties)
+		others := slices.DeleteFunc(slices.Clone(r.properties), func(p string) bool { return slices.Contains(stamps, p) })
+		columns := slices.Concat(stamps, others)
 		if r.bookmarks {
 			r.datasets, r.marks, errs[0] = r.zfs.DatasetsAndBookmarks(ctx, r.roots, r.recursive, columns...)
 			return

@@ -37,6 +37,9 @@ func (r *Receiver) checkReceive(ctx context.Context, in transfer.ReceiveRequest)
 	if err := r.limitReceive(ctx, in); err != nil {
 		return err
 	}
+	if err := r.checkOrigin(ctx, in); err != nil {
+		return err
+	}
 	if !in.Over {
 		return nil
 	}
@@ -53,8 +56,11 @@ func (r *Receiver) checkReceive(ctx context.Context, in transfer.ReceiveRequest)
 // receiveArgs is the command that receives a stream; own says that this host
 // sends it.
 func (r *Receiver) receiveArgs(in transfer.ReceiveRequest, own bool) ([]string, error) {
-	o := zfs.ReceiveOptions{Volume: in.Volume, Over: in.Over, Increment: in.From != 0, Own: own, Raw: in.Send.Raw}
-	if in.From == 0 {
+	o := zfs.ReceiveOptions{Volume: in.Volume, Over: in.Over, Increment: !in.First(), Own: own, Raw: in.Send.Raw}
+	if in.Origin != (transfer.Snap{}) {
+		o.Origin = in.Origin.Full()
+	}
+	if in.First() {
 		o.Set = r.firstSettings(in)
 		if r.PlainCopies && !in.Send.Raw { // a raw one brings its encryption along
 			o.Set["encryption"] = "off"
@@ -93,7 +99,7 @@ func (r *Receiver) Receive(ctx context.Context, in transfer.ReceiveRequest, from
 // expected is the stream that a request is about.
 func expected(in transfer.ReceiveRequest) stream.Expect {
 	e := expectation(in.Send, in.Volume, append(slices.Clone(in.Via), transfer.Brought{Name: in.Name, GUID: in.To}))
-	e.From, e.Resumed = in.From, in.Resume
+	e.From, e.Resumed, e.Clone = in.From, in.Resume, in.Origin != (transfer.Snap{})
 	return e
 }
 

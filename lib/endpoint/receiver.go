@@ -52,6 +52,8 @@ type Receiver struct {
 	// why one may not have another name; nil: nothing is known against that.
 	Asides []string
 	Shared func(copied string) error
+	// Clones receives what is a clone on the source as a clone of its origin's copy.
+	Clones bool
 	// Stall is for how long nothing of a stream may move; 0: for ever.
 	Stall time.Duration
 	// Rates are files of limits that a stream within this host, and the reading

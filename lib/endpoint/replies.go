@@ -32,6 +32,9 @@ func wrongTexts(d *transfer.Dataset) string {
 	if d.KeyRoot != "" && dataset.CheckName(d.KeyRoot) != nil {
 		return "its encryption root has an illegal name"
 	}
+	if o := d.Origin; o != (transfer.Snap{}) && (dataset.CheckName(o.Dataset) != nil || checkShort(o.Dataset, o.Name) != nil || o.GUID == 0) {
+		return "it is a clone of what cannot be"
+	}
 	if d.Aside != "" && dataset.CheckName(d.Aside) != nil {
 		return "it was set aside from an illegal name"
 	}

@@ -1,6 +1,7 @@
 package endpoint
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -75,7 +76,7 @@ func (s *Sender) List(ctx context.Context, in transfer.ListRequest) ([]transfer.
 	if none {
 		return nil, nil
 	}
-	l := listing{zfs: s.ZFS, roots: roots, recursive: recursive, properties: []string{"encryption", "encryptionroot"},
+	l := listing{zfs: s.ZFS, roots: roots, recursive: recursive, properties: []string{"encryption", "encryptionroot", "origin"},
 		bookmarks: true, memory: s.Memory, fresh: in.Fresh || in.Thorough}
 	if in.Thorough {
 		l.tag = s.Tag
@@ -106,6 +107,7 @@ func (s *Sender) List(ctx context.Context, in transfer.ListRequest) ([]transfer.
 		if root := keyRoot(d); s.Datasets.Pass(root) { // no other name is the client's to know
 			t.KeyRoot = root
 		}
+		t.Origin = s.originOf(&l, d, asides(aside))
 		if s.Tell {
 			t.Told = l.settings.of(d.Name)
 		}
@@ -196,6 +198,9 @@ func (s *Sender) stream(ctx context.Context, in transfer.SendRequest) (*transfer
 	if err := s.offers(ctx, in.Dataset); err != nil {
 		return nil, err
 	}
+	if err := s.checkOrigin(ctx, in); err != nil {
+		return nil, err
+	}
 	in, err := s.unmask(ctx, in) // here, so that no call answers otherwise
 	if err != nil {
 		return nil, err
@@ -220,17 +225,17 @@ func (s *Sender) stream(ctx context.Context, in transfer.SendRequest) (*transfer
 	o.Raw = opts.Raw || s.sealed()
 	if in.Token != "" {
 		o.Token = in.Token
-		if err := s.checkToken(ctx, in.Dataset, token, opts); err != nil {
+		if err := s.checkToken(ctx, in, token, opts); err != nil {
 			return nil, err
 		}
 	} else {
 		if in.To.Kind != dataset.Snapshot || in.To.GUID == 0 || in.From.Name != "" && in.From.GUID == 0 {
 			return nil, errors.New("a request to send that names no snapshot or no guid")
 		}
-		o.From, o.To, o.Chained = in.From, in.To, len(in.Via) > 0
+		o.From, o.Origin, o.To, o.Chained = in.From, in.Origin, in.To, len(in.Via) > 0
 	}
 	expect := expectation(opts, in.Volume, append(slices.Clone(in.Via), transfer.Brought{Name: reply.Name, GUID: reply.To}))
-	expect.From, expect.Resumed = reply.From, in.Token != ""
+	expect.From, expect.Resumed, expect.Clone = reply.From, in.Token != "", in.Origin != ""
 	if err := expect.Check(); err != nil {
 		return nil, fmt.Errorf("bad request to send: %w", err)
 	}
@@ -292,10 +297,11 @@ func (s *Sender) Sizes(ctx context.Context, in []transfer.SendRequest) ([]uint64
 	return sizes, ctx.Err()
 }
 
-// checkToken holds a resume token against ds. zfs send -t looks for the token's
-// guids all over the pool, beginning at the name in the token, so that name
-// and guid must be of one snapshot of ds, and the flags the job's.
-func (s *Sender) checkToken(ctx context.Context, ds string, t stream.Token, opts dataset.SendOptions) error {
+// checkToken holds a resume token against what is asked for. zfs send -t looks for
+// the token's guids all over the pool, beginning at the name in the token, so that
+// name and guid must be of one snapshot of the dataset, and the flags the job's.
+func (s *Sender) checkToken(ctx context.Context, in transfer.SendRequest, t stream.Token, opts dataset.SendOptions) error {
+	ds, origin := in.Dataset, cmp.Or(in.Origin, in.Dataset)
 	_, _, short := dataset.Split(t.ToName)
 	if t.Saved || t.Redacted {
 		return stream.BadToken("streams of that kind are not sent here")
@@ -304,11 +310,10 @@ func (s *Sender) checkToken(ctx context.Context, ds string, t stream.Token, opts
 		return stream.BadToken("dataset %q: %s", ds, why)
 	}
 	var to, from bool
-	err := s.ZFS.Histories(ctx, []string{ds}, false, func(of string, v dataset.Version) error {
-		if of == ds {
-			to = to || v.Kind == dataset.Snapshot && v.GUID == t.ToGUID && v.Name == short
-			from = from || v.GUID == t.FromGUID
-		}
+	names := slices.Compact([]string{ds, origin})
+	err := s.ZFS.Histories(ctx, names, false, func(of string, v dataset.Version) error {
+		to = to || of == ds && v.Kind == dataset.Snapshot && v.GUID == t.ToGUID && v.Name == short
+		from = from || of == origin && v.GUID == t.FromGUID
 		return nil
 	})
 	switch {
@@ -317,7 +322,7 @@ func (s *Sender) checkToken(ctx context.Context, ds string, t stream.Token, opts
 	case !to:
 		return stream.BadToken("dataset %q no longer has snapshot %q with its guid", ds, short)
 	case !from && t.FromGUID != 0:
-		return stream.BadToken("dataset %q has no version with the guid it starts from", ds)
+		return stream.BadToken("dataset %q has no version with the guid it starts from", origin)
 	}
 	return nil
 }

@@ -68,7 +68,7 @@ func (r *Receiver) firstRecord(in transfer.ReceiveRequest) (rec property.Record,
 // forget takes out of a new copy's record what zfs receive could not set, as
 // unset says, so that Apply tries it again.
 func (r *Receiver) forget(ctx context.Context, in transfer.ReceiveRequest, unset string) {
-	if unset == "" || in.From != 0 || in.Told.Sum == "" || !r.Take.Any() {
+	if unset == "" || !in.First() || in.Told.Sum == "" || !r.Take.Any() {
 		return
 	}
 	rec, _ := r.firstRecord(in)

@@ -30,7 +30,7 @@ var streamFeatures = []string{extensible, lz4, embedded, encryption, largeBlocks
 // cannot be found out is not in the answer: zfs receive will tell.
 func (r *Receiver) Takes(ctx context.Context, _ struct{}) (transfer.Takes, error) {
 	t := transfer.Takes{Properties: r.Take.Any(), Lacks: map[string][]string{},
-		PlainCopies: r.PlainCopies, PlainPlaceholders: r.PlainPlaceholders, Renames: r.Renames != nil, Asides: r.Asides}
+		PlainCopies: r.PlainCopies, PlainPlaceholders: r.PlainPlaceholders, Renames: r.Renames != nil, Asides: r.Asides, Clones: r.Clones}
 	pools, err := r.ZFS.PoolFeatures(ctx, poolsOf(r.Roots), streamFeatures)
 	if err != nil {
 		return t, ctx.Err()

@@ -65,6 +65,9 @@ type Dataset struct {
 	// Told are the properties that were set at the dataset or received by it;
 	// nil: the sender's job tells none.
 	Told Properties `json:"told,omitzero"`
+	// Origin is the snapshot that the dataset is a clone of, if that is one that
+	// the job offers.
+	Origin Snap `json:"origin,omitzero"`
 	// Mark is how long the name of a cursor bookmark is (without dataset and
 	// #) where the sender's job has the cursor be one; 0: it is a hold.
 	Mark  int     `json:"mark,omitempty"`
@@ -154,6 +157,9 @@ type SendRequest struct {
 	Token   string              `json:"token,omitempty"`  // resume this receive instead
 	Volume  bool                `json:"volume,omitempty"` // as listed; refused when the stream is of another type
 	Send    dataset.SendOptions `json:"send,omitzero"`    // as listed; refused when the sender's job says otherwise
+	// Origin is the dataset whose snapshot From is, if that is not Dataset: the stream
+	// makes a clone of it.
+	Origin string `json:"origin,omitempty"`
 	// Compress asks for the stream to be compressed in a way that Welcome names.
 	Compress string `json:"compress,omitempty"`
 }
@@ -184,9 +190,15 @@ type ReceiveRequest struct {
 	Over    bool                `json:"over,omitempty"` // onto a placeholder
 	Send    dataset.SendOptions `json:"send,omitzero"`
 	// Told are the properties of the source, of which the receiver takes what
-	// its own configuration names; for a full stream only.
+	// its own configuration names; for a first stream only.
 	Told Properties `json:"told,omitzero"`
+	// Origin is the receiver's snapshot with the guid From, if the stream makes a
+	// clone of it.
+	Origin Snap `json:"origin,omitzero"`
 }
+
+// First reports whether the stream begins a copy.
+func (r ReceiveRequest) First() bool { return r.From == 0 || r.Origin != (Snap{}) }
 
 // Received tells what became of a stream. What counts is the guid that the
 // receiver has, which Holds.Confirm looks up; this only says what to expect.
@@ -311,6 +323,8 @@ type Takes struct {
 	Renames bool `json:"renames,omitempty"`
 	// Asides are the conflicts for which a copy may be set aside.
 	Asides []string `json:"asides,omitempty"`
+	// Clones: what is a clone on the source may become one of its origin's copy.
+	Clones bool `json:"clones,omitempty"`
 }
 
 // Settings asks a receiver to deal with what a sender tells of the source of

@@ -1,6 +1,7 @@
 package zfs
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -17,7 +18,8 @@ import (
 // Sending describes one zfs send (zfs-send(8)).
 type Sending struct {
 	dataset.SendOptions
-	From    dataset.Version // of the same dataset; zero: a full stream
+	From    dataset.Version // zero: a full stream
+	Origin  string          // the dataset that has From; empty: the same one
 	To      dataset.Version
 	Chained bool   // -I: all snapshots from From to To
 	Token   string // -t: instead of From and To
@@ -40,17 +42,21 @@ func (z *ZFS) SendArgs(ds string, o Sending) ([]string, error) {
 	if o.From.Name == "" {
 		return append(args, o.To.Full(ds)), nil
 	}
-	if err := checkVersions(o.From.Kind, o.From.Full(ds)); err != nil {
+	from := o.From.Full(cmp.Or(o.Origin, ds))
+	if err := checkVersions(o.From.Kind, from); err != nil {
 		return nil, err
 	}
 	flag := "-i"
+	if o.Origin != "" && (o.Chained || o.From.Kind != dataset.Snapshot) {
+		return nil, errors.New("the stream of a clone starts from one snapshot of its origin, and brings one")
+	}
 	if o.Chained {
 		flag = "-I"
 		if o.From.Kind != dataset.Snapshot {
 			return nil, errors.New("a chain of snapshots cannot start at a bookmark")
 		}
 	}
-	return append(args, flag, o.From.Full(ds), o.To.Full(ds)), nil
+	return append(args, flag, from, o.To.Full(ds)), nil
 }
 
 // ReceiveOptions describe one zfs receive (zfs-receive(8)).
@@ -60,6 +66,7 @@ type ReceiveOptions struct {
 	Over      bool              // -F: onto a placeholder
 	Increment bool              // the dataset is there already, and has what the stream starts from
 	Set       map[string]string // -o
+	Origin    string            // -o origin: the snapshot that the stream makes a clone of
 	// Own is a stream that SendArgs of this host makes: it has no properties.
 	Own bool
 	// Raw is what the stream is to be. zfs receive fails if a stream that is to
@@ -94,6 +101,12 @@ func (z *ZFS) ReceiveArgs(ds string, o ReceiveOptions) ([]string, error) {
 		return nil, err
 	}
 	args = append(args, set...)
+	if o.Origin != "" {
+		if err := checkVersions(dataset.Snapshot, o.Origin); err != nil {
+			return nil, err
+		}
+		args = append(args, "-o", "origin="+o.Origin)
+	}
 	if o.Snapshot != "" {
 		if err := dataset.CheckShort(o.Snapshot); err != nil {
 			return nil, fmt.Errorf("bad snapshot name %q: %w", o.Snapshot, err)
@@ -113,7 +126,7 @@ func (o ReceiveOptions) excluded() []string {
 		return nil
 	}
 	all := []string{"canmount", "mountpoint", "sharenfs", "sharesmb"}
-	if !o.Raw {
+	if !o.Raw && o.Origin == "" {
 		all = append(all, "encryption")
 	}
 	all = slices.DeleteFunc(all, o.unfit)
@@ -128,9 +141,10 @@ func (o ReceiveOptions) set() map[string]string {
 	return fit
 }
 
-// unfit reports whether zfs receive refuses -o or -x for a property.
+// unfit reports whether zfs receive refuses -o or -x for a property. A clone has
+// its origin's key, or none.
 func (o ReceiveOptions) unfit(name string) bool {
-	return !property.Has(o.Volume, name) || o.Raw && keyProperty(name)
+	return !property.Has(o.Volume, name) || (o.Raw || o.Origin != "") && keyProperty(name)
 }
 
 // keyProperty reports whether a raw stream alone decides about the property:
