@@ -29,10 +29,7 @@ type Lookup func(target string) (Host, bool)
 // A dataset whose target cannot come into being takes with it what stands
 // below; one that has a complete target and a conflict does not.
 func All(ins []Input, there Lookup, p Policy) []Result {
-	results := make([]Result, 0, len(ins))
-	for i := range ins {
-		results = append(results, One(ins[i], p))
-	}
+	results := oneByOne(ins, p)
 	tree := forest{p: p, at: make(map[string]int, len(ins))}
 	gone := map[string]bool{} // partial receives that are discarded first
 	tree.there = func(target string) (Host, bool) {
@@ -52,6 +49,7 @@ func All(ins []Input, there Lookup, p Policy) []Result {
 	for i := range ins { // placeholders are appended behind
 		tree.place(i)
 	}
+	tree.unshare(ins)
 	results = tree.results
 	slices.SortStableFunc(results, func(a, b Result) int { return strings.Compare(a.Target, b.Target) })
 	return results
@@ -189,8 +187,11 @@ func (s Step) String() string {
 	case Full:
 		return fmt.Sprintf("%s %s", s.Kind, s.To)
 	}
-	if s.From == nil {
+	switch {
+	case s.From == nil:
 		return fmt.Sprintf("%s %s", s.Kind, s.To)
+	case s.Origin != "":
+		return fmt.Sprintf("%s %s to %s", s.Kind, s.From.Full(s.Origin), s.To)
 	}
 	return fmt.Sprintf("%s %s to %s", s.Kind, s.From, s.To)
 }

@@ -27,13 +27,16 @@ func Needs(in Input) (snapshot dataset.Version, ok bool) {
 
 // One plans one dataset. It looks at nothing but in and p; what a dataset's
 // parents mean for it is All's part.
-func One(in Input, p Policy) Result {
-	o := one{in: in, p: p, sender: sorted(in.Sender)}
+func One(in Input, p Policy) Result { return with(in, p, family{}) }
+
+// with is One of a dataset that is a clone, or has some.
+func with(in Input, p Policy, f family) Result {
+	o := one{in: in, p: p, family: f, sender: sorted(in.Sender)}
 	o.r = Result{Source: in.Source, Target: in.Target}
 	if in.Receiver != nil {
 		o.receiver = snapshots(sorted(in.Receiver.Versions))
 	}
-	o.r.partial = len(o.receiver) == 0 && o.partialFull() && !in.Receiver.Placeholder
+	o.r.partial = len(o.receiver) == 0 && o.partialFirst() && !in.Receiver.Placeholder
 	o.r.missing = in.Receiver == nil || o.r.partial
 	o.r.sealed = in.Encrypted && in.Send.Raw
 	o.plan()
@@ -48,8 +51,9 @@ func One(in Input, p Policy) Result {
 
 // one is the work on one dataset; its lists are in order of createtxg.
 type one struct {
-	in       Input
-	p        Policy
+	in Input
+	p  Policy
+	family
 	sender   []dataset.Version // snapshots and bookmarks
 	receiver []dataset.Version // snapshots
 	r        Result
@@ -95,9 +99,14 @@ func (o *one) placeholder() bool {
 	return o.in.Receiver != nil && o.in.Receiver.Placeholder && len(o.receiver) == 0
 }
 
-// partialFull: the target is what a cut full stream left.
-func (o *one) partialFull() bool {
-	return o.in.Receiver != nil && o.in.Receiver.Partial != nil && o.in.Receiver.Partial.From == 0
+// partialFirst: the target is what a cut first stream left, a full one or one that
+// makes a clone.
+func (o *one) partialFirst() bool {
+	if o.in.Receiver == nil || o.in.Receiver.Partial == nil {
+		return false
+	}
+	from := o.in.Receiver.Partial.From
+	return from == 0 || o.in.Origin != nil && from == o.in.Origin.Version.GUID
 }
 
 // initial plans for a target without snapshots.
@@ -150,32 +159,44 @@ func (o *one) startInitial(wanted []dataset.Version) {
 	if o.refuse(o.checkPartial()) {
 		return
 	}
-	at := o.resumeAt(wanted, 0)
+	at := o.resumeAt(wanted, o.begunFrom())
 	if at < 0 {
 		if o.r.Discard != "" && o.refuse(o.checkDiscard()) {
 			return
 		}
-		at = len(wanted) - 1
-		if o.p.Initial == Every && !o.p.Choice().NewestOnly() {
-			at = 0
-		}
+		at = o.firstOf(wanted)
 		wanted, at = slices.Clone(wanted[at:]), 0 // the steps keep nothing else
-		o.step(Step{Kind: Full, To: &wanted[at], Brings: wanted[at : at+1], Force: o.placeholder(),
-			Reason: o.why(o.initialReason())})
+		first := Step{Kind: Full, To: &wanted[at], Brings: wanted[at : at+1], Force: o.placeholder()}
+		o.share(&first)
+		o.r.alone = o.why(o.initialReason(first.To))
+		first.Reason = o.r.alone + o.sharing(first)
+		o.step(first)
 	} else {
-		o.step(Step{Kind: Resume, To: &wanted[at], Brings: wanted[at : at+1], Force: o.placeholder(),
-			Reason: "continues a cut full stream"})
+		o.step(o.resumeFirst(Step{Kind: Resume, To: &wanted[at], Brings: wanted[at : at+1], Force: o.placeholder()}))
 	}
 	o.chain(&wanted[at], o.due(wanted[at+1:]), "follows")
 	o.refuse(o.checkNames())
 }
 
-func (o *one) initialReason() string {
+// firstOf is which of wanted the first stream brings.
+func (o *one) firstOf(wanted []dataset.Version) int {
+	if o.p.Initial == Every && !o.p.Choice().NewestOnly() {
+		return 0
+	}
+	if i := slices.IndexFunc(wanted, func(v dataset.Version) bool { return o.origins[v.GUID] }); i >= 0 {
+		return i
+	}
+	return len(wanted) - 1
+}
+
+func (o *one) initialReason(first *dataset.Version) string {
 	switch {
 	case o.placeholder():
 		return "the target is a placeholder"
 	case o.p.Initial == Every && !o.p.Choice().NewestOnly():
 		return "the target does not exist; all snapshots, the oldest first"
+	case o.origins[first.GUID]:
+		return "the target does not exist; the oldest snapshot of which a clone is made, and what follows"
 	}
 	return "the target does not exist; the newest snapshot"
 }

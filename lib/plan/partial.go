@@ -22,7 +22,7 @@ func (o *one) resumeAt(wanted []dataset.Version, base dataset.GUID) int {
 	for i, v := range wanted {
 		switch {
 		case v.GUID != part.To:
-		case i > 0 && base != 0 && !o.p.Choice().NewestOnly():
+		case i > 0 && len(o.receiver) > 0 && !o.p.Choice().NewestOnly():
 			o.r.Discard = fmt.Sprintf("it would leave out %s, which is needed now", named(wanted[:i]))
 			return -1
 		case part.Name != "" && part.Name != v.Name:

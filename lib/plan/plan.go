@@ -53,6 +53,8 @@ type Policy struct {
 
 	PlainCopies bool // what is sent plain is received with encryption=off
 
+	Clones bool // what is a clone on the source becomes one of its origin's copy
+
 	// BookmarkLen is the length in bytes of the longest name, without dataset
 	// and #, of a bookmark that protection will make on the sender; 0: none.
 	BookmarkLen int
@@ -75,9 +77,18 @@ type Input struct {
 	// Lacks names the pool features (zpool-features(7)) that the streams of
 	// this dataset need and that the target's pool has not, as far as known.
 	Lacks []string
+	// Origin is the snapshot that the source is a clone of, if that is one of the
+	// job's; nil: none is known.
+	Origin *Origin
 	// Illegal says what an end lists of the dataset that cannot be; empty:
 	// nothing. Such a dataset is left alone.
 	Illegal string
+}
+
+// Origin is a snapshot of another of the sender's datasets.
+type Origin struct {
+	Source  string
+	Version dataset.Version
 }
 
 // Receiver is the state of a target dataset that exists.
@@ -89,6 +100,7 @@ type Receiver struct {
 	Locked      bool                 // it is encrypted and its key is not loaded
 	Children    bool                 // datasets stand below it
 	Partial     *Partial             // receive_resume_token is set
+	Copy        bool                 // it is noted as a copy
 	Sent        *dataset.SendOptions // recorded send options of the chain; nil: none recorded
 	Written     Written              // property written: since its newest snapshot
 	WrittenBase Written              // property written@BASE, for the snapshot that Needs names
@@ -128,6 +140,8 @@ const (
 	Full        StepKind = "full"
 	Incremental StepKind = "incremental"
 	Resume      StepKind = "resume"
+	// Clone is a first stream that makes a clone of the copy of the source's origin.
+	Clone       StepKind = "clone"
 	Placeholder StepKind = "placeholder"
 	// Rename gives the copy of a source that was renamed the target's name. It
 	// is never a step that One or All plans.
@@ -145,6 +159,10 @@ type Step struct {
 	// Brings holds the snapshots that the receiver has after this step and had
 	// not before, oldest first; To is the last. More than one means send -I.
 	Brings []dataset.Version `json:"brings,omitempty"`
+	// Origin is the source's dataset that has From, if the stream makes a clone, and
+	// Shares the receiver's snapshot with that guid.
+	Origin string `json:"origin,omitempty"`
+	Shares string `json:"shares,omitempty"`
 	// Force: receive over a placeholder, with -F. Never set otherwise. Clear
 	// the mark of the placeholder (zfs inherit) after it.
 	Force bool `json:"force,omitempty"`
@@ -158,7 +176,7 @@ func (s Step) Compound() bool { return len(s.Brings) > 1 }
 
 // Initial reports whether the step gives the target its first snapshot, or
 // makes it: what stands below waits until such a step is done.
-func (s Step) Initial() bool { return s.From == nil }
+func (s Step) Initial() bool { return s.From == nil || s.Origin != "" }
 
 // Result is the plan for one dataset: steps, a conflict, or neither where the
 // receiver has all there is.
@@ -180,9 +198,15 @@ type Result struct {
 	// Note, where not empty, is what a person should know of a result without steps.
 	Note string `json:"note,omitempty"`
 
-	missing bool // the target is not there, or not whole
-	partial bool // it is what a cut full stream left
-	sealed  bool // it comes raw: encrypted, and without a key
+	// Whole, where not empty, says why the first stream of a clone is a full one,
+	// though the receiver takes clones.
+	Whole string `json:"-"`
+
+	missing bool   // the target is not there, or not whole
+	partial bool   // it is what a cut full stream left
+	sealed  bool   // it comes raw: encrypted, and without a key
+	after   int    // 1 + the number of the input whose copy has to come first; 0: none
+	alone   string // the first step's reason, without what is said of clones
 }
 
 // UpToDate reports whether there is nothing to do and nothing wrong.

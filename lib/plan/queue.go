@@ -3,6 +3,7 @@ package plan
 import (
 	"container/heap"
 	"math"
+	"slices"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
 )
@@ -27,6 +28,11 @@ type node struct {
 	children []int
 	waiting  bool // its own initial step is to come
 	dead     bool
+
+	awaits   int          // the result whose copy this one becomes a clone of, if that has to come first, or -1
+	guid     dataset.GUID // of the snapshot that has to come
+	clones   []int        // those that await this one
+	released bool         // it could start but for that
 }
 
 // NewQueue takes the results of All. The numbers that Next and Fail return are
@@ -50,7 +56,7 @@ func NewQueue(results []Result) *Queue {
 		n := &q.nodes[i]
 		n.steps = results[i].Steps
 		n.waiting = len(n.steps) > 0 && n.steps[0].Initial()
-		n.parent = -1
+		n.parent, n.awaits = -1, -1
 		for p := dataset.Parent(results[i].Target); p != ""; p = dataset.Parent(p) {
 			if j, ok := at[p]; ok {
 				n.parent = j
@@ -59,6 +65,7 @@ func NewQueue(results []Result) *Queue {
 			}
 		}
 	}
+	q.awaitOrigins(results)
 	for i := range q.nodes {
 		if q.nodes[i].parent < 0 {
 			q.release(i)
@@ -70,12 +77,55 @@ func NewQueue(results []Result) *Queue {
 // release makes i ready, and what stands below unless it has to wait for i.
 func (q *Queue) release(i int) {
 	n := &q.nodes[i]
-	if len(n.steps) > 0 {
+	n.released = true
+	if len(n.steps) > 0 && n.awaits < 0 {
 		heap.Push(&q.ready, entry{key: key(n.steps[0]), i: i})
 	}
 	if !n.waiting {
 		for _, c := range n.children {
 			q.release(c)
+		}
+	}
+}
+
+// awaitOrigins finds what has to wait for a snapshot that a step of another result
+// brings: All has made sure that nothing waits for itself.
+func (q *Queue) awaitOrigins(results []Result) {
+	var at map[string]int // by source
+	for i := range results {
+		if len(results[i].Steps) == 0 || results[i].Steps[0].Origin == "" {
+			continue
+		}
+		if at == nil {
+			at = make(map[string]int, len(results))
+			for k := range results {
+				at[results[k].Source] = k
+			}
+		}
+		s := results[i].Steps[0]
+		j, ok := at[s.Origin]
+		if ok && slices.ContainsFunc(results[j].Steps, func(o Step) bool { return o.brings(s.From.GUID) }) {
+			q.nodes[i].awaits, q.nodes[i].guid = j, s.From.GUID
+			q.nodes[j].clones = append(q.nodes[j].clones, i)
+		}
+	}
+}
+
+func (s Step) brings(guid dataset.GUID) bool {
+	_, has := byGUID(s.Brings, guid)
+	return has
+}
+
+// arrived lets those begin that become clones of what a step of n has brought.
+func (q *Queue) arrived(n *node, s Step) {
+	for _, c := range n.clones {
+		clone := &q.nodes[c]
+		if clone.awaits < 0 || clone.dead || !s.brings(clone.guid) {
+			continue
+		}
+		clone.awaits = -1
+		if clone.released {
+			heap.Push(&q.ready, entry{key: key(clone.steps[0]), i: c})
 		}
 	}
 }
@@ -103,6 +153,7 @@ func (q *Queue) Done(i int) {
 	if n.dead { // what stands above may have failed meanwhile
 		return
 	}
+	q.arrived(n, n.steps[0])
 	left := n.steps[1:]
 	n.steps = left
 	waited := n.waiting
@@ -120,8 +171,8 @@ func (q *Queue) Done(i int) {
 }
 
 // Fail takes i out of this run, and where its initial transfer is what failed,
-// everything below it that has no target yet. It returns those below that had
-// steps left.
+// everything below it that has no target yet; and what was to become a clone of a
+// snapshot that does not come. It returns those of them that had steps left.
 func (q *Queue) Fail(i int) (below []int) {
 	q.kill(i, &below)
 	if len(below) > 0 && below[0] == i {
@@ -138,6 +189,12 @@ func (q *Queue) kill(i int, out *[]int) {
 	}
 	waited := n.waiting
 	n.dead, n.steps, n.waiting = true, nil, false
+	for _, c := range n.clones {
+		if q.nodes[c].awaits == i {
+			q.nodes[c].awaits = -1
+			q.kill(c, out)
+		}
+	}
 	if !waited {
 		return // its target is whole: what stands below is under way
 	}
