@@ -27,6 +27,8 @@ type plannedStep struct {
 	From          *plannedVersion  `json:"from,omitempty"`
 	To            *plannedVersion  `json:"to,omitempty"`
 	Brings        []plannedVersion `json:"brings"`
+	Origin        string           `json:"origin,omitempty"` // of a clone: the dataset that has From
+	Shares        string           `json:"shares,omitempty"` // and the receiver's snapshot that the copy is a clone of
 	Force         bool             `json:"force,omitempty"`
 	EncryptionOff bool             `json:"encryption_off,omitempty"`
 	Reason        string           `json:"reason"`
@@ -47,7 +49,7 @@ func plannedOf(r *plan.Result, sizes []uint64) planned {
 	}
 	for k, s := range r.Steps {
 		step := plannedStep{Kind: s.Kind, From: versionOf(s.From), To: versionOf(s.To), Brings: []plannedVersion{},
-			Force: s.Force, EncryptionOff: s.EncryptionOff, Reason: s.Reason}
+			Origin: s.Origin, Shares: s.Shares, Force: s.Force, EncryptionOff: s.EncryptionOff, Reason: s.Reason}
 		if k < len(sizes) {
 			step.Size = sizes[k]
 		}

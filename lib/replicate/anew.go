@@ -14,7 +14,7 @@ import (
 func (r *round) sayAnew() {
 	for _, p := range r.results {
 		_, received := r.Covered[p.Target]
-		if len(p.Steps) == 0 || p.Steps[0].Kind != plan.Full || !received || r.anew[p.Target] {
+		if len(p.Steps) == 0 || p.Steps[0].Kind != plan.Full && p.Steps[0].Kind != plan.Clone || !received || r.anew[p.Target] {
 			continue
 		}
 		if r.anew == nil {

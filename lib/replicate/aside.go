@@ -251,7 +251,7 @@ func (r *round) newSizes(ctx context.Context, all map[string]*aside) (need, take
 	var asked []transfer.SendRequest
 	var add []func(uint64)
 	ask := func(p plan.Result, to map[string]uint64, key string) {
-		if len(p.Steps) > 0 && p.Steps[0].To != nil && p.Steps[0].From == nil {
+		if len(p.Steps) > 0 && p.Steps[0].To != nil && p.Steps[0].Initial() {
 			asked = append(asked, r.request(at[p.Source], p.Steps[0]))
 			add = append(add, func(n uint64) { to[key] += n })
 		}

@@ -16,6 +16,11 @@ import (
 func (j *Job) decide(ctx context.Context, v *view) ([]plan.Result, error) {
 	policy := j.Policy
 	policy.BookmarkLen = v.mark
+	clones, err := j.takesClones(ctx, v)
+	if err != nil {
+		return nil, err
+	}
+	policy.Clones = clones
 	results := plan.All(v.inputs, v.lookup, policy)
 	if slices.ContainsFunc(results, refusedForKey) {
 		if err := j.takes(ctx, v); err != nil {

@@ -125,6 +125,7 @@ type Job struct {
 	bases  bases
 	told   bool            // what the sender cannot tell was said
 	anew   map[string]bool // targets of which was said that their copy is gone
+	whole  map[string]bool // and those of which was said that they share nothing
 	said   atomic.Int64
 	due    due
 }

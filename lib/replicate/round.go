@@ -71,6 +71,7 @@ func (r *round) run(ctx context.Context) error {
 	r.discard(ctx)
 	r.waitForOthers()
 	r.sayAnew()
+	r.sayWhole()
 	for i := range r.results {
 		r.results[i].Steps = split(r.results[i].Steps)
 	}
@@ -323,7 +324,7 @@ func (r *round) done(ctx context.Context, i int, step plan.Step, err error) {
 		r.blame(i, err)
 		r.noteSpace(i, err)
 		for _, below := range r.queue.Fail(i) {
-			r.blame(below, fmt.Errorf("%q above it failed", r.results[i].Target))
+			r.blame(below, r.notAfter(below, i))
 			r.update(r.results[below].Target, func(d *progress.Dataset) { d.Reason = string(plan.ParentFailed) })
 		}
 		return

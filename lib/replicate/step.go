@@ -81,6 +81,8 @@ func (r *round) afterFailure(ctx context.Context, i int, step plan.Step, err err
 		return err
 	case errors.Is(err, fault.NoSpace): // a receiver's word about itself: no sender's error has this kind
 		return r.noRoom(ctx, i, step, err, there)
+	case step.Origin != "" && part == nil && errors.Is(err, fault.Gone): // another plan may do without
+		return againError{err}
 	case r.Policy.Once && part == nil: // the stream has passed
 		return err
 	case step.Kind == plan.Resume && part == nil:
@@ -160,8 +162,8 @@ func (r *round) stream(ctx context.Context, i int, step plan.Step) error {
 		return err
 	}
 	out := transfer.ReceiveRequest{Dataset: p.Target, Volume: source.Volume, From: in.From.GUID, To: in.To.GUID,
-		Name: in.To.Name, Via: in.Via, Resume: in.Token != "", Over: step.Force, Send: source.Send}
-	if out.From == 0 {
+		Name: in.To.Name, Via: in.Via, Resume: in.Token != "", Over: step.Force, Send: source.Send, Origin: shares(step)}
+	if out.First() {
 		out.Told = source.Told
 	}
 	var before uint64
@@ -207,7 +209,7 @@ func (r *round) request(i int, step plan.Step) transfer.SendRequest {
 		in.Via = append(in.Via, transfer.Brought{Name: v.Name, GUID: v.GUID})
 	}
 	if step.From != nil {
-		in.From = *step.From
+		in.From, in.Origin = *step.From, step.Origin
 	}
 	if step.Kind == plan.Resume {
 		in.Token = r.view.targets[p.Target].Partial.Token

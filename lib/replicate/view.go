@@ -156,7 +156,7 @@ func (v *view) pair(from []transfer.Dataset, targets map[string]string) {
 		}
 		v.sources[d.Name] = d
 		v.mark = max(v.mark, d.Mark)
-		in := plan.Input{Source: d.Name, Target: target, Sender: d.Versions, Encrypted: d.Encrypted, Send: d.Send}
+		in := plan.Input{Source: d.Name, Target: target, Sender: d.Versions, Encrypted: d.Encrypted, Send: d.Send, Origin: originOf(d)}
 		if d.KeyRoot != d.Name {
 			in.KeyTarget = targets[d.KeyRoot]
 		}
@@ -191,7 +191,7 @@ func mine(source, target transfer.Dataset) (m plan.Mine) {
 
 func receiver(t transfer.Dataset, send dataset.SendOptions, children bool) *plan.Receiver {
 	r := &plan.Receiver{Versions: t.Versions, Placeholder: t.Placeholder, Encrypted: t.Encrypted, KeyRoot: t.KeyRoot,
-		Locked: t.Encrypted && !t.KeyLoaded, Children: children, Written: plan.WrittenBytes(t.Written)}
+		Locked: t.Encrypted && !t.KeyLoaded, Children: children, Copy: t.Copy, Written: plan.WrittenBytes(t.Written)}
 	if sent, err := dataset.ParseSendOptions(t.Recorded); err == nil {
 		r.Sent = &sent
 	}

@@ -182,6 +182,8 @@ type Recv struct {
 	PlainCopies bool
 	// Renames gives a copy another name if its source was renamed.
 	Renames bool
+	// Clones makes the copy of a clone one of its origin's copy.
+	Clones bool
 	// Asides are the conflicts for which a copy is set aside; see
 	// dataset.AsideReasons.
 	Asides []string

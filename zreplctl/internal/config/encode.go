@@ -290,6 +290,11 @@ func (r *Recv) encode() *dict {
 		renamed = "follow"
 	}
 	m.put("renamed", text(renamed))
+	clones := "full"
+	if r.Clones {
+		clones = "share"
+	}
+	m.put("clones", text(clones))
 	conflicts := dictionary()
 	for _, reason := range dataset.AsideReasons {
 		what := "report"

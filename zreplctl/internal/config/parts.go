@@ -165,7 +165,7 @@ func (d *decoder) send(n *yaml.Node, what string, s *Send) {
 }
 
 func (d *decoder) recv(n *yaml.Node, what string, r *Recv) {
-	keys := []string{"override", "exclude", "placeholder_encryption", "plain_encryption", "properties", "renamed", "conflict"}
+	keys := []string{"override", "exclude", "placeholder_encryption", "plain_encryption", "properties", "renamed", "clones", "conflict"}
 	d.dict(n, what, keys, func(key string, _, v *yaml.Node) {
 		part := what + ": " + key
 		switch key {
@@ -181,6 +181,8 @@ func (d *decoder) recv(n *yaml.Node, what string, r *Recv) {
 			r.Properties = d.takes(v, part)
 		case "renamed":
 			r.Renames = d.word(v, part, "report", "follow") == "follow"
+		case "clones":
+			r.Clones = d.word(v, part, "full", "share") == "share"
 		case "conflict":
 			r.Asides = d.conflict(v, part)
 		}

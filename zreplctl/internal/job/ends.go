@@ -92,7 +92,7 @@ func (p Programs) receiver(j *config.Job, dir state.Dir, inherit ...*os.File) *e
 	r := &endpoint.Receiver{ZFS: p.ZFS, Tag: cursor.LastTag(j.Name), Inherit: inherit,
 		Stall: j.Stall, Set: j.Recv.Override, RecvFrame: p.recvFrame(j), Rates: p.rates, PlainPlaceholders: j.Recv.PlainPlaceholders,
 		PlainCopies: j.Recv.PlainCopies, Take: property.Rules{Take: j.Recv.Properties, Exclude: j.Recv.Exclude}}
-	r.Decompress = j.Compress != ""
+	r.Decompress, r.Clones = j.Compress != "", j.Recv.Clones
 	r.Memory, r.Reads = remember(dir, j.Name, "received"), p.reads.Begin
 	if j.Recv.Renames {
 		r.Renames = others(dir, j.Name)
