@@ -118,6 +118,7 @@ func (g *globals) runJob(ctx context.Context, r *job.Run, skip map[string]bool) 
 	if j.Prunes() && !skip["prune"] {
 		r.After = u.Prune
 	}
+	r.LetGo, r.Gone = !skip["prune"], g.destroyed
 	return runError(j, r.Do(ctx))
 }
 

@@ -17,6 +17,7 @@ const (
 	UpToDate             Reason = "uptodate"              // not a conflict: the receiver has all
 	NoSnapshots          Reason = "no-snapshots"          // the sender has nothing to send, and the receiver has nothing of it
 	NotOffered           Reason = "not-offered"           // the job received it once, and the sender does not offer it any more
+	Vanished             Reason = "vanished"              // not a failure: as NotOffered, and the configuration lets its copy go
 	Renamed              Reason = "renamed"               // the source was renamed, and its copy could not be
 	SourceEmpty          Reason = "source-empty"          // the job received it once, and the sender has no snapshot of it any more
 	NoneWanted           Reason = "none-wanted"           // the sender has snapshots, and the job wants none of them
@@ -47,7 +48,7 @@ const (
 // Failure reports whether the reason means that something is left undone. A
 // dataset that never had a snapshot, or one that is chosen, has nothing that
 // could be done.
-func (r Reason) Failure() bool { return r != UpToDate && r != HasCopy && !r.Waits() }
+func (r Reason) Failure() bool { return r != UpToDate && r != HasCopy && r != Vanished && !r.Waits() }
 
 // Waits reports whether the reason means that the dataset waits for its first
 // snapshot that is sent.
@@ -142,6 +143,15 @@ func (r *Result) Promoted(base dataset.Version, now string) {
 // has a snapshot of the copy.
 func (r *Result) MayBe(source string, has dataset.Version) {
 	r.Conflict.Text += fmt.Sprintf("; its source may be %q now, which has its snapshot %s", source, has)
+}
+
+// Vanishes makes of the result of a copy whose source is gone what it is while the
+// configuration lets that go: no failure.
+func (r *Result) Vanishes(why string) { r.Conflict = conflict(Vanished, "%s", why) }
+
+// Stays says why a copy whose source is gone stays.
+func (r *Result) Stays(why string) {
+	r.Conflict.Text += "; vanished: keep does not let its copy go: " + why
 }
 
 // NotRenamed makes of a result what it is if the source was renamed and its copy

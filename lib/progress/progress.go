@@ -51,6 +51,8 @@ type Dataset struct {
 	Anew *Time `json:"anew,omitempty"`
 	// Aside is the name that the copy got that was set aside then; empty: it was gone.
 	Aside string `json:"aside,omitempty"`
+	// Goes is when the copy goes at the earliest, as its source is gone; nil: it stays.
+	Goes *Time `json:"goes,omitempty"`
 }
 
 // Snapshot is a run at one moment.

@@ -181,7 +181,7 @@ func (j *Job) covers(v *view, p plan.Result) bool {
 	switch {
 	case p.Target == "" || p.Conflict != nil && p.Conflict.Reason.Waits(): // or it would be source-empty
 		return false
-	case p.Base != nil, p.Conflict != nil && (p.Conflict.Reason == plan.NotOffered || p.Conflict.Reason == plan.SourceEmpty):
+	case p.Base != nil, p.Conflict != nil && slices.Contains([]plan.Reason{plan.NotOffered, plan.Vanished, plan.SourceEmpty}, p.Conflict.Reason):
 		return true
 	}
 	return slices.ContainsFunc(t.Versions, func(s dataset.Version) bool { return holds(t, s) })

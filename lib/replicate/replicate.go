@@ -91,6 +91,9 @@ type Job struct {
 	// one, and which of its targets are stale: their source goes to another
 	// one by now. Nil: nobody.
 	Cover func(fresh map[string]string, stale []string)
+	// Fates is asked, once both ends were looked at, what becomes of the copies whose
+	// sources are gone; nil: all stay.
+	Fates func(context.Context, []Vanished) (map[string]Fate, error)
 	// Renamed is told the new names of targets, by the old ones; nil: nobody is.
 	Renamed func(now map[string]string)
 	// Thorough looks for what an earlier run may have left behind, which

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
 	"github.com/zrepl-tools/zrepl-tools/lib/fault"
@@ -27,6 +28,7 @@ type round struct {
 
 	view    *view
 	results []plan.Result
+	goes    map[string]time.Time  // when copies go whose sources are gone, by target
 	awaited map[dataset.GUID]bool // see findAwaited
 	held    *holder
 	settled *settler
@@ -55,6 +57,9 @@ type round struct {
 
 func (r *round) run(ctx context.Context) error {
 	if err := r.surveyRenamed(ctx); err != nil {
+		return err
+	}
+	if err := r.vanish(ctx); err != nil {
 		return err
 	}
 	r.noteCovered(r.view, r.results)
@@ -143,12 +148,12 @@ func (r *round) report() {
 		if p.Source == "" && r.refused[p.Target] { // a placeholder in the place of what cannot come
 			continue
 		}
-		if p.Conflict != nil && (p.Conflict.Reason.Failure() || p.Conflict.Reason == plan.NoneChosen) {
+		if p.Conflict != nil && (p.Conflict.Reason.Failure() || p.Conflict.Reason == plan.NoneChosen || p.Conflict.Reason == plan.Vanished) {
 			r.refused[p.Target] = true
 		}
 		r.update(key(&p), func(d *progress.Dataset) {
 			d.Source, d.Target, d.Steps, d.Behind = p.Source, p.Target, d.Done+len(p.Steps), behind[p.Target]
-			d.State, d.Reason, d.Error, d.Code = progress.Waiting, "", "", ""
+			d.State, d.Reason, d.Error, d.Code, d.Goes = progress.Waiting, "", "", "", nil
 			if p.Base != nil {
 				d.To = p.Base.Sender.Name
 			}
@@ -160,6 +165,9 @@ func (r *round) report() {
 				d.State, d.Reason, d.Error = progress.Failed, string(p.Conflict.Reason), p.Conflict.Text
 			case p.Conflict != nil:
 				d.State, d.Reason = progress.UpToDate, string(p.Conflict.Reason)
+				if goes, ok := r.goes[p.Target]; ok {
+					d.Goes = new(progress.At(goes))
+				}
 			case len(p.Steps) == 0 && d.Done > 0:
 				d.State = progress.Done
 			case len(p.Steps) == 0:

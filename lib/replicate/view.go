@@ -26,6 +26,7 @@ type view struct {
 	outlaws  outlaws
 	outside  map[string]bool       // sources that are mapped to where nothing can be
 	guids    map[dataset.GUID]bool // of all that the sender lists; see listed
+	names    map[string]bool       // all that the sender lists, also what is of no use
 	pools    map[string]bool       // of the targets; see hasPool
 	asides   map[string]string     // what was set aside, by the name that it had
 }
@@ -59,8 +60,11 @@ func (j *Job) lists(ctx context.Context, in transfer.ListRequest) (from, to []tr
 
 // viewOf is the view of what the ends list.
 func (j *Job) viewOf(ctx context.Context, in transfer.ListRequest, from, to []transfer.Dataset) (*view, error) {
-	v := &view{thorough: in.Thorough, sources: map[string]transfer.Dataset{}, targets: map[string]transfer.Dataset{}, outside: map[string]bool{}, asides: map[string]string{}}
+	v := &view{thorough: in.Thorough, sources: map[string]transfer.Dataset{}, targets: map[string]transfer.Dataset{}, outside: map[string]bool{}, asides: map[string]string{}, names: map[string]bool{}}
 	v.receivers(to)
+	for _, d := range from {
+		v.names[d.Name] = true
+	}
 	from = v.lawful(from)
 	var names []string
 	for _, d := range from {
@@ -287,6 +291,9 @@ func (j *Job) Plan(ctx context.Context) ([]plan.Result, error) {
 		return nil, err
 	}
 	r.refuseRenames(r.barred())
+	if err := r.vanish(ctx); err != nil {
+		return nil, err
+	}
 	if err := r.showAsides(ctx, time.Now()); err != nil {
 		return nil, err
 	}

@@ -54,6 +54,16 @@ func (z *ZFS) DestroySnapshots(ctx context.Context, ds string, shorts []string) 
 	return err
 }
 
+// DestroyDataset destroys a dataset that has no snapshot and nothing below it. ZFS
+// refuses any other.
+func (z *ZFS) DestroyDataset(ctx context.Context, name string) error {
+	if err := checkDatasets(name); err != nil {
+		return err
+	}
+	_, err := z.output(ctx, "destroy", name)
+	return err
+}
+
 // Refused reads which snapshots of ds a DestroySnapshots that failed names
 // ("cannot destroy snapshot NAME: REASON", a line each), and why.
 func Refused(err error, ds string, shorts []string) map[string]error {

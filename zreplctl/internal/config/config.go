@@ -187,6 +187,8 @@ type Recv struct {
 	// Asides are the conflicts for which a copy is set aside; see
 	// dataset.AsideReasons.
 	Asides []string
+	// Vanished is for how long a copy stays whose source is gone; 0: for ever.
+	Vanished time.Duration
 }
 
 // PeerLimits bound what the other host can make a job take: what a push-sink's

@@ -304,5 +304,10 @@ func (r *Recv) encode() *dict {
 		conflicts.put(reason, text(what))
 	}
 	m.put("conflict", conflicts)
+	if r.Vanished > 0 {
+		vanished := dictionary()
+		vanished.put("keep", text(FormatDuration(r.Vanished)))
+		m.put("vanished", vanished)
+	}
 	return m
 }

@@ -208,7 +208,7 @@ func (d *decoder) field(j *Job, key, what string, v *yaml.Node) {
 	case "send":
 		d.send(v, what, &j.Send)
 	case "recv":
-		d.recv(v, what, &j.Recv)
+		d.recv(v, what, j.Type, &j.Recv)
 	case "limits":
 		d.peerLimits(v, what, j.Type, &j.Limits)
 	case "notify":

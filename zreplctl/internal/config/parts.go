@@ -164,8 +164,8 @@ func (d *decoder) send(n *yaml.Node, what string, s *Send) {
 	})
 }
 
-func (d *decoder) recv(n *yaml.Node, what string, r *Recv) {
-	keys := []string{"override", "exclude", "placeholder_encryption", "plain_encryption", "properties", "renamed", "clones", "conflict"}
+func (d *decoder) recv(n *yaml.Node, what string, t Type, r *Recv) {
+	keys := []string{"override", "exclude", "placeholder_encryption", "plain_encryption", "properties", "renamed", "clones", "conflict", "vanished"}
 	d.dict(n, what, keys, func(key string, _, v *yaml.Node) {
 		part := what + ": " + key
 		switch key {
@@ -185,6 +185,8 @@ func (d *decoder) recv(n *yaml.Node, what string, r *Recv) {
 			r.Clones = d.word(v, part, "full", "share") == "share"
 		case "conflict":
 			r.Asides = d.conflict(v, part)
+		case "vanished":
+			r.Vanished = d.vanished(v, part, t)
 		}
 	})
 }
@@ -198,4 +200,26 @@ func (d *decoder) conflict(n *yaml.Node, what string) (asides []string) {
 	})
 	slices.Sort(asides)
 	return asides
+}
+
+// leastVanished is the shortest time after which a copy may go whose source is gone.
+const leastVanished = 24 * time.Hour
+
+// vanished reads what becomes of copies whose sources are gone.
+func (d *decoder) vanished(n *yaml.Node, what string, t Type) (keep time.Duration) {
+	if t == PushSink {
+		d.wrong(n, "%s: a push-sink job lets no copy go: its client would destroy its own backups by offering nothing", what)
+		return 0
+	}
+	there := false
+	d.dict(n, what, []string{"keep"}, func(_ string, _, v *yaml.Node) {
+		there = true
+		if keep = d.duration(v, what+": keep", ""); keep >= time.Second && keep < leastVanished {
+			d.wrong(v, "%s: keep: %s is too short: at least %s", what, FormatDuration(keep), FormatDuration(leastVanished))
+		}
+	})
+	if !there && n.Kind == yaml.MappingNode {
+		d.wrong(n, `%s: key "keep" is missing: without it no copy goes`, what)
+	}
+	return keep
 }

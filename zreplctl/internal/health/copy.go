@@ -10,7 +10,7 @@ import (
 // judgeCopy judges one dataset. Whatever else is wrong, a copy that is older
 // than Crit is critical, and so is none at all.
 func judgeCopy(c Copy, f Facts, now time.Time) Dataset {
-	d := Dataset{Client: c.Client, Source: c.Source, Target: c.Target, Behind: c.Behind, BehindBytes: c.BehindBytes, Error: c.Failed, Anew: moment(c.Anew), Aside: c.Aside, State: OK}
+	d := Dataset{Client: c.Client, Source: c.Source, Target: c.Target, Behind: c.Behind, BehindBytes: c.BehindBytes, Error: c.Failed, Anew: moment(c.Anew), Aside: c.Aside, Goes: moment(c.Goes), State: OK}
 	old := d.date(c.Common, f, now)
 	switch {
 	case c.Missing != "":
@@ -39,6 +39,8 @@ func judgeCopy(c Copy, f Facts, now time.Time) Dataset {
 		if now.Sub(c.New) > longestGrace && !c.Waits { // a person has chosen to wait
 			d.Level = Warning
 		}
+	case !c.Goes.IsZero() && c.Missing == "" && c.Common != nil:
+		d.Level = Warning // it gets older until it goes
 	case c.Unproved && c.Gone == "" && c.Missing == "" && old != Critical:
 		d.Level = Unknown
 	case c.Common == nil || old == Critical:

@@ -104,6 +104,8 @@ type Copy struct {
 	Anew time.Time
 	// Aside is the name that it got when it was set aside for that; empty: it was gone.
 	Aside string
+	// Goes is when the copy goes, as its source is gone; zero: it stays.
+	Goes time.Time
 	// Missing says why it is not there at all.
 	Missing string
 	// Verified is when it was last compared with its source; zero: never. Differs

@@ -120,6 +120,8 @@ type Dataset struct {
 	Anew *progress.Time `json:"anew,omitempty"`
 	// Aside is the name that the copy got that was set aside then; empty: it was gone.
 	Aside string `json:"aside,omitempty"`
+	// Goes is when the copy goes, as its source is gone; nil: it stays.
+	Goes *progress.Time `json:"goes,omitempty"`
 
 	gone bool // its source is, so that it cannot be compared
 }

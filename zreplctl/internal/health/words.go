@@ -41,3 +41,8 @@ func Since(t, now time.Time) string {
 	}
 	return Words(now.Sub(t)) + " ago"
 }
+
+// GoesOn says that a copy goes because its source is gone, and when.
+func GoesOn(at time.Time) string {
+	return "its source is gone, and its copy goes on " + at.UTC().Format(time.DateOnly) + ", as vanished: keep says"
+}

@@ -113,5 +113,5 @@ func (r *Run) Forget(ctx context.Context, names []string, dry bool) ([]replicate
 	if err := r.state().Covered(r.Job.Name).Remove(targets); err != nil {
 		return left, err
 	}
-	return left, errors.Join(r.state().Verified(r.Job.Name).Update(nil, targets), r.forgetRows(targets))
+	return left, errors.Join(r.state().Verified(r.Job.Name).Update(nil, targets), r.state().Vanished(r.Job.Name).Forget(targets), r.forgetRows(targets))
 }

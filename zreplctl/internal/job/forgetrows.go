@@ -24,7 +24,7 @@ func (r *Run) forgetRows(targets []string) error {
 	was := (&DatasetsError{failedRows(rec.Datasets)}).Error()
 	rows := slices.DeleteFunc(slices.Clone(rec.Datasets), func(d progress.Dataset) bool {
 		reason := plan.Reason(d.Reason)
-		return slices.Contains(targets, d.Target) && (reason == plan.NotOffered || reason == plan.SourceEmpty)
+		return slices.Contains(targets, d.Target) && (reason == plan.NotOffered || reason == plan.Vanished || reason == plan.SourceEmpty)
 	})
 	if len(rows) == len(rec.Datasets) {
 		return nil

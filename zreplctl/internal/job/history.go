@@ -98,7 +98,7 @@ func (r *Run) past(started, ended progress.Time, err error, stopped bool) Past {
 			p.Failed++
 		}
 	}
-	p.Note = anewNote(s.Datasets)
+	p.Note = noteOf(anewNote(s.Datasets), goneNote(r.gone))
 	return p
 }
 

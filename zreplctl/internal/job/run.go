@@ -45,9 +45,16 @@ type Run struct {
 	Hooks *hook.Hooks
 	// ExitStatus is the exit status that an error stands for.
 	ExitStatus func(error) int
-	engine     *replicate.Job
-	alone      bool  // no daemon runs
-	uncovered  error // the list of what is covered could not be written
+	// LetGo says that copies may go whose sources are gone, as the job's configuration
+	// says; a run that does not prune leaves them. Gone is told their names; may be nil.
+	LetGo bool
+	Gone  func(name string) error
+
+	gone      []string // copies that went
+	broken    error    // Gone's
+	engine    *replicate.Job
+	alone     bool  // no daemon runs
+	uncovered error // the list of what is covered could not be written
 	// Part names the command, if it does one part of the job. See part.
 	Part string
 }
@@ -171,6 +178,7 @@ func (r *Run) replicate(ctx context.Context, lock *os.File) error {
 		Thorough: looked.IsZero(), Unreleased: left, Cramped: r.cramped(), Retries: r.Retries,
 		Tracker: r.Tracker, Say: r.Say, Named: named(r.Job), Targets: targetsHere(r.Job), Estimate: r.Watched})
 	r.keepCovered(j)
+	going := r.withVanished(j, receiver, false)
 	r.engine = j
 	err = j.Run(ctx)
 	if j.Tidy() {
@@ -180,8 +188,11 @@ func (r *Run) replicate(ctx context.Context, lock *os.File) error {
 		putMark(mark, rulesOf(r.Job), looked, j.Left())
 	}
 	noted := r.noteBases()
-	if errors.Is(err, replicate.ErrIncomplete) {
-		return &DatasetsError{r.failures()}
+	if err == nil || errors.Is(err, replicate.ErrIncomplete) {
+		noted = cmp.Or(going.letGo(ctx), noted)
+	}
+	if failed := r.failures(); err == nil && len(failed) > 0 || errors.Is(err, replicate.ErrIncomplete) {
+		return &DatasetsError{failed}
 	}
 	return cmp.Or(err, noted, r.uncovered)
 }
@@ -268,7 +279,7 @@ func (r *Run) Abandon(ctx context.Context, dry bool) ([]replicate.Left, error) {
 	if err != nil || dry {
 		return left, err
 	}
-	return left, r.state().Covered(r.Job.Name).Drop()
+	return left, errors.Join(r.state().Covered(r.Job.Name).Drop(), r.state().Vanished(r.Job.Name).Drop())
 }
 
 // Plan returns what a run would do, and changes nothing.
@@ -284,6 +295,7 @@ func (r *Run) Plan(ctx context.Context) ([]plan.Result, error) {
 	defer closeAll()
 	j := r.withCovered(&replicate.Job{Sender: sender, Receiver: receiver, Policy: policy(r.Job), Named: named(r.Job),
 		Targets: targetsHere(r.Job), Say: r.Say})
+	r.withVanished(j, receiver, true)
 	return j.Plan(ctx)
 }
 
@@ -301,5 +313,6 @@ func (r *Run) PlanSizes(ctx context.Context) ([]plan.Result, [][]uint64, error) 
 	defer closeAll()
 	j := r.withCovered(&replicate.Job{Sender: sender, Receiver: receiver, Policy: policy(r.Job), Named: named(r.Job),
 		Targets: targetsHere(r.Job), Say: r.Say})
+	r.withVanished(j, receiver, true)
 	return j.PlanSizes(ctx)
 }

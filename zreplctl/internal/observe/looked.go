@@ -306,6 +306,8 @@ func (l *looked) apply(f *found, r progress.Dataset) {
 	switch reason := plan.Reason(r.Reason); {
 	case reason == plan.NotOffered, reason == plan.SourceEmpty:
 		f.Gone = because(r, now)
+	case reason == plan.Vanished && r.Goes != nil:
+		f.Goes, f.Gone = r.Goes.Time, health.GoesOn(r.Goes.Time)
 	case reason == plan.NoPool && l.job.Receives() && l.host.hasPool(r.Target): // it was imported since
 	case r.State == progress.Failed, r.State == progress.Interrupted:
 		f.Failed = because(r, now)

@@ -69,7 +69,7 @@ func (l *looked) findReleased(seen map[string]bool) {
 
 // placeholder reports whether a run has only made a dataset to carry others.
 func placeholder(r progress.Dataset) bool {
-	return r.Source == "" && r.To == "" && (r.State == progress.Done || r.State == progress.UpToDate)
+	return r.Source == "" && r.To == "" && r.Goes == nil && (r.State == progress.Done || r.State == progress.UpToDate)
 }
 
 // received is the newest snapshot of a dataset of which it is proved that it

@@ -1,0 +1,102 @@
+package replicate
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
+	"github.com/zrepl-tools/zrepl-tools/lib/plan"
+)
+
+// Vanished is a copy whose source the sender does not offer any more.
+type Vanished struct {
+	Target   string
+	Source   string            // that it had; empty: that is not known, which is a doubt
+	Versions []dataset.Version // of the copy; none: it is gone, too
+	// Here says why the source counts as there; empty: it does not. Doubt says why
+	// what the sender tells is not believed; empty: it is. With either the copy stays.
+	Here, Doubt string
+}
+
+// Fate is what becomes of the copy.
+type Fate struct {
+	Goes time.Time // when it goes; zero: it stays
+	Why  string
+}
+
+// vanish asks what becomes of the copies whose sources are gone, and shows it in
+// the results.
+func (r *round) vanish(ctx context.Context) error {
+	if r.Fates == nil || r.Partial {
+		return nil
+	}
+	all, at := r.vanished()
+	fates, err := r.Fates(ctx, all)
+	if err != nil {
+		return fmt.Errorf("cannot find out which copies go: %w", err)
+	}
+	r.goes = map[string]time.Time{}
+	for target, f := range fates {
+		switch p := &r.results[at[target]]; {
+		case !f.Goes.IsZero():
+			p.Vanishes(f.Why)
+			r.goes[target] = f.Goes
+		case f.Why != "":
+			p.Stays(f.Why)
+		}
+	}
+	return nil
+}
+
+// vanished are the copies whose sources are gone, and where their results are.
+func (r *round) vanished() (all []Vanished, at map[string]int) {
+	at = map[string]int{}
+	pools := map[string]bool{}
+	for name := range r.view.names {
+		pools[dataset.Pool(name)] = true
+	}
+	there, doubt := r.view.offered(), r.doubt()
+	for i, p := range r.results {
+		if p.Source != "" || p.Conflict == nil || p.Conflict.Reason != plan.NotOffered {
+			continue
+		}
+		v := Vanished{Target: p.Target, Source: r.Covered[p.Target], Doubt: doubt, Versions: r.view.targets[p.Target].Versions}
+		switch pool := dataset.Pool(v.Source); {
+		case r.view.names[v.Source]:
+			v.Here = fmt.Sprintf("the sender still has %q", v.Source)
+		case v.Source == "":
+			v.Doubt = "it is not known which source it had"
+		case v.Doubt == "" && !pools[pool]:
+			v.Doubt = fmt.Sprintf("the sender offers nothing of pool %q: it may not be imported there", pool)
+		}
+		for _, s := range v.Versions {
+			if now, ok := there[s.GUID]; ok {
+				v.Here = fmt.Sprintf("its source seems to be %q now, which has its snapshot %s", now.Dataset, s)
+				break
+			}
+		}
+		at[p.Target] = i
+		all = append(all, v)
+	}
+	return all, at
+}
+
+// doubt says why the sender may only seem to have lost what it does not offer: most of
+// the job's copies would have lost their sources, and be it by and by in one go.
+func (r *round) doubt() string {
+	gone, all := 0, map[string]bool{}
+	for target := range r.Covered {
+		all[target] = true
+	}
+	for _, p := range r.results {
+		if p.Source == "" && p.Conflict != nil && p.Conflict.Reason == plan.NotOffered {
+			gone++
+			all[p.Target] = true
+		}
+	}
+	if 2*gone <= len(all) {
+		return ""
+	}
+	return fmt.Sprintf("%d of the job's %d copies would have lost their sources, which is more than half: look at the sender", gone, len(all))
+}
