@@ -101,7 +101,8 @@ e2e-expect     2.1        counted     what is let pass of zfs send,
 e2e-engine     2.4        counted     a tree in three ways
 e2e-conflicts  2.4        counted     reasons not to move
 e2e-aside      heavy      counted     copies that are set aside
-e2e-clones     2.4        counted     clones that stay clones
+e2e-clones     heavy      counted     clones that stay clones
+e2e-vanished   heavy      counted     copies whose sources are gone
 e2e-inert      2.4        counted     copies that stay inert,
 e2e-user       2.4        counted     users who are not root,
 e2e-resume     2.1        shown       links cut and resumed

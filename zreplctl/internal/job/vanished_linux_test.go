@@ -130,12 +130,12 @@ func TestVanishedStays(t *testing.T) {
 		name, why string
 		do        func(w *world)
 	}{
-		{"a hold", `"b/mirror/z@s1" has the hold "mine"`, func(w *world) { w.must("zfs", "hold", "mine", z+"@s1") }},
+		{"a hold", `"b/mirror/z@s2" has the hold "mine"`, func(w *world) { w.must("zfs", "hold", "mine", z+"@s2") }},
 		{"another job's hold", `has the hold "zreplctl_last_other"`, func(w *world) { w.must("zfs", "hold", "zreplctl_last_other", z+"@s3") }},
 		{"a cursor", `has the hold "zreplctl_push_other"`, func(w *world) { w.must("zfs", "hold", "zreplctl_push_other", z+"@s2") }},
 		{"without the job's hold", "does not have the job's hold", func(w *world) { w.must("zfs", "release", "zreplctl_last_mirror", z+"@s3") }},
-		{"a bookmark", "it has the bookmark #mine", func(w *world) { w.must("zfs", "bookmark", z+"@s1", z+"#mine") }},
-		{"a clone", "has the clone b/clone", func(w *world) { w.must("zfs", "clone", z+"@s1", "b/clone") }},
+		{"a bookmark", "it has the bookmark #mine", func(w *world) { w.must("zfs", "bookmark", z+"@s2", z+"#mine") }},
+		{"a clone", "has the clone b/clone", func(w *world) { w.must("zfs", "clone", z+"@s2", "b/clone") }},
 		{"a dataset below it", `"b/mirror/z/mine" is below it`, func(w *world) { w.must("zfs", "create", z+"/mine") }},
 		{"a snapshot", "its newest snapshot @mine does not have the job's hold", func(w *world) { w.must("zfs", "snapshot", z+"@mine") }},
 		{"mounted", "it is mounted", func(w *world) { w.must("zfs", "set", "mountpoint="+w.path("z"), z); w.must("zfs", "mount", z) }},

@@ -98,7 +98,7 @@ func (l *looked) findLost(seen map[string]bool, rows map[string]progress.Dataset
 		f.Target = ds
 		l.apply(&f, rows[ds])
 		switch copied := rows[ds].To != "" || l.copies[ds] != ""; {
-		case l.host.datasets[ds] != nil && !l.receives(ds) && (copied || f.Gone != ""):
+		case l.host.datasets[ds] != nil && (f.Gone != "" || copied && !l.receives(ds)):
 			l.leave(&f, "it was received once, and the job's rules leave it out now")
 		case copied || !l.host.hasPool(ds):
 			f.Missing = l.lost(ds, copied)

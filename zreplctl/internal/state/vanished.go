@@ -69,7 +69,7 @@ func (v *Vanishing) Rest(now time.Time) {
 // Goes is when the copy goes if runs go on to see it so; Due reports whether that is
 // now. The clock alone must say so, too.
 func (v *Vanishing) Goes(now time.Time, keep time.Duration) (at time.Time, due bool) {
-	at = now.Add(keep - time.Duration(min(v.Counted, int64(keep/time.Second)))*time.Second)
+	at = now.Add(time.Duration(max(0, int64(keep/time.Second)-v.Counted)) * time.Second)
 	if first := time.Unix(v.First, 0).Add(keep); first.After(at) {
 		at = first
 	}
