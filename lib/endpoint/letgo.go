@@ -65,7 +65,7 @@ func (l *leaving) look(ctx context.Context) error {
 		return err
 	}
 	if len(list.datasets) == 0 {
-		return nil
+		return l.imported(ctx)
 	}
 	for _, d := range list.datasets[1:] {
 		if l.g.Below == nil || !l.g.Below(d.Name) {
@@ -86,6 +86,15 @@ func (l *leaving) look(ctx context.Context) error {
 		if err := check(); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// imported refuses a copy that cannot be seen because its pool is not there.
+func (l *leaving) imported(ctx context.Context) error {
+	pool := dataset.Pool(l.g.Name)
+	if there, err := l.r.ZFS.Datasets(ctx, []string{pool}, false, "guid"); err != nil || len(there) == 0 {
+		return errors.Join(fmt.Errorf("pool %q is not imported", pool), zfs.Present(err))
 	}
 	return nil
 }

@@ -40,6 +40,9 @@ type vanished struct {
 func (r *Run) withVanished(j *replicate.Job, receiver replicate.Receiver, dry bool) *vanished {
 	here, ok := receiver.(*endpoint.Receiver)
 	if r.Job.Recv.Vanished == 0 || !ok {
+		if !dry {
+			_ = r.state().Vanished(r.Job.Name).Drop() // nobody counts meanwhile: it would begin anew
+		}
 		return nil
 	}
 	v := &vanished{r: r, receiver: here, dry: dry, shared: others(r.state(), r.Job.Name)}
