@@ -202,6 +202,27 @@ func TestVanishedDoubt(t *testing.T) {
 			}
 		})
 	}
+	t.Run("a pool", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t)
+		w.configure(strings.ReplaceAll(vanishedJobs, `{"a<": b/mirror}`, `{"a<": b/mirror, "c/data<": b/data}`))
+		w.tree()
+		w.write("c.img", "")
+		if err := os.Truncate(w.path("c.img"), 1<<30); err != nil {
+			t.Fatal(err)
+		}
+		w.must("zpool", "create", "-R", w.path("mnt"), "c", w.path("c.img"))
+		w.must("zfs", "create", "c/data")
+		w.must("zfs", "snapshot", "c/data@s1")
+		w.snapshot("s1")
+		w.done("local", "mirror")
+		w.loseSources("c/data")
+		for range 2 {
+			if code, said := w.prunes("local", "mirror"); code != 1 || !strings.Contains(said, `the sender offers nothing of pool "c"`) || w.noted("mirror") {
+				t.Errorf("%d, %s", code, said)
+			}
+		}
+	})
 	t.Run("renamed", func(t *testing.T) {
 		t.Parallel()
 		w := newWorld(t)
