@@ -121,25 +121,6 @@ func (r *round) survey(ctx context.Context) (err error) {
 	}
 }
 
-// maxChain is how many snapshots one stream brings at most, as zrecv-frame
-// takes them. The base does not move before its end.
-const maxChain = 1000
-
-// split cuts long chains of snapshots into several steps.
-func split(steps []plan.Step) []plan.Step {
-	var out []plan.Step
-	for _, s := range steps {
-		for len(s.Brings) > maxChain {
-			part := s
-			part.Brings, part.To = s.Brings[:maxChain], &s.Brings[maxChain-1]
-			out = append(out, part)
-			s.From, s.Brings = part.To, s.Brings[maxChain:]
-		}
-		out = append(out, s)
-	}
-	return out
-}
-
 // report writes the plan into the tracker.
 func (r *round) report() {
 	behind := r.behind()

@@ -32,11 +32,15 @@ func (r *round) vanish(ctx context.Context) error {
 		return nil
 	}
 	all, at := r.vanished()
-	fates, err := r.Fates(ctx, all)
-	if err != nil {
-		return fmt.Errorf("cannot find out which copies go: %w", err)
-	}
 	r.goes = map[string]time.Time{}
+	fates, err := r.Fates(ctx, all)
+	if err != nil { // replication matters more
+		r.say(fmt.Sprintf("no copy goes: %v", err))
+		for target := range at {
+			r.results[at[target]].Stays(err.Error())
+		}
+		return ctx.Err()
+	}
 	for target, f := range fates {
 		switch p := &r.results[at[target]]; {
 		case !f.Goes.IsZero():

@@ -54,39 +54,25 @@ func (v *vanished) note() state.Vanished { return v.r.state().Vanished(v.r.Job.N
 
 // fates says which copies go and when, and counts. A source that is back ends the time
 // of its copy.
-func (v *vanished) fates(ctx context.Context, all []replicate.Vanished) (map[string]replicate.Fate, error) {
+func (v *vanished) fates(ctx context.Context, all []replicate.Vanished) (fates map[string]replicate.Fate, err error) {
+	defer func() {
+		if err != nil {
+			v.due = nil
+		}
+	}()
 	old, err := v.note().Read()
 	if err != nil {
 		return nil, err
 	}
-	now, keep := time.Now(), v.r.Job.Recv.Vanished
-	fates := map[string]replicate.Fate{}
+	now := time.Now()
+	fates = map[string]replicate.Fate{}
 	v.notes, v.due, v.going = map[string]state.Vanishing{}, nil, nil
 	for _, one := range slices.Backward(all) { // what is below others comes first
-		n, noted := old[one.Target]
+		n := old[one.Target]
 		if n.Begun == 0 && !slices.ContainsFunc(one.Versions, func(s dataset.Version) bool { return s.GUID == n.GUID }) {
-			n, noted = state.Vanishing{}, false // another copy
+			n = state.Vanishing{} // another copy
 		}
-		stays, ends, err := v.stays(ctx, one, n)
-		switch {
-		case err != nil:
-			return nil, err
-		case ends:
-		case stays != "" && noted:
-			n.Rest(now)
-			v.notes[one.Target] = n
-		case stays == "":
-			if n.GUID == 0 {
-				n.GUID = newestOf(one).GUID
-			}
-			n.Count(now, keep)
-			v.notes[one.Target] = n
-		}
-		if stays != "" {
-			fates[one.Target] = replicate.Fate{Why: stays}
-			continue
-		}
-		if fates[one.Target], err = v.fate(ctx, one, n, now); err != nil {
+		if fates[one.Target], err = v.judge(ctx, one, n, now); err != nil {
 			return nil, err
 		}
 	}
@@ -98,6 +84,26 @@ func (v *vanished) fates(ctx context.Context, all []replicate.Vanished) (map[str
 		return fates, nil
 	}
 	return fates, v.note().Write(v.notes)
+}
+
+// judge counts for how long the source of one copy is gone, and says what becomes of
+// the copy.
+func (v *vanished) judge(ctx context.Context, one replicate.Vanished, n state.Vanishing, now time.Time) (replicate.Fate, error) {
+	stays, ends, err := v.stays(ctx, one, n)
+	switch {
+	case err != nil:
+		return replicate.Fate{}, err
+	case stays != "":
+		if !ends && n != (state.Vanishing{}) {
+			n.Rest(now)
+			v.notes[one.Target] = n
+		}
+		return replicate.Fate{Why: stays}, nil
+	}
+	n.GUID = cmp.Or(n.GUID, newestOf(one).GUID)
+	n.Count(now, v.r.Job.Recv.Vanished)
+	v.notes[one.Target] = n
+	return v.fate(ctx, one, n, now)
 }
 
 func newestOf(one replicate.Vanished) (newest dataset.Version) {
