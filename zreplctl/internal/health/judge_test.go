@@ -114,6 +114,11 @@ func TestTableOfLies(t *testing.T) {
 		{"dataset excluded or destroyed on the source", base, func(f *Facts, _ *Daemon) {
 			f.OK, f.Error, f.Datasets[0].Gone = false, "1 dataset failed", "not-offered"
 		}, NotOffered, Warning, "a/x: not-offered"},
+		{"copy that goes, and is old", base, func(f *Facts, _ *Daemon) {
+			c := &f.Datasets[0]
+			c.Common = snap("s1", 1000*hour)
+			c.Goes, c.Gone = ago(-hour), GoesOn(ago(-hour))
+		}, NotOffered, Warning, "its copy goes on "},
 		{"dataset excluded, at the source", source, func(f *Facts, _ *Daemon) { f.Datasets[0].Gone = "the rules leave it out" }, NotOffered, Warning, "the rules leave it out"},
 		{"dataset destroyed, at the source", source, func(f *Facts, _ *Daemon) {
 			f.Datasets[0] = Copy{Client: "me", Source: "a/x", Gone: "it does not exist now"}
