@@ -21,6 +21,9 @@ type Going struct {
 	// Begun is the guid of the dataset itself if an earlier try began to destroy it,
 	// and may have left it without the job's hold or without snapshots; 0: none did.
 	Begun dataset.GUID
+	// Last is the guid of the newest snapshot at that time, which had the job's hold.
+	// Only that one needs no hold now: somebody may have taken another meanwhile.
+	Last dataset.GUID
 }
 
 // MayGo refuses a copy that somebody needs, uses or has changed, and one that is
@@ -177,7 +180,7 @@ func (l *leaving) unneeded(ctx context.Context) error {
 			l.ours = append(l.ours, short)
 		}
 	}
-	if !l.again() && !slices.Contains(l.ours, l.g.Newest.Name) {
+	if len(l.snaps) > 0 && !(l.again() && l.g.Last == l.g.Newest.GUID) && !slices.Contains(l.ours, l.g.Newest.Name) {
 		return fmt.Errorf("its newest snapshot %s does not have the job's hold", l.g.Newest)
 	}
 	return nil

@@ -151,7 +151,7 @@ func (v *vanished) fate(ctx context.Context, one replicate.Vanished, n state.Van
 		v.going = append(v.going, fmt.Sprintf("%q on %s", one.Target, day(goes)))
 		return replicate.Fate{Goes: goes, Why: said + " on " + day(goes)}, nil
 	}
-	g := endpoint.Going{Name: one.Target, Newest: newestOf(one), Begun: n.Begun,
+	g := endpoint.Going{Name: one.Target, Newest: newestOf(one), Begun: n.Begun, Last: n.Last,
 		Below: func(name string) bool {
 			return slices.ContainsFunc(v.due, func(other endpoint.Going) bool { return other.Name == name })
 		}}
@@ -231,8 +231,8 @@ func (v *vanished) letOneGo(ctx context.Context, g endpoint.Going) (gone bool, e
 	if err != nil {
 		return false, err
 	}
-	if n := v.notes[name]; guid != 0 && n.Begun != guid {
-		n.Begun = guid
+	if n := v.notes[name]; guid != 0 && (n.Begun != guid || g.Newest.GUID != 0 && n.Last != g.Newest.GUID) {
+		n.Begun, n.Last = guid, g.Newest.GUID
 		v.notes[name] = n
 		if err := v.note().Write(v.notes); err != nil {
 			return false, err

@@ -29,6 +29,8 @@ type Vanishing struct {
 	Counted int64 `json:"counted"`
 	// Begun is the guid of the copy itself once a run began to destroy it; 0: none did.
 	Begun dataset.GUID `json:"begun,omitempty,string"`
+	// Last is the guid of its newest snapshot at that time.
+	Last dataset.GUID `json:"last,omitempty,string"`
 }
 
 const (
