@@ -30,6 +30,7 @@ type vanished struct {
 	dry      bool // for a plan: it notes nothing
 	shared   func(name string) error
 
+	found sightings
 	notes map[string]state.Vanishing
 	due   []endpoint.Going // those below others first
 	going []string         // what is said of those that are not due
@@ -66,7 +67,7 @@ func (v *vanished) fates(ctx context.Context, all []replicate.Vanished) (fates m
 	}
 	now := time.Now()
 	fates = map[string]replicate.Fate{}
-	v.notes, v.due, v.going = map[string]state.Vanishing{}, nil, nil
+	v.notes, v.due, v.going, v.found = map[string]state.Vanishing{}, nil, nil, lookFor(all)
 	for _, one := range slices.Backward(all) { // what is below others comes first
 		n := old[one.Target]
 		if n.Begun == 0 && !slices.ContainsFunc(one.Versions, func(s dataset.Version) bool { return s.GUID == n.GUID }) {
@@ -136,7 +137,11 @@ func (v *vanished) stays(ctx context.Context, one replicate.Vanished, n state.Va
 	case len(there) > 0:
 		return fmt.Sprintf("its source %q exists, and the job's rules or its select leave it out", one.Source), true, nil
 	}
-	return "", false, nil
+	now, err := v.elsewhere(ctx, one)
+	if err != nil || now == "" {
+		return "", false, err
+	}
+	return fmt.Sprintf("its source seems to be %q now, which has a snapshot or bookmark of it", now), true, nil
 }
 
 // fate is what becomes of a copy whose time is counted.
