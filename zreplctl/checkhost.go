@@ -158,7 +158,11 @@ func oldRestores(ctx context.Context, z *zfs.ZFS, j *config.Job, now time.Time) 
 		}
 	}
 	for _, target := range slices.Sorted(maps.Keys(count)) {
-		said = append(said, fmt.Sprintf("a restore to %q has held %d snapshots for more than %d days: finish it, or zreplctl restore -abandon %s %s releases them", target, count[target], restoreDays, j.Name, shellWord(target)))
+		whose, there := "a restore", target
+		if over, ok := strings.CutPrefix(target, "/"); ok {
+			whose, there = "the client's restore", over
+		}
+		said = append(said, fmt.Sprintf("%s to %q has held %d snapshots for more than %d days: finish it, or zreplctl restore -abandon %s %s releases them", whose, there, count[target], restoreDays, j.Name, shellWord(target)))
 	}
 	return said
 }

@@ -63,7 +63,7 @@ func past(c *config.Config, jobs []string) (all []job.Past, err error) {
 			sessions, serr := job.ReadSessions(dir, client)
 			failed = errors.Join(failed, serr)
 			for _, s := range sessions {
-				all = append(all, job.Past{Job: j.Name, Client: client, Started: s.Started, Ended: s.Ended, OK: s.Error == "", Bytes: s.Bytes, Moved: s.Streams, Error: s.Error})
+				all = append(all, job.Past{Job: j.Name, Client: client, Started: s.Started, Ended: s.Ended, OK: s.Error == "", Bytes: s.Bytes, Moved: s.Streams + s.Restored, Restored: s.Restored, Error: s.Error})
 			}
 		}
 		if failed != nil {
@@ -81,6 +81,9 @@ func printPast(out *cli.Out, p job.Past, asJSON bool) error {
 	what, took, result := p.Part, "no end", "ok"
 	if p.Client != "" {
 		what = "client " + p.Client
+	}
+	if p.Restored > 0 {
+		what += " restored"
 	}
 	if !p.Ended.IsZero() {
 		took = health.Words(p.Ended.Sub(p.Started.Time))

@@ -12,6 +12,8 @@ import (
 	"github.com/zrepl-tools/zrepl-tools/lib/cli"
 	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
 	"github.com/zrepl-tools/zrepl-tools/lib/progress"
+	"github.com/zrepl-tools/zrepl-tools/lib/transfer"
+	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/config"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/job"
 )
 
@@ -65,7 +67,7 @@ func (g *globals) prepareRestore(name string, r *job.Restore) error {
 	if err != nil {
 		return err
 	}
-	if !j.Receives() {
+	if !j.Receives() && j.Type != config.Push { // a push job's are at its sink
 		err := cli.WithStatus(cli.Usage, cli.Cannot("restore from job", name, fmt.Errorf("a job of type %s has no copies on this host", j.Type)))
 		return cli.Hint(err, "run zreplctl restore on the host that receives")
 	}
@@ -181,11 +183,11 @@ func restoreError(name string, err error) error {
 		}
 		return errors.Join(all...)
 	}
-	advice := (*job.AdvisedError)(nil)
+	advice, link := (*job.AdvisedError)(nil), (*transfer.LinkError)(nil)
 	switch {
 	case err == nil:
 		return nil
-	case errors.Is(err, job.ErrRestoring):
+	case errors.Is(err, job.ErrRestoring), errors.Is(err, job.ErrRunning), errors.As(err, &link):
 		return cli.WithStatus(cli.TryLater, cli.Cannot("restore", name, err))
 	case errors.As(err, &advice):
 		return cli.Hint(cli.Cannot("restore", name, err), "%s", clean.Line(advice.Hint(), maxShown))

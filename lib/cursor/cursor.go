@@ -42,6 +42,17 @@ func RestoreOf(tag string) (job, target string, ok bool) {
 	return job, strings.ReplaceAll(target, ":", "/"), ours && ok
 }
 
+// BackTag is RestoreTag of a restore by the client of a job, to a target on the
+// client's host: in RestoreOf that begins with "/", as no dataset of this host.
+func BackTag(job, target string) string { return RestoreTag(job, "/"+target) }
+
+// BackOf takes a tag that BackTag made for a job apart.
+func BackOf(job, tag string) (target string, ok bool) {
+	of, target, ok := RestoreOf(tag)
+	target, back := strings.CutPrefix(target, "/")
+	return target, ok && back && of == job
+}
+
 // Ours reports whether a hold's tag is one that replication puts.
 func Ours(tag string) bool { return strings.HasPrefix(tag, Prefix) }
 

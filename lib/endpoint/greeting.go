@@ -154,6 +154,8 @@ func checkCount(in any) error {
 		n = max(len(in.Datasets), len(in.Features))
 	case transfer.Holds:
 		n = countHolds(in)
+	case transfer.Pins:
+		n = len(in.Hold) + len(in.Release)
 	case []transfer.Snap:
 		n = len(in)
 	case []string:

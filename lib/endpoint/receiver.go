@@ -74,6 +74,8 @@ type Receiver struct {
 	Limits Limits
 	// Memory keeps what List has seen for later; nil: nothing is kept.
 	Memory Memory
+	// Back gives the client back what it has sent; nil: nothing is given.
+	Back *Back
 
 	census census
 	served bool // it serves a client

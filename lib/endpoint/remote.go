@@ -361,17 +361,22 @@ func (s RemoteSender) Uses(ctx context.Context, in transfer.UsesRequest) (map[st
 
 // Send asks for a stream. The connection is the stream's until its Done.
 func (s RemoteSender) Send(ctx context.Context, in transfer.SendRequest) (*transfer.Stream, error) {
-	l, err := s.get(ctx)
+	return s.stream(ctx, "send", in)
+}
+
+// stream makes a call that answers with a stream.
+func (p *Pool) stream(ctx context.Context, call string, in transfer.SendRequest) (*transfer.Stream, error) {
+	l, err := p.get(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if s.packs(l, in.Send) {
+	if p.packs(l, in.Send) {
 		in.Compress = pack.Zstd
 	}
 	stream := &transfer.Stream{}
-	file, done, err := l.CallReceive(ctx, "send", in, &stream.SendReply)
+	file, done, err := l.CallReceive(ctx, call, in, &stream.SendReply)
 	if err != nil {
-		return nil, s.failed(ctx, l, err)
+		return nil, p.failed(ctx, l, err)
 	}
 	if err := judgeSend(stream.SendReply); err != nil {
 		done(false)
@@ -383,7 +388,7 @@ func (s RemoteSender) Send(ctx context.Context, in transfer.SendRequest) (*trans
 		if err := done(clean); err != nil || !clean {
 			return l.Explain(err)
 		}
-		s.put(l)
+		p.put(l)
 		return nil
 	}
 	return stream, nil

@@ -122,6 +122,7 @@ func ServeReceiver(server *rpc.Server, v *Service, r *Receiver) (done func()) {
 		v.moved(got.Bytes)
 		return got, err
 	})
+	serveBack(server, v, r, slot)
 	return slot.Close
 }
 

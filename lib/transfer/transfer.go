@@ -97,6 +97,11 @@ type Dataset struct {
 	// Aside is the name that it had before it was set aside: it is no copy now,
 	// and nothing else is said of it and of what is below it.
 	Aside string `json:"aside,omitempty"`
+
+	// Taken is when the newest snapshot was taken, in seconds since 1970; 0: it is
+	// not known. A sink tells it, and in Held the holds of the restore, of what it
+	// gives back.
+	Taken uint64 `json:"taken,omitempty"`
 }
 
 // What a sender has noted of a dataset's newest common version, if that is no

@@ -138,6 +138,7 @@ type Job struct {
 	Cursor            Cursor        // of a sender: source, push and local
 	Send              Send          // of a sender
 	Recv              Recv          // of a receiver: pull, push-sink and local
+	Restore           bool          // of a push-sink: its client may have back what it has sent
 	Limits            PeerLimits    // of what the other host can make the job take
 	Sessions          int           // of a source: its clients that are served at once; 0: all
 	Notify            []Notify      // instead of the configuration's

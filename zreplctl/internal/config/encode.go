@@ -175,6 +175,8 @@ func (j *Job) value(key string) (any, bool) {
 		return encodeSnapshots(j.SnapshotRules), true
 	case "sessions":
 		return j.Sessions, j.Sessions > 0
+	case "restore":
+		return text("allow"), j.Restore
 	case "rate":
 		if j.Rate == nil {
 			return nil, false

@@ -209,6 +209,8 @@ func (d *decoder) field(j *Job, key, what string, v *yaml.Node) {
 		d.send(v, what, &j.Send)
 	case "recv":
 		d.recv(v, what, j.Type, &j.Recv)
+	case "restore":
+		j.Restore = d.word(v, what, "refuse", "allow") == "allow"
 	case "limits":
 		d.peerLimits(v, what, j.Type, &j.Limits)
 	case "notify":

@@ -19,7 +19,7 @@ var keysOf = map[Type]struct{ must, may []string }{
 	},
 	PushSink: {
 		[]string{"serve"},
-		[]string{"root", "mapping", "snapshot_prefix", "shared_prefix", "checksum", "compress", "rate", "stall", "max_hold", "recv", "limits", "shared_target", "prune", "keep"},
+		[]string{"root", "mapping", "snapshot_prefix", "shared_prefix", "checksum", "compress", "rate", "stall", "max_hold", "recv", "restore", "limits", "shared_target", "prune", "keep"},
 	},
 	Local: {
 		[]string{"mapping"},
@@ -38,7 +38,7 @@ var keysOf = map[Type]struct{ must, may []string }{
 // allKeys are the keys of any job, in the order in which they are written.
 var allKeys = []string{
 	"name", "type", "connect", "serve", "interval", "cron", "jitter", "window", "at_end", "after", "monitor", "notify", "mapping", "datasets", "select", "root", "shared_target",
-	"initial_repl_policy", "snapshot_prefix", "snapshots", "shared_prefix", "parallel", "sessions", "checksum", "compress", "rate", "stall", "cursor", "max_hold", "send", "recv",
+	"initial_repl_policy", "snapshot_prefix", "snapshots", "shared_prefix", "parallel", "sessions", "checksum", "compress", "rate", "stall", "cursor", "max_hold", "send", "recv", "restore",
 	"limits", "hooks", "prune", "keep", "prune_lhs", "prune_rhs",
 }
 

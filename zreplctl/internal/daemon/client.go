@@ -321,7 +321,7 @@ func (c *client) told(conn *connection, line []byte) {
 		conn.tally.moved(s.Moved)
 	default:
 		conn.call = child.Clean(s.Call, 64)
-		if s.Call == "send" || s.Call == "receive" {
+		if s.Call == "send" || s.Call == "receive" || s.Call == "restore" {
 			conn.tally.count(s.Name)
 		}
 	}

@@ -101,6 +101,9 @@ func (p Programs) receiver(j *config.Job, dir state.Dir, inherit ...*os.File) *e
 		r.Shared = others(dir, j.Name)
 	}
 	if j.Type == config.PushSink {
+		if j.Restore {
+			r.Back = p.back(j)
+		}
 		r.Limits = endpoint.Limits{Datasets: j.Limits.Datasets, Snapshots: j.Limits.Snapshots, Quota: j.Limits.Quota}
 	}
 	if j.Mapping != nil {

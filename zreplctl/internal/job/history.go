@@ -23,10 +23,12 @@ type Past struct {
 	Stopped bool          `json:"stopped,omitempty"`
 	Killed  bool          `json:"killed,omitempty"` // it did not come to its end
 	Bytes   uint64        `json:"bytes"`
-	Moved   int           `json:"moved"`  // datasets that got something, or streams
-	Failed  int           `json:"failed"` // datasets
-	Error   string        `json:"error,omitempty"`
-	Note    string        `json:"note,omitempty"` // what a person should know of a run, though it is no error
+	Moved   int           `json:"moved"` // datasets that got something, or streams
+	// Restored are those of the streams with which a client took back what it had sent.
+	Restored int    `json:"restored,omitempty"`
+	Failed   int    `json:"failed"` // datasets
+	Error    string `json:"error,omitempty"`
+	Note     string `json:"note,omitempty"` // what a person should know of a run, though it is no error
 }
 
 // Text is the error and the note.

@@ -6,9 +6,9 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strings"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/cursor"
-	"github.com/zrepl-tools/zrepl-tools/lib/endpoint"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/config"
 )
 
@@ -30,10 +30,14 @@ type Restore struct {
 	Target    string
 	Recursive bool // the copies below, too
 
+	from      copies // where the copies are
 	copy, tag string
 	parts     []*RestorePart // parents first
 	astray    []string       // what has this restore's hold and is on none of the parts
 	lock      *os.File
+	jobLock   *os.File // of the job, if its connection is used
+	endRates  func()
+	programs  Programs // with the job's rates
 }
 
 // ErrRestoring says that another restore from the job's copies is active.
@@ -42,6 +46,8 @@ var ErrRestoring = errors.New("another restore from this job is active")
 // Plan looks, and changes nothing. Of parts that can be sent it finds out about
 // how many bytes these streams would have.
 func (r *Restore) Plan(ctx context.Context) ([]*RestorePart, error) {
+	r.open("")
+	defer func() { r.from.close() }()
 	if err := r.look(ctx); err != nil {
 		return nil, err
 	}
@@ -49,9 +55,7 @@ func (r *Restore) Plan(ctx context.Context) ([]*RestorePart, error) {
 		if !p.wanted() {
 			continue
 		}
-		if made, err := r.sender(p).Send(ctx, p.request()); err == nil {
-			p.Size, _ = r.Run.Programs.ZFS.SendSize(ctx, made.Args)
-		}
+		p.Size = r.from.size(ctx, p)
 	}
 	return r.parts, ctx.Err()
 }
@@ -62,7 +66,7 @@ func (r *Restore) Do(ctx context.Context) ([]*RestorePart, error) {
 	if err := r.begin(ctx); err != nil {
 		return nil, err
 	}
-	defer r.lock.Close()
+	defer func() { r.end() }()
 	if err := r.look(ctx); err != nil {
 		return nil, err
 	}
@@ -84,7 +88,23 @@ func (r *Restore) begin(ctx context.Context) (err error) {
 	if errors.Is(err, ErrRunning) {
 		return ErrRestoring
 	}
-	return err
+	if err == nil && r.far() {
+		err = r.beginFar(ctx)
+	}
+	if err != nil {
+		r.lock.Close()
+		return err
+	}
+	r.open(runID())
+	return nil
+}
+
+func (r *Restore) end() {
+	r.from.close()
+	if r.jobLock != nil {
+		r.jobLock.Close()
+	}
+	r.lock.Close()
 }
 
 // hold keeps all that is to be read, or nothing: then nothing is made either.
@@ -113,35 +133,22 @@ func (r *Restore) hold(ctx context.Context) error {
 // holdAll holds the first before all others: where that has no hold, and nothing
 // was made, the others' holds are another restore's.
 func (r *Restore) holdAll(ctx context.Context, wanted []*RestorePart) error {
-	z := r.Run.Programs.ZFS
-	var names []string
-	for _, p := range wanted {
-		names = append(names, p.From())
-	}
-	for _, share := range [][]string{names[:min(1, len(names))], names[min(1, len(names)):]} {
+	first := min(1, len(wanted))
+	for _, share := range [][]*RestorePart{wanted[:first], wanted[first:]} {
 		if len(share) == 0 {
 			continue
 		}
-		bad, err := z.Hold(ctx, r.tag, share)
+		bad, err := r.from.hold(ctx, share)
 		if err != nil {
 			return fmt.Errorf("cannot hold the snapshots: %w", err)
 		}
-		for _, name := range share {
-			if bad[name] != nil {
-				return fmt.Errorf("cannot hold %q: %w", name, bad[name])
+		for _, p := range share {
+			if err := bad[p.From()]; err != nil {
+				return fmt.Errorf("cannot hold %q: %w", p.From(), err)
 			}
 		}
 	}
-	guids, err := z.GUIDs(ctx, names)
-	if err != nil {
-		return err
-	}
-	for _, p := range wanted {
-		if guids[p.From()] != p.snapshot.GUID {
-			return fmt.Errorf("%q is another snapshot than a moment ago", p.From())
-		}
-	}
-	return nil
+	return r.from.confirm(ctx, wanted)
 }
 
 // release releases this restore's holds on the copies that are restored: on all
@@ -164,7 +171,7 @@ func (r *Restore) release(ctx context.Context) error {
 	if err := r.releaseAll(ctx, names); err != nil {
 		return err
 	}
-	left, err := r.tagged(ctx)
+	left, err := r.from.tagged(ctx)
 	if err != nil {
 		return fmt.Errorf("cannot look for holds that are left: %w", err)
 	}
@@ -175,22 +182,11 @@ func (r *Restore) release(ctx context.Context) error {
 	return nil
 }
 
-// tagged are the snapshots of this host with this restore's hold.
-func (r *Restore) tagged(ctx context.Context) (names []string, err error) {
-	all, err := endpoint.Protection(ctx, r.Run.Programs.ZFS)
-	for _, held := range all {
-		if held.Tag == r.tag {
-			names = append(names, held.Name)
-		}
-	}
-	return names, err
-}
-
 func (r *Restore) releaseAll(ctx context.Context, names []string) error {
 	if len(names) == 0 {
 		return nil
 	}
-	bad, err := r.Run.Programs.ZFS.Release(ctx, r.tag, names)
+	bad, err := r.from.release(ctx, names)
 	if err != nil {
 		return fmt.Errorf("cannot release holds: %w", err)
 	}
@@ -203,19 +199,31 @@ func (r *Restore) releaseAll(ctx context.Context, names []string) error {
 	return errors.Join(errs...)
 }
 
-// Abandon releases what a restore to Target that was cut holds, wherever on this
-// host that is, and returns it. It leaves the target as it is.
+// Abandon releases what a restore to Target that was cut holds, wherever on the
+// host with the copies that is, and returns it. It leaves the target as it is. A
+// Target that begins with "/" is one on the host of a sink's client.
 func (r *Restore) Abandon(ctx context.Context, dry bool) (ours []string, err error) {
+	target, theirs := strings.CutPrefix(r.Target, "/")
+	theirs = theirs && r.Run.Job.Type == config.PushSink
+	if theirs {
+		r.Target = target
+	}
 	if err := r.named(); err != nil {
 		return nil, err
 	}
-	if !dry {
+	if theirs {
+		r.tag = cursor.BackTag(r.Run.Job.Name, target)
+	}
+	if dry {
+		r.open("")
+		defer func() { r.from.close() }()
+	} else {
 		if err := r.begin(ctx); err != nil {
 			return nil, err
 		}
-		defer r.lock.Close()
+		defer func() { r.end() }()
 	}
-	ours, err = r.tagged(ctx)
+	ours, err = r.from.tagged(ctx)
 	if err != nil || dry {
 		return ours, err
 	}

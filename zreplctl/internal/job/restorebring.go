@@ -62,25 +62,18 @@ func (r *Restore) partAt(target string) *RestorePart {
 	return nil
 }
 
-// only is the filter that passes one dataset.
-type only string
-
-func (o only) Pass(name string) bool   { return name == string(o) }
-func (o only) Roots() ([]string, bool) { return []string{string(o)}, false }
-
-func (r *Restore) sender(p *RestorePart) *endpoint.Sender {
-	return &endpoint.Sender{ZFS: r.Run.Programs.ZFS, Datasets: only(p.Copy), Plain: p.plain, Options: dataset.SendOptions{LargeBlocks: true}}
-}
-
 func (r *Restore) receive(ctx context.Context, p *RestorePart) error {
-	made, err := r.sender(p).Send(ctx, p.request())
+	if r.Run.Watched {
+		p.Size = r.from.size(ctx, p)
+	}
+	made, err := r.from.send(ctx, p)
 	if err != nil {
 		return err
 	}
 	v := &endpoint.Receiver{ZFS: r.Run.Programs.ZFS, Roots: []string{p.Target}, Restores: r.mark(p).String(),
 		Stall: r.Run.Job.Stall, Inherit: []*os.File{r.lock}}
-	if r.Run.Watched {
-		p.Size, _ = r.Run.Programs.ZFS.SendSize(ctx, made.Args)
+	if r.far() {
+		v.RecvFrame, v.Inherit = r.programs.recvFrame(r.Run.Job), append(v.Inherit, r.jobLock)
 	}
 	r.shown(p, progress.Sending, 0)
 	got, err := v.Receive(ctx, transfer.ReceiveRequest{Dataset: p.Target, Volume: p.volume, To: p.snapshot.GUID, Name: p.snapshot.Name,

@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strconv"
-	"strings"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
 	"github.com/zrepl-tools/zrepl-tools/lib/zfs"
@@ -57,20 +55,13 @@ func (r *Restore) newest(ctx context.Context) (short string, err error) {
 		}
 	}
 	best, at := "", uint64(0)
-	for len(names) > 0 {
-		n := zfs.FitArgs(names)
-		o := zfs.ListOptions{Types: []string{"snapshot"}, Columns: []string{"name", "creation"}, Roots: names[:n]}
-		err := r.Run.Programs.ZFS.List(ctx, o, func(f []string) error {
-			taken, err := strconv.ParseUint(f[1], 10, 64)
-			if best == "" || taken > at || taken == at && txg[f[0]] > txg[best] {
-				best, at = strings.Clone(f[0]), taken
-			}
-			return err
-		})
-		if err := zfs.Present(err); err != nil {
-			return "", err
+	err = r.from.taken(ctx, names, func(name string, taken uint64) {
+		if best == "" || taken > at || taken == at && txg[name] > txg[best] {
+			best, at = name, taken
 		}
-		names = names[n:]
+	})
+	if err != nil {
+		return "", err
 	}
 	_, _, short = dataset.Split(best)
 	return short, nil

@@ -52,33 +52,22 @@ func (r *Restore) look(ctx context.Context) error {
 // list lists the copies, their snapshots, and those of them that an earlier run
 // has held.
 func (r *Restore) list(ctx context.Context) error {
-	z := r.Run.Programs.ZFS
-	sets, err := z.Datasets(ctx, []string{r.copy}, r.Recursive, "encryption", "encryptionroot", "keystatus", "receive_resume_token", endpoint.SendProperty, endpoint.PlaceholderProperty, endpoint.ZreplPlaceholder)
-	if err := zfs.Present(err); err != nil {
-		return err
-	}
-	if len(sets) == 0 {
-		return fmt.Errorf("the copy %q does not exist", r.copy)
-	}
-	at := map[string]*RestorePart{}
-	for _, d := range sets {
-		p := partOf(d)
-		p.Target = r.Target + strings.TrimPrefix(d.Name, r.copy)
-		if err := dataset.CheckName(p.Target); err != nil {
-			return fmt.Errorf("bad target name %q: %w", p.Target, err)
-		}
-		r.parts, at[d.Name] = append(r.parts, p), p
-	}
-	err = z.Snapshots(ctx, []string{r.copy}, r.Recursive, func(ds string, v dataset.Version) error {
-		if p := at[ds]; p != nil {
-			p.snapshots = append(p.snapshots, v)
-		}
-		return nil
-	})
+	parts, err := r.from.list(ctx)
 	if err != nil {
 		return err
 	}
-	ours, err := r.tagged(ctx) // everywhere: a copy may have been renamed
+	if len(parts) == 0 {
+		return fmt.Errorf("the copy %q does not exist", r.copy)
+	}
+	at := map[string]*RestorePart{}
+	for _, p := range parts {
+		p.Target = r.Target + strings.TrimPrefix(p.Copy, r.copy)
+		if err := dataset.CheckName(p.Target); err != nil {
+			return fmt.Errorf("bad target name %q: %w", p.Target, err)
+		}
+		r.parts, at[p.Copy] = append(r.parts, p), p
+	}
+	ours, err := r.from.tagged(ctx) // everywhere: a copy may have been renamed
 	for _, name := range ours {
 		ds, _, short := dataset.Split(name)
 		if p := at[ds]; p != nil {

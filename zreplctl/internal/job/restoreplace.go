@@ -68,12 +68,17 @@ func (r *Restore) place(ctx context.Context) error {
 	if err := r.named(); err != nil {
 		return err
 	}
-	var ok bool
-	if r.copy, ok = meantCopy(r.Run.Job, r.Dataset); !ok || dataset.CheckName(r.copy) != nil {
+	copy, ok, err := r.from.find(ctx)
+	if err != nil {
+		return err
+	}
+	if r.copy = copy; !ok || dataset.CheckName(copy) != nil {
 		return advised(fmt.Sprintf("zreplctl show %s rules prints what it copies, and where to", r.Run.Job.Name),
 			"the job has no copy of %q, and no copy of that name", r.Dataset)
 	}
-	if dataset.Within(r.Target, r.copy) || dataset.Within(r.copy, r.Target) {
+	if r.far() {
+		// the target is on another host
+	} else if dataset.Within(r.Target, r.copy) || dataset.Within(r.copy, r.Target) {
 		return advised(otherTarget, "the target %q and the copy %q are in one tree", r.Target, r.copy)
 	}
 	for _, j := range r.Jobs {

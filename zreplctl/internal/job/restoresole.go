@@ -78,7 +78,11 @@ func (r *Restore) possible(ctx context.Context) error {
 	if !slices.ContainsFunc(r.parts, (*RestorePart).wanted) {
 		return nil
 	}
-	for _, name := range []string{r.copy, r.Target} {
+	written := []string{r.copy, r.Target}
+	if r.far() {
+		written = written[1:]
+	}
+	for _, name := range written {
 		pool, _, _ := strings.Cut(name, "/")
 		if only, err := r.Run.Programs.ZFS.ReadOnly(ctx, pool); err == nil && only { // without zpool the commands will say it
 			return fmt.Errorf("the pool %q is imported read-only, and a restore holds the copies and writes the target", pool)

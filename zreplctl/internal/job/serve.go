@@ -118,6 +118,9 @@ func (p Programs) Serve(ctx context.Context, c *config.Config, client string, in
 	case config.PushSink:
 		r := p.receiver(j, state.Of(c.Global))
 		r.Stall *= patience
+		if r.Back != nil {
+			r.Back.Stall *= patience
+		}
 		done = endpoint.ServeReceiver(server, service, r)
 	default:
 		return fmt.Errorf("job %q of type %s does not serve clients", j.Name, j.Type)

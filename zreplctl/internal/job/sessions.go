@@ -20,8 +20,10 @@ type Session struct {
 	Started progress.Time `json:"started,omitzero"`
 	Ended   progress.Time `json:"ended,omitzero"`
 	Streams int           `json:"streams"`
-	Bytes   uint64        `json:"bytes,omitempty"` // of these streams, also of those that were cut
-	Error   string        `json:"error,omitempty"`
+	// Restored are the streams with which the client took back what it had sent.
+	Restored int    `json:"restored,omitempty"`
+	Bytes    uint64 `json:"bytes,omitempty"` // of these streams, also of those that were cut
+	Error    string `json:"error,omitempty"`
 }
 
 // sessions is the file about a client.
@@ -137,11 +139,15 @@ type visit struct {
 	mu      sync.Mutex
 	started time.Time
 	run     bool
-	streams int
-	bytes   uint64
-	covered map[string]bool // what was sent or received
-	renamed [][2]string     // copies, from and to, in order
-	wrote   time.Time       // when renamed was written last
+	// restores: the client takes back what it has sent. That is no run of its job:
+	// nothing has come of which the age of a copy could tell.
+	restores bool
+	restored int // streams
+	streams  int
+	bytes    uint64
+	covered  map[string]bool // what was sent or received
+	renamed  [][2]string     // copies, from and to, in order
+	wrote    time.Time       // when renamed was written last
 }
 
 // renames notes that a copy has another name, with all below it. Of many, what is
@@ -192,6 +198,10 @@ func (v *visit) hello() { v.mu.Lock(); v.run = true; v.mu.Unlock() }
 func (v *visit) doing(what, dataset string) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
+	v.restores = v.restores || slices.Contains([]string{"copies", "pin", "restore"}, what)
+	if what == "restore" {
+		v.restored++
+	}
 	if what == "send" || what == "receive" {
 		v.streams++
 		if len(v.covered) <= maxCovered { // one more than are kept: then it shows that some are left out
@@ -211,14 +221,16 @@ func (v *visit) note(dir state.Dir, client string, err error) error {
 	if !v.run {
 		return nil
 	}
-	one := Session{Started: progress.At(v.started), Ended: progress.At(time.Now()), Streams: v.streams, Bytes: v.bytes}
+	one := Session{Started: progress.At(v.started), Ended: progress.At(time.Now()), Streams: v.streams, Restored: v.restored, Bytes: v.bytes}
 	if err != nil {
 		one.Error = child.Clean(err.Error(), maxErrorBytes)
 	}
 	return updateSessions(dir, client, func(s *sessions) {
 		s.move(v.nameNow)
-		s.Last = one
-		if one.Streams > 0 || one.Error != "" {
+		if !v.restores {
+			s.Last = one
+		}
+		if one.Streams+one.Restored > 0 || one.Error != "" {
 			s.History = append(s.History, one)
 			s.History = s.History[max(0, len(s.History)-maxHistory):]
 		}
