@@ -94,3 +94,17 @@ func TestRestoreTag(t *testing.T) {
 		}
 	}
 }
+
+// The tag of a client's restore is that of no restore on this host, and of one
+// job.
+func TestBackTag(t *testing.T) {
+	tag := BackTag("sink", "tank/new")
+	if target, ok := BackOf("sink", tag); tag != "zreplctl_restore_sink::tank:new" || target != "tank/new" || !ok {
+		t.Errorf("%q is of %q, %v", tag, target, ok)
+	}
+	for _, other := range []string{RestoreTag("sink", "tank/new"), BackTag("other", "tank/new"), LastTag("sink")} {
+		if _, ok := BackOf("sink", other); ok {
+			t.Errorf("%q is taken for a client's", other)
+		}
+	}
+}

@@ -108,6 +108,11 @@ func (r *Receiver) Pin(ctx context.Context, in transfer.Pins) (transfer.Problems
 	if err != nil {
 		return nil, err
 	}
+	for _, s := range slices.Concat(in.Hold, in.Release) {
+		if err := dataset.CheckShort(s.Name); err != nil {
+			return nil, fmt.Errorf("bad snapshot name: %w", err)
+		}
+	}
 	for _, s := range in.Hold {
 		if err := r.changes(ctx, s.Dataset); err != nil {
 			return nil, err

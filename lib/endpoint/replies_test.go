@@ -100,10 +100,10 @@ func looseTexts(at string, v reflect.Value) (bad []string) {
 func answering(server *rpc.Server, call string, value reflect.Value) {
 	text, _ := json.Marshal(value.Interface())
 	switch call {
-	case "list":
+	case "list", "copies":
 		text, _ = json.Marshal(value.Index(0).Interface())
 		server.Handle(call, lines(string(text)))
-	case "send":
+	case "send", "restore":
 		server.Handle(call, func(context.Context, json.RawMessage) (json.RawMessage, rpc.Sender, error) {
 			return text, func(context.Context, *os.File) error { return nil }, nil
 		})
@@ -121,12 +121,17 @@ func answering(server *rpc.Server, call string, value reflect.Value) {
 // limit on its length, or with what must not be printed.
 func TestHostileReplies(t *testing.T) {
 	hostile := []string{"\x1b[2J", "a\u202e", strings.Repeat("x", 1<<17)}
-	for role, end := range map[string]func(*Pool) any{
-		SourceRole: func(p *Pool) any { return RemoteSender{p} },
-		SinkRole: func(p *Pool) any {
+	for _, one := range []struct {
+		role string
+		end  func(*Pool) any
+	}{
+		{SourceRole, func(p *Pool) any { return RemoteSender{p} }},
+		{SinkRole, func(p *Pool) any {
 			return RemoteReceiver{Pool: p, SendFrame: []string{"sh", "-c", "echo x", "x"}}
-		},
+		}},
+		{SinkRole, func(p *Pool) any { return RemoteBack{p} }},
 	} {
+		role, end := one.role, one.end
 		methods := reflect.TypeOf(end(nil))
 		for m := range methods.NumMethod() {
 			name := methods.Method(m).Name
@@ -139,6 +144,9 @@ func TestHostileReplies(t *testing.T) {
 		}
 	}
 }
+
+// streams reports whether a method answers with a stream.
+func streams(name string) bool { return name == "Send" || name == "Restore" }
 
 // hostileReply makes each text of one method's reply hostile, one at a time.
 func hostileReply(t *testing.T, role string, end func(*Pool) any, name, hostile string) {
@@ -154,7 +162,7 @@ func hostileReply(t *testing.T, role string, end func(*Pool) any, name, hostile 
 		f := filler{hostile: hostile, hostileAt: at}
 		if method.Type().NumOut() > 1 {
 			result := method.Type().Out(0)
-			if name == "Send" {
+			if streams(name) {
 				result = reflect.TypeFor[transfer.SendReply]()
 			}
 			value := reflect.New(result).Elem()
@@ -169,7 +177,7 @@ func hostileReply(t *testing.T, role string, end func(*Pool) any, name, hostile 
 			args = append(args, reflect.ValueOf(&transfer.Stream{Args: []string{"true"}}), reflect.Zero(method.Type().In(3)))
 		}
 		out := method.Call(args)
-		if name == "Send" {
+		if streams(name) {
 			if stream := out[0].Interface().(*transfer.Stream); stream != nil {
 				stream.Close()
 				out[0] = reflect.ValueOf(stream.SendReply)

@@ -71,7 +71,7 @@ func (w *world) attackOn(c *exec.Cmd, greet bool) *hostile {
 // ask makes a call whose success is of no interest beyond its error.
 func (h *hostile) ask(ctx context.Context, name string, in any) error {
 	switch name {
-	case "list":
+	case "list", "copies":
 		var list iter.Seq2[transfer.Dataset, error]
 		if err := h.Call(ctx, name, in, &list); err != nil {
 			return err
@@ -82,7 +82,7 @@ func (h *hostile) ask(ctx context.Context, name string, in any) error {
 			}
 		}
 		return nil
-	case "send":
+	case "send", "restore":
 		_, done, err := h.CallReceive(ctx, name, in, new(transfer.SendReply))
 		if err == nil {
 			done(false)
