@@ -1,0 +1,130 @@
+package job_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// While a client takes back what it has sent, its job does not run, nor another
+// restore of it. The other way round it is the same.
+func TestRestoreFarBeside(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.givesBack()
+	w.tree()
+	w.fill("a/x", 4<<20)
+	w.snapshot("s1")
+	w.write("sim/faults", "on=send match=a/x@s1 rate=700000\n")
+	push := w.command("zreplctl", "-config", w.path("c.yml"), "push", "-skip", "snapshot,prune", "pushit")
+	if err := push.Start(); err != nil {
+		t.Fatal(err)
+	}
+	w.sends(" a/x@s1")
+	w.speaks(w.restored(75, "pushit", "a/x", "b/new"), "another run of this job is active")
+	w.write("sim/faults", "")
+	syscall.Kill(push.Process.Pid, syscall.SIGTERM)
+	push.Wait()
+	w.waitFor("its programs end", func() bool { return len(w.processes()) == 0 })
+	w.done("push", "pushit")
+	w.write("sim/faults", "on=send match=b/sink/pusher/a/x@s1 rate=700000\n")
+	run := w.command("zreplctl", "-config", w.path("c.yml"), "restore", "pushit", "a/x", "b/new")
+	if err := run.Start(); err != nil {
+		t.Fatal(err)
+	}
+	w.sends("b/sink/pusher/a/x@s1")
+	if out, err := w.command("zfs", "destroy", "b/sink/pusher/a/x@s1").CombinedOutput(); err == nil {
+		t.Errorf("destroyed while it is read: %s", out)
+	}
+	if code := w.tried("push", "pushit"); code != 75 {
+		t.Errorf("push: exit status %d", code)
+	}
+	w.restored(75, "pushit", "a/x/y", "b/other")
+	w.restored(75, "-abandon", "pushit", "b/new")
+	syscall.Kill(run.Process.Pid, syscall.SIGKILL)
+	run.Wait()
+	w.waitFor("its programs end", func() bool { return len(w.processes()) == 0 })
+	w.write("sim/faults", "")
+	w.restored(0, "pushit", "a/x", "b/new")
+	w.equal("holds", w.restoring())
+	w.sameGUID("b/new@s1", "a/x@s1")
+}
+
+// Whatever command of either side kills what runs it, the same command completes
+// the restore, and nothing is held then.
+func TestRestoreFarKilledAnywhere(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.givesBack()
+	for _, ds := range []string{"a/x", "a/x/y"} {
+		w.must("zfs", "create", ds)
+		w.fill(ds, 1000)
+	}
+	w.snapshot("s1")
+	w.done("push", "pushit")
+	held := w.holds()
+	for n, over := 1, false; !over; n += 3 { // each costs much: both kinds in turn
+		when := []string{"before", "after"}[n%2]
+		w.write("sim/faults", fmt.Sprintf("n=%d kill=%s\n", n, when))
+		run := w.command("zreplctl", "-config", w.path("c.yml"), "restore", "-r", "pushit", "a/x", "b/new")
+		run.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // it kills the group
+		run.Run()
+		w.waitFor("its programs end", func() bool { return len(w.processes()) == 0 })
+		w.write("sim/faults", "")
+		over = run.ProcessState.Success()
+		w.restored(0, "-r", "pushit", "a/x", "b/new")
+		w.equal("holds", w.holds(), held...)
+		w.same("b/new", "b/sink/pusher/a/x")
+		if t.Failed() || n > 100 {
+			t.Fatalf("killed %s command %d", when, n)
+		}
+		w.must("zfs", "destroy", "-r", "b/new")
+	}
+}
+
+// A restore is no run of the client's job: it does not make a copy look fresh,
+// and the log of the sink says what it was. A paused sink gives nothing back.
+func TestRestoreFarNoted(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.givesBack()
+	w.tree()
+	w.snapshot("s1")
+	w.done("push", "pushit")
+	before := w.lastSession()
+	w.replace("[zreplctl, -config, "+w.path("c.yml")+", serve, pusher]", "[zstdinserver, -sockdir, "+w.path("run/stdinserver")+", pusher]")
+	w.daemon()
+	w.restored(0, "-r", "pushit", "a/x", "b/new")
+	if after := w.lastSession(); after != before {
+		t.Errorf("the client's last session was %s, and is %s", before, after)
+	}
+	_, said := w.ctl("log", "sink")
+	w.speaks(said, "client pusher restored\t")
+	if code, said := w.ctl("pause", "sink"); code != 0 {
+		t.Fatal(said)
+	}
+	w.speaks(w.restored(75, "pushit", "a/x", "b/two"), "paused")
+	if !slices.Equal(w.restoring(), nil) {
+		t.Errorf("holds: %q", w.restoring())
+	}
+}
+
+// lastSession is what the sink notes of its client's last run.
+func (w *world) lastSession() string {
+	w.t.Helper()
+	files, _ := filepath.Glob(w.path("*/pusher.sessions"))
+	more, _ := filepath.Glob(w.path("*/*/pusher.sessions"))
+	if files = append(files, more...); len(files) != 1 {
+		w.t.Fatalf("%q", files)
+	}
+	text, err := os.ReadFile(files[0])
+	last, _, ok := strings.Cut(string(text), "}")
+	if err != nil || !ok {
+		w.t.Fatalf("%v: %s", err, text)
+	}
+	return last
+}
