@@ -156,7 +156,9 @@ func wordsFor(command string, j *config.Job) []string {
 		fits = j.Sends()
 	case "find":
 		fits = j.Receives() || j.Sources() != nil
-	case "import-seed", "restore":
+	case "restore":
+		fits = j.Receives() || j.Type == config.Push
+	case "import-seed":
 		fits = j.Receives()
 	case "autosnap":
 		fits = j.Snapshots()

@@ -250,3 +250,23 @@ func TestRestoreFarHostile(t *testing.T) {
 		t.Errorf("%d holds of restores", n)
 	}
 }
+
+// A restore of a client that nobody has finished for a month is named by check at
+// the sink, with what releases its holds there.
+func TestRestoreFarForgotten(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.tree()
+	w.snapshot("s1")
+	w.done("push", "pushit")
+	c := w.command("zfs", "hold", "zreplctl_restore_sink::tank:new", "b/sink/pusher/a/x@s1")
+	c.Env = append(c.Environ(), "ZFS_SIM_NOW=1577836800")
+	if out, err := c.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	_, said := w.ctl("check")
+	w.speaks(said, `job "sink": the client's restore to "tank/new" has held 1 snapshots for more than 30 days: finish it, or zreplctl restore -abandon sink /tank/new releases them`)
+	w.restored(1, "sink", "a/x", "/tank/new")
+	w.restored(0, "-abandon", "sink", "/tank/new")
+	w.equal("holds", w.restoring())
+}
