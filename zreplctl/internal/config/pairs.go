@@ -11,6 +11,7 @@ import (
 func (d *decoder) checkTargets(c *Config) {
 	owners := map[string][]*Job{}
 	targets := map[*Job][]string{}
+	given := map[*Job]bool{}
 	for _, j := range c.Jobs {
 		targets[j] = j.Targets()
 		for _, name := range targets[j] {
@@ -22,6 +23,12 @@ func (d *decoder) checkTargets(c *Config) {
 			for at := name; at != ""; at = dataset.Parent(at) {
 				for _, other := range owners[at] {
 					d.checkPair(j, name, other, at)
+					if j.Restore {
+						d.checkGiven(j, name, other, at, given)
+					}
+					if other.Restore && name != at { // of two equal ones each has its turn as j
+						d.checkGiven(other, at, j, name, given)
+					}
 				}
 			}
 		}
@@ -35,6 +42,17 @@ func (d *decoder) checkPair(j *Job, name string, other *Job, at string) {
 		return
 	}
 	d.wrongAt(j.firstKey("mapping", "root"), "job %q: target %q lies within target %q of job %q: to allow that, write shared_target: true in both", j.Name, name, at, other.Name)
+}
+
+// checkGiven refuses that a sink gives its client back what lies in its target
+// name, if another job receives there, too: what a copy says of itself does not
+// tell whose it is. Each sink is told once.
+func (d *decoder) checkGiven(j *Job, name string, other *Job, at string, told map[*Job]bool) {
+	if other == j || j.Name == "" || other.Name == "" || told[j] {
+		return
+	}
+	told[j] = true
+	d.wrongAt(j.key("restore"), "job %q: restore: allow would also give its client what job %q receives: its target is %q, and that of this job %q: give each a target outside the other's, or leave restore: allow out", j.Name, other.Name, at, name)
 }
 
 // checkReceived finds jobs that take snapshots, and prune them, where another
