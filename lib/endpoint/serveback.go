@@ -21,7 +21,10 @@ func serveBack(server *rpc.Server, v *Service, r *Receiver, slot *transfer.Slot)
 		defer v.doing("pin", "")()
 		return r.Pin(ctx, in)
 	}))
-	server.Handle("sizes", after(v, r.BackSizes))
+	server.Handle("sizes", after(v, func(ctx context.Context, in []transfer.SendRequest) ([]uint64, error) {
+		defer v.doing("sizes", "")()
+		return r.BackSizes(ctx, in)
+	}))
 	server.Handle("restore", func(ctx context.Context, in transfer.SendRequest) (transfer.SendReply, rpc.Sender, error) {
 		if err := v.mayAct(); err != nil {
 			return transfer.SendReply{}, nil, err

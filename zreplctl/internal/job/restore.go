@@ -46,7 +46,7 @@ var ErrRestoring = errors.New("another restore from this job is active")
 // Plan looks, and changes nothing. Of parts that can be sent it finds out about
 // how many bytes these streams would have.
 func (r *Restore) Plan(ctx context.Context) ([]*RestorePart, error) {
-	r.open("")
+	r.open()
 	defer func() { r.from.close() }()
 	if err := r.look(ctx); err != nil {
 		return nil, err
@@ -95,7 +95,7 @@ func (r *Restore) begin(ctx context.Context) (err error) {
 		r.lock.Close()
 		return err
 	}
-	r.open(runID())
+	r.open()
 	return nil
 }
 
@@ -215,7 +215,7 @@ func (r *Restore) Abandon(ctx context.Context, dry bool) (ours []string, err err
 		r.tag = cursor.BackTag(r.Run.Job.Name, target)
 	}
 	if dry {
-		r.open("")
+		r.open()
 		defer func() { r.from.close() }()
 	} else {
 		if err := r.begin(ctx); err != nil {

@@ -16,7 +16,8 @@ import (
 // given back.
 type far struct {
 	*Restore
-	back endpoint.RemoteBack
+	back endpoint.RemoteBack // without a run until something is to be held or sent
+	pool func(run string) *endpoint.Pool
 	seen map[string]transfer.Dataset // what the last look listed
 }
 
@@ -36,18 +37,30 @@ func (r *Restore) beginFar(ctx context.Context) (err error) {
 	return err
 }
 
-// open says where the copies are. Without a run the far side is only looked at.
-func (r *Restore) open(run string) {
+// open says where the copies are.
+func (r *Restore) open() {
 	if !r.far() {
 		r.from = here{r}
 		return
 	}
 	j, p := r.Run.Job, r.Run.Programs
 	p.say = r.Run.Say
-	pool := &endpoint.Pool{Job: j.Name, Run: run, Role: endpoint.SinkRole, Compress: p.compress(j), Say: func(text string) { p.once(j, text) },
-		Lists: endpoint.Limits{Datasets: j.Limits.Datasets, Snapshots: j.Limits.Snapshots},
-		Dial:  func(ctx context.Context) (*endpoint.Link, error) { return dial(ctx, j, p.Daemon, p.reply) }}
-	r.from = &far{Restore: r, back: endpoint.RemoteBack{Pool: pool}}
+	pool := func(run string) *endpoint.Pool {
+		return &endpoint.Pool{Job: j.Name, Run: run, Role: endpoint.SinkRole, Compress: p.compress(j), Say: func(text string) { p.once(j, text) },
+			Lists: endpoint.Limits{Datasets: j.Limits.Datasets, Snapshots: j.Limits.Snapshots},
+			Dial:  func(ctx context.Context) (*endpoint.Link, error) { return dial(ctx, j, p.Daemon, p.reply) }}
+	}
+	r.from = &far{Restore: r, pool: pool, back: endpoint.RemoteBack{Pool: pool("")}}
+}
+
+// act begins a run, without which a sink changes and sends nothing. A restore
+// that comes to nothing before that is none: any sink would note its connection as
+// a run of the job, and take the copies for fresh.
+func (f *far) act() {
+	if f.back.Run == "" {
+		f.back.Close() // the client may be allowed one connection
+		f.back.Pool = f.pool(runID())
+	}
 }
 
 func (f *far) close() {
@@ -89,6 +102,9 @@ func (f *far) list(ctx context.Context) (parts []*RestorePart, err error) {
 			return nil, errors.New("the far side lists a copy that cannot be: " + d.Illegal)
 		}
 		parts = append(parts, p)
+	}
+	if _, ok := f.seen[f.copy]; !ok { // what is below it would be made below a target that nobody has judged
+		return nil, nil
 	}
 	slices.SortFunc(parts, func(a, b *RestorePart) int { return strings.Compare(a.Copy, b.Copy) })
 	return parts, nil
@@ -147,6 +163,7 @@ func (f *far) release(ctx context.Context, names []string) (map[string]error, er
 }
 
 func (f *far) pin(ctx context.Context, in transfer.Pins, snaps []transfer.Snap) (map[string]error, error) {
+	f.act()
 	problems, err := f.back.Pin(ctx, in)
 	bad := map[string]error{}
 	for _, s := range snaps {
@@ -161,6 +178,7 @@ func (f *far) pin(ctx context.Context, in transfer.Pins, snaps []transfer.Snap) 
 func (f *far) confirm(context.Context, []*RestorePart) error { return nil }
 
 func (f *far) send(ctx context.Context, p *RestorePart) (*transfer.Stream, error) {
+	f.act()
 	return f.back.Restore(ctx, p.request())
 }
 

@@ -68,6 +68,11 @@ func (r *Restore) place(ctx context.Context) error {
 	if err := r.named(); err != nil {
 		return err
 	}
+	if r.far() { // what is known here is said before anybody is asked
+		if err := r.free(ctx); err != nil {
+			return err
+		}
+	}
 	copy, ok, err := r.from.find(ctx)
 	if err != nil {
 		return err
@@ -76,11 +81,17 @@ func (r *Restore) place(ctx context.Context) error {
 		return advised(fmt.Sprintf("zreplctl show %s rules prints what it copies, and where to", r.Run.Job.Name),
 			"the job has no copy of %q, and no copy of that name", r.Dataset)
 	}
-	if r.far() {
-		// the target is on another host
-	} else if dataset.Within(r.Target, r.copy) || dataset.Within(r.copy, r.Target) {
+	if r.far() { // the target is on another host
+		return nil
+	}
+	if dataset.Within(r.Target, r.copy) || dataset.Within(r.copy, r.Target) {
 		return advised(otherTarget, "the target %q and the copy %q are in one tree", r.Target, r.copy)
 	}
+	return r.free(ctx)
+}
+
+// free refuses a target that some job covers, or that cannot be made.
+func (r *Restore) free(ctx context.Context) error {
 	for _, j := range r.Jobs {
 		if does := claims(j, r.Target); does != "" {
 			hint := "name another target, which no job covers"

@@ -198,7 +198,7 @@ func (v *visit) hello() { v.mu.Lock(); v.run = true; v.mu.Unlock() }
 func (v *visit) doing(what, dataset string) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	v.restores = v.restores || slices.Contains([]string{"copies", "pin", "restore"}, what)
+	v.restores = v.restores || slices.Contains([]string{"copies", "pin", "restore", "sizes"}, what)
 	if what == "restore" {
 		v.restored++
 	}
