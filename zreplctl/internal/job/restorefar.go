@@ -93,6 +93,11 @@ func (f *far) list(ctx context.Context) (parts []*RestorePart, err error) {
 	if err := f.look(ctx); err != nil {
 		return nil, err
 	}
+	return f.listed()
+}
+
+// listed is what the last look listed of the copy and those below.
+func (f *far) listed() (parts []*RestorePart, err error) {
 	for name, d := range f.seen {
 		if name != f.copy && !(f.Recursive && dataset.Within(name, f.copy)) {
 			continue

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/zrepl-tools/zrepl-tools/lib/transfer"
 )
 
 // While a client takes back what it has sent, its job does not run, nor another
@@ -110,6 +112,55 @@ func TestRestoreFarNoted(t *testing.T) {
 	w.speaks(w.restored(75, "pushit", "a/x", "b/two"), "paused")
 	if !slices.Equal(w.restoring(), nil) {
 		t.Errorf("holds: %q", w.restoring())
+	}
+}
+
+// A restore that comes to nothing says no run to the sink, whose copies would look
+// fresh: also a sink that knows nothing of restores would note it as one.
+func TestRestoreFarNoRun(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.tree()
+	w.snapshot("s1")
+	w.done("push", "pushit")
+	session, runs := w.lastSession(), w.read("run/pusher.client")
+	same := func(what string) {
+		t.Helper()
+		if after := w.read("run/pusher.client"); after != runs {
+			t.Errorf("%s: the client's runs were %s, and are %s", what, runs, after)
+		}
+		if after := w.lastSession(); after != session {
+			t.Errorf("%s: the client's last session was %s, and is %s", what, session, after)
+		}
+	}
+	w.restored(1, "-r", "pushit", "a/x", "b/new") // as with an older sink, the listing fails
+	same("a sink that refuses")
+	w.givesBack()
+	for what, args := range map[string][]string{"no parent": {"a/x", "b/none/new"}, "a covered target": {"a/x", "a/x/new"}, "no such copy": {"a/none", "b/new"},
+		"no such snapshot": {"a/x@none", "b/new"}, "only a look": {"-n", "a/x", "b/new"}, "nothing to abandon": {"-abandon", "b/new"}} {
+		flags := slices.DeleteFunc(slices.Clone(args), func(a string) bool { return a[0] != '-' })
+		rest := args[len(flags):]
+		w.restored(map[bool]int{true: 0, false: 1}[len(flags) > 0], append(append(flags, "pushit"), rest...)...)
+		same(what)
+	}
+}
+
+// A connection that only asks for the sizes of copies is no run either.
+func TestRestoreFarSizesNoted(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.givesBack()
+	w.tree()
+	w.snapshot("s1")
+	w.done("push", "pushit")
+	before := w.lastSession()
+	h := w.attack("pusher", true)
+	if err := h.ask(t.Context(), "sizes", []transfer.SendRequest{{Dataset: "b/sink/pusher/a/x"}}); err != nil {
+		t.Error(err)
+	}
+	h.leave()
+	if after := w.lastSession(); after != before {
+		t.Errorf("the client's last session was %s, and is %s", before, after)
 	}
 }
 
