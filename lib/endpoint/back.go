@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -27,7 +28,11 @@ type Back struct {
 	// streams to clients that ask for it are compressed; empty: they are not.
 	SendFrame []string
 	Compress  pack.Method
-	Stall     time.Duration // for how long nothing of a stream may move; 0: for ever
+	// Alone keeps other connections of the client from moving holds until done is
+	// called: what is counted is true until then. An error that is a
+	// *transfer.LinkError is one for the client, too. Nil: there is no other.
+	Alone func(ctx context.Context) (done func(), err error)
+	Stall time.Duration // for how long nothing of a stream may move; 0: for ever
 }
 
 // MaxBack is how many restores of a client may be unfinished. Each holds at most
@@ -124,6 +129,13 @@ func (r *Receiver) Pin(ctx context.Context, in transfer.Pins) (transfer.Problems
 		}
 	}
 	if len(in.Hold) > 0 {
+		if r.Back.Alone != nil {
+			done, err := r.Back.Alone(ctx)
+			if err != nil {
+				return nil, later(err)
+			}
+			defer done()
+		}
 		if err := r.mayPin(ctx, tag, in.Hold); err != nil {
 			return nil, err
 		}
@@ -131,7 +143,8 @@ func (r *Receiver) Pin(ctx context.Context, in transfer.Pins) (transfer.Problems
 	return protect(ctx, r.ZFS, tag, transfer.Holds{Hold: in.Hold, Release: in.Release, Confirm: true})
 }
 
-// mayPin refuses a second snapshot of a copy, and one restore too many.
+// mayPin refuses a second snapshot of a copy, and one restore too many. One that
+// holds something already is none: it can always go on.
 func (r *Receiver) mayPin(ctx context.Context, tag string, want []transfer.Snap) error {
 	wanted := map[string]string{}
 	for _, s := range want {
@@ -148,22 +161,34 @@ func (r *Receiver) mayPin(ctx context.Context, tag string, want []transfer.Snap)
 	if err != nil {
 		return err
 	}
-	unfinished := map[string]bool{}
+	unfinished, begun := map[string]bool{}, false
 	for name, tags := range holds {
 		for _, there := range tags {
 			if target, ok := r.Back.Target(there); ok && there != tag {
 				unfinished[target] = true
 			}
 		}
+		begun = begun || slices.Contains(tags, tag)
 		ds, _, short := dataset.Split(name)
 		if other := wanted[ds]; slices.Contains(tags, tag) && other != "" && other != short {
 			return fmt.Errorf("this restore holds @%s of %q, and needs no other", short, ds)
 		}
 	}
-	if len(unfinished) >= MaxBack {
-		return fmt.Errorf("%d restores are unfinished, and no more are allowed: finish one, or release what it holds with zreplctl restore -abandon", len(unfinished))
+	if len(unfinished) >= MaxBack && !begun {
+		return fmt.Errorf("%d restores are unfinished, and no more are allowed: finish one, or release what it holds with zreplctl restore -abandon; they are to %s",
+			len(unfinished), quoted(slices.Sorted(maps.Keys(unfinished))))
 	}
 	return nil
+}
+
+// quoted are names for a message, not all where they are many.
+func quoted(names []string) string {
+	more := ""
+	if n := len(names) - MaxBack; n > 0 {
+		names, more = names[:MaxBack], fmt.Sprintf(" and %d others", n)
+	}
+	text := fmt.Sprintf("%q", names)
+	return strings.ReplaceAll(text[1:len(text)-1], "\" \"", "\", \"") + more
 }
 
 // Restore returns the command that sends one snapshot of a copy back, in full or

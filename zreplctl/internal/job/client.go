@@ -42,6 +42,7 @@ type clientRun struct {
 const (
 	serving    = 0       // the byte of those who serve
 	arriving   = 1       // and of the one who comes
+	pinning    = 2       // and of the one who moves holds of restores
 	firstPlace = 1 << 20 // the bytes of the connections, behind the text
 )
 

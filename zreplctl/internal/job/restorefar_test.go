@@ -1,9 +1,11 @@
 package job_test
 
 import (
+	"fmt"
 	"iter"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
@@ -239,8 +241,11 @@ func TestRestoreFarHostile(t *testing.T) {
 			t.Errorf("restore %s: %v", n, err)
 		}
 	}
-	if err := h.ask(t.Context(), "pin", pin("b/new9", mine)); err == nil || !strings.Contains(err.Error(), "restores are unfinished") {
+	if err := h.ask(t.Context(), "pin", pin("b/new9", mine)); err == nil || !strings.Contains(err.Error(), "restores are unfinished") || !strings.Contains(err.Error(), `they are to "b/new1", "b/new2",`) {
 		t.Errorf("one restore too many: %v", err)
+	}
+	if err := h.ask(t.Context(), "pin", pin("b/new8", mine)); err != nil {
+		t.Errorf("one that goes on: %v", err)
 	}
 	w.must("zfs", "snapshot", "b/sink/pusher/a/x@s9")
 	if err := h.ask(t.Context(), "pin", pin("b/new1", "b/sink/pusher/a/x@s9")); err == nil || !strings.Contains(err.Error(), "needs no other") {
@@ -248,6 +253,43 @@ func TestRestoreFarHostile(t *testing.T) {
 	}
 	if n := len(w.restoring()); n != 8 {
 		t.Errorf("%d holds of restores", n)
+	}
+}
+
+// Connections of a client that ask at once hold no more than one by one. A
+// restore that has begun goes on, however many there are.
+func TestRestoreFarAtOnce(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.givesBack()
+	w.tree()
+	w.snapshot("s1")
+	w.done("push", "pushit")
+	g, _ := dataset.ParseGUID(strings.TrimSpace(w.must("zfs", "get", "-Hp", "-o", "value", "guid", "b/sink/pusher/a/x@s1")))
+	pins := func(target string) transfer.Pins {
+		return transfer.Pins{Target: target, Hold: []transfer.Snap{{Dataset: "b/sink/pusher/a/x", Name: "s1", GUID: g}}}
+	}
+	var all sync.WaitGroup
+	var connections []*hostile
+	for n := range 10 { // as many as a client may have
+		h := w.attack("pusher", true)
+		connections = append(connections, h)
+		all.Go(func() { _ = h.ask(t.Context(), "pin", pins(fmt.Sprintf("b/new%d", n))) })
+	}
+	all.Wait()
+	for _, h := range connections {
+		h.end()
+	}
+	if n := len(w.restoring()); n != 8 {
+		t.Errorf("%d restores hold", n)
+	}
+	for n := range 4 { // as an older version has let them
+		w.must("zfs", "hold", fmt.Sprintf("zreplctl_restore_sink::b:old%d", n), "b/sink/pusher/a/x@s1")
+	}
+	h := w.attack("pusher", true)
+	defer h.end()
+	if err := h.ask(t.Context(), "pin", pins("b/old1")); err != nil {
+		t.Errorf("one that goes on: %v", err)
 	}
 }
 

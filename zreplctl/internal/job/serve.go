@@ -120,6 +120,7 @@ func (p Programs) Serve(ctx context.Context, c *config.Config, client string, in
 		r.Stall *= patience
 		if r.Back != nil {
 			r.Back.Stall *= patience
+			r.Back.Alone = lock.pinsAlone
 		}
 		done = endpoint.ServeReceiver(server, service, r)
 	default:
