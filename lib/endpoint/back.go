@@ -245,7 +245,7 @@ func (r *Receiver) giver(ctx context.Context, in transfer.SendRequest) (*Sender,
 	}
 	sent, err := dataset.ParseSendOptions(sets[0].Properties[SendProperty].Value)
 	return &Sender{ZFS: r.ZFS, Datasets: below{r}, Options: dataset.SendOptions{LargeBlocks: true}, Stall: b.Stall, Compress: b.Compress,
-		Plain: err == nil && !sent.Raw && encrypted(sets[0]), masked: true}, nil
+		Plain: err == nil && !sent.Raw && encrypted(sets[0]), copies: true, masked: true}, nil
 }
 
 // below is the filter that passes the copies of a receiver.

@@ -59,6 +59,8 @@ type Sender struct {
 	// they are not.
 	Compress pack.Method
 
+	// copies: it sends what was received here, and as plain text only what came so.
+	copies bool
 	masked bool // it serves a client, which sees other clients' cursors by other names
 }
 
