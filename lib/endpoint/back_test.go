@@ -1,6 +1,7 @@
 package endpoint
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"testing"
@@ -38,5 +39,18 @@ func TestSplitPins(t *testing.T) {
 	}
 	if err := checkCount(transfer.Pins{Hold: make([]transfer.Snap, maxPerCall), Release: make([]transfer.Snap, 1)}); err == nil || !strings.Contains(err.Error(), "at most") {
 		t.Error(err)
+	}
+}
+
+// A problem that is no object is one all the same, and no broken connection.
+func TestPinUnreadable(t *testing.T) {
+	server := &rpc.Server{}
+	server.Handle("pin", func(context.Context, transfer.Pins) (map[string]string, error) {
+		return map[string]string{"p/x": "no object"}, nil
+	})
+	b := RemoteBack{servingAs(t, server, SinkRole)}
+	bad, err := b.Pin(t.Context(), transfer.Pins{Target: "p/y", Hold: []transfer.Snap{{Dataset: "p/x", Name: "s", GUID: 1}}})
+	if err != nil || bad["p/x"].Err() == nil {
+		t.Errorf("%v, %v", bad, err)
 	}
 }

@@ -237,15 +237,20 @@ func (p *Pool) protect(ctx context.Context, in transfer.Holds) (transfer.Problem
 		if err := p.call(ctx, "protect", part, &bad); err != nil {
 			return nil, err
 		}
-		problems := transfer.Problems(readable[transfer.Problem](bad))
-		for ds := range bad {
-			if _, ok := problems[ds]; !ok { // it is a problem all the same
-				problems[ds] = transfer.Problem{}
-			}
-		}
-		maps.Copy(all, asked(problems, part))
+		maps.Copy(all, asked(problemsOf(bad), part))
 	}
 	return all, nil
+}
+
+// problemsOf reads problems. One that cannot be read is a problem all the same.
+func problemsOf(said map[string]json.RawMessage) transfer.Problems {
+	problems := transfer.Problems(readable[transfer.Problem](said))
+	for ds := range said {
+		if _, ok := problems[ds]; !ok {
+			problems[ds] = transfer.Problem{}
+		}
+	}
+	return problems
 }
 
 // digest is the call of both ends.

@@ -2,6 +2,7 @@ package endpoint
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"iter"
 	"maps"
@@ -52,11 +53,11 @@ func (b RemoteBack) Copies(ctx context.Context, in transfer.CopiesRequest) ([]tr
 func (b RemoteBack) Pin(ctx context.Context, in transfer.Pins) (transfer.Problems, error) {
 	all := transfer.Problems{}
 	for _, part := range splitPins(in) {
-		var bad transfer.Problems
+		var bad map[string]json.RawMessage
 		if err := b.call(ctx, "pin", part, &bad); err != nil {
 			return nil, known(err)
 		}
-		maps.Copy(all, asked(bad, transfer.Holds{Hold: part.Hold, Release: part.Release}))
+		maps.Copy(all, asked(problemsOf(bad), transfer.Holds{Hold: part.Hold, Release: part.Release}))
 	}
 	return all, nil
 }

@@ -86,7 +86,7 @@ func (r *Restore) prepare(want string, there map[string]zfs.Dataset) error {
 	case want == "":
 		return fmt.Errorf("the copy %q has no snapshot", r.copy)
 	case len(r.parts) == 0 || r.parts[0] != root || root.State == RestoreMissing && there[r.Target].Name == "":
-		hint := fmt.Sprintf("zfs list -t snapshot %s shows which it has", r.copy)
+		hint := r.over("zfs list -t snapshot "+word(r.copy)) + " shows which it has"
 		if r.Recursive {
 			hint += "; name one of them, or restore the copies below by themselves"
 		}

@@ -24,6 +24,22 @@ type far struct {
 // far reports whether the job's copies are at the far side of its connection.
 func (r *Restore) far() bool { return r.Run.Job.Type == config.Push }
 
+// over says where a command about the copies is to be run.
+func (r *Restore) over(command string) string {
+	if r.far() {
+		return "on the sink's host: " + command
+	}
+	return command
+}
+
+// word is a dataset's name for a shell: it may have spaces.
+func word(name string) string {
+	if strings.Contains(name, " ") {
+		return "'" + name + "'"
+	}
+	return name
+}
+
 // beginFar keeps the job's own runs away: a sink serves one run of a client, and
 // a newer one ends what is under way. The job's rates are kept, too.
 func (r *Restore) beginFar(ctx context.Context) (err error) {

@@ -96,7 +96,7 @@ func (r *Restore) possible(ctx context.Context) error {
 			return advised("name a shorter target", "%q is too long for a snapshot's name, by %d bytes", name, len(name)-dataset.MaxNameLen)
 		}
 		if p.keyAt != "" {
-			return advised("zfs load-key "+p.keyAt, "the copy %q is sent as plain text, and its key is not loaded; nothing was done", p.Copy)
+			return advised(r.over("zfs load-key "+word(p.keyAt)), "the copy %q is sent as plain text, and its key is not loaded; nothing was done", p.Copy)
 		}
 	}
 	return nil
