@@ -164,7 +164,7 @@ func (g *globals) abandonRestore(ctx context.Context, name string, r *job.Restor
 	}
 	released, err := r.Abandon(ctx, dry)
 	if err == nil && len(released) == 0 {
-		g.say("nothing is held for a restore from job %q to %q", name, r.Target)
+		g.say("nothing is held for a restore from job %q to %q%s", name, r.Target, theirsToo(r))
 	}
 	for _, snapshot := range released {
 		if err := g.stdout.Record(snapshot); err != nil {
@@ -172,6 +172,14 @@ func (g *globals) abandonRestore(ctx context.Context, name string, r *job.Restor
 		}
 	}
 	return restoreError(r.Target, err)
+}
+
+// theirsToo says how the target of a client's restore is named at its sink.
+func theirsToo(r *job.Restore) string {
+	if r.Run.Job.Type != config.PushSink || r.Theirs {
+		return ""
+	}
+	return fmt.Sprintf("; a restore by the job's client is %s here", shellWord("/"+r.Target))
 }
 
 // restoreError says what went wrong, and with which exit status.
@@ -187,6 +195,8 @@ func restoreError(name string, err error) error {
 	switch {
 	case err == nil:
 		return nil
+	case errors.Is(err, job.ErrServed):
+		return cli.Hint(cli.WithStatus(cli.TryLater, cli.Cannot("restore", name, err)), "its restore may be active; if it is not to go on, zreplctl stop ends its connections")
 	case errors.Is(err, job.ErrRestoring), errors.Is(err, job.ErrRunning), errors.As(err, &link):
 		return cli.WithStatus(cli.TryLater, cli.Cannot("restore", name, err))
 	case errors.As(err, &advice):

@@ -29,6 +29,7 @@ type Restore struct {
 	Snapshot  string
 	Target    string
 	Recursive bool // the copies below, too
+	Theirs    bool // set by Abandon: Target is one on the host of a sink's client
 
 	from      copies // where the copies are
 	copy, tag string
@@ -205,7 +206,7 @@ func (r *Restore) releaseAll(ctx context.Context, names []string) error {
 func (r *Restore) Abandon(ctx context.Context, dry bool) (ours []string, err error) {
 	target, theirs := strings.CutPrefix(r.Target, "/")
 	theirs = theirs && r.Run.Job.Type == config.PushSink
-	if theirs {
+	if r.Theirs = theirs; theirs {
 		r.Target = target
 	}
 	if err := r.named(); err != nil {
@@ -222,6 +223,15 @@ func (r *Restore) Abandon(ctx context.Context, dry bool) (ours []string, err err
 			return nil, err
 		}
 		defer func() { r.end() }()
+	}
+	if theirs && !dry {
+		for _, client := range r.Run.Job.Clients() { // its restore may be running, and need what it holds
+			done, err := KeepClientAway(ctx, r.Run.Global.RunDir, client)
+			if err != nil {
+				return nil, err
+			}
+			defer done()
+		}
 	}
 	ours, err = r.from.tagged(ctx)
 	if err != nil || dry {

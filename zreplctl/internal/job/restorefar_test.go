@@ -71,7 +71,7 @@ func TestRestoreFarChooses(t *testing.T) {
 	w.speaks(w.restored(0, "-n", "pushit", "a/x/y", "b/new"), "b/sink/pusher/a/x/y@s2\t")
 	w.restored(0, "pushit", "a/x/y@s1", "b/one")
 	w.sameGUID("b/one@s1", "a/x/y@s1")
-	w.speaks(w.restored(1, "pushit", "a/x/y@s3", "b/three"), "has no snapshot @s3; its newest is @s2")
+	w.speaks(w.restored(1, "pushit", "a/x/y@s3", "b/three"), "has no snapshot @s3; its newest is @s2", "on the sink's host: zfs list -t snapshot b/sink/pusher/a/x/y shows")
 	w.speaks(w.restored(1, "pushit", "a/none", "b/three"), "does not exist")
 	w.speaks(w.restored(1, "pushit", "a/x/y", "a/x/new"), `sends from "a/x/new"`)
 	w.must("zfs", "create", "b/sink/pusher/a/x/admins")
@@ -112,7 +112,11 @@ func TestRestoreFarCut(t *testing.T) {
 	w.speaks(w.restored(0, "-abandon", "pushit", "b/two"), "b/sink/pusher/a/x@s2\n")
 	w.equal("holds", w.restoring())
 	cut("b/three")
-	w.speaks(w.restored(0, "-abandon", "sink", "b/three"), "nothing is held")
+	w.speaks(w.restored(0, "-abandon", "sink", "b/three"), "nothing is held", "a restore by the job's client is /b/three here")
+	h := w.attack("pusher", true)
+	w.speaks(w.restored(75, "-abandon", "sink", "/b/three"), "its client is connected", "zreplctl stop")
+	w.restored(0, "-abandon", "-n", "sink", "/b/three")
+	h.end()
 	w.speaks(w.restored(0, "-abandon", "sink", "/b/three"), "b/sink/pusher/a/x@s2\n")
 	w.equal("holds", w.restoring())
 	if len(w.holds()) != len(held) {
@@ -136,7 +140,7 @@ func TestRestoreFarPlain(t *testing.T) {
 	w.must("zfs", "unmount", "b/sink")
 	w.must("zfs", "unload-key", "-r", "b/sink")
 	before := w.everything()
-	w.speaks(w.restored(1, "-r", "pushit", "a/x", "b/two"), "its key is not loaded", "zfs load-key b/sink\n")
+	w.speaks(w.restored(1, "-r", "pushit", "a/x", "b/two"), "its key is not loaded", "on the sink's host: zfs load-key b/sink\n")
 	if after := w.everything(); !slices.Equal(before, after) {
 		t.Errorf("something was changed: %q, %q", before, after)
 	}
