@@ -26,7 +26,7 @@ func (o *one) checkOptions() *Conflict {
 	switch {
 	case o.in.Encrypted && !o.in.Send.Raw && !o.p.Decrypt:
 		return conflict(BadOptions, "the source is encrypted and would be sent as plain text, which the configuration does not allow")
-	case o.r.Base == nil && (len(o.receiver) > 0 || !o.partialFirst()):
+	case o.r.Base == nil && !o.partialFirst():
 		return nil // nothing continues
 	}
 	if text := o.otherOptions(); text != "" {

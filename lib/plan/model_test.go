@@ -67,7 +67,11 @@ func (m *model) snapshot(w *world, name string) {
 	m.dirty = 0
 }
 
+// The base of a partial receive has a clone, dataset/%recv, and stays.
 func (m *model) destroy(i int) {
+	if m.partial != nil && m.partial.from == m.snaps[i].v.GUID {
+		return
+	}
 	w := m.snaps[i].written
 	m.snaps = slices.Delete(m.snaps, i, i+1)
 	if i < len(m.snaps) {

@@ -36,7 +36,7 @@ func with(in Input, p Policy, f family) Result {
 	if in.Receiver != nil {
 		o.receiver = snapshots(sorted(in.Receiver.Versions))
 	}
-	o.r.partial = len(o.receiver) == 0 && o.partialFirst() && !in.Receiver.Placeholder
+	o.r.partial = o.partialFirst() && !in.Receiver.Placeholder
 	o.r.missing = in.Receiver == nil || o.r.partial
 	o.r.sealed = in.Encrypted && in.Send.Raw
 	o.plan()
@@ -99,14 +99,11 @@ func (o *one) placeholder() bool {
 	return o.in.Receiver != nil && o.in.Receiver.Placeholder && len(o.receiver) == 0
 }
 
-// partialFirst: the target is what a cut first stream left, a full one or one that
-// makes a clone.
+// partialFirst: the target is what a cut first stream left. One that would have made
+// a clone has a base, which the source may no longer begin from: without any snapshot
+// it is a first one all the same.
 func (o *one) partialFirst() bool {
-	if o.in.Receiver == nil || o.in.Receiver.Partial == nil {
-		return false
-	}
-	from := o.in.Receiver.Partial.From
-	return from == 0 || o.in.Origin != nil && from == o.in.Origin.Version.GUID
+	return o.in.Receiver != nil && o.in.Receiver.Partial != nil && len(o.receiver) == 0
 }
 
 // initial plans for a target without snapshots.

@@ -49,8 +49,7 @@ func reference(in Input, p Policy) []string {
 	initial := count == 0
 	if in.Receiver != nil {
 		part = in.Receiver.Partial
-		whole := part == nil || part.From != 0
-		if some && initial && whole && !in.Receiver.Placeholder {
+		if some && initial && part == nil && !in.Receiver.Placeholder {
 			return []string{"unrelated"}
 		}
 		if in.Encrypted && !in.Receiver.Encrypted && base != nil {

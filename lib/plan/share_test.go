@@ -82,6 +82,12 @@ func TestShare(t *testing.T) {
 		{name: "a part of it", ins: []Input{in("o", "@a:1", has("@a:1")), clone(in("c", "@b:2 @c:3", &Receiver{Partial: &Partial{From: 1, To: 2, Ours: true}}), "o", 1)}, want: "p/c resume of p/o@a"},
 		{name: "a part of a full stream", ins: []Input{in("o", "@a:1", has("@a:1")), clone(in("c", "@b:2", &Receiver{Partial: &Partial{To: 2, Ours: true}}), "o", 1)}, want: "p/c resume"},
 		{name: "a part of what is of no use", ins: []Input{in("o", "@a:1", has("@a:1")), clone(in("c", "@b:2", &Receiver{Partial: &Partial{From: 1, To: 7, Ours: true}}), "o", 1)}, want: "p/c clone of p/o@a"},
+		{name: "a part, and no clone any more", ins: []Input{in("o", "@a:1", has("@a:1")), in("c", "@b:2", &Receiver{Partial: &Partial{From: 1, To: 2, Ours: true}})}, want: "p/c full"},
+		{name: "a part, and a clone of another snapshot", ins: []Input{in("o", "@a:1 @b:3", has("@a:1 @b:3")), clone(in("c", "@b:4", &Receiver{Partial: &Partial{From: 1, To: 4, Ours: true}}), "o", 3)}, want: "p/c clone of p/o@b"},
+		{name: "a part, and made anew", ins: []Input{in("o", "@a:1", has("@a:1")), in("c", "@b:5", &Receiver{Partial: &Partial{From: 1, To: 2, Of: "c", Name: "b", Ours: true}})}, want: "p/c full"},
+		{name: "a part, and encrypted now", ins: []Input{in("o", "@a:1", has("@a:1")), sealed(clone(in("c", "@b:2", &Receiver{Partial: &Partial{From: 1, To: 2, Ours: true}}), "o", 1))}, want: "p/c full"},
+		{name: "a part, and the origin is none of the job's", ins: []Input{clone(in("c", "@b:2", &Receiver{Partial: &Partial{From: 1, To: 2, Ours: true}}), "o", 1)}, want: "p/c full", why: "no copy"},
+		{name: "a person's part", ins: []Input{in("o", "@a:1", has("@a:1")), in("c", "@b:2", &Receiver{Partial: &Partial{From: 1, To: 2, Foreign: "theirs"}})}, want: "p/c foreign-partial"},
 		{name: "increments", ins: []Input{in("o", "@a:1", has("@a:1")), clone(in("c", "@b:2 @c:3", has("@b:2")), "o", 1)}, want: "p/c incremental"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
