@@ -7,6 +7,7 @@ import (
 
 	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
 	"github.com/zrepl-tools/zrepl-tools/lib/plan"
+	"github.com/zrepl-tools/zrepl-tools/lib/transfer"
 )
 
 // Vanished is a copy whose source the sender does not offer any more.
@@ -103,4 +104,35 @@ func (r *round) doubt() string {
 		return ""
 	}
 	return fmt.Sprintf("%d of the job's %d copies would have lost their sources, which is more than half: look at the sender", gone, len(all))
+}
+
+// Vanished looks once more at both ends, behind Run, and returns the copies whose
+// sources are gone now.
+func (j *Job) Vanished(ctx context.Context) ([]Vanished, error) {
+	if j.Partial {
+		return nil, nil
+	}
+	r := &round{Job: j}
+	var err error
+	if r.view, err = j.look(ctx, transfer.ListRequest{Fresh: true}); err != nil {
+		return nil, err
+	}
+	if r.results, err = j.plan(ctx, r.view); err != nil {
+		return nil, err
+	}
+	all, _ := r.vanished()
+	return all, nil
+}
+
+// Lacks asks the sender for one dataset by its name: a list leaves out what cannot be
+// opened. Any answer but that it does not exist is an error.
+func (j *Job) Lacks(ctx context.Context, source string) error {
+	there, err := j.Sender.List(ctx, transfer.ListRequest{Datasets: []string{source}, Fresh: true})
+	switch {
+	case err != nil:
+		return fmt.Errorf("the sender does not say that %q does not exist: %w", source, err)
+	case len(there) > 0:
+		return fmt.Errorf("the sender has %q", source)
+	}
+	return nil
 }

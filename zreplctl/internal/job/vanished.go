@@ -27,13 +27,15 @@ import (
 type vanished struct {
 	r        *Run
 	receiver *endpoint.Receiver
+	engine   *replicate.Job
 	dry      bool // for a plan: it notes nothing
 	shared   func(name string) error
 
 	found sightings
 	notes map[string]state.Vanishing
-	due   []endpoint.Going // those below others first
-	going []string         // what is said of those that are not due
+	due   []endpoint.Going  // those below others first
+	from  map[string]string // their sources
+	going []string          // what is said of those that are not due
 	said  bool
 }
 
@@ -46,7 +48,7 @@ func (r *Run) withVanished(j *replicate.Job, receiver replicate.Receiver, dry bo
 		}
 		return nil
 	}
-	v := &vanished{r: r, receiver: here, dry: dry, shared: others(r.state(), r.Job.Name)}
+	v := &vanished{r: r, receiver: here, engine: j, dry: dry, shared: others(r.state(), r.Job.Name)}
 	j.Fates = v.fates
 	return v
 }
@@ -67,7 +69,7 @@ func (v *vanished) fates(ctx context.Context, all []replicate.Vanished) (fates m
 	}
 	now := time.Now()
 	fates = map[string]replicate.Fate{}
-	v.notes, v.due, v.going, v.found = map[string]state.Vanishing{}, nil, nil, lookFor(all)
+	v.notes, v.due, v.going, v.found, v.from = map[string]state.Vanishing{}, nil, nil, lookFor(all), map[string]string{}
 	for _, one := range slices.Backward(all) { // what is below others comes first
 		n := old[one.Target]
 		if n.Begun == 0 && !slices.ContainsFunc(one.Versions, func(s dataset.Version) bool { return s.GUID == n.GUID }) {
@@ -163,10 +165,10 @@ func (v *vanished) fate(ctx context.Context, one replicate.Vanished, n state.Van
 	if _, err := v.receiver.MayGo(ctx, g); err != nil {
 		return replicate.Fate{Why: err.Error()}, ctx.Err()
 	}
-	if err := cmp.Or(v.shared(one.Target), v.isRead(one.Target)); err != nil {
-		return replicate.Fate{Why: err.Error()}, nil
+	if err := cmp.Or(v.shared(one.Target), v.isRead(one.Target), v.absent(ctx, one.Source)); err != nil {
+		return replicate.Fate{Why: err.Error()}, ctx.Err()
 	}
-	v.due = append(v.due, g)
+	v.due, v.from[one.Target] = append(v.due, g), one.Source
 	return replicate.Fate{Goes: now, Why: said + " now, with a run that prunes"}, nil
 }
 
@@ -200,11 +202,15 @@ func (v *vanished) letGo(ctx context.Context) error {
 	if on, _ := pause.On(v.r.state(), v.r.Job.Name, time.Now()); on {
 		return nil
 	}
+	stay := v.lookAgain(ctx)
 	for _, g := range v.due {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		gone, err := v.letOneGo(ctx, g)
+		gone, err := false, stay(g.Name)
+		if err == nil {
+			gone, err = v.letOneGo(ctx, g)
+		}
 		v.r.Tracker.Update(g.Name, func(d *progress.Dataset) {
 			if d.Goes = nil; err != nil {
 				d.State, d.Reason = progress.Failed, string(plan.NotOffered)
@@ -231,7 +237,7 @@ func (v *vanished) letOneGo(ctx context.Context, g endpoint.Going) (gone bool, e
 	g.Below = nil // they are gone by now
 	guid, err := v.receiver.MayGo(ctx, g)
 	if err == nil {
-		err = cmp.Or(v.shared(name), v.isRead(name))
+		err = cmp.Or(v.shared(name), v.isRead(name), v.absent(ctx, v.from[name]))
 	}
 	if err != nil {
 		return false, err

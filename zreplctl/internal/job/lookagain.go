@@ -1,0 +1,55 @@
+package job
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/zrepl-tools/zrepl-tools/lib/replicate"
+	"github.com/zrepl-tools/zrepl-tools/lib/zfs"
+	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/config"
+)
+
+// errBack says that the source of a copy is gone no more.
+var errBack = errors.New("its source was gone when the run began, and is not now")
+
+// lookAgain looks at both ends once more before copies go: between the run's first look
+// and its end there may be days. It returns what says why one of them stays.
+func (v *vanished) lookAgain(ctx context.Context) (stay func(target string) error) {
+	all, err := v.engine.Vanished(ctx)
+	if err != nil {
+		return func(string) error { return fmt.Errorf("cannot look again whether its source is gone: %w", err) }
+	}
+	v.found = lookFor(all)
+	now := map[string]replicate.Vanished{}
+	for _, one := range all {
+		now[one.Target] = one
+	}
+	return func(target string) error {
+		one, gone := now[target]
+		if !gone || one.Source != v.from[target] {
+			return errBack
+		}
+		why, _, err := v.stays(ctx, one, v.notes[target])
+		if err == nil && why != "" {
+			err = errors.New(why)
+		}
+		return err
+	}
+}
+
+// absent asks for a source by its name, right before its copy goes. It refuses unless
+// the answer is that it does not exist.
+func (v *vanished) absent(ctx context.Context, source string) error {
+	if v.r.Job.Type != config.Local {
+		return v.engine.Lacks(ctx, source)
+	}
+	there, err := v.receiver.ZFS.Datasets(ctx, []string{source}, false, "guid")
+	switch {
+	case zfs.Present(err) != nil:
+		return fmt.Errorf("cannot tell whether its source %q exists: %w", source, err)
+	case len(there) > 0:
+		return fmt.Errorf("its source %q exists", source)
+	}
+	return nil
+}
