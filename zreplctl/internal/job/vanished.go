@@ -72,8 +72,8 @@ func (v *vanished) fates(ctx context.Context, all []replicate.Vanished) (fates m
 	v.notes, v.due, v.going, v.found, v.from = map[string]state.Vanishing{}, nil, nil, lookFor(all), map[string]string{}
 	for _, one := range slices.Backward(all) { // what is below others comes first
 		n := old[one.Target]
-		if n.Begun == 0 && !slices.ContainsFunc(one.Versions, func(s dataset.Version) bool { return s.GUID == n.GUID }) {
-			n = state.Vanishing{} // another copy
+		if newest := newestOf(one).GUID; newest != n.GUID && (newest != 0 || n.Begun == 0) { // its source was back, or it is another copy
+			n = state.Vanishing{Begun: n.Begun, Last: n.Last}
 		}
 		if fates[one.Target], err = v.judge(ctx, one, n, now); err != nil {
 			return nil, err
@@ -104,7 +104,7 @@ func (v *vanished) judge(ctx context.Context, one replicate.Vanished, n state.Va
 		return replicate.Fate{Why: stays}, nil
 	}
 	n.GUID = cmp.Or(n.GUID, newestOf(one).GUID)
-	n.Count(now, v.r.Job.Recv.Vanished)
+	n.Look(now, v.r.Job.Recv.Vanished)
 	v.notes[one.Target] = n
 	return v.fate(ctx, one, n, now)
 }
@@ -149,7 +149,7 @@ func (v *vanished) stays(ctx context.Context, one replicate.Vanished, n state.Va
 // fate is what becomes of a copy whose time is counted.
 func (v *vanished) fate(ctx context.Context, one replicate.Vanished, n state.Vanishing, now time.Time) (replicate.Fate, error) {
 	keep := v.r.Job.Recv.Vanished
-	goes, due := n.Goes(now, keep)
+	goes, due := n.When(now, keep)
 	said := fmt.Sprintf("its source %q is gone, seen first on %s, and vanished: {keep: %s} lets the copy go", one.Source, day(time.Unix(n.First, 0)), config.FormatDuration(keep))
 	if n.First == 0 {
 		return replicate.Fate{Why: "the clock of this host is not set"}, nil

@@ -23,6 +23,10 @@ func TestVanishedAgain(t *testing.T) {
 			}
 			w.must("zfs", "snapshot", z+"@rescue")
 			before := w.everything()
+			if code, said := w.prunes("local", "mirror"); code != 0 || !strings.Contains(said, "these copies go") {
+				t.Errorf("its time does not begin anew: %d, %s", code, said)
+			}
+			w.goneFor("mirror", 50)
 			for range 2 {
 				if code, said := w.prunes("local", "mirror"); code != 1 || !strings.Contains(said, "its newest snapshot @rescue does not have the job's hold") {
 					t.Errorf("%d, %s", code, said)
@@ -32,6 +36,9 @@ func TestVanishedAgain(t *testing.T) {
 				t.Errorf("there was\n%s\nand is\n%s", strings.Join(before, "\n"), strings.Join(after, "\n"))
 			}
 			w.must("zfs", "destroy", z+"@rescue")
+			if w.prunes("local", "mirror"); w.isThere(z) { // it began anew
+				w.goneFor("mirror", 50)
+			}
 			if code, said := w.prunes("local", "mirror"); code != 0 || w.isThere(z) {
 				t.Errorf("without it: %d, %s", code, said)
 			}

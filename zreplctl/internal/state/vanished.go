@@ -27,6 +27,10 @@ type Vanishing struct {
 	// Counted is for how long runs have seen it so, in seconds: the clock may have
 	// jumped. See Count.
 	Counted int64 `json:"counted"`
+	// Warned is when a run said first that the copy goes on the day Shown, or earlier than
+	// was said before; 0: none has.
+	Warned int64 `json:"warned,omitempty"`
+	Shown  int64 `json:"shown,omitempty"`
 	// Begun is the guid of the copy itself once a run began to destroy it; 0: none did.
 	Begun dataset.GUID `json:"begun,omitempty,string"`
 	// Last is the guid of its newest snapshot at that time.
@@ -61,8 +65,44 @@ func (v *Vanishing) Count(now time.Time, keep time.Duration) {
 	v.Seen = at
 }
 
-// Rest lets the time until now pass without being counted.
+// Look is what a run does that sees the source gone: it counts, and shows the day. That
+// is shown anew if it is earlier than before, as after keep was made shorter; and if no
+// run has looked for long: then the note may be from a backup.
+func (v *Vanishing) Look(now time.Time, keep time.Duration) {
+	was := *v
+	_, due := was.Goes(time.Unix(was.Seen, 0), keep)
+	v.Count(now, keep)
+	if now.Year() < unsetYear {
+		return
+	}
+	at, gap := now.Unix(), now.Sub(time.Unix(was.Seen, 0))
+	goes, _ := v.Goes(now, keep)
+	stale := gap > warning(keep)+warnedSlack && !(due && was.Warned == was.Seen)
+	if stale || v.Warned == 0 || v.Warned > at || v.First > was.First || goes.Unix() < v.Shown-int64(warnedSlack/time.Second) {
+		v.Warned, v.Shown = at, goes.Unix()
+	}
+	v.Shown = max(v.Shown, goes.Unix())
+}
+
+// warnedSlack is how far two days, or the times of two runs, may differ without meaning
+// anything.
+const warnedSlack = time.Hour
+
+// warning is for how long a day is shown at least before the copy goes.
+func warning(keep time.Duration) time.Duration { return max(24*time.Hour, keep/countParts) }
+
+// When is Goes, and not before the day was shown for long enough.
+func (v *Vanishing) When(now time.Time, keep time.Duration) (at time.Time, due bool) {
+	at, due = v.Goes(now, keep)
+	if shown := time.Unix(v.Warned, 0).Add(warning(keep)); shown.After(at) {
+		at = shown
+	}
+	return at, due && v.Warned != 0 && !at.After(now)
+}
+
+// Rest lets the time until now pass without being counted. No day is shown then.
 func (v *Vanishing) Rest(now time.Time) {
+	v.Warned = 0
 	if now.Year() >= unsetYear {
 		v.Seen = now.Unix()
 	}
