@@ -18,6 +18,16 @@ type Vanished struct {
 	// Here says why the source counts as there; empty: it does not. Doubt says why
 	// what the sender tells is not believed; empty: it is. With either the copy stays.
 	Here, Doubt string
+	Listed      int // how many copies the job has
+}
+
+// MostGone says why a sender is not believed of which so many of the copies have lost
+// their sources; empty: it is.
+func MostGone(gone, all int) string {
+	if 2*gone <= all {
+		return ""
+	}
+	return fmt.Sprintf("%d of the job's %d copies would have lost their sources, which is more than half: look at the sender", gone, all)
 }
 
 // Fate is what becomes of the copy.
@@ -61,12 +71,14 @@ func (r *round) vanished() (all []Vanished, at map[string]int) {
 	for name := range r.view.names {
 		pools[dataset.Pool(name)] = true
 	}
-	there, doubt := r.view.offered(), r.doubt()
+	there := r.view.offered()
+	gone, listed := r.missed()
+	doubt := MostGone(gone, listed)
 	for i, p := range r.results {
 		if p.Source != "" || p.Conflict == nil || p.Conflict.Reason != plan.NotOffered {
 			continue
 		}
-		v := Vanished{Target: p.Target, Source: r.Covered[p.Target], Doubt: doubt, Versions: r.view.targets[p.Target].Versions}
+		v := Vanished{Target: p.Target, Source: r.Covered[p.Target], Doubt: doubt, Listed: listed, Versions: r.view.targets[p.Target].Versions}
 		switch pool := dataset.Pool(v.Source); {
 		case r.view.names[v.Source]:
 			v.Here = fmt.Sprintf("the sender still has %q", v.Source)
@@ -87,10 +99,9 @@ func (r *round) vanished() (all []Vanished, at map[string]int) {
 	return all, at
 }
 
-// doubt says why the sender may only seem to have lost what it does not offer: most of
-// the job's copies would have lost their sources, and be it by and by in one go.
-func (r *round) doubt() string {
-	gone, all := 0, map[string]bool{}
+// missed counts the copies that would have lost their sources, and all.
+func (r *round) missed() (gone, listed int) {
+	all := map[string]bool{}
 	for target := range r.Covered {
 		all[target] = true
 	}
@@ -100,10 +111,7 @@ func (r *round) doubt() string {
 			all[p.Target] = true
 		}
 	}
-	if 2*gone <= len(all) {
-		return ""
-	}
-	return fmt.Sprintf("%d of the job's %d copies would have lost their sources, which is more than half: look at the sender", gone, len(all))
+	return gone, len(all)
 }
 
 // Vanished looks once more at both ends, behind Run, and returns the copies whose

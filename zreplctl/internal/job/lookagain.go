@@ -1,6 +1,7 @@
 package job
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"github.com/zrepl-tools/zrepl-tools/lib/replicate"
 	"github.com/zrepl-tools/zrepl-tools/lib/zfs"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/config"
+	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/state"
 )
 
 // errBack says that the source of a copy is gone no more.
@@ -21,6 +23,7 @@ func (v *vanished) lookAgain(ctx context.Context) (stay func(target string) erro
 		return func(string) error { return fmt.Errorf("cannot look again whether its source is gone: %w", err) }
 	}
 	v.found = lookFor(all)
+	doubt := mostGone(all, v.notes)
 	now := map[string]replicate.Vanished{}
 	for _, one := range all {
 		now[one.Target] = one
@@ -30,6 +33,7 @@ func (v *vanished) lookAgain(ctx context.Context) (stay func(target string) erro
 		if !gone || one.Source != v.from[target] {
 			return errBack
 		}
+		one.Doubt = cmp.Or(one.Doubt, doubt)
 		why, _, err := v.stays(ctx, one, v.notes[target])
 		if err == nil && why != "" {
 			err = errors.New(why)
@@ -52,4 +56,18 @@ func (v *vanished) absent(ctx context.Context, source string) error {
 		return fmt.Errorf("its source %q exists", source)
 	}
 	return nil
+}
+
+// mostGone is replicate.MostGone by how many copies the job had when the first of those
+// was missed that are gone: what came since says nothing of what was lost.
+func mostGone(all []replicate.Vanished, notes map[string]state.Vanishing) string {
+	listed := 0
+	for _, one := range all {
+		for _, n := range []int{one.Listed, notes[one.Target].Listed} {
+			if n > 0 && (listed == 0 || n < listed) {
+				listed = n
+			}
+		}
+	}
+	return replicate.MostGone(len(all), listed)
 }

@@ -70,11 +70,14 @@ func (v *vanished) fates(ctx context.Context, all []replicate.Vanished) (fates m
 	now := time.Now()
 	fates = map[string]replicate.Fate{}
 	v.notes, v.due, v.going, v.found, v.from = map[string]state.Vanishing{}, nil, nil, lookFor(all), map[string]string{}
+	doubt := mostGone(all, old)
 	for _, one := range slices.Backward(all) { // what is below others comes first
 		n := old[one.Target]
 		if newest := newestOf(one).GUID; newest != n.GUID && (newest != 0 || n.Begun == 0) { // its source was back, or it is another copy
-			n = state.Vanishing{Begun: n.Begun, Last: n.Last}
+			n = state.Vanishing{Begun: n.Begun, Last: n.Last, Listed: n.Listed}
 		}
+		n.Listed = cmp.Or(n.Listed, one.Listed)
+		one.Doubt = cmp.Or(one.Doubt, doubt)
 		if fates[one.Target], err = v.judge(ctx, one, n, now); err != nil {
 			return nil, err
 		}
@@ -97,8 +100,9 @@ func (v *vanished) judge(ctx context.Context, one replicate.Vanished, n state.Va
 	case err != nil:
 		return replicate.Fate{}, err
 	case stays != "":
-		if !ends && n != (state.Vanishing{}) {
+		if !ends { // how many copies there were is kept while it is not believed
 			n.Rest(now)
+			n.GUID = cmp.Or(n.GUID, newestOf(one).GUID)
 			v.notes[one.Target] = n
 		}
 		return replicate.Fate{Why: stays}, nil
