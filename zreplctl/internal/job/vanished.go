@@ -228,7 +228,9 @@ func (v *vanished) letGo(ctx context.Context) error {
 		}
 		v.r.gone = append(v.r.gone, g.Name)
 		if v.r.Gone != nil && v.r.broken == nil {
-			v.r.broken = v.r.Gone(g.Name)
+			if v.r.broken = v.r.Gone(g.Name); v.r.broken != nil { // nobody would know of the others
+				return v.r.broken
+			}
 		}
 	}
 	return v.r.broken

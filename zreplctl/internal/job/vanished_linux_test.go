@@ -339,3 +339,22 @@ func TestVanishedTree(t *testing.T) {
 		t.Errorf("%q", gone)
 	}
 }
+
+// TestVanishedUntold: if it cannot be told that a copy went, no other goes.
+func TestVanishedUntold(t *testing.T) {
+	t.Parallel()
+	w := vanishes(t, "local", "mirror")
+	w.loseSources("a/v")
+	w.prunes("local", "mirror")
+	w.goneFor("mirror", 50)
+	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer full.Close()
+	c := w.command("zreplctl", "-config", w.path("c.yml"), "local", "-skip", "snapshot", "mirror")
+	c.Stdout = full
+	if err := c.Run(); err == nil || w.isThere("b/mirror/z") == w.isThere("b/mirror/v") {
+		t.Errorf("%v, z is there: %v, v: %v", err, w.isThere("b/mirror/z"), w.isThere("b/mirror/v"))
+	}
+}
