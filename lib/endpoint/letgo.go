@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
@@ -24,14 +25,18 @@ type Going struct {
 	// Last is the guid of the newest snapshot at that time, which had the job's hold.
 	// Only that one needs no hold now: somebody may have taken another meanwhile.
 	Last dataset.GUID
+	// Bytes is what the dataset referred to at that time: without snapshots nothing
+	// else tells that somebody has written into what is left.
+	Bytes uint64
 }
 
 // MayGo refuses a copy that somebody needs, uses or has changed, and one that is
-// not this job's alone. It returns the guid of the dataset itself, 0 if there is none.
-func (r *Receiver) MayGo(ctx context.Context, g Going) (dataset.GUID, error) {
+// not this job's alone. It returns the guid of the dataset itself, 0 if there is none,
+// and how many bytes it refers to.
+func (r *Receiver) MayGo(ctx context.Context, g Going) (guid dataset.GUID, bytes uint64, err error) {
 	l := leaving{r: r, g: g}
-	err := l.look(ctx)
-	return l.guid, err
+	err = l.look(ctx)
+	return l.guid, l.bytes, err
 }
 
 // LetGo destroys a copy. It looks at all once more right before: the snapshots that
@@ -51,6 +56,7 @@ type leaving struct {
 	r     *Receiver
 	g     Going
 	guid  dataset.GUID
+	bytes uint64   // that it refers to
 	snaps []string // without the dataset, the oldest first
 	ours  []string // of them, those with the job's hold
 }
@@ -63,7 +69,7 @@ func (l *leaving) look(ctx context.Context) error {
 		return errors.New("it is a pool's own dataset")
 	}
 	list := listing{zfs: l.r.ZFS, roots: []string{l.g.Name}, recursive: true, bookmarks: true,
-		properties: append([]string{"guid", "mounted", "readonly", "volmode", "snapdev"}, receiverProperties...)}
+		properties: append([]string{"guid", "referenced", "mounted", "readonly", "volmode", "snapdev"}, receiverProperties...)}
 	if err := list.run(ctx); err != nil {
 		return err
 	}
@@ -79,6 +85,9 @@ func (l *leaving) look(ctx context.Context) error {
 	guid, err := dataset.ParseGUID(d.Properties["guid"].Value)
 	if err != nil || d.Name != l.g.Name {
 		return fmt.Errorf("it is not known which dataset it is: %v", err)
+	}
+	if l.bytes, err = strconv.ParseUint(d.Properties["referenced"].Value, 10, 64); err != nil {
+		return fmt.Errorf("it is not known how much is in it: %w", err)
 	}
 	l.guid = guid
 	for _, check := range []func() error{
@@ -143,6 +152,8 @@ func (l *leaving) atRest(d zfs.Dataset) error {
 		return fmt.Errorf("it has a device in %s: somebody has it open", volumeDevices)
 	case t.Partial != nil:
 		return fmt.Errorf("a receive into it was cut: zfs receive -A %s", d.Name)
+	case len(l.snaps) == 0 && l.bytes != l.g.Bytes:
+		return errors.New("something was written into it after its snapshots went")
 	case t.Written != 0 && len(l.snaps) > 0:
 		return fmt.Errorf("%d bytes were written since its newest snapshot", t.Written)
 	}

@@ -74,7 +74,7 @@ func (v *vanished) fates(ctx context.Context, all []replicate.Vanished) (fates m
 	for _, one := range slices.Backward(all) { // what is below others comes first
 		n := old[one.Target]
 		if newest := newestOf(one).GUID; newest != n.GUID && (newest != 0 || n.Begun == 0) { // its source was back, or it is another copy
-			n = state.Vanishing{Begun: n.Begun, Last: n.Last, Listed: n.Listed}
+			n = state.Vanishing{Begun: n.Begun, Last: n.Last, Bytes: n.Bytes, Listed: n.Listed}
 		}
 		n.Listed = cmp.Or(n.Listed, one.Listed)
 		one.Doubt = cmp.Or(one.Doubt, doubt)
@@ -162,11 +162,11 @@ func (v *vanished) fate(ctx context.Context, one replicate.Vanished, n state.Van
 		v.going = append(v.going, fmt.Sprintf("%q on %s", one.Target, day(goes)))
 		return replicate.Fate{Goes: goes, Why: said + " on " + day(goes)}, nil
 	}
-	g := endpoint.Going{Name: one.Target, Newest: newestOf(one), Begun: n.Begun, Last: n.Last,
+	g := endpoint.Going{Name: one.Target, Newest: newestOf(one), Begun: n.Begun, Last: n.Last, Bytes: n.Bytes,
 		Below: func(name string) bool {
 			return slices.ContainsFunc(v.due, func(other endpoint.Going) bool { return other.Name == name })
 		}}
-	if _, err := v.receiver.MayGo(ctx, g); err != nil {
+	if _, _, err := v.receiver.MayGo(ctx, g); err != nil {
 		return replicate.Fate{Why: err.Error()}, ctx.Err()
 	}
 	if err := cmp.Or(v.shared(one.Target), v.isRead(one.Target), v.absent(ctx, one.Source)); err != nil {
@@ -241,7 +241,7 @@ func (v *vanished) letGo(ctx context.Context) error {
 func (v *vanished) letOneGo(ctx context.Context, g endpoint.Going) (gone bool, err error) {
 	name := g.Name
 	g.Below = nil // they are gone by now
-	guid, err := v.receiver.MayGo(ctx, g)
+	guid, bytes, err := v.receiver.MayGo(ctx, g)
 	if err == nil {
 		err = cmp.Or(v.shared(name), v.isRead(name), v.absent(ctx, v.from[name]))
 	}
@@ -249,7 +249,7 @@ func (v *vanished) letOneGo(ctx context.Context, g endpoint.Going) (gone bool, e
 		return false, err
 	}
 	if n := v.notes[name]; guid != 0 && (n.Begun != guid || g.Newest.GUID != 0 && n.Last != g.Newest.GUID) {
-		n.Begun, n.Last = guid, g.Newest.GUID
+		n.Begun, n.Last, n.Bytes = guid, g.Newest.GUID, bytes
 		v.notes[name] = n
 		if err := v.note().Write(v.notes); err != nil {
 			return false, err

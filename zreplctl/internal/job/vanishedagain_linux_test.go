@@ -45,3 +45,29 @@ func TestVanishedAgain(t *testing.T) {
 		})
 	}
 }
+
+// TestVanishedRefilled: what a person writes into the dataset that is left if its
+// snapshots went and it could not itself stays.
+func TestVanishedRefilled(t *testing.T) {
+	t.Parallel()
+	const z = "b/mirror/z"
+	w := vanishes(t, "local", "mirror")
+	w.prunes("local", "mirror")
+	w.goneFor("mirror", 50)
+	c := w.command("zreplctl", "-config", w.path("c.yml"), "local", "-skip", "snapshot", "mirror")
+	c.Env = append(c.Env, "ZFS_SIM_FAULTS=on=destroy n=3 fail=1 message=cannot destroy: dataset is busy")
+	if out, err := c.CombinedOutput(); err == nil || !w.isThere(z) {
+		t.Fatalf("it did not fail: %s", out)
+	}
+	if left := w.must("zfs", "list", "-H", "-t", "snapshot", "-o", "name", z); left != "" {
+		t.Fatalf("snapshots are left: %s", left)
+	}
+	w.ctl("activate", z)
+	w.fill(z, 1<<20)
+	w.ctl("activate", "-inert", z)
+	for range 2 {
+		if code, said := w.prunes("local", "mirror"); code != 1 || !w.isThere(z) || !strings.Contains(said, "something was written into it after its snapshots went") {
+			t.Errorf("%d, %s", code, said)
+		}
+	}
+}

@@ -37,6 +37,8 @@ type Vanishing struct {
 	Begun dataset.GUID `json:"begun,omitempty,string"`
 	// Last is the guid of its newest snapshot at that time.
 	Last dataset.GUID `json:"last,omitempty,string"`
+	// Bytes is what it referred to at that time.
+	Bytes uint64 `json:"bytes,omitempty,string"`
 }
 
 const (
