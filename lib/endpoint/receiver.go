@@ -369,11 +369,9 @@ func (r *Receiver) Protect(ctx context.Context, in transfer.Holds) (transfer.Pro
 			return nil, err
 		}
 	}
-	for _, list := range [][]transfer.Snap{in.Release, in.Past} {
-		for _, s := range list {
-			if err := r.allowed(s.Dataset); err != nil {
-				return nil, err
-			}
+	for _, s := range slices.Concat(in.Release, in.Past) {
+		if err := r.allowed(s.Dataset); err != nil {
+			return nil, err
 		}
 	}
 	if len(in.Bookmark)+len(in.Keep)+len(in.Forget) > 0 {
