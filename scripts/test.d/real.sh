@@ -107,6 +107,7 @@ e2e-inert      2.4        counted     copies that stay inert,
 e2e-user       2.4        counted     users who are not root,
 e2e-resume     2.1        shown       links cut and resumed
 e2e-restore    2.4        counted     copies that come back as datasets,
+e2e-restore-remote heavy    counted     copies that come back over a connection,
 e2e-find       heavy      counted     files that come back,
 e2e-seed       2.1        counted     first copies carried by a file,
 e2e-select     heavy      counted     datasets that a property chooses,
