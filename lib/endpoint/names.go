@@ -11,10 +11,13 @@
 package endpoint
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
+	"github.com/zrepl-tools/zrepl-tools/lib/zfs"
 )
 
 // User properties on a receiver's datasets.
@@ -42,6 +45,55 @@ func allowed(f Filter, name string) error {
 	}
 	if !f.Pass(name) {
 		return fmt.Errorf("dataset %q: %w", name, errNotOffered)
+	}
+	return nil
+}
+
+// listable are the names of a request, without those that a property would have to
+// choose and that do not exist. Where such a property stands between, "not offered"
+// could mean either, and who keeps copies of what is gone has to know: what a client
+// learns from the difference is within the rules that are for it.
+func (s *Sender) listable(ctx context.Context, asked []string) (names []string, err error) {
+	var unchosen []string
+	for _, name := range asked {
+		err := allowed(s.Datasets, name)
+		switch {
+		case err == nil:
+			names = append(names, name)
+		case s.Rules == nil || allowed(s.Rules, name) != nil:
+			return nil, err
+		default:
+			unchosen = append(unchosen, name)
+		}
+	}
+	if len(unchosen) == 0 {
+		return names, nil
+	}
+	return names, s.missing(ctx, unchosen)
+}
+
+// missing refuses datasets unless each is in a pool that is imported, and does not exist.
+func (s *Sender) missing(ctx context.Context, names []string) error {
+	pools := map[string]bool{}
+	for _, name := range names {
+		pools[dataset.Pool(name)] = true
+	}
+	roots := slices.Clone(names)
+	for pool := range pools {
+		roots = append(roots, pool)
+	}
+	there, err := s.ZFS.Datasets(ctx, roots, false, "guid")
+	if err := zfs.Present(err); err != nil {
+		return err
+	}
+	for _, d := range there {
+		if slices.Contains(names, d.Name) {
+			return fmt.Errorf("dataset %q: %w", d.Name, errNotOffered)
+		}
+		delete(pools, d.Name)
+	}
+	for pool := range pools {
+		return fmt.Errorf("pool %q is not imported", pool)
 	}
 	return nil
 }

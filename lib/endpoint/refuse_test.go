@@ -104,6 +104,55 @@ func TestSenderRefuses(t *testing.T) {
 	}
 }
 
+// everywhere is what the rules of a job allow that could allow more.
+type everywhere struct{}
+
+func (everywhere) Pass(string) bool        { return true }
+func (everywhere) Roots() ([]string, bool) { return nil, true }
+
+// TestListMissing: where a property chooses among what the rules allow, it is told that
+// a dataset does not exist. Of one that does nothing is said, also if it is a pool, and
+// of a pool that is not imported neither.
+func TestListMissing(t *testing.T) {
+	e := newEnds(t)
+	e.fill()
+	list := func(names ...string) string {
+		there, err := e.s.List(t.Context(), transfer.ListRequest{Datasets: names, Fresh: true})
+		if err != nil {
+			return err.Error()
+		}
+		text := "listed"
+		for _, d := range there {
+			text += " " + d.Name
+		}
+		return text
+	}
+	if got := list("a/gone"); !strings.Contains(got, "not offered here") {
+		t.Errorf("without such a property: %s", got)
+	}
+	e.s.Rules = everywhere{}
+	for _, c := range []struct {
+		names []string
+		want  string
+	}{
+		{[]string{"a/gone"}, "listed"},
+		{[]string{"a/gone", "a/x/y", "b/gone"}, "listed a/x/y"},
+		{[]string{"a/gone", "a/secret"}, `dataset "a/secret": not offered here`},
+		{[]string{"a"}, `dataset "a": not offered here`},
+		{[]string{"a/gone", "a"}, `dataset "a": not offered here`},
+		{[]string{"c/gone"}, `pool "c" is not imported`},
+		{[]string{"c"}, `pool "c" is not imported`},
+	} {
+		if got := list(c.names...); got != c.want {
+			t.Errorf("%q: %s", c.names, got)
+		}
+	}
+	e.s.Rules = within("a/gone")
+	if got := list("b/gone"); !strings.Contains(got, "not offered here") {
+		t.Errorf("beyond the rules: %s", got)
+	}
+}
+
 // A client that pushes changes nothing beyond its root, and nothing that it
 // finds below it.
 func TestReceiverRefuses(t *testing.T) {

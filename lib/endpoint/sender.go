@@ -37,6 +37,9 @@ type Sender struct {
 	// Reads is told a snapshot that is read for its digest, until end is called;
 	// nil: nobody is.
 	Reads func(snapshot string) (end func())
+	// Rules is Datasets before a property chose among them, if one did: of what they
+	// allow, List tells that it does not exist. May be nil.
+	Rules Filter
 	// Bookmarks makes the cursor a bookmark and not a hold.
 	Bookmarks bool
 	// Tell makes List tell the properties that datasets have set or received.
@@ -69,12 +72,11 @@ type Sender struct {
 // to tell properties. With Memory one of them, about snapshots, asks only for
 // datasets where something changed.
 func (s *Sender) List(ctx context.Context, in transfer.ListRequest) ([]transfer.Dataset, error) {
-	for _, name := range in.Datasets {
-		if err := allowed(s.Datasets, name); err != nil {
-			return nil, err
-		}
+	asked, err := s.listable(ctx, in.Datasets)
+	if err != nil || len(asked) == 0 && len(in.Datasets) > 0 {
+		return nil, err
 	}
-	roots, recursive, none := s.roots(in.Datasets)
+	roots, recursive, none := s.roots(asked)
 	if none {
 		return nil, nil
 	}

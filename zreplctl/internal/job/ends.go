@@ -50,6 +50,9 @@ const keepEvery = 4 * time.Hour
 func (p Programs) sender(j *config.Job, id string, dir state.Dir) *endpoint.Sender {
 	s := &endpoint.Sender{Stall: j.Stall, ZFS: p.ZFS, Datasets: sources(j), Plain: j.Send.Decrypt,
 		Options: j.Send.SendOptions, Tell: j.Send.Properties}
+	if j.Select != nil {
+		s.Rules = j.AsWritten().Sources()
+	}
 	s.Bookmarks = j.Cursor == config.CursorBookmark
 	if j.Type == config.Source {
 		s.Compress = j.Compress
