@@ -222,6 +222,14 @@ func (l *leaving) destroy(ctx context.Context) error {
 		_, herr := l.r.ZFS.Hold(context.WithoutCancel(ctx), l.r.Tag, held)
 		return errors.Join(err, herr)
 	}
+	// The snapshots may have taken minutes, in which somebody began to use the copy.
+	left := leaving{r: l.r, g: Going{Name: l.g.Name, Begun: l.guid, Bytes: l.bytes}}
+	switch err := left.look(ctx); {
+	case err != nil:
+		return fmt.Errorf("its snapshots went, and it stays: %w", err)
+	case left.guid == 0:
+		return nil
+	}
 	return l.r.ZFS.DestroyDataset(ctx, l.g.Name)
 }
 

@@ -45,12 +45,7 @@ func (v *view) listed() map[dataset.GUID]bool {
 		return v.guids
 	}
 	v.guids = map[dataset.GUID]bool{}
-	for _, d := range v.others {
-		for _, s := range d.Versions {
-			v.guids[s.GUID] = true
-		}
-	}
-	for _, d := range v.sources {
+	for _, d := range v.all {
 		for _, s := range d.Versions {
 			v.guids[s.GUID] = true
 		}

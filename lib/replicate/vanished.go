@@ -71,7 +71,7 @@ func (r *round) vanished() (all []Vanished, at map[string]int) {
 	for name := range r.view.names {
 		pools[dataset.Pool(name)] = true
 	}
-	there := r.view.offered()
+	there := r.view.listedIn()
 	gone, listed := r.missed()
 	doubt := MostGone(gone, listed)
 	for i, p := range r.results {
@@ -89,7 +89,7 @@ func (r *round) vanished() (all []Vanished, at map[string]int) {
 		}
 		for _, s := range v.Versions {
 			if now, ok := there[s.GUID]; ok {
-				v.Here = fmt.Sprintf("its source seems to be %q now, which has its snapshot %s", now.Dataset, s)
+				v.Here = fmt.Sprintf("its source seems to be %q now, which has its snapshot %s, or a bookmark of it", now, s)
 				break
 			}
 		}
@@ -97,6 +97,18 @@ func (r *round) vanished() (all []Vanished, at map[string]int) {
 		all = append(all, v)
 	}
 	return all, at
+}
+
+// listedIn says by guid of which dataset the sender lists a snapshot or bookmark, also
+// of one that cannot be replicated: a copy of that may be the only one.
+func (v *view) listedIn() map[dataset.GUID]string {
+	in := map[dataset.GUID]string{}
+	for _, d := range v.all {
+		for _, s := range d.Versions {
+			in[s.GUID] = d.Name
+		}
+	}
+	return in
 }
 
 // missed counts the copies that would have lost their sources, and all.

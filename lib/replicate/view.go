@@ -17,6 +17,7 @@ import (
 type view struct {
 	sources  map[string]transfer.Dataset // what is mapped
 	others   []transfer.Dataset          // offered by the sender and not mapped
+	all      []transfer.Dataset          // all that the sender lists, also what is of no use
 	targets  map[string]transfer.Dataset
 	inputs   []plan.Input
 	thorough bool           // all that is held is known
@@ -62,6 +63,7 @@ func (j *Job) lists(ctx context.Context, in transfer.ListRequest) (from, to []tr
 func (j *Job) viewOf(ctx context.Context, in transfer.ListRequest, from, to []transfer.Dataset) (*view, error) {
 	v := &view{thorough: in.Thorough, sources: map[string]transfer.Dataset{}, targets: map[string]transfer.Dataset{}, outside: map[string]bool{}, asides: map[string]string{}, names: map[string]bool{}}
 	v.receivers(to)
+	v.all = slices.Clone(from)
 	for _, d := range from {
 		v.names[d.Name] = true
 	}

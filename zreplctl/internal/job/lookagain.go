@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/replicate"
 	"github.com/zrepl-tools/zrepl-tools/lib/zfs"
@@ -58,16 +59,23 @@ func (v *vanished) absent(ctx context.Context, source string) error {
 	return nil
 }
 
-// mostGone is replicate.MostGone by how many copies the job had when the first of those
-// was missed that are gone: what came since says nothing of what was lost.
+// mostGone is replicate.MostGone by how many copies the job had when each of those was
+// missed that are gone: what came since says nothing of what was lost then.
 func mostGone(all []replicate.Vanished, notes map[string]state.Vanishing) string {
-	listed := 0
+	var listed []int
 	for _, one := range all {
-		for _, n := range []int{one.Listed, notes[one.Target].Listed} {
-			if n > 0 && (listed == 0 || n < listed) {
-				listed = n
-			}
+		if n := cmp.Or(notes[one.Target].Listed, one.Listed); n > 0 {
+			listed = append(listed, n)
 		}
 	}
-	return replicate.MostGone(len(all), listed)
+	slices.Sort(listed)
+	for i, had := range listed {
+		if i+1 < len(listed) && listed[i+1] == had {
+			continue
+		}
+		if doubt := replicate.MostGone(i+1, had); doubt != "" { // so many had no more copies beside them
+			return doubt
+		}
+	}
+	return ""
 }

@@ -179,7 +179,7 @@ func TestRestoreRefuses(t *testing.T) {
 	}{
 		{[]string{"fetch", "a/x"}, 2, []string{"usage: "}},
 		{[]string{"offer", "a/x", "b/new"}, 2, []string{"no copies on this host"}},
-		{[]string{"pushit", "a/x", "b/new"}, 2, []string{"no copies on this host", "hint: "}},
+		{[]string{"pushit", "a/x", "b/new"}, 1, []string{"this sink does not give copies back", `its job needs "restore: allow"`}},
 		{[]string{"nosuch", "a/x", "b/new"}, 2, []string{`no job "nosuch"`}},
 		{[]string{"fetch", "a/x#mark", "b/new"}, 2, []string{"not a dataset or a snapshot"}},
 		{[]string{"fetch", "a/x@", "b/new"}, 2, []string{"not a dataset or a snapshot"}},

@@ -166,11 +166,21 @@ func (v *vanished) fate(ctx context.Context, one replicate.Vanished, n state.Van
 		Below: func(name string) bool {
 			return slices.ContainsFunc(v.due, func(other endpoint.Going) bool { return other.Name == name })
 		}}
-	if _, _, err := v.receiver.MayGo(ctx, g); err != nil {
+	_, _, err := v.receiver.MayGo(ctx, g)
+	if err == nil {
+		err = cmp.Or(v.shared(one.Target), v.isRead(one.Target), v.absent(ctx, one.Source))
+	}
+	if err != nil {
+		n.Barred = true
+		v.notes[one.Target] = n
 		return replicate.Fate{Why: err.Error()}, ctx.Err()
 	}
-	if err := cmp.Or(v.shared(one.Target), v.isRead(one.Target), v.absent(ctx, one.Source)); err != nil {
-		return replicate.Fate{Why: err.Error()}, ctx.Err()
+	if n.Barred { // who needed it may just have begun to look: it is shown again before it goes
+		n.Barred, n.Warned = false, now.Unix()
+		v.notes[one.Target] = n
+		goes, _ = n.When(now, keep)
+		v.going = append(v.going, fmt.Sprintf("%q on %s", one.Target, day(goes)))
+		return replicate.Fate{Goes: goes, Why: said + " on " + day(goes)}, nil
 	}
 	v.due, v.from[one.Target] = append(v.due, g), one.Source
 	return replicate.Fate{Goes: now, Why: said + " now, with a run that prunes"}, nil

@@ -31,6 +31,8 @@ type Vanishing struct {
 	// was said before; 0: none has.
 	Warned int64 `json:"warned,omitempty"`
 	Shown  int64 `json:"shown,omitempty"`
+	// Barred is that something kept the copy when its time had come.
+	Barred bool `json:"barred,omitempty"`
 	// Listed is how many copies the job had when the source was missed first.
 	Listed int `json:"listed,omitempty"`
 	// Begun is the guid of the copy itself once a run began to destroy it; 0: none did.
