@@ -211,15 +211,15 @@ func (p *Pool) call(ctx context.Context, name string, in, out any) error {
 	return nil
 }
 
-func (p *Pool) list(ctx context.Context, in transfer.ListRequest) ([]transfer.Dataset, error) {
+// datasets makes a call that is answered by a list of datasets.
+func (p *Pool) datasets(ctx context.Context, call string, in any) ([]transfer.Dataset, error) {
 	l, err := p.get(ctx)
 	if err != nil {
 		return nil, err
 	}
 	var seq iter.Seq2[entry, error]
-	err = l.Call(ctx, "list", in, &seq)
 	var list []transfer.Dataset
-	if err == nil {
+	if err = l.Call(ctx, call, in, &seq); err == nil {
 		list, err = gather(seq, p.Lists)
 	}
 	if err != nil {
@@ -278,7 +278,7 @@ type RemoteSender struct{ *Pool }
 
 // List is Sender.List over there.
 func (s RemoteSender) List(ctx context.Context, in transfer.ListRequest) ([]transfer.Dataset, error) {
-	return s.list(ctx, in)
+	return s.datasets(ctx, "list", in)
 }
 
 // collect asks about names in parts and joins the answers, as far as they are

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"iter"
 	"maps"
 	"slices"
 
@@ -32,21 +31,8 @@ func (b RemoteBack) Targets(ctx context.Context, sources []string) (map[string]s
 
 // Copies is Receiver.Copies over there.
 func (b RemoteBack) Copies(ctx context.Context, in transfer.CopiesRequest) ([]transfer.Dataset, error) {
-	l, err := b.get(ctx)
-	if err != nil {
-		return nil, err
-	}
-	var seq iter.Seq2[entry, error]
-	err = l.Call(ctx, "copies", in, &seq)
-	var list []transfer.Dataset
-	if err == nil {
-		list, err = gather(seq, b.Lists)
-	}
-	if err != nil {
-		return nil, known(b.failed(ctx, l, err))
-	}
-	b.put(l)
-	return judge(list), nil
+	list, err := b.datasets(ctx, "copies", in)
+	return list, known(err)
 }
 
 // Pin is Receiver.Pin over there.

@@ -23,7 +23,7 @@ type RemoteReceiver struct {
 
 // List is Receiver.List over there.
 func (r RemoteReceiver) List(ctx context.Context, in transfer.ListRequest) ([]transfer.Dataset, error) {
-	return r.list(ctx, in)
+	return r.datasets(ctx, "list", in)
 }
 
 // Protect is Receiver.Protect over there.
