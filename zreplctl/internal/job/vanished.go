@@ -159,8 +159,7 @@ func (v *vanished) fate(ctx context.Context, one replicate.Vanished, n state.Van
 		return replicate.Fate{Why: "the clock of this host is not set"}, nil
 	}
 	if !due {
-		v.going = append(v.going, fmt.Sprintf("%q on %s", one.Target, day(goes)))
-		return replicate.Fate{Goes: goes, Why: said + " on " + day(goes)}, nil
+		return v.shows(one.Target, goes, said), nil
 	}
 	g := endpoint.Going{Name: one.Target, Newest: newestOf(one), Begun: n.Begun, Last: n.Last, Bytes: n.Bytes,
 		Below: func(name string) bool {
@@ -179,11 +178,16 @@ func (v *vanished) fate(ctx context.Context, one replicate.Vanished, n state.Van
 		n.Barred, n.Warned = false, now.Unix()
 		v.notes[one.Target] = n
 		goes, _ = n.When(now, keep)
-		v.going = append(v.going, fmt.Sprintf("%q on %s", one.Target, day(goes)))
-		return replicate.Fate{Goes: goes, Why: said + " on " + day(goes)}, nil
+		return v.shows(one.Target, goes, said), nil
 	}
 	v.due, v.from[one.Target] = append(v.due, g), one.Source
 	return replicate.Fate{Goes: now, Why: said + " now, with a run that prunes"}, nil
+}
+
+// shows is the fate of a copy that goes on a later day, which the run warns of.
+func (v *vanished) shows(target string, goes time.Time, said string) replicate.Fate {
+	v.going = append(v.going, fmt.Sprintf("%q on %s", target, day(goes)))
+	return replicate.Fate{Goes: goes, Why: said + " on " + day(goes)}
 }
 
 func day(t time.Time) string { return t.UTC().Format(time.DateOnly) }
