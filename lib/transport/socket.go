@@ -37,7 +37,7 @@ func ListenUnix(path string) (*Socket, error) {
 		return nil, fmt.Errorf("cannot listen at %q: %w", path, err)
 	}
 	if err := s.bind(owner); err != nil {
-		s.lock.Close()
+		s.unlock()
 		return nil, fmt.Errorf("cannot listen at %q: %w", path, cause(err))
 	}
 	return s, nil
@@ -130,9 +130,16 @@ func (s *Socket) Close() error {
 		if now, err := os.Lstat(s.path); err == nil && s.made != nil && os.SameFile(now, s.made) {
 			os.Remove(s.path)
 		}
-		s.lock.Close()
+		s.unlock()
 	})
 	return s.UnixListener.Close()
+}
+
+// unlock lets the lock go also where a process that another thread is just
+// starting has it still: it loses its copies of the descriptors only with exec.
+func (s *Socket) unlock() {
+	syscall.Flock(int(s.lock.Fd()), syscall.LOCK_UN)
+	s.lock.Close()
 }
 
 // removeStale removes a socket that nobody listens at.

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"syscall"
 	"testing"
 )
 
@@ -65,4 +66,25 @@ func TestCloseAnothers(t *testing.T) {
 	} else {
 		conn.Close()
 	}
+}
+
+// TestCloseWhileStarting: a socket that was closed can be listened at again at
+// once, also while a process that is just being started has a copy of its lock.
+func TestCloseWhileStarting(t *testing.T) {
+	path := filepath.Join(sockDir(t), "control")
+	first, err := ListenUnix(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	copied, err := syscall.Dup(int(first.lock.Fd()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer syscall.Close(copied)
+	first.Close()
+	second, err := ListenUnix(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	second.Close()
 }

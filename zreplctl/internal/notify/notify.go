@@ -77,6 +77,8 @@ func (n *Notifier) Tell(ctx context.Context, r health.Report) error {
 	if err != nil {
 		return err
 	}
+	// A command that another job is just starting has a copy of the lock.
+	defer syscall.Flock(int(lock.Fd()), syscall.LOCK_UN)
 	return n.tellAll(ctx, r, n.read())
 }
 
