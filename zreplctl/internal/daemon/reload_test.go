@@ -124,7 +124,7 @@ func TestReload(t *testing.T) {
 	// It comes back while its run is on, and the client goes.
 	s.set(conf(dir, "long", "good"), "third", nil)
 	s.hang(t)
-	if got := jobNames(t, c); !slices.Equal(got, []string{"long", "good", "source", "source2"}) && !slices.Equal(got, []string{"long", "good"}) {
+	if got := jobNames(t, c); len(got) < 2 || !slices.Equal(got[:2], []string{"long", "good"}) { // and those that are ending
 		t.Errorf("%q", got)
 	}
 	until(t, "the jobs that serve have ended", func() bool { return slices.Equal(jobNames(t, c), []string{"long", "good"}) })
