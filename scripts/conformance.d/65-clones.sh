@@ -69,3 +69,4 @@ q zfs promote cona/g/c
 s $D/cl3 zfs send -i cona/g/c@s cona/g/c@two
 r $D/cl3 zfs receive -u -s -o origin=conb/g/o@s conb/g/p@two
 origins conb/g/p
+fresh_pools # the sections to come list trees, whose order is a hash table's: none of these may be in them
