@@ -18,6 +18,7 @@ var layers = map[string][]string{
 	"cursor":          {"dataset"},
 	"identity":        {},
 	"clean":           {},
+	"plural":          {},
 	"fault":           {},
 	"child":           {"clean"},
 	"peek":            {},
@@ -43,9 +44,9 @@ var layers = map[string][]string{
 	"rpc":             {"frame", "child"},
 	"transport":       {"fdpass", "identity", "child", "clean"},
 	"seed":            {"frame", "dataset"},
-	"replicate":       {"plan", "dataset", "progress", "transfer", "clean", "fault"},
+	"replicate":       {"plan", "dataset", "progress", "transfer", "clean", "fault", "plural"},
 	"verify":          {"replicate", "plan", "dataset", "digest", "transfer", "fault"},
-	"endpoint":        {"seed", "frame", "pack", "cursor", "history", "digest", "zfs", "zfs/stream", "dataset", "fault", "identity", "mapfilter", "property", "rate", "rpc", "transfer", "child", "clean"},
+	"endpoint":        {"seed", "frame", "pack", "cursor", "history", "digest", "zfs", "zfs/stream", "dataset", "fault", "identity", "mapfilter", "property", "rate", "rpc", "transfer", "child", "clean", "plural"},
 	"zfssim":          {"dataset"},
 	"zfssim/simhost":  {}, // for tests
 	"zfssim/forge":    {}, // for tests

@@ -11,6 +11,7 @@ import (
 	"github.com/zrepl-tools/zrepl-tools/lib/cursor"
 	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
 	"github.com/zrepl-tools/zrepl-tools/lib/endpoint"
+	"github.com/zrepl-tools/zrepl-tools/lib/plural"
 	"github.com/zrepl-tools/zrepl-tools/lib/zfs"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/config"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/job"
@@ -106,7 +107,7 @@ func unowned(ctx context.Context, z *zfs.ZFS, c *config.Config, held []string) (
 		if slices.ContainsFunc(c.Jobs, func(j *config.Job) bool { return j.Name == name }) {
 			why, command = "the job of that name does not use it", "zreplctl holds -release" // with the name it would release what that job needs
 		}
-		said = append(said, fmt.Sprintf("%d snapshots have the hold %q, and %s: if it was renamed or removed, %s releases them", count[tag], tag, why, command))
+		said = append(said, fmt.Sprintf("the hold %q is on %s, and %s: if it was renamed or removed, %s releases what it left", tag, plural.Of(count[tag], "snapshot"), why, command))
 	}
 	return said
 }
@@ -162,7 +163,7 @@ func oldRestores(ctx context.Context, z *zfs.ZFS, j *config.Job, now time.Time) 
 		if over, ok := strings.CutPrefix(target, "/"); ok {
 			whose, there = "the client's restore", over
 		}
-		said = append(said, fmt.Sprintf("%s to %q has held %d snapshots for more than %d days: finish it, or zreplctl restore -abandon %s %s releases them", whose, there, count[target], restoreDays, j.Name, shellWord(target)))
+		said = append(said, fmt.Sprintf("%s to %q has held %s for more than %d days: finish it, or zreplctl restore -abandon %s %s releases what it holds", whose, there, plural.Of(count[target], "snapshot"), restoreDays, j.Name, shellWord(target)))
 	}
 	return said
 }
@@ -201,5 +202,5 @@ func oldExports(ctx context.Context, z *zfs.ZFS, c *config.Config, j *config.Job
 		return nil
 	}
 	slices.Sort(names)
-	return []string{fmt.Sprintf("it has held %d snapshots for more than %d days, such as %q, and no run has continued from them: import what zreplctl export wrote, or run the job, which releases what it does not need", len(names), exportDays, names[0])}
+	return []string{fmt.Sprintf("it has held %s for more than %d days, such as %q, and no run has continued from there: import what zreplctl export wrote, or run the job, which releases what it does not need", plural.Of(len(names), "snapshot"), exportDays, names[0])}
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/clean"
+	"github.com/zrepl-tools/zrepl-tools/lib/plural"
 	"github.com/zrepl-tools/zrepl-tools/lib/property"
 	"github.com/zrepl-tools/zrepl-tools/lib/zfs"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/choose"
@@ -46,7 +47,7 @@ func selection(ctx context.Context, z *zfs.ZFS, j *config.Job, used map[property
 	if err := choose.None(narrow); err != nil {
 		texts = append(texts, err.Error())
 	} else if names := choose.Received(narrow); len(names) > 0 { // None says that, too
-		texts = append(texts, fmt.Sprintf("%d datasets, such as %q, have %q only because a sender set it, and are not chosen: zfs set it here if they should be", len(names), names[0], j.Select))
+		texts = append(texts, fmt.Sprintf("%q does not choose %s, such as %q, where only a sender has set it: zfs set it here if it should", j.Select, plural.Of(len(names), "dataset"), names[0]))
 	}
 	if text := misspelt(narrow, used); text != "" {
 		texts = append(texts, text)
@@ -55,7 +56,7 @@ func selection(ctx context.Context, z *zfs.ZFS, j *config.Job, used map[property
 	case err != nil:
 		texts = append(texts, err.Error())
 	case len(names) > 0:
-		texts = append(texts, fmt.Sprintf("%d datasets, such as %q, are not chosen because a sender set another value of %q, which hides the one set here above them: zfs set or zfs inherit it there if they should be", len(names), names[0], j.Select.Name))
+		texts = append(texts, fmt.Sprintf("%q does not choose %s, such as %q, where a sender has set another value, which hides the one set here above: zfs set or zfs inherit it there if it should", j.Select, plural.Of(len(names), "dataset"), names[0]))
 	}
 	return texts
 }
@@ -74,5 +75,5 @@ func misspelt(j *config.Job, used map[property.Selector]bool) string {
 	if n == 0 {
 		return ""
 	}
-	return clean.Line(fmt.Sprintf("the values of %d datasets, such as %.100q of %q, differ from %q only in case or spaces: they are not chosen", n, j.Choices[first].Setting.Value, first, j.Select), 1000)
+	return clean.Line(fmt.Sprintf("the values of %s, such as %.100q of %q, differ from %q only in case or spaces: they are not chosen", plural.Of(n, "dataset"), j.Choices[first].Setting.Value, first, j.Select), 1000)
 }

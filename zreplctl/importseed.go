@@ -8,6 +8,7 @@ import (
 	"github.com/peterbourgon/ff/v3/ffcli"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/cli"
+	"github.com/zrepl-tools/zrepl-tools/lib/plural"
 	"github.com/zrepl-tools/zrepl-tools/lib/progress"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/job"
 )
@@ -77,7 +78,7 @@ func (g *globals) planSeed(ctx context.Context, i *job.ImportSeed) error {
 		}
 	}
 	if failed > 0 {
-		return fmt.Errorf("%d datasets of the file cannot be received", failed)
+		return fmt.Errorf("cannot receive %s of the file", plural.Of(failed, "dataset"))
 	}
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/zrepl-tools/zrepl-tools/lib/cli"
 	"github.com/zrepl-tools/zrepl-tools/lib/plan"
+	"github.com/zrepl-tools/zrepl-tools/lib/plural"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/hook"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/job"
 )
@@ -74,7 +75,7 @@ func (g *globals) plan(ctx context.Context, name string, asJSON, withSizes bool)
 		g.say("hint: %s", adviceOn(name, text, at[text]))
 	}
 	if failed > 0 {
-		return fmt.Errorf("%d datasets of job %q cannot be replicated", failed, name)
+		return fmt.Errorf("cannot replicate %s of job %q", plural.Of(failed, "dataset"), name)
 	}
 	return nil
 }

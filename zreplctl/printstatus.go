@@ -11,6 +11,7 @@ import (
 
 	"github.com/zrepl-tools/zrepl-tools/lib/clean"
 	"github.com/zrepl-tools/zrepl-tools/lib/cli"
+	"github.com/zrepl-tools/zrepl-tools/lib/plural"
 	"github.com/zrepl-tools/zrepl-tools/lib/progress"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/config"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/control"
@@ -110,7 +111,7 @@ func (p *statusPrinter) showDatasets(out *cli.Out, j health.Job) error {
 			if rest < 0 {
 				rest = len(j.Datasets)
 			}
-			return printLine(out, j.Name, "more", fmt.Sprintf("%d datasets more: -v shows them", rest-i))
+			return printLine(out, j.Name, "more", plural.Of(rest-i, "dataset")+" more: -v shows all")
 		}
 		if err := printLine(out, j.Name, "dataset", pair(d), string(d.State), aged(d.Age), behind(d.Behind, d.BehindBytes), d.Snapshot, p.remark(d)); err != nil {
 			return err

@@ -11,6 +11,7 @@ import (
 
 	"github.com/zrepl-tools/zrepl-tools/lib/cli"
 	"github.com/zrepl-tools/zrepl-tools/lib/mapfilter"
+	"github.com/zrepl-tools/zrepl-tools/lib/plural"
 	"github.com/zrepl-tools/zrepl-tools/lib/transfer"
 	"github.com/zrepl-tools/zrepl-tools/lib/verify"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/job"
@@ -124,10 +125,10 @@ func verifyError(name string, count map[verify.Outcome]int, err error) error {
 	case err != nil:
 		return cli.Cannot("verify job", name, err)
 	case count[verify.Differs] > 0:
-		return cli.Hint(fmt.Errorf("%d copies of job %q differ from their sources", count[verify.Differs], name),
+		return cli.Hint(fmt.Errorf("found differences in %s of job %q", plural.Of(count[verify.Differs], "copy"), name),
 			`see "A copy differs from its source" in zrepl-recovery(7)`)
 	case count[verify.Cannot] > 0:
-		return fmt.Errorf("%d copies of job %q cannot be compared", count[verify.Cannot], name)
+		return fmt.Errorf("cannot compare %s of job %q", plural.Of(count[verify.Cannot], "copy"), name)
 	}
 	return nil
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
+	"github.com/zrepl-tools/zrepl-tools/lib/plural"
 	"github.com/zrepl-tools/zrepl-tools/lib/transfer"
 	"github.com/zrepl-tools/zrepl-tools/lib/zfs"
 )
@@ -64,10 +65,10 @@ func (r *Receiver) checkLimits(ctx context.Context, name string, more transferre
 	}
 	c := &r.census
 	if n := c.datasets + c.more.datasets; l.Datasets > 0 && more.datasets > 0 && n+more.datasets > l.Datasets {
-		return fmt.Errorf("dataset %q: the limit of %d datasets is reached (limits: datasets): there are %d", name, l.Datasets, n)
+		return fmt.Errorf("dataset %q: the limit of %s is reached (limits: datasets): there are %d", name, plural.Of(l.Datasets, "dataset"), n)
 	}
 	if n := c.snapshots + c.more.snapshots; l.Snapshots > 0 && more.snapshots > 0 && n+more.snapshots > l.Snapshots {
-		return fmt.Errorf("dataset %q: the limit of %d snapshots is reached (limits: snapshots): there are %d", name, l.Snapshots, n)
+		return fmt.Errorf("dataset %q: the limit of %s is reached (limits: snapshots): there are %d", name, plural.Of(l.Snapshots, "snapshot"), n)
 	}
 	c.more.datasets += more.datasets
 	c.more.snapshots += more.snapshots

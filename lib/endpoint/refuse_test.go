@@ -256,7 +256,7 @@ func TestLimits(t *testing.T) {
 		}
 	}
 	e.r.Limits, e.r.Below = Limits{Datasets: 1}, true
-	full("a second dataset", "the limit of 1 datasets")
+	full("a second dataset", "the limit of 1 dataset")
 	if err := e.r.Placeholder(ctx, transfer.Placeholder{Dataset: "b/back/p"}); err == nil || !strings.Contains(err.Error(), "limits: datasets") {
 		t.Errorf("a placeholder: %v", err)
 	}
@@ -267,7 +267,7 @@ func TestLimits(t *testing.T) {
 	e.r.Limits = Limits{Snapshots: 1}
 	full("a first snapshot", "")
 	e.Must("zfs", "snapshot", "b/back/a@x")
-	full("a second", "the limit of 1 snapshots")
+	full("a second", "the limit of 1 snapshot")
 	e.r.Limits = Limits{Quota: true}
 	full("no quota", "no quota is set")
 	e.Must("zfs", "set", "quota=100M", "b/back/a")

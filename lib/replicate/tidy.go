@@ -10,6 +10,7 @@ import (
 	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
 	"github.com/zrepl-tools/zrepl-tools/lib/fault"
 	"github.com/zrepl-tools/zrepl-tools/lib/plan"
+	"github.com/zrepl-tools/zrepl-tools/lib/plural"
 	"github.com/zrepl-tools/zrepl-tools/lib/transfer"
 )
 
@@ -91,7 +92,7 @@ func (r *round) blameSender(releases []transfer.Snap, bad transfer.Problems) {
 		}
 	}
 	if len(unmarked) > 0 {
-		r.say(fmt.Sprintf("warning: keeping what earlier runs hold of %d datasets: %v", len(unmarked), unmarked[0]))
+		r.say(fmt.Sprintf("warning: keeping what earlier runs hold of %s: %v", plural.Of(len(unmarked), "dataset"), unmarked[0]))
 	}
 }
 

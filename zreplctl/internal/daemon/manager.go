@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/zrepl-tools/zrepl-tools/lib/plural"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/control"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/systemd"
 )
@@ -50,7 +51,7 @@ func summary(s control.Status) string {
 		count[j.State]++
 		connections += len(j.Connections)
 	}
-	text := fmt.Sprintf("%d jobs, %d running, %d waiting, %d connections", len(s.Jobs), count[control.Running], count[control.Waiting], connections)
+	text := fmt.Sprintf("%s, %d running, %d waiting, %s", plural.Of(len(s.Jobs), "job"), count[control.Running], count[control.Waiting], plural.Of(connections, "connection"))
 	for _, state := range []string{control.Failed, control.Broken, control.Paused} {
 		if count[state] > 0 {
 			text += fmt.Sprintf(", %d %s", count[state], state)

@@ -44,7 +44,7 @@ func TestManager(t *testing.T) {
 	s.set(conf(dir, "good", "bad"), "", nil)
 	_, stop := startWith(t, Options{Config: conf(dir, "good"), Read: s.read, Hangup: s.hangup, Manager: systemd.Find()})
 	hear("READY=1")
-	hear("STATUS=1 jobs, 0 running")
+	hear("STATUS=1 job, 0 running")
 	s.hangup <- syscall.SIGHUP
 	hear("RELOADING=1\nMONOTONIC_USEC=")
 	hear("READY=1")

@@ -220,7 +220,7 @@ func TestTableOfLies(t *testing.T) {
 // TestStaleDaemon: an old configuration in the daemon is a warning.
 func TestStaleDaemon(t *testing.T) {
 	r := Judge(Input{Now: now, Daemon: Daemon{Running: true, Stale: true}, Jobs: []Facts{base()}})
-	if r.Level != Warning || !strings.Contains(Plugin(r), "WARNING - the daemon runs an older configuration: run zreplctl reload; 1 jobs, 1 copies, the oldest 10m") {
+	if r.Level != Warning || !strings.Contains(Plugin(r), "WARNING - the daemon runs an older configuration: run zreplctl reload; 1 job, 1 copy, the oldest 10m") {
 		t.Errorf("%v, %s", r.Level, Plugin(r))
 	}
 	if r = Judge(Input{Now: now, Jobs: []Facts{base()}}); r.Level != Good || !strings.Contains(Plugin(r), "no daemon runs") {

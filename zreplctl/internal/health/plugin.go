@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/clean"
+	"github.com/zrepl-tools/zrepl-tools/lib/plural"
 )
 
 // Rank orders levels by how urgent they are.
@@ -104,7 +105,7 @@ func summary(r Report) string {
 		}
 	}
 	if len(told) == 0 {
-		text := fmt.Sprintf("%d jobs, %d copies", len(r.Jobs), datasets)
+		text := fmt.Sprintf("%s, %s", plural.Of(len(r.Jobs), "job"), plural.Of(datasets, "copy"))
 		if oldest != nil {
 			text += ", the oldest " + Words(time.Duration(*oldest)*time.Second)
 		}

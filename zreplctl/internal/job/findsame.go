@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
+	"github.com/zrepl-tools/zrepl-tools/lib/plural"
 	"github.com/zrepl-tools/zrepl-tools/lib/zfs"
 )
 
@@ -32,7 +33,7 @@ func (f *Files) unchanged(ctx context.Context) error {
 		}
 	}
 	if f.gone > 0 {
-		f.Run.tell(fmt.Sprintf("%d snapshots of %s were destroyed meanwhile", f.gone, f.fs.name))
+		f.Run.tell(fmt.Sprintf("destroyed meanwhile: %s of %s", plural.Of(f.gone, "snapshot"), f.fs.name))
 	}
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/peek"
+	"github.com/zrepl-tools/zrepl-tools/lib/plural"
 )
 
 // FileVersion is what consecutive snapshots have of one file.
@@ -69,7 +70,7 @@ func (f *Files) Versions(ctx context.Context, each func(FileVersion) error) (err
 	}
 	switch n := len(s.failed); {
 	case n > 0:
-		return fmt.Errorf("%d of %d snapshots cannot be looked into, such as: %w", n, len(f.shots), s.failed[0])
+		return fmt.Errorf("%d of %s cannot be looked into, such as: %w", n, plural.Of(len(f.shots), "snapshot"), s.failed[0])
 	case !s.found:
 		return f.nowhere(s.way)
 	}

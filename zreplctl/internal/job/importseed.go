@@ -13,6 +13,7 @@ import (
 	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
 	"github.com/zrepl-tools/zrepl-tools/lib/endpoint"
 	"github.com/zrepl-tools/zrepl-tools/lib/plan"
+	"github.com/zrepl-tools/zrepl-tools/lib/plural"
 	"github.com/zrepl-tools/zrepl-tools/lib/progress"
 	"github.com/zrepl-tools/zrepl-tools/lib/replicate"
 	"github.com/zrepl-tools/zrepl-tools/lib/transfer"
@@ -195,7 +196,7 @@ func (i *ImportSeed) sortOut(ctx context.Context) (results []plan.Result, protec
 		at[t.Name] = t
 	}
 	if outside := len(names) - len(targets); outside > 0 {
-		i.Run.tell(fmt.Sprintf("%d datasets of the file are outside the job's rules", outside))
+		i.Run.tell(fmt.Sprintf("outside the job's rules: %s of the file", plural.Of(outside, "dataset")))
 	}
 	leave := map[string]bool{}
 	for _, name := range names {

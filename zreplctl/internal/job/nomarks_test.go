@@ -52,7 +52,7 @@ func TestNoBookmarks(t *testing.T) {
 	w.write("c.yml", strings.ReplaceAll(w.read("c.yml"), `{"a<": b/back/a}`, `{"a<": b/back/a, "a/z": "!"}`))
 	w.aged("fetch")
 	run(1, "not-offered", "warning: keeping 1 holds on datasets that have left the sender's rules: no bookmark can be made there",
-		"warning: keeping what earlier runs hold of 1 datasets: zfs bookmark: cannot create bookmark")
+		"warning: keeping what earlier runs hold of 1 dataset: zfs bookmark: cannot create bookmark")
 	if code, said := w.unprivileged("forget", "fetch", "b/back/a/x/y", "b/back/a/z"); code != 0 {
 		t.Fatalf("forget: exit status %d: %s", code, said)
 	}

@@ -43,12 +43,12 @@ func TestHoldsOfRenamedClient(t *testing.T) {
 	w.must("zfs", "create", "a/x")
 	w.snapshot("s1")
 	w.done("pull", "fetch")
-	if _, said := w.ctl("check"); strings.Contains(said, "have the hold") {
+	if _, said := w.ctl("check"); strings.Contains(said, "the hold") {
 		t.Errorf("check: %s", said)
 	}
 	w.write("c.yml", strings.ReplaceAll(w.read("c.yml"), "client_identity: me}", "client_identity: renamed}"))
 	code, said := w.ctl("check")
-	if code != 0 || !strings.Contains(said, `2 snapshots have the hold "zreplctl_source_me", and no job here has that client`) {
+	if code != 0 || !strings.Contains(said, `the hold "zreplctl_source_me" is on 2 snapshots, and no job here has that client`) {
 		t.Errorf("check: exit status %d: %s", code, said)
 	}
 	if code, said := w.ctl("holds"); code != 0 || !strings.Contains(said, "a/x@s1\tzreplctl_source_me\t-\t") {
@@ -76,7 +76,7 @@ jobs:
 			w.must("zfs", "hold", tag, ds+"@s1")
 		}
 	}
-	if code, said := w.ctl("check"); code != 0 || strings.Contains(said, "have the hold") {
+	if code, said := w.ctl("check"); code != 0 || strings.Contains(said, "the hold") {
 		t.Errorf("check: exit status %d: %s", code, said)
 	}
 	w.must("zfs", "hold", "zreplctl_push_old", "a/x@s1")
@@ -84,9 +84,9 @@ jobs:
 	w.must("zfs", "hold", "zreplctl_push_offer", "a/x@s1") // of a job that had this one's name
 	code, said := w.ctl("check")
 	for _, want := range []string{
-		`job "offer": 1 snapshots have the hold "zreplctl_push_old", and no job here has that name: if it was renamed or removed, zreplctl holds -release old releases them`,
-		`job "take": 1 snapshots have the hold "zreplctl_last_taken", and no job here has that name: if it was renamed or removed, zreplctl holds -release taken releases them`,
-		`1 snapshots have the hold "zreplctl_push_offer", and the job of that name does not use it: if it was renamed or removed, zreplctl holds -release releases them`,
+		`job "offer": the hold "zreplctl_push_old" is on 1 snapshot, and no job here has that name: if it was renamed or removed, zreplctl holds -release old releases what it left`,
+		`job "take": the hold "zreplctl_last_taken" is on 1 snapshot, and no job here has that name: if it was renamed or removed, zreplctl holds -release taken releases what it left`,
+		`the hold "zreplctl_push_offer" is on 1 snapshot, and the job of that name does not use it: if it was renamed or removed, zreplctl holds -release releases what it left`,
 	} {
 		if code != 0 || !strings.Contains(said, want) {
 			t.Errorf("check: exit status %d: %s, want %s", code, said, want)

@@ -311,7 +311,7 @@ func TestRestoreFarForgotten(t *testing.T) {
 		t.Fatalf("%v: %s", err, out)
 	}
 	_, said := w.ctl("check")
-	w.speaks(said, `job "sink": the client's restore to "tank/new" has held 1 snapshots for more than 30 days: finish it, or zreplctl restore -abandon sink /tank/new releases them`)
+	w.speaks(said, `job "sink": the client's restore to "tank/new" has held 1 snapshot for more than 30 days: finish it, or zreplctl restore -abandon sink /tank/new releases what it holds`)
 	w.restored(1, "sink", "a/x", "/tank/new")
 	w.restored(0, "-abandon", "sink", "/tank/new")
 	w.equal("holds", w.restoring())

@@ -179,7 +179,7 @@ func TestRestoreForgotten(t *testing.T) {
 	hold("1577836800", "old:new")
 	w.stopped("b/new", "-r", "mirror", "a/x", "b/new")
 	code, said := w.ctl("check")
-	w.speaks(said, `job "mirror": a restore to "b/old/new" has held 2 snapshots for more than 30 days: finish it, or zreplctl restore -abandon mirror b/old/new releases them`)
+	w.speaks(said, `job "mirror": a restore to "b/old/new" has held 2 snapshots for more than 30 days: finish it, or zreplctl restore -abandon mirror b/old/new releases what it holds`)
 	if code != 0 || strings.Contains(said, "b/new\"") {
 		t.Errorf("exit status %d: %s", code, said)
 	}

@@ -196,7 +196,7 @@ func TestSeedForgotten(t *testing.T) {
 	w.exported(0, "push.zf", "pushit")
 	w.env = nil
 	_, said := w.ctl("check")
-	w.speaks(said, `client "me" has held "a/x@s1" since 2020-01-01`, `job "pushit": it has held 2 snapshots for more than 30 days, such as "a/x/y@s1", and no run has continued from them`)
+	w.speaks(said, `client "me" has held "a/x@s1" since 2020-01-01`, `job "pushit": it has held 2 snapshots for more than 30 days, such as "a/x/y@s1", and no run has continued from there`)
 	w.done("push", "pushit")
 	_, said = w.ctl("check")
 	if strings.Contains(said, "for more than 30 days") {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/zrepl-tools/zrepl-tools/lib/clean"
 	"github.com/zrepl-tools/zrepl-tools/lib/dataset"
+	"github.com/zrepl-tools/zrepl-tools/lib/plural"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/config"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/health"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/state"
@@ -44,7 +45,7 @@ func (l *looked) compared(f *found) {
 		one := v.Differing[0] // the newest
 		f.Differs = clean.Line(health.Since(time.Unix(one.At, 0), l.now)+": @"+one.Snapshot+": "+cmp.Or(one.Why, "the digests differ"), maxWhy)
 		if n > 1 {
-			f.Differs += fmt.Sprintf(" (and %d snapshots more)", n-1)
+			f.Differs += fmt.Sprintf(" (and %s more)", plural.Of(n-1, "snapshot"))
 		}
 	}
 }

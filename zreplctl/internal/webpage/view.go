@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/zrepl-tools/zrepl-tools/lib/plural"
 	"github.com/zrepl-tools/zrepl-tools/lib/progress"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/health"
 	"github.com/zrepl-tools/zrepl-tools/zreplctl/internal/job"
@@ -116,16 +117,9 @@ func lacks(j health.Job) string {
 	case j.Behind == nil:
 		return "not known how far behind"
 	case *j.Behind > 0 && j.BehindBytes != nil:
-		return fmt.Sprintf("%s behind (%s)", snapshots(*j.Behind), bytes(*j.BehindBytes))
+		return fmt.Sprintf("%s behind (%s)", plural.Of(*j.Behind, "snapshot"), bytes(*j.BehindBytes))
 	}
-	return snapshots(*j.Behind) + " behind"
-}
-
-func snapshots(n int) string {
-	if n == 1 {
-		return "1 snapshot"
-	}
-	return fmt.Sprintf("%d snapshots", n)
+	return plural.Of(*j.Behind, "snapshot") + " behind"
 }
 
 // viewCopy draws an age against its limits: the critical one is at two thirds.
@@ -166,7 +160,7 @@ func viewPicture(p Picture) shownPicture {
 		}
 		s.Dots = append(s.Dots, m)
 	}
-	s.Title += fmt.Sprintf(": %s, %d kept", snapshots(len(p.Dots)), kept)
+	s.Title += fmt.Sprintf(": %s, %d kept", plural.Of(len(p.Dots), "snapshot"), kept)
 	for _, t := range []struct {
 		age  time.Duration
 		text string
