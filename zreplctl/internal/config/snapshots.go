@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -97,6 +98,23 @@ func (d *decoder) pattern(n *yaml.Node, what string, size *int) *regexp.Regexp {
 		return nil
 	}
 	return re
+}
+
+// CheckPattern says why snapshots: cannot have a pattern, as its regex or in
+// exclude. Of the size, all patterns of a job together have at most 1,000.
+func CheckPattern(text string, exclude bool) (size int, err error) {
+	re, size, err := plan.ParsePattern(text)
+	switch {
+	case err != nil:
+		return size, err
+	case text == "" || exclude && matchesAll(re, ""):
+		return size, errors.New("it matches every name")
+	case dataset.MatchesNone(text):
+		return size, errors.New("it matches no name")
+	case size > maxPatternsSize:
+		return size, errors.New("it is too large")
+	}
+	return size, nil
 }
 
 // encodeSnapshots writes what snapshots reads.

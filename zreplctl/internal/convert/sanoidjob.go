@@ -141,8 +141,8 @@ var read = map[string]bool{
 // known are the settings of sanoid that have no equal, and what does it here.
 var known = map[string]string{
 	"monitor": "zreplctl monitor watches every job", "monitor_dont_warn": "", "monitor_dont_crit": "", "min_percent_free": "",
-	"pre_snapshot_script": "zsnap -pre runs programs", "post_snapshot_script": "zsnap -post runs programs", "pruning_script": "", "pre_pruning_script": "",
-	"no_inconsistent_snapshot": "", "force_post_snapshot_script": "", "script_timeout": "", "prune_defer": "", "skip_children": "",
+	"pre_snapshot_script": "hooks: {before_snapshot: …} of the job runs a command, with other variables", "post_snapshot_script": "hooks: {after_snapshot: …} of the job runs a command, with other variables", "pruning_script": "", "pre_pruning_script": "",
+	"no_inconsistent_snapshot": "on_failure of a hook", "force_post_snapshot_script": "", "script_timeout": "timeout of a hook", "prune_defer": "", "skip_children": "",
 }
 
 // unused notes templates that no section uses.
@@ -166,7 +166,7 @@ func (s *sanoid) rest(j *job, p *part) {
 		switch {
 		case read[key]:
 		case isKnown && instead != "":
-			j.note(o.line, "section %s: %s = %s has no equal: %s", p.name, key, o.value, instead)
+			j.note(o.line, "section %s: %s = %s is left out: %s", p.name, key, o.value, instead)
 		case isKnown:
 			j.note(o.line, "section %s: %s = %s has no equal", p.name, key, o.value)
 		case what == "warn" || what == "crit":

@@ -87,6 +87,7 @@ func (c *command) jobs(opts []option) {
 	c.read(opts)
 	j := c.job
 	c.connection()
+	c.compression()
 	if kind == "push" {
 		j.rules("datasets", c.rules("ok"))
 	} else {
@@ -100,6 +101,12 @@ func (c *command) jobs(opts []option) {
 	}
 	if c.rate > 0 && kind != "pull" { // there the source has it
 		j.put("rate: %d", c.rate)
+	}
+	if c.compresses() {
+		j.put("compress: zstd")
+	}
+	for _, line := range c.chosen() {
+		j.put("%s", line)
 	}
 	if kind != "pull" {
 		for _, line := range c.sending() {
@@ -208,10 +215,7 @@ func (c *command) syncSnapshots() {
 	if c.noSnapshot {
 		return
 	}
-	prefix := "zsync_"
-	if c.identifier != "" {
-		prefix += c.identifier + "_"
-	}
+	prefix := c.prefix()
 	near := c.beside("_snap", "autosnap", c.rules("ok"), prefix)
 	c.place(near, c.source.host)
 	c.job.note(0, "syncoid takes a snapshot first; here job %s does: run it before %s", near.name, c.job.name)
@@ -267,6 +271,9 @@ func (c *command) otherHost() {
 		j.lines = append(j.lines, c.sending()...)
 	} else {
 		j.rules("mapping", c.rules(c.target.dataset))
+		if c.compresses() {
+			j.put("compress: zstd")
+		}
 		j.lines = append(j.lines, c.receiving()...)
 	}
 	end := c.doc.add(0, "", "")

@@ -27,7 +27,9 @@ type choices struct {
 	identifier, key, properties                                                    string
 	port                                                                           uint64
 	rate                                                                           int64
+	compress                                                                       string // how, on the way
 	ssh, excluded, exclude, override                                               []string
+	snaps, withoutSnaps                                                            []string // by regexes
 	remote                                                                         []string // jobs of the other host
 }
 
@@ -102,7 +104,7 @@ func (c *command) ssh1(o option) bool {
 	return true
 }
 
-var bandwidth = regexp.MustCompile(`^([0-9]{1,12})([kKMGT]?)[bB]?$`)
+var bandwidth = regexp.MustCompile(`^([0-9]{1,12})([kKmMgGtT]?)[bB]?$`)
 
 func (c *command) valued(o option) {
 	switch o.name {
@@ -123,9 +125,11 @@ func (c *command) valued(o option) {
 	case "exclude", "exclude-datasets":
 		c.leaveOut(o)
 	case "compress":
-		if o.value != "none" {
-			c.job.note(0, "--compress=%s has no equal: send: {compressed: true} sends compressed blocks as they are, and options: [Compression=yes] makes ssh compress", o.value)
-		}
+		c.compress = o.value
+	case "include-snaps":
+		c.snaps = append(c.snaps, o.value)
+	case "exclude-snaps":
+		c.withoutSnaps = append(c.withoutSnaps, o.value)
 	case "sendoptions":
 		c.send(o.value)
 	case "recvoptions":
