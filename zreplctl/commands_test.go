@@ -314,6 +314,17 @@ func TestInitIncluded(t *testing.T) {
 	}
 }
 
+// TestInitConfig: init reads no configuration, and says so before it writes
+// anything elsewhere.
+func TestInitConfig(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	_, stderr, status := zreplctl(t, "", "-config", dir+"/c.yml", "init", "-dir", dir, "local")
+	if entries, err := os.ReadDir(dir); status != 2 || !strings.Contains(stderr, "leave out -config") || err != nil || len(entries) > 0 {
+		t.Errorf("exit status %d: %s, %v, %v", status, stderr, entries, err)
+	}
+}
+
 // TestInitSecond: where a configuration of another host is there, init says what
 // to type, and that works.
 func TestInitSecond(t *testing.T) {

@@ -72,6 +72,10 @@ func initCommand(g *globals) *ffcli.Command {
 			if len(args) > 0 {
 				f.kind = args[0]
 			}
+			// From the environment it is for the other commands.
+			if c := g.configPath; c != "" && c != os.Getenv("ZREPLCTL_CONFIG") {
+				return cli.Usagef("init reads no configuration, and writes zreplctl.yml into -dir: leave out -config %q", c)
+			}
 			if err := f.complete(args); err != nil {
 				return err
 			}
