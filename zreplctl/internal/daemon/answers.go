@@ -99,9 +99,19 @@ func wait(ctx context.Context, d time.Duration) {
 	}
 }
 
-// busyAfter is how long a job may take to take a request: at once, unless a
-// run is on.
-const busyAfter = 300 * time.Millisecond
+// busyAfter is how long a job that runs, or waits for its turn, may take to take a
+// request. One that has just ended a run, or looks at its files, takes it in a moment,
+// but a busy machine may need longer for that.
+const (
+	busyAfter = 300 * time.Millisecond
+	busyLater = time.Minute
+)
+
+func (j *job) isBusy() bool {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.running || j.waiting
+}
 
 // sameFile reports whether two paths are those of one file, which may have
 // been replaced since the daemon read it.
@@ -167,12 +177,16 @@ func (d *daemon) Run(ctx context.Context, r control.Request) (iter.Seq[control.E
 		return nil, control.ErrNoJob
 	}
 	f := newFollowed(r)
-	select {
-	case j.asked <- f:
-		return f.events(ctx), nil
-	case <-time.After(busyAfter):
-		return nil, control.ErrBusy
-	case <-ctx.Done():
-		return nil, context.Cause(ctx)
+	for began := time.Now(); ; {
+		select {
+		case j.asked <- f:
+			return f.events(ctx), nil
+		case <-time.After(busyAfter):
+			if j.isBusy() || j.isGone() || time.Since(began) > busyLater {
+				return nil, control.ErrBusy
+			}
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		}
 	}
 }

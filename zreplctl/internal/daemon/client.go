@@ -249,8 +249,9 @@ func (c *client) serve(ctx context.Context, p *transport.Passed) error {
 		p.Refuse(cli.TryLater, "the daemon is ending")
 		return nil
 	}
-	p.End(end.Code)
+	status.heard() // what it told of its run counts
 	c.noteServed(conn, end)
+	p.End(end.Code)
 	c.logConnection(conn, process.PID(), end)
 	return nil
 }

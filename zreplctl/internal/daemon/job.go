@@ -268,14 +268,10 @@ func (j *job) runStep(ctx context.Context, c *config.Job, step string, f *follow
 		return 1, err.Error()
 	}
 	end := p.Wait()
-	for _, r := range []*report{stdout, seen, how} { // a grandchild may hold them
-		select {
-		case <-r.done:
-		case <-time.After(time.Second):
-			if r == how {
-				return end.Code, end.String() // it may still be written
-			}
-		}
+	stdout.heard()
+	seen.heard()
+	if !how.heard() {
+		return end.Code, end.String() // it may still be written
 	}
 	if last.Error != "" || end.OK() {
 		return end.Code, last.Error

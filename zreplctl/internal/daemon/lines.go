@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"sync"
+	"time"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/child"
 )
@@ -71,3 +72,14 @@ func newReport(limit int, line func([]byte)) (*report, error) {
 
 // started closes the child's end here.
 func (p *report) started() { p.child.Close() }
+
+// heard waits until all was read that a child said that has ended. It does not
+// wait for a grandchild that holds the pipe.
+func (p *report) heard() bool {
+	select {
+	case <-p.done:
+		return true
+	case <-time.After(time.Second):
+		return false
+	}
+}

@@ -28,7 +28,7 @@ func TestManager(t *testing.T) {
 	t.Setenv("WATCHDOG_USEC", "200000")
 	hear := func(want string) {
 		t.Helper()
-		l.SetReadDeadline(time.Now().Add(10 * time.Second))
+		l.SetReadDeadline(time.Now().Add(patience))
 		b := make([]byte, 1000)
 		for {
 			n, err := l.Read(b)

@@ -185,6 +185,10 @@ func (j *job) queue(ctx context.Context, f *followed, since time.Time) {
 	for {
 		select {
 		case <-t.ready:
+			if ctx.Err() != nil { // the end of the daemon has made room
+				j.giveUp(f, "the daemon is ending")
+				return
+			}
 			j.setWaiting(false)
 			j.run(ctx, f)
 			return

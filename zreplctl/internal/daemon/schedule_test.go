@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -117,7 +118,8 @@ func TestPaused(t *testing.T) {
 		t.Fatal(err)
 	}
 	startConfig(t, c)
-	time.Sleep(200 * time.Millisecond)
+	until(t, "it is seen to be paused", func() bool { return jobOf(t, c, "good").Paused })
+	time.Sleep(200 * time.Millisecond) // it would run meanwhile
 	if j := jobOf(t, c, "good"); j.Last != nil || !j.Paused || j.State != control.Paused || j.Until != nil {
 		t.Errorf("%+v", j)
 	}
@@ -229,5 +231,62 @@ func TestOneAtATime(t *testing.T) {
 	}
 	if code := await(t, ended); code != 75 {
 		t.Errorf("%d, %s", code, said.said.String())
+	}
+}
+
+// TestEndingMakesRoom: a run that waits for its turn does not begin when the end
+// of the daemon has ended the one before it.
+func TestEndingMakesRoom(t *testing.T) {
+	t.Parallel()
+	c := timed(shortDir(t), 0, "good")
+	d := &daemon{Options: Options{Config: c, Log: slog.New(slog.DiscardHandler)}, changed: newBell(), config: c}
+	d.turns.allow(1)
+	j := newJob(d, c.Jobs[0])
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	for range 20 { // a select takes either of two that are ready
+		f := newFollowed(control.Request{Job: "good"})
+		j.queue(ctx, f, time.Now())
+		said, status := "", -1
+		for e := range f.events(t.Context()) {
+			if said += e.Stderr; e.Exit != nil {
+				status = *e.Exit
+			}
+		}
+		if status != 75 || !strings.Contains(said, "the daemon is ending") {
+			t.Fatalf("%d, %q", status, said)
+		}
+	}
+}
+
+// TestSlowToTake: only a job that runs or waits for its turn is busy, not one that
+// is slow to take a request.
+func TestSlowToTake(t *testing.T) {
+	t.Parallel()
+	c := timed(shortDir(t), 0, "good")
+	d := &daemon{Options: Options{Config: c, Log: slog.New(slog.DiscardHandler)}, changed: newBell(), config: c}
+	j := newJob(d, c.Jobs[0])
+	d.jobs = []*job{j}
+	run := func() <-chan error {
+		ended := make(chan error, 1)
+		go func() {
+			_, err := d.Run(t.Context(), control.Request{Job: "good", Config: c.Path})
+			ended <- err
+		}()
+		return ended
+	}
+	asked := run()
+	time.Sleep(2 * busyAfter)
+	select {
+	case <-j.asked:
+	case err := <-asked:
+		t.Fatalf("it ended before the job took it: %v", err)
+	}
+	if err := await(t, asked); err != nil {
+		t.Error(err)
+	}
+	j.running = true
+	if err := await(t, run()); !errors.Is(err, control.ErrBusy) {
+		t.Errorf("a run is on: %v", err)
 	}
 }
