@@ -3,7 +3,6 @@ package notify
 import (
 	"context"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -54,14 +53,7 @@ func TestLeaves(t *testing.T) {
 			if lines(dir) != "x\n" {
 				t.Errorf("%q", lines(dir))
 			}
-			text, _ := os.ReadFile(filepath.Join(dir, "pid"))
-			for end := time.Now().Add(5 * time.Second); exec.Command("sh", "-c", "kill -0 "+strings.TrimSpace(string(text))).Run() == nil; {
-				if time.Now().After(end) {
-					exec.Command("kill", strings.TrimSpace(string(text))).Run()
-					t.Fatal("what it left still runs")
-				}
-				time.Sleep(20 * time.Millisecond)
-			}
+			ends(t, dir, "what it left still runs")
 		})
 	}
 }
@@ -70,11 +62,18 @@ func TestLeaves(t *testing.T) {
 // being run for ever.
 func TestTurns(t *testing.T) {
 	n, dir := notifier(t, `echo x >>"$1/told"`, "failed")
-	hang := &config.Job{Name: "a", Notify: []config.Notify{{Command: []string{"sleep", "1000"}, On: []string{"failed"}}}}
+	begun := filepath.Join(dir, "begun")
+	hang := &config.Job{Name: "a", Notify: []config.Notify{{Command: []string{"sh", "-c", `: >"$1"; exec sleep 1000`, "sh", begun}, On: []string{"failed"}}}}
 	n.Config.Jobs = append([]*config.Job{hang}, n.Config.Jobs...)
 	r := health.Report{Jobs: []health.Job{{Name: "a", State: health.Failed, Level: 1}, {Name: "j", State: health.Failed, Level: 1}}}
 	for range 3 {
-		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		ctx, cancel := context.WithCancel(t.Context())
+		go func() { // all the time that there is
+			for os.Remove(begun) != nil && ctx.Err() == nil {
+				time.Sleep(10 * time.Millisecond)
+			}
+			cancel()
+		}()
 		if err := n.Tell(ctx, r); err == nil {
 			t.Error("the command that hangs has told")
 		}

@@ -85,32 +85,61 @@ func TestFails(t *testing.T) {
 	}
 }
 
-// TestLimit: a command that hangs is ended with all that it started, and the
-// next call is refused while it runs.
+// hanging is a command that starts another, tells so, and does not end.
+const hanging = `sleep 1000 & echo $! >"$1/pid"; echo x >>"$1/told"; wait`
+
+// TestLimit: a command that hangs is ended with all that it started.
 func TestLimit(t *testing.T) {
-	n, dir := notifier(t, `sleep 1000 & echo $! >"$1/pid"; echo x >>"$1/told"; wait`, "failed")
-	n.Limit = 2 * time.Second
-	over := make(chan error)
-	go func() { over <- tell(t, n, health.Failed) }()
-	for lines(dir) == "" {
+	for limit := 2 * time.Second; limit < 2*time.Minute; limit *= 5 { // it must get as far as to tell
+		n, dir := notifier(t, hanging, "failed")
+		n.Limit = limit
+		if err := tell(t, n, health.Failed); err == nil || !strings.Contains(err.Error(), "did not end within "+limit.String()) {
+			t.Errorf("%v", err)
+		}
+		if lines(dir) == "" {
+			continue
+		}
+		if ends(t, dir, "what it started still runs"); lines(dir) != "x\n" {
+			t.Errorf("%q", lines(dir))
+		}
+		return
+	}
+	t.Error("it has not told")
+}
+
+// TestBusy: a call is refused while another one's command runs.
+func TestBusy(t *testing.T) {
+	n, dir := notifier(t, hanging, "failed")
+	n.Limit = time.Hour
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	over := make(chan error, 1)
+	go func() { over <- n.Tell(ctx, health.Report{Jobs: []health.Job{{Name: "j", State: health.Failed}}}) }()
+	for lines(dir) == "" && t.Context().Err() == nil {
 		time.Sleep(10 * time.Millisecond)
 	}
 	if err := tell(t, n, health.Failed); !errors.Is(err, ErrBusy) {
 		t.Errorf("a second call: %v", err)
 	}
-	if err := <-over; err == nil || !strings.Contains(err.Error(), "did not end within 2s") {
-		t.Errorf("%v", err)
+	if cancel(); <-over == nil {
+		t.Error("the command that was ended has told")
 	}
-	text, _ := os.ReadFile(filepath.Join(dir, "pid"))
-	check := exec.Command("sh", "-c", "kill -0 "+strings.TrimSpace(string(text)))
-	for end := time.Now().Add(5 * time.Second); check.Run() == nil; check = exec.Command("sh", "-c", "kill -0 "+strings.TrimSpace(string(text))) {
+	ends(t, dir, "what it started still runs")
+}
+
+// ends waits for the end of the process whose number a command has written.
+func ends(t *testing.T, dir, otherwise string) {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(dir, "pid"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	pid := strings.TrimSpace(string(text))
+	for end := time.Now().Add(time.Minute); exec.Command("sh", "-c", "kill -0 "+pid).Run() == nil; time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(end) {
-			t.Fatal("what it started still runs")
+			exec.Command("kill", pid).Run()
+			t.Fatal(otherwise)
 		}
-		time.Sleep(20 * time.Millisecond)
-	}
-	if lines(dir) != "x\n" {
-		t.Errorf("%q", lines(dir))
 	}
 }
 
