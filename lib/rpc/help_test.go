@@ -85,7 +85,7 @@ func ending(t testing.TB, c *Conn, l link, served <-chan error) error {
 
 // plenty is for what takes milliseconds, on a busy machine. Whoever waits for a
 // far side that is gone waits longer: the limit for that is a minute.
-const plenty = 20 * time.Second
+const plenty = 50 * time.Second
 
 func await[T any](t testing.TB, c <-chan T) T {
 	t.Helper()
