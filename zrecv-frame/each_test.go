@@ -6,7 +6,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/zrepl-tools/zrepl-tools/lib/frame"
 )
@@ -90,7 +89,7 @@ func TestEachKilled(t *testing.T) {
 			t.Error("not killed")
 		}
 		wait()
-		p.nothingLeft(5 * time.Second)
+		p.nothingLeft(patience)
 		if p.exists("done") || len(p.outcomes("taken")) != before {
 			t.Errorf("after %d streams: %+v", before, p.outcomes("taken"))
 		}

@@ -88,7 +88,7 @@ func TestKilledInChain(t *testing.T) {
 			p.takeParts()
 			out, wait := p.start("{ cat stream; touch given; exec sleep 100; } | zrecv-frame " + flags + " sh take t")
 			p.await("given")
-			deadline := time.Now().Add(10 * time.Second)
+			deadline := time.Now().Add(patience)
 			for strings.Count(p.read("events"), "\n") < c.ended && time.Now().Before(deadline) {
 				time.Sleep(5 * time.Millisecond)
 			}
@@ -98,7 +98,7 @@ func TestKilledInChain(t *testing.T) {
 			}
 			p.signal(syscall.SIGKILL, "sleep ")
 			wait()
-			p.nothingLeft(5 * time.Second)
+			p.nothingLeft(patience)
 			if ended := p.tookWhole(streams); ended != c.ended {
 				t.Errorf("%d runs came to their end, not %d", ended, c.ended)
 			}
@@ -121,7 +121,7 @@ func TestKilledAnywhereInChain(t *testing.T) {
 		time.Sleep(rand.N(300 * time.Millisecond))
 		p.signal(syscall.SIGKILL, "zrecv-frame ")
 		wait()
-		p.nothingLeft(5 * time.Second)
+		p.nothingLeft(patience)
 		ended := p.tookWhole(streams)
 		fewest, most = min(fewest, ended), max(most, ended)
 	}

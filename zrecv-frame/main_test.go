@@ -51,13 +51,17 @@ type place struct {
 
 var places atomic.Int64
 
+// patience is how long tests wait for what comes, also on a machine that is busy. It is
+// less than what their programs sleep if nothing ends them.
+const patience = 50 * time.Second
+
 // newPlace has a file big of 12 MB in it. In the end none of the programs that
 // ran in it may be left.
 func newPlace(t *testing.T) *place {
 	t.Helper()
 	p := &place{t: t, dir: t.TempDir(), mark: fmt.Sprintf("ZFRAME_TEST=%d.%d", os.Getpid(), places.Add(1))}
 	p.write("big", bytes.Repeat([]byte("0123456789abcdefghijklmnopqrstu\n"), 12_000_000/32))
-	t.Cleanup(func() { p.nothingLeft(5 * time.Second) })
+	t.Cleanup(func() { p.nothingLeft(patience) })
 	return p
 }
 
@@ -85,8 +89,8 @@ func (p *place) command(name string, args ...string) *exec.Cmd {
 	return c
 }
 
-// run runs a shell script, in a process group of its own, for at most half a
-// minute, and returns what it wrote on both outputs.
+// run runs a shell script, in a process group of its own, for at most
+// patience, and returns what it wrote on both outputs.
 func (p *place) run(script string) string {
 	p.t.Helper()
 	out, wait := p.start(script)
@@ -112,7 +116,7 @@ func (p *place) start(script string) (out *bytes.Buffer, wait func()) {
 		p.t.Helper()
 		select {
 		case <-done:
-		case <-time.After(30 * time.Second):
+		case <-time.After(patience):
 			p.t.Errorf("hangs: %s\n%v", script, p.processes())
 			syscall.Kill(-c.Process.Pid, syscall.SIGKILL)
 			<-done
@@ -122,8 +126,8 @@ func (p *place) start(script string) (out *bytes.Buffer, wait func()) {
 
 // process is one that runs in this place.
 type process struct {
-	pid  int
-	line string
+	pid, parent int
+	line        string
 }
 
 func (p *place) processes() []process {
@@ -137,18 +141,29 @@ func (p *place) processes() []process {
 		dir := filepath.Dir(name)
 		pid, _ := strconv.Atoi(filepath.Base(dir))
 		line, _ := os.ReadFile(filepath.Join(dir, "cmdline"))
-		found = append(found, process{pid, strings.ReplaceAll(string(line), "\x00", " ")})
+		var state string
+		var parent int
+		stat, _ := os.ReadFile(filepath.Join(dir, "stat"))
+		fmt.Sscan(string(stat[bytes.LastIndexByte(stat, ')')+1:]), &state, &parent) // proc_pid_stat(5)
+		found = append(found, process{pid, parent, strings.ReplaceAll(string(line), "\x00", " ")})
 	}
 	return found
 }
 
 // signal sends a signal to those of our processes whose command line begins
-// with some of these words, and returns how many there are.
+// with some of these words, and returns how many there are. A child that is just
+// being started looks like its parent, and does not count.
 func (p *place) signal(sig syscall.Signal, words ...string) (n int) {
-	for _, q := range p.processes() {
+	all, lines := p.processes(), map[int]string{}
+	for _, q := range all {
+		lines[q.pid] = q.line
+	}
+	for _, q := range all {
 		if slices.ContainsFunc(words, func(w string) bool { return strings.HasPrefix(q.line, w) }) {
+			if lines[q.parent] != q.line {
+				n++
+			}
 			syscall.Kill(q.pid, sig)
-			n++
 		}
 	}
 	return n
@@ -175,11 +190,10 @@ func (p *place) nothingLeft(within time.Duration) {
 // await waits until a file exists.
 func (p *place) await(name string) {
 	p.t.Helper()
-	for range 1000 {
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
 		if p.exists(name) {
 			return
 		}
-		time.Sleep(5 * time.Millisecond)
 	}
 	p.t.Fatalf("%s does not come into being", name)
 }

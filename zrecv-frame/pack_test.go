@@ -73,14 +73,14 @@ func TestPackedKilled(t *testing.T) {
 			out, wait := p.start(packed(`zsend-frame sh -c 'cat big; touch ready; sleep 100 | sleep 100' |
 				zrecv-frame sh -c 'cat | cat >out; echo finished >done'`))
 			p.await("ready")
-			for end := time.Now().Add(20 * time.Second); len(p.read("out")) == 0 && time.Now().Before(end); {
+			for end := time.Now().Add(patience); len(p.read("out")) == 0 && time.Now().Before(end); {
 				time.Sleep(5 * time.Millisecond)
 			}
 			if p.signal(syscall.SIGKILL, c.victim) != 1 {
 				t.Errorf("not one program to kill: %v", p.processes())
 			}
 			wait()
-			p.nothingLeft(5 * time.Second)
+			p.nothingLeft(patience)
 			if p.exists("done") || !strings.Contains(out.String(), c.says) {
 				t.Errorf("the consumer took a part for the whole, or nobody says %q: %s", c.says, out)
 			}

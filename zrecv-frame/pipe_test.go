@@ -96,7 +96,7 @@ func TestSignals(t *testing.T) {
 			}
 			begin := time.Now()
 			wait()
-			p.nothingLeft(5 * time.Second)
+			p.nothingLeft(patience)
 			t.Logf("all ended within %v", time.Since(begin).Round(time.Millisecond))
 			if p.exists("done") {
 				t.Error("the consumer took a part for the whole")
@@ -127,7 +127,7 @@ func TestKilled(t *testing.T) {
 				// The sender itself ends when it next has something to say; its
 				// reader notices a dead sender at once.
 				wait()
-				p.nothingLeft(5 * time.Second)
+				p.nothingLeft(patience)
 				if p.exists("done") {
 					t.Errorf("the consumer took a part for the whole: %s", out)
 				}
