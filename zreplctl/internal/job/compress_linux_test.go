@@ -174,7 +174,7 @@ func TestCompressKilled(t *testing.T) {
 			t.Run(way[0]+victim, func(t *testing.T) {
 				t.Parallel()
 				w := newCompressing(t)
-				w.fill("a/x", 12<<20)
+				w.fill("a/x", 24<<20) // it lasts until zstd is found and killed
 				w.snapshot("s2")
 				w.set()
 				w.write("sim/faults", "on=send match=a/x@s2 rate=2000000\n")

@@ -57,7 +57,7 @@ func (e *evilSource) listen(t *testing.T) string {
 }
 
 func (e *evilSource) serve(conn *net.UnixConn) {
-	in, out, err := fdpass.Receive(conn, 10*time.Second)
+	in, out, err := fdpass.Receive(conn, time.Minute)
 	if err != nil {
 		return
 	}

@@ -35,12 +35,13 @@ func (w *world) processes() map[int]string {
 }
 
 // find waits for a process of a program, the first word, whose command line
-// holds the others.
+// holds the others. A child that is just being started looks like its parent, and is not meant.
 func (w *world) find(words ...string) int {
 	w.t.Helper()
 	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+		all := w.processes()
 	next:
-		for pid, line := range w.processes() {
+		for pid, line := range all {
 			if program, _, _ := strings.Cut(line, " "); filepath.Base(program) != words[0] {
 				continue
 			}
@@ -49,11 +50,45 @@ func (w *world) find(words ...string) int {
 					continue next
 				}
 			}
+			if all[parentOf(pid)] == line {
+				continue
+			}
 			return pid
 		}
 	}
 	w.t.Fatalf("no process %v among %v", words, w.processes())
 	return 0
+}
+
+// parentOf returns the parent of a process, 0 if that has ended.
+func parentOf(pid int) (parent int) {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return 0
+	}
+	var state string
+	rest := stat[bytes.LastIndexByte(stat, ')')+1:] // proc_pid_stat(5)
+	fmt.Sscan(string(rest), &state, &parent)
+	return parent
+}
+
+// receives waits for a zfs receive whose command line holds the words and that has
+// read some of its stream.
+func (w *world) receives(words ...string) {
+	w.t.Helper()
+	const some = 256 << 10
+	io := fmt.Sprintf("/proc/%d/io", w.find(append([]string{"zfs", " receive "}, words...)...))
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+		said, err := os.ReadFile(io)
+		if err != nil {
+			w.t.Fatalf("zfs receive %v has ended: %v", words, err)
+		}
+		var read int
+		if fmt.Sscanf(string(said), "rchar: %d", &read); read >= some {
+			return
+		}
+	}
+	w.t.Fatalf("zfs receive %v reads nothing", words)
 }
 
 // sends waits for a zfs send whose command line holds the words and that has
@@ -77,16 +112,7 @@ func (w *world) sends(words ...string) {
 // may be there, which holds snapshots meanwhile.
 func (w *world) server() int {
 	w.t.Helper()
-	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", w.find("zsend-frame")))
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	var state string
-	var parent int
-	rest := stat[bytes.LastIndexByte(stat, ')')+1:] // proc_pid_stat(5)
-	if _, err := fmt.Sscan(string(rest), &state, &parent); err != nil {
-		w.t.Fatal(err)
-	}
+	parent := parentOf(w.find("zsend-frame"))
 	if line := w.processes()[parent]; !strings.Contains(line, " serve me") {
 		w.t.Fatalf("zsend-frame is a child of %q", line)
 	}
@@ -125,8 +151,7 @@ func TestKill(t *testing.T) {
 				t.Fatal(err)
 			}
 			w.find("zfs", " send ", "a/x@s1")
-			w.find("zfs", " receive ", "b/back/a/x@s1")
-			time.Sleep(300 * time.Millisecond) // some of the stream is on its way
+			w.receives("b/back/a/x@s1")
 			pid := w.find(victim.words...)
 			if victim.name == "serve" {
 				pid = w.server()
@@ -134,7 +159,7 @@ func TestKill(t *testing.T) {
 			syscall.Kill(pid, syscall.SIGKILL)
 			begun := time.Now()
 			run.Wait()
-			for len(w.processes()) > 0 && time.Since(begun) < 10*time.Second {
+			for len(w.processes()) > 0 && time.Since(begun) < patience {
 				time.Sleep(20 * time.Millisecond)
 			}
 			if left := w.processes(); len(left) > 0 {
@@ -165,7 +190,7 @@ func TestReconnect(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.tree()
-	w.fill("a/x", 6<<20)
+	w.fill("a/x", 12<<20)
 	w.snapshot("s1")
 	w.write("sim/faults", "on=send match=a/x@s1 rate=1500000\non=send match=-t rate=1500000\n")
 	run := w.command("zreplctl", "-config", w.path("c.yml"), "pull", "-skip", "prune", "fetch")
@@ -175,8 +200,7 @@ func TestReconnect(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.find("zfs", " send ", "a/x@s1")
-	w.find("zfs", " receive ", "b/back/a/x@s1")
-	time.Sleep(time.Second)
+	w.receives("b/back/a/x@s1")
 	syscall.Kill(w.server(), syscall.SIGKILL)
 	w.find("zfs", " send ", " -t ")
 	time.Sleep(500 * time.Millisecond)
@@ -214,7 +238,7 @@ func TestTerminate(t *testing.T) {
 		if code := run.ProcessState.ExitCode(); code != 128+int(syscall.SIGTERM) || strings.Count(said.String(), "\n") != 1 {
 			t.Errorf("%s: exit status %d: %s", kind[0], code, said.String())
 		}
-		for len(w.processes()) > 0 && time.Since(begun) < 10*time.Second {
+		for len(w.processes()) > 0 && time.Since(begun) < patience {
 			time.Sleep(20 * time.Millisecond)
 		}
 		if left := w.processes(); len(left) > 0 {

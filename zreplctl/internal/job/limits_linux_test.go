@@ -220,7 +220,7 @@ func TestThousandConnections(t *testing.T) {
 	w.done("pull", "fetch4") // another client
 	look()
 	refused, served := 0, 0
-	late := time.After(45 * time.Second)
+	late := time.After(patience)
 	for _, r := range all {
 		select {
 		case <-r.ended:

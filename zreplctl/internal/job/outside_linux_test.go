@@ -67,7 +67,7 @@ func TestOutside(t *testing.T) {
 	}
 	run.Process.Kill()
 	run.Wait()
-	for end := time.Now().Add(30 * time.Second); len(w.processes()) > 1 && time.Now().Before(end); {
+	for end := time.Now().Add(patience); len(w.processes()) > 1 && time.Now().Before(end); {
 		time.Sleep(20 * time.Millisecond)
 	}
 	if _, err := os.Stat(note); err != nil {

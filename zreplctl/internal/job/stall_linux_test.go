@@ -60,7 +60,7 @@ func TestStall(t *testing.T) {
 					t.Errorf("exit status %d: %s", code, said.String())
 				}
 				t.Logf("after %v", time.Since(started).Round(time.Millisecond))
-				for end := time.Now().Add(20 * time.Second); len(w.processes()) > 0; time.Sleep(20 * time.Millisecond) {
+				for end := time.Now().Add(patience); len(w.processes()) > 0; time.Sleep(20 * time.Millisecond) {
 					if time.Now().After(end) {
 						t.Fatalf("left running: %v", w.processes())
 					}
@@ -125,7 +125,7 @@ func TestStallServer(t *testing.T) {
 		go func() { h.server.Wait(); close(left) }()
 		select {
 		case <-left:
-		case <-time.After(20 * time.Second):
+		case <-time.After(patience):
 			t.Errorf("the server goes on: %v", w.processes())
 		}
 	}

@@ -19,7 +19,7 @@ import (
 func (w *world) gone() {
 	w.t.Helper()
 	begun := time.Now()
-	for len(w.processes()) > 0 && time.Since(begun) < 20*time.Second { // a promise: see TestKill
+	for len(w.processes()) > 0 && time.Since(begun) < patience { // a promise: see TestKill
 		time.Sleep(20 * time.Millisecond)
 	}
 	if left := w.processes(); len(left) > 0 {
