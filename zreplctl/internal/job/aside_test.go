@@ -24,6 +24,7 @@ const asideAll = `recv: {conflict: {diverged: rename, modified: rename, unrelate
 
 func (w *world) asideJobs(recv string) {
 	w.t.Helper()
+	sameDay(w.t)
 	w.configure(strings.ReplaceAll(asideJobs, "RECV", recv))
 	w.must("zfs", "create", "b/sink")
 }
@@ -44,6 +45,16 @@ func (w *world) kept(before []string) {
 		if !slices.Contains(after, guid) {
 			w.t.Errorf("a snapshot with guid %s is gone", guid)
 		}
+	}
+}
+
+// sameDay waits for the next day if that is near: names and messages of this test
+// have the date.
+func sameDay(t *testing.T) {
+	t.Helper()
+	const near = 5 * time.Minute
+	if rest := 24*time.Hour - time.Since(time.Now().UTC().Truncate(24*time.Hour)); rest < near {
+		time.Sleep(rest)
 	}
 }
 

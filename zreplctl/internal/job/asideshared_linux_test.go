@@ -10,6 +10,7 @@ import (
 func TestAsideShared(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
+	sameDay(t)
 	w.configure(`
 global: {rundir: DIR/run, statedir: DIR/state}
 jobs:

@@ -83,6 +83,7 @@ func TestVanished(t *testing.T) {
 		t.Run(by[0], func(t *testing.T) {
 			t.Parallel()
 			kind, name, copied := by[0], by[1], by[2]+"/z"
+			sameDay(t)
 			w := vanishes(t, kind, name)
 			before := w.everything()
 			if code, said := w.ctl("plan", name); code != 0 || !strings.Contains(said, "vanished\t-\t"+copied+"\t") || !strings.Contains(said, "lets the copy go on ") || w.noted(name) {
