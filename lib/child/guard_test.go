@@ -151,7 +151,7 @@ func TestKillEndsInput(t *testing.T) {
 		if err != io.EOF {
 			t.Errorf("%v, not the end", err)
 		}
-	case <-time.After(10 * time.Second):
+	case <-time.After(time.Minute):
 		t.Error("it is still open")
 	}
 }

@@ -290,7 +290,7 @@ func TestKilledReceiveResumes(t *testing.T) {
 	}
 	rest := s.ok("zfs", "send", "-t", token)
 	errs, code := s.recv(rest, "-s", "-u", "back/a")
-	for end := time.Now().Add(10 * time.Second); strings.Contains(errs, "is busy") && time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); strings.Contains(errs, "is busy") && time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
 		errs, code = s.recv(rest, "-s", "-u", "back/a") // the killed one is not quite gone
 	}
 	if code != 0 {
