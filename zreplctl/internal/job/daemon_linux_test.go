@@ -120,6 +120,7 @@ func TestDaemonSignals(t *testing.T) {
 			t.Fatal("nothing arrives")
 		}
 	}
+	w.receives("b/first")
 	d.end()
 	pull.Wait()
 	if code := pull.ProcessState.ExitCode(); code != 75 && code != 143 {

@@ -20,12 +20,12 @@ func TestRestoreBeside(t *testing.T) {
 			w.snapshot("s1")
 			w.done("local", "mirror")
 			held := w.holds()
-			w.write("sim/faults", "on=send match=b/mirror/x@s1 rate=700000\n")
+			w.write("sim/faults", "on=send match=b/mirror/x@s1 wait=2000000\n")
 			run := w.command("zreplctl", "-config", w.path("c.yml"), "restore", "-r", "mirror", "a/x", "b/new")
 			if err := run.Start(); err != nil {
 				t.Fatal(err)
 			}
-			w.find("zfs", " send ", "b/mirror/x@s1")
+			w.sends("b/mirror/x@s1")
 			if out, err := w.command("zfs", "destroy", "b/mirror/x@s1").CombinedOutput(); err == nil {
 				t.Errorf("destroyed while it is read: %s", out)
 			}

@@ -21,19 +21,19 @@ func TestRestoreFarBeside(t *testing.T) {
 	w.tree()
 	w.fill("a/x", 4<<20)
 	w.snapshot("s1")
-	w.write("sim/faults", "on=send match=a/x@s1 rate=700000\n")
+	w.write("sim/faults", "on=send match=a/x@s1 wait=2000000\n")
 	push := w.command("zreplctl", "-config", w.path("c.yml"), "push", "-skip", "snapshot,prune", "pushit")
 	if err := push.Start(); err != nil {
 		t.Fatal(err)
 	}
 	w.sends(" a/x@s1")
 	w.speaks(w.restored(75, "pushit", "a/x", "b/new"), "another run of this job is active")
-	w.write("sim/faults", "")
 	syscall.Kill(push.Process.Pid, syscall.SIGTERM)
 	push.Wait()
 	w.waitFor("its programs end", func() bool { return len(w.processes()) == 0 })
+	w.write("sim/faults", "")
 	w.done("push", "pushit")
-	w.write("sim/faults", "on=send match=b/sink/pusher/a/x@s1 rate=700000\n")
+	w.write("sim/faults", "on=send match=b/sink/pusher/a/x@s1 wait=2000000\n")
 	run := w.command("zreplctl", "-config", w.path("c.yml"), "restore", "pushit", "a/x", "b/new")
 	if err := run.Start(); err != nil {
 		t.Fatal(err)

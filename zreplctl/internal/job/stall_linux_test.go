@@ -35,7 +35,7 @@ func TestStall(t *testing.T) {
 				w := newWorld(t)
 				w.extend(stallJobs)
 				w.must("zfs", "create", "a/x")
-				w.fill("a/x", 12<<20)
+				w.fill("a/x", 24<<20) // a slow stream of it lasts for 12 seconds
 				w.snapshot("s1")
 				switch verb {
 				case "middle":

@@ -89,7 +89,7 @@ func (w *world) slowVerify() (*exec.Cmd, *bytes.Buffer) {
 	if err := run.Start(); err != nil {
 		w.t.Fatal(err)
 	}
-	w.find("zfs", " send ", " b/back/a/x@s1")
+	w.sends(" b/back/a/x@s1")
 	return run, said
 }
 
@@ -172,7 +172,7 @@ func TestVerifyBesidePrune(t *testing.T) {
 	if err := run.Start(); err != nil {
 		t.Fatal(err)
 	}
-	w.find("zfs", " send ", "a/x@s1")
+	w.sends("a/x@s1")
 	w.must("zfs", "snapshot", "a/x@s2")
 	w.must("zfs", "snapshot", "a/x@s3")
 	prune := func() (int, string) { return w.ctl("local", "-skip", "snapshot", "pruned") }
