@@ -246,9 +246,9 @@ func (w *world) command(t *testing.T, c command, o outcome) (outcome, bool) {
 	return o, errors.As(err, new(*exec.ExitError)) && o.status < 0
 }
 
-// await gives what is left of a session ten seconds to end.
+// await gives what is left of a session a minute to end.
 func (w *world) await(sid int) (left []string) {
-	for end := time.Now().Add(10 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); ; time.Sleep(5 * time.Millisecond) {
 		pids := session(sid)
 		if len(pids) == 0 {
 			return nil
