@@ -33,9 +33,9 @@ func TestRestoreBeside(t *testing.T) {
 			w.restored(75, "mirror", "a/x/y", "b/other")
 			w.restored(75, "-abandon", "mirror", "b/new")
 			syscall.Kill(w.find(kill...), syscall.SIGKILL)
+			w.write("sim/faults", "") // a send that waits does not see that nobody reads it
 			run.Wait()
 			w.waitFor("its programs end", func() bool { return len(w.processes()) == 0 })
-			w.write("sim/faults", "")
 			w.done("local", "mirror")
 			w.restored(0, "-r", "mirror", "a/x", "b/new")
 			w.equal("holds", w.holds(), held...)
