@@ -172,6 +172,29 @@ func (c *command) connection() {
 	}
 }
 
+// compression tells what becomes of how syncoid compresses streams on the way,
+// which it does unless it is told not to.
+func (c *command) compression() {
+	switch {
+	case c.compresses():
+		c.job.note(0, "--compress=%s: compress: zstd here, by zstd(1), which both hosts need", c.compress)
+	case c.compress == "" && c.couldCompress():
+		c.job.remark("syncoid compresses streams with lzop if both hosts have it: compress: zstd, on both sides, does so here.")
+	case c.compress != "" && c.compress != "none":
+		c.job.note(0, "--compress=%s is left out: nothing is compressed between datasets of one host, or what is compressed or encrypted already", c.compress)
+	}
+}
+
+func (c *command) compresses() bool {
+	return c.compress != "" && c.compress != "none" && c.couldCompress()
+}
+
+// couldCompress reports whether there is a way between two hosts, and anything to
+// gain on it.
+func (c *command) couldCompress() bool {
+	return (c.source.host != "" || c.target.host != "") && !c.compressed && !c.raw
+}
+
 // sending is how streams are made: as syncoid made those of the copy.
 func (c *command) sending() []string {
 	lines := []string{"# As syncoid sends: a copy must continue as it was begun.", "send:"}

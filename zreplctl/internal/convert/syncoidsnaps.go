@@ -66,26 +66,3 @@ func (c *command) canChoose(option, text string, exclude bool, size *int) bool {
 	*size += n
 	return true
 }
-
-// compresses reports whether streams are compressed on the way. syncoid does
-// that unless it is told not to; what is compressed or encrypted already gains
-// nothing.
-func (c *command) compresses() bool {
-	switch {
-	case c.compress == "", c.compress == "none", c.source.host == "" && c.target.host == "":
-		return false
-	}
-	return !c.compressed && !c.raw
-}
-
-// compression tells what becomes of how syncoid compresses.
-func (c *command) compression() {
-	switch remote := c.source.host != "" || c.target.host != ""; {
-	case c.compresses():
-		c.job.note(0, "--compress=%s: compress: zstd here, by zstd(1), which both hosts need", c.compress)
-	case c.compress == "" && remote && !c.compressed && !c.raw:
-		c.job.remark("syncoid compresses streams with lzop if both hosts have it: compress: zstd, on both sides, does so here.")
-	case c.compress != "" && c.compress != "none":
-		c.job.note(0, "--compress=%s is left out: nothing is compressed between datasets of one host, or what is compressed or encrypted already", c.compress)
-	}
-}
